@@ -1,0 +1,139 @@
+//! Alarm states and their legal transitions (ISA-18.2 §5).
+
+use std::fmt;
+use std::sync::Arc;
+
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+
+use crate::{Decimal, Quantity, Seq, SourceId};
+
+/// The name of a rule in `rules.toml`: 1 to 64 of `a-z 0-9 _ -`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleId(Arc<str>);
+
+/// Why a text is not a [`RuleId`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a rule name: use 1 to 64 of a-z 0-9 _ -")]
+pub struct RuleIdError(String);
+
+impl RuleId {
+    /// Checks and takes a name.
+    ///
+    /// # Errors
+    /// [`RuleIdError`] if it is empty, longer than 64 bytes or has another character.
+    pub fn new(name: &str) -> Result<RuleId, RuleIdError> {
+        let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-');
+        if name.is_empty() || name.len() > 64 || !name.bytes().all(legal) {
+            return Err(RuleIdError(name.chars().take(64).collect()));
+        }
+        Ok(RuleId(name.into()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+crate::record::text_type!(RuleId);
+
+impl fmt::Display for RuleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Where an alarm stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum AlarmState {
+    /// The process is inside its limit and nobody waits for an acknowledgement.
+    #[n(0)]
+    Normal,
+    /// Outside the limit, not yet acknowledged by a person.
+    #[n(1)]
+    Unacknowledged,
+    /// Outside the limit, acknowledged.
+    #[n(2)]
+    Acknowledged,
+    /// Back inside the limit before anyone acknowledged.
+    #[n(3)]
+    ReturnedUnacknowledged,
+}
+
+impl AlarmState {
+    /// Whether ISA-18.2 knows this step (R1). A step to the same state is none.
+    pub fn may_become(self, next: AlarmState) -> bool {
+        use AlarmState::{Acknowledged, Normal, ReturnedUnacknowledged, Unacknowledged};
+        matches!(
+            (self, next),
+            (Normal, Unacknowledged)
+                | (Unacknowledged, Acknowledged | ReturnedUnacknowledged)
+                | (Acknowledged, Normal)
+                | (ReturnedUnacknowledged, Unacknowledged | Normal)
+        )
+    }
+
+    /// Whether the process is outside its limit.
+    pub fn is_active(self) -> bool {
+        matches!(self, AlarmState::Unacknowledged | AlarmState::Acknowledged)
+    }
+
+    /// The stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AlarmState::Normal => "normal",
+            AlarmState::Unacknowledged => "unacknowledged",
+            AlarmState::Acknowledged => "acknowledged",
+            AlarmState::ReturnedUnacknowledged => "returned_unacknowledged",
+        }
+    }
+}
+
+/// Which side of the limit is the bad one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitSide {
+    /// Values above the limit alarm.
+    #[n(0)]
+    High,
+    /// Values below the limit alarm.
+    #[n(1)]
+    Low,
+}
+
+/// One step of one alarm: the record that is shown, sent, and kept.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(array)]
+pub struct AlarmTransition {
+    /// The rule that judged.
+    #[n(0)]
+    pub rule: RuleId,
+    /// The device it judged.
+    #[n(1)]
+    pub source: SourceId,
+    /// The quantity it judged.
+    #[n(2)]
+    pub quantity: Quantity,
+    /// From which state.
+    #[n(3)]
+    pub from: AlarmState,
+    /// To which state.
+    #[n(4)]
+    pub to: AlarmState,
+    /// The limit as configured at that moment.
+    #[n(5)]
+    pub limit: Decimal,
+    /// Which side of it is bad.
+    #[n(6)]
+    pub side: LimitSide,
+    /// The value that decided; none when a person acknowledged.
+    #[n(7)]
+    pub value: Option<Decimal>,
+    /// The record that decided.
+    #[n(8)]
+    pub cause: Seq,
+}

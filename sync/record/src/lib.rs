@@ -1,0 +1,45 @@
+//! The vocabulary of Weir: what a frame becomes, and the words everything else speaks.
+//!
+//! **In:** values that were already verified elsewhere. **Out:** [`Record`]s with canonical bytes, and the
+//! [`merkle`] tree over those bytes.
+//!
+//! ```text
+//! sensor bytes ─► Frame { raw, readings } ─► Record { stamp, body } ─► canonical CBOR ─► Merkle leaf
+//!                 Rejected { raw, why }   ┘                            (what is stored)  (what is signed)
+//! ```
+//!
+//! **Deliberately does not know:** where records are kept (`journal`), how they travel (`batch`), who may
+//! send (`ingest`), what a limit means (`rules`). It reads no clock, randomness, environment, file or socket.
+//!
+//! Invariants carried by types here: **J1/J2** need a byte-exact canonical form ([`Record::to_canonical`]),
+//! **T1** needs a [`ClockQuality`] that nobody can forget, because a [`Stamp`] cannot be built without one.
+//!
+//! Standards: RFC 8949 §4.2 (deterministic CBOR), RFC 9162 §2.1 (Merkle tree), UCUM and RFC 8428/8798 (units),
+//! ISA-18.2 (alarm states).
+
+mod alarm;
+mod decimal;
+mod frame;
+mod link;
+pub mod merkle;
+mod quality;
+mod quantity;
+mod ranges;
+mod reading;
+mod record;
+mod source;
+mod stamp;
+mod unit;
+
+pub use alarm::{AlarmState, AlarmTransition, LimitSide, RuleId, RuleIdError};
+pub use decimal::{Decimal, DecimalError};
+pub use frame::{Frame, Reason, Rejected};
+pub use link::{GatewayEui, Link};
+pub use quality::Quality;
+pub use quantity::{Quantity, QuantityError};
+pub use ranges::{SeqRange, SeqRanges};
+pub use reading::Reading;
+pub use record::{Body, Boot, CanonicalError, Kind, Record, RecordAt, Seq};
+pub use source::{SourceId, SourceIdError};
+pub use stamp::{BootNo, ClockQuality, MonoMs, Stamp, UnixMs};
+pub use unit::{Unit, UnitError};
