@@ -1,0 +1,201 @@
+//! Opening a database file: directory, rights, lock, settings, schema version.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use record::CanonicalError;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+/// Group may read and enter; new files take the directory's group (the other daemon's user is in it).
+const DIRECTORY_MODE: u32 = 0o2750;
+/// The group reads.
+const FILE_MODE: u32 = 0o640;
+/// Readers wait this long while a writer recovers the WAL.
+const BUSY_TIMEOUT_MS: u64 = 2_000;
+/// 1 KiB: see the crate's head.
+const PAGE_BYTES: i64 = 1024;
+
+/// Why the store did not do what it was asked. Each names the operation and the file.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The directory could not be made.
+    #[error("failed to create directory `{path}` · try: check its owner and free space with ls -ld and df -h")]
+    CreateDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The file could not be created or opened.
+    #[error("failed to open `{path}` for writing · try: check its owner and rights with ls -l")]
+    CreateFile {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// Another process is the writer.
+    #[error("another process writes `{path}` · try: systemctl status weir-gateway weir-sync")]
+    AlreadyOpen {
+        /// The file.
+        path: PathBuf,
+    },
+    /// SQLite refused to open or set up the file.
+    #[error("failed to open database `{path}` · try: weir verify")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: rusqlite::Error,
+    },
+    /// The file was written by another version.
+    #[error("database `{path}` has schema {found}, this program knows {expected} · try: upgrade weir")]
+    Schema {
+        /// The file.
+        path: PathBuf,
+        /// What it has.
+        found: i64,
+        /// What we know.
+        expected: i64,
+    },
+    /// The journal belongs to a box of another name.
+    #[error("journal `{path}` belongs to box `{found}`, not `{expected}` · try: correct `box` in gateway.toml")]
+    OtherBox {
+        /// The file.
+        path: PathBuf,
+        /// Who wrote it.
+        found: String,
+        /// Who we are.
+        expected: String,
+    },
+    /// The rows contradict each other: they were not written by us, or the disk lied.
+    #[error("database `{path}` contradicts itself: {what} · try: weir verify")]
+    Inconsistent {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        what: String,
+    },
+    /// A row that is no record.
+    #[error("record {seq} in `{path}` is damaged · try: weir verify")]
+    DamagedRecord {
+        /// The file.
+        path: PathBuf,
+        /// Its number.
+        seq: u64,
+        /// The cause.
+        source: CanonicalError,
+    },
+    /// Reading failed.
+    #[error("failed to read {what} from `{path}` · try: weir verify")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Which rows.
+        what: &'static str,
+        /// The cause.
+        source: rusqlite::Error,
+    },
+    /// Writing failed; nothing of the transaction is stored.
+    #[error("failed to write {what} to `{path}` · try: df -h, dmesg | tail")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Which rows.
+        what: &'static str,
+        /// The cause.
+        source: rusqlite::Error,
+    },
+}
+
+/// Schema number of both files, kept in `PRAGMA user_version`.
+const SCHEMA: i64 = 1;
+
+/// Opens a file as its one writer: makes directory and file with their rights, takes the lock, applies the schema.
+/// The lock lives as long as the returned `File`.
+pub(crate) fn open_writer(path: &Path, schema: &str) -> Result<(Connection, File), StoreError> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    if !directory.is_dir() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(DIRECTORY_MODE)
+            .create(directory)
+            .map_err(|source| StoreError::CreateDirectory { path: directory.into(), source })?;
+    }
+    let lock = take_lock(path)?;
+    // SQLite gives -wal and -shm the mode of the file itself.
+    create(path)?;
+    let open = |source| StoreError::Open { path: path.into(), source };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(open)?;
+    connection.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS)).map_err(open)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(open)?;
+    connection.pragma_update(None, "page_size", PAGE_BYTES).map_err(open)?;
+    connection.pragma_update(None, "journal_mode", "wal").map_err(open)?;
+    connection.pragma_update(None, "synchronous", "full").map_err(open)?;
+    connection.pragma_update(None, "temp_store", "memory").map_err(open)?;
+    match schema_of(&connection).map_err(open)? {
+        0 => apply_schema(&mut connection, schema).map_err(open)?,
+        SCHEMA => {}
+        found => return Err(StoreError::Schema { path: path.into(), found, expected: SCHEMA }),
+    }
+    Ok((connection, lock))
+}
+
+/// Opens a file read-only. Never creates it, never writes it.
+pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let open = |source| StoreError::Open { path: path.into(), source };
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(open)?;
+    connection.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS)).map_err(open)?;
+    match schema_of(&connection).map_err(open)? {
+        SCHEMA => Ok(connection),
+        found => Err(StoreError::Schema { path: path.into(), found, expected: SCHEMA }),
+    }
+}
+
+fn schema_of(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+fn apply_schema(connection: &mut Connection, schema: &str) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(schema)?;
+    transaction.pragma_update(None, "user_version", SCHEMA)?;
+    transaction.commit()
+}
+
+fn create(path: &Path) -> Result<File, StoreError> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(FILE_MODE)
+        .open(path)
+        .map_err(|source| StoreError::CreateFile { path: path.into(), source })
+}
+
+/// An advisory lock on a file beside the database: closing a descriptor of the database itself would drop SQLite's
+/// own locks.
+fn take_lock(path: &Path) -> Result<File, StoreError> {
+    let lock = create(&path.with_extension("lock"))?;
+    match rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(lock),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::AlreadyOpen { path: path.into() }),
+        Err(errno) => Err(StoreError::CreateFile { path: path.into(), source: errno.into() }),
+    }
+}
+
+/// SQLite integers are signed; numbers of records stay far below 2^63.
+pub(crate) fn to_sql(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Back from [`to_sql`]; a negative number is damage and reads as 0, which the callers' checks refuse.
+pub(crate) fn from_sql(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

@@ -1,0 +1,285 @@
+//! What each destination holds, and what was cut for it and awaits its receipt.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use record::{Seq, SeqRange, SeqRanges};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use crate::database::{StoreError, from_sql, open_reader, open_writer, to_sql};
+
+/// A batch that was cut, signed and stored, and has no receipt yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredBatch {
+    /// SHA-256 of `bytes`.
+    pub id: [u8; 32],
+    /// The lane's number.
+    pub lane: u8,
+    /// The records it settles.
+    pub ranges: SeqRanges,
+    /// What is sent, byte for byte, each time (D2).
+    pub bytes: Vec<u8>,
+}
+
+/// A receipt as the destination sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiptAt {
+    /// The batch it answers.
+    pub id: [u8; 32],
+    /// The signed bytes (COSE_Sign1).
+    pub cose: Vec<u8>,
+}
+
+/// What one destination has taken, for ever.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DestinationTally {
+    /// Batches with a verified receipt.
+    pub receipts: u64,
+    /// Records in them.
+    pub records: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+}
+
+/// The outbox. The upload daemon is its one writer; [`Outbox::open_read_only`] is for looking.
+#[derive(Debug)]
+pub struct Outbox {
+    path: PathBuf,
+    connection: Connection,
+    _lock: Option<File>,
+}
+
+impl Outbox {
+    /// Opens or creates it as its one writer.
+    ///
+    /// # Errors
+    /// [`StoreError`] when directory or file cannot be made, another process writes it, or it is of another version.
+    pub fn open(path: &Path) -> Result<Outbox, StoreError> {
+        let (connection, lock) = open_writer(path, include_str!("outbox.sql"))?;
+        Ok(Outbox { path: path.into(), connection, _lock: Some(lock) })
+    }
+
+    /// Opens an existing one for reading.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`], [`StoreError::Schema`].
+    pub fn open_read_only(path: &Path) -> Result<Outbox, StoreError> {
+        Ok(Outbox { path: path.into(), connection: open_reader(path)?, _lock: None })
+    }
+
+    /// Names of all destinations it ever served.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn destinations(&self) -> Result<Vec<String>, StoreError> {
+        self.rows("destinations", "SELECT name FROM destination ORDER BY name", [], |row| row.get(0))
+    }
+
+    /// The records the destination holds by its receipts.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn coverage(&self, destination: &str) -> Result<SeqRanges, StoreError> {
+        coverage_of(&self.connection, destination).map_err(self.read_failed("coverage"))
+    }
+
+    /// The records in parked batches.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn parked(&self, destination: &str) -> Result<SeqRanges, StoreError> {
+        let sql = "SELECT ranges FROM parked WHERE destination = ?1";
+        let all = self.rows("parked batches", sql, [destination], |row| decode_ranges(row, 0))?;
+        Ok(all.iter().flat_map(SeqRanges::iter).collect())
+    }
+
+    /// Batches cut and not yet receipted, in the order of their first record.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn batches(&self, destination: &str) -> Result<Vec<StoredBatch>, StoreError> {
+        let sql = "SELECT id, lane, ranges, bytes FROM batch WHERE destination = ?1 ORDER BY rowid";
+        self.rows("batches", sql, [destination], |row| {
+            Ok(StoredBatch { id: row.get(0)?, lane: row.get(1)?, ranges: decode_ranges(row, 2)?, bytes: row.get(3)? })
+        })
+    }
+
+    /// The bytes of a batch that awaits its receipt.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn batch_bytes(&self, destination: &str, id: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError> {
+        let sql = "SELECT bytes FROM batch WHERE destination = ?1 AND id = ?2";
+        let found = self.connection.query_row(sql, params![destination, id], |row| row.get(0)).optional();
+        found.map_err(self.read_failed("a batch"))
+    }
+
+    /// The largest signed tree head that a receipted batch carried to the destination.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn checkpoints_sent(&self, destination: &str) -> Result<u64, StoreError> {
+        let sql = "SELECT checkpoints_sent FROM destination WHERE name = ?1";
+        let found = self.connection.query_row(sql, [destination], |row| row.get(0)).optional();
+        Ok(from_sql(found.map_err(self.read_failed("checkpoints sent"))?.unwrap_or(0)))
+    }
+
+    /// What the destination has taken.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn tally(&self, destination: &str) -> Result<DestinationTally, StoreError> {
+        let sql = "SELECT receipts, records, bytes FROM destination WHERE name = ?1";
+        let found = self.connection.query_row(sql, [destination], |row| {
+            let [receipts, records, bytes] = [row.get(0)?, row.get(1)?, row.get(2)?].map(from_sql);
+            Ok(DestinationTally { receipts, records, bytes })
+        });
+        Ok(found.optional().map_err(self.read_failed("tallies"))?.unwrap_or_default())
+    }
+
+    /// Hands every stored receipt of a destination to `each`.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn receipts(&self, destination: &str, mut each: impl FnMut(ReceiptAt)) -> Result<(), StoreError> {
+        let failed = self.read_failed("receipts");
+        let sql = "SELECT id, cose FROM receipt WHERE destination = ?1 ORDER BY rowid";
+        let mut statement = self.connection.prepare(sql).map_err(&failed)?;
+        let mut rows = statement.query([destination]).map_err(&failed)?;
+        while let Some(row) = rows.next().map_err(&failed)? {
+            each(ReceiptAt { id: row.get(0).map_err(&failed)?, cose: row.get(1).map_err(&failed)? });
+        }
+        Ok(())
+    }
+
+    /// Stores a batch before it is sent for the first time. Storing it again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub fn put_batch(&mut self, destination: &str, batch: &StoredBatch) -> Result<(), StoreError> {
+        self.write("a batch", |transaction| {
+            let sql = "INSERT OR IGNORE INTO batch VALUES (?1, ?2, ?3, ?4, ?5)";
+            let ranges = encode_ranges(&batch.ranges);
+            transaction.execute(sql, params![destination, batch.id, batch.lane, ranges, batch.bytes]).map(|_| ())
+        })
+    }
+
+    /// Takes a verified receipt: coverage grows, the receipt is kept, the batch's bytes go, in one transaction (D1).
+    /// `checkpoints` is the largest signed tree head in the batch, 0 for none. Settling again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub fn settle(
+        &mut self,
+        destination: &str,
+        id: &[u8; 32],
+        receipt: &[u8],
+        checkpoints: u64,
+    ) -> Result<(), StoreError> {
+        self.write("a receipt", |transaction| {
+            let Some((ranges, bytes)) = take_batch(transaction, destination, id)? else { return Ok(()) };
+            let mut covered = coverage_of(transaction, destination)?;
+            ranges.iter().for_each(|range| covered.insert(range));
+            store_coverage(transaction, destination, &covered)?;
+            let sql = "INSERT OR IGNORE INTO receipt VALUES (?1, ?2, ?3)";
+            transaction.execute(sql, params![destination, id, receipt])?;
+            let sql = "INSERT INTO destination VALUES (?1, ?2, 1, ?3, ?4) ON CONFLICT (name) DO UPDATE SET \
+                       checkpoints_sent = max(checkpoints_sent, ?2), receipts = receipts + 1, \
+                       records = records + ?3, bytes = bytes + ?4";
+            let bytes = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            let numbers = [checkpoints, ranges.len(), bytes].map(to_sql);
+            transaction.execute(sql, params![destination, numbers[0], numbers[1], numbers[2]]).map(|_| ())
+        })
+    }
+
+    /// Puts a batch aside that the destination refused for its content. Parking again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub fn park(&mut self, destination: &str, id: &[u8; 32], reason: &str) -> Result<(), StoreError> {
+        self.write("a parked batch", |transaction| {
+            let Some((ranges, bytes)) = take_batch(transaction, destination, id)? else { return Ok(()) };
+            let sql = "INSERT OR IGNORE INTO parked VALUES (?1, ?2, ?3, ?4, ?5)";
+            transaction.execute(sql, params![destination, id, encode_ranges(&ranges), bytes, reason]).map(|_| ())
+        })
+    }
+
+    fn write(
+        &mut self,
+        what: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+    ) -> Result<(), StoreError> {
+        let failed = |source| StoreError::Write { path: self.path.clone(), what, source };
+        let transaction = self.connection.transaction().map_err(failed)?;
+        work(&transaction).and_then(|()| transaction.commit()).map_err(failed)
+    }
+
+    fn rows<T>(
+        &self,
+        what: &'static str,
+        sql: &str,
+        arguments: impl rusqlite::Params,
+        each: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let failed = self.read_failed(what);
+        let mut statement = self.connection.prepare_cached(sql).map_err(&failed)?;
+        let rows = statement.query_map(arguments, each).map_err(&failed)?;
+        rows.collect::<Result<_, _>>().map_err(&failed)
+    }
+
+    fn read_failed(&self, what: &'static str) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
+        let path = self.path.clone();
+        move |source| StoreError::Read { path: path.clone(), what, source }
+    }
+}
+
+fn coverage_of(connection: &Connection, destination: &str) -> rusqlite::Result<SeqRanges> {
+    let sql = "SELECT first, last FROM coverage WHERE destination = ?1 ORDER BY first";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([destination], |row| {
+        let (first, last) = (Seq(from_sql(row.get(0)?)), Seq(from_sql(row.get(1)?)));
+        Ok(SeqRange { first, last })
+    })?;
+    rows.collect()
+}
+
+/// Writes only the rows that changed: coverage is a handful of ranges, and mostly one row grows.
+fn store_coverage(transaction: &Transaction<'_>, destination: &str, covered: &SeqRanges) -> rusqlite::Result<()> {
+    let before = coverage_of(transaction, destination)?;
+    let mut remove = transaction.prepare_cached("DELETE FROM coverage WHERE destination = ?1 AND first = ?2")?;
+    for gone in before.iter().filter(|old| !covered.iter().any(|new| new.first == old.first)) {
+        remove.execute(params![destination, to_sql(gone.first.0)])?;
+    }
+    let mut upsert = transaction.prepare_cached(
+        "INSERT INTO coverage VALUES (?1, ?2, ?3) ON CONFLICT (destination, first) DO UPDATE SET last = ?3",
+    )?;
+    for changed in covered.iter().filter(|new| !before.iter().any(|old| old == *new)) {
+        upsert.execute(params![destination, to_sql(changed.first.0), to_sql(changed.last.0)])?;
+    }
+    Ok(())
+}
+
+fn take_batch(
+    transaction: &Transaction<'_>,
+    destination: &str,
+    id: &[u8; 32],
+) -> rusqlite::Result<Option<(SeqRanges, Vec<u8>)>> {
+    let sql = "DELETE FROM batch WHERE destination = ?1 AND id = ?2 RETURNING ranges, bytes";
+    let mut statement = transaction.prepare_cached(sql)?;
+    statement.query_row(params![destination, id], |row| Ok((decode_ranges(row, 0)?, row.get(1)?))).optional()
+}
+
+fn encode_ranges(ranges: &SeqRanges) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match minicbor::encode(ranges, &mut bytes) {
+        Ok(()) => bytes,
+        Err(never) => unreachable!("encoding into memory failed: {never}"),
+    }
+}
+
+fn decode_ranges(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<SeqRanges> {
+    let bytes = row.get_ref(column)?.as_blob().unwrap_or_default();
+    minicbor::decode(bytes).map_err(|damaged| {
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Blob, Box::new(damaged))
+    })
+}

@@ -1,0 +1,42 @@
+-- What each destination holds by its own receipts.
+CREATE TABLE coverage (
+    destination TEXT NOT NULL,
+    first       INTEGER NOT NULL,
+    last        INTEGER NOT NULL,
+    PRIMARY KEY (destination, first)
+) STRICT, WITHOUT ROWID;
+
+-- Cut and signed, not yet receipted: the bytes are kept, so that the same batch is sent again (D2).
+CREATE TABLE batch (
+    destination TEXT NOT NULL,
+    id          BLOB NOT NULL,
+    lane        INTEGER NOT NULL,
+    ranges      BLOB NOT NULL,
+    bytes       BLOB NOT NULL,
+    PRIMARY KEY (destination, id)
+) STRICT;
+
+CREATE TABLE receipt (
+    destination TEXT NOT NULL,
+    id          BLOB NOT NULL,
+    cose        BLOB NOT NULL,
+    PRIMARY KEY (destination, id)
+) STRICT;
+
+-- Refused for its content; its records are settled, not delivered.
+CREATE TABLE parked (
+    destination TEXT NOT NULL,
+    id          BLOB NOT NULL,
+    ranges      BLOB NOT NULL,
+    bytes       BLOB NOT NULL,
+    reason      TEXT NOT NULL,
+    PRIMARY KEY (destination, id)
+) STRICT;
+
+CREATE TABLE destination (
+    name             TEXT PRIMARY KEY,
+    checkpoints_sent INTEGER NOT NULL DEFAULT 0,
+    receipts         INTEGER NOT NULL DEFAULT 0,
+    records          INTEGER NOT NULL DEFAULT 0,
+    bytes            INTEGER NOT NULL DEFAULT 0
+) STRICT;

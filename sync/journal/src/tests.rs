@@ -1,0 +1,266 @@
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+use record::merkle::Frontier;
+use record::{
+    Body, Boot, BootNo, ClockQuality, Frame, Link, MonoMs, Record, Seq, SeqRange, SeqRanges, SourceId, Stamp, UnixMs,
+};
+
+use crate::{DeviceRow, Journal, Outbox, Reader, StoreError, StoredBatch, Tally, Transaction};
+
+struct Bed {
+    folder: tempfile::TempDir,
+}
+
+impl Bed {
+    fn new() -> Bed {
+        Bed { folder: tempfile::tempdir().unwrap() }
+    }
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("journal/journal.db")
+    }
+    fn journal(&self) -> Journal {
+        Journal::open(&self.path(), "box-1").unwrap()
+    }
+}
+
+fn record(number: u64, len: usize) -> Record {
+    let stamp = Stamp {
+        boot: BootNo(0),
+        mono_ms: MonoMs(number),
+        wall_ms: UnixMs(1_700_000_000_000),
+        clock: ClockQuality::Unset,
+    };
+    let link = Link::Mqtt { topic: "d/a/up".into(), qos: 1, packet_id: Some(1), level: 4 };
+    let source = SourceId::new("a").unwrap();
+    let body = Body::Frame(Frame { source, link, raw: vec![7; len], readings: vec![] });
+    Record { stamp, body }
+}
+
+fn append(journal: &mut Journal, count: u64) {
+    let first = journal.end().0;
+    let records = (first..first + count).map(|number| record(number, 40)).collect();
+    let committed = journal.commit(&Transaction { records, ..Transaction::default() }).unwrap();
+    assert_eq!(committed.first, Seq(first));
+}
+
+fn all() -> SeqRange {
+    SeqRange { first: Seq(0), last: Seq(1 << 60) }
+}
+
+#[test]
+fn what_was_committed_is_read_back_by_another_process_view() {
+    let bed = Bed::new();
+    let mut journal = bed.journal();
+    append(&mut journal, 3);
+    let reader = Reader::open(&bed.path()).unwrap();
+    append(&mut journal, 2);
+    let position = reader.position().unwrap();
+    assert_eq!((position.box_id.as_str(), position.end), ("box-1", Seq(5)));
+    assert_eq!(&position.frontier, journal.frontier());
+    let read = reader.read(all(), usize::MAX).unwrap();
+    assert_eq!(read.iter().map(|r| r.seq.0).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    assert_eq!(read[4].record, record(4, 40));
+    assert_eq!(reader.read(all(), 1).unwrap().len(), 1, "a bound on bytes still lets one through");
+}
+
+#[test]
+fn files_keep_the_rights_the_two_users_need() {
+    let bed = Bed::new();
+    let mut journal = bed.journal();
+    append(&mut journal, 1);
+    let mode = |path: PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    assert_eq!(mode(bed.path().parent().unwrap().into()) & 0o777, 0o750);
+    for file in ["journal.db", "journal.db-wal", "journal.db-shm"] {
+        assert_eq!(mode(bed.path().with_file_name(file)), 0o640, "{file}");
+    }
+    drop(journal);
+    assert!(bed.path().with_file_name("journal.db-wal").exists(), "a reader must not be the one to make it");
+}
+
+#[test]
+fn a_second_writer_is_refused() {
+    let bed = Bed::new();
+    let _journal = bed.journal();
+    assert!(matches!(Journal::open(&bed.path(), "box-1"), Err(StoreError::AlreadyOpen { .. })));
+}
+
+#[test]
+fn another_box_is_refused() {
+    let bed = Bed::new();
+    drop(bed.journal());
+    assert!(matches!(Journal::open(&bed.path(), "box-2"), Err(StoreError::OtherBox { .. })));
+}
+
+#[test]
+fn a_full_disk_stores_nothing_and_heals() {
+    let bed = Bed::new();
+    let mut journal = bed.journal();
+    append(&mut journal, 1);
+    let before = journal.frontier().clone();
+    let connection = rusqlite::Connection::open(bed.path()).unwrap();
+    let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    journal.limit_pages(pages + 2);
+    let device = DeviceRow { session: vec![1], tally: Tally { accepted: 9, ..Tally::default() } };
+    let transaction =
+        Transaction { records: vec![record(1, 9_000)], devices: [(SourceId::new("a").ok(), device)].into() };
+    assert!(matches!(journal.commit(&transaction), Err(StoreError::Write { .. })));
+    assert_eq!(journal.frontier(), &before);
+    assert!(journal.devices().unwrap().is_empty(), "the counter must not move without the record");
+    journal.limit_pages(1 << 30);
+    assert_eq!(journal.commit(&transaction).unwrap().first, Seq(1));
+    assert_eq!(journal.devices().unwrap().len(), 1);
+}
+
+#[test]
+fn a_changed_a_removed_and_a_reordered_record_are_found() {
+    for damage in [
+        "UPDATE record SET body = (SELECT body FROM record WHERE seq = 3) WHERE seq = 2",
+        "DELETE FROM record WHERE seq = 2",
+        "UPDATE record SET seq = 100 WHERE seq = 2; UPDATE record SET seq = 2 WHERE seq = 3; \
+         UPDATE record SET seq = 3 WHERE seq = 100",
+    ] {
+        let bed = Bed::new();
+        let mut journal = bed.journal();
+        append(&mut journal, 6);
+        drop(journal);
+        let reader = Reader::open(&bed.path()).unwrap();
+        let honest = reader.recompute(|_, _| {}).unwrap();
+        assert_eq!(honest, reader.position().unwrap().frontier);
+        rusqlite::Connection::open(bed.path()).unwrap().execute_batch(damage).unwrap();
+        match reader.recompute(|_, _| {}) {
+            Ok(tree) => assert_ne!(tree, honest, "{damage}"),
+            Err(error) => assert!(matches!(error, StoreError::Inconsistent { .. }), "{damage}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn checkpoints_come_back_in_order() {
+    let bed = Bed::new();
+    let mut journal = bed.journal();
+    assert_eq!(journal.checkpoint_size().unwrap(), 0);
+    for size in [5, 9, 9, 12] {
+        journal.keep_checkpoint(size, &[1]).unwrap();
+    }
+    let reader = Reader::open(&bed.path()).unwrap();
+    let sizes: Vec<u64> = reader.checkpoints_after(5, 10).unwrap().iter().map(|c| c.size).collect();
+    assert_eq!(sizes, [9, 12]);
+    assert_eq!(journal.checkpoint_size().unwrap(), 12);
+}
+
+#[test]
+fn only_alarms_are_listed_as_alarms() {
+    let bed = Bed::new();
+    let mut journal = bed.journal();
+    append(&mut journal, 2);
+    let alarm = minicbor::decode::<record::AlarmTransition>(&{
+        let mut bytes = vec![0x89];
+        bytes.extend(b"\x61r\x61a\x63cod\x00\x01\x82\x01\x00\x00\xf6\x00");
+        bytes
+    })
+    .unwrap();
+    let stamp = record(0, 0).stamp;
+    let boot = Boot { boot_id: "b".into(), version: "0".into() };
+    let records =
+        vec![Record { stamp, body: Body::Alarm(alarm) }, Record { stamp, body: Body::Boot(boot) }, record(4, 1)];
+    journal.commit(&Transaction { records, ..Transaction::default() }).unwrap();
+    let reader = Reader::open(&bed.path()).unwrap();
+    assert_eq!(reader.alarms(Seq(0), 10).unwrap(), [Seq(2)]);
+    assert_eq!(reader.alarms(Seq(3), 10).unwrap(), []);
+}
+
+fn span(first: u64, last: u64) -> SeqRanges {
+    [SeqRange { first: Seq(first), last: Seq(last) }].into_iter().collect()
+}
+
+#[test]
+fn coverage_grows_with_the_receipt_and_only_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox/outbox.db");
+    let mut outbox = Outbox::open(&path).unwrap();
+    let batch = |id: u8, ranges| StoredBatch { id: [id; 32], lane: 1, ranges, bytes: vec![id; 10] };
+    outbox.put_batch("city", &batch(1, span(0, 4))).unwrap();
+    outbox.put_batch("city", &batch(1, span(0, 4))).unwrap();
+    outbox.put_batch("city", &batch(2, span(8, 9))).unwrap();
+    outbox.put_batch("province", &batch(3, span(0, 9))).unwrap();
+    assert!(outbox.coverage("city").unwrap().is_empty(), "nothing is claimed before a receipt (D1)");
+    outbox.settle("city", &[2; 32], b"receipt", 7).unwrap();
+    outbox.settle("city", &[2; 32], b"receipt", 7).unwrap();
+    assert_eq!(outbox.coverage("city").unwrap(), span(8, 9));
+    assert_eq!(outbox.batches("city").unwrap(), [batch(1, span(0, 4))]);
+    outbox.settle("city", &[1; 32], b"receipt", 0).unwrap();
+    outbox.put_batch("city", &batch(4, span(5, 7))).unwrap();
+    outbox.settle("city", &[4; 32], b"receipt", 0).unwrap();
+    drop(outbox);
+    let outbox = Outbox::open(&path).unwrap();
+    assert_eq!(outbox.coverage("city").unwrap(), span(0, 9));
+    assert_eq!(outbox.checkpoints_sent("city").unwrap(), 7);
+    let tally = outbox.tally("city").unwrap();
+    assert_eq!((tally.receipts, tally.records, tally.bytes), (3, 10, 30));
+    let mut receipts = Vec::new();
+    outbox.receipts("city", |receipt| receipts.push(receipt.id[0])).unwrap();
+    assert_eq!(receipts, [2, 1, 4]);
+    assert!(outbox.coverage("province").unwrap().is_empty(), "one destination is nothing to another (D4)");
+}
+
+#[test]
+fn a_parked_batch_is_settled_but_not_covered() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = Outbox::open(&folder.path().join("outbox.db")).unwrap();
+    let batch = StoredBatch { id: [1; 32], lane: 2, ranges: span(3, 5), bytes: vec![1] };
+    outbox.put_batch("city", &batch).unwrap();
+    outbox.park("city", &[1; 32], "malformed").unwrap();
+    assert!(outbox.coverage("city").unwrap().is_empty());
+    assert!(outbox.batches("city").unwrap().is_empty());
+    assert_eq!(outbox.parked("city").unwrap(), span(3, 5));
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Append(u64),
+    Reopen,
+    Fail,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![(0u64..6).prop_map(Step::Append), Just(Step::Reopen), Just(Step::Fail)];
+    proptest::collection::vec(step, 1..20)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    /// J1 and J2 against a plain list, over reopening and failed commits.
+    #[test]
+    fn behaves_as_a_list(steps in steps()) {
+        let bed = Bed::new();
+        let mut journal = Some(bed.journal());
+        let mut model: Vec<Record> = Vec::new();
+        for step in steps {
+            let open = journal.as_mut().unwrap();
+            match step {
+                Step::Append(count) => {
+                    append(open, count);
+                    model.extend((0..count).map(|i| record(model.len() as u64 + i, 40)).collect::<Vec<_>>());
+                }
+                Step::Reopen => {
+                    drop(journal.take());
+                    journal = Some(bed.journal());
+                }
+                Step::Fail => {
+                    open.limit_pages(1);
+                    let big = Transaction { records: vec![record(0, 4_000)], ..Transaction::default() };
+                    prop_assert!(open.commit(&big).is_err());
+                    open.limit_pages(1 << 30);
+                }
+            }
+            let open = journal.as_ref().unwrap();
+            let mut tree = Frontier::new();
+            model.iter().for_each(|record| tree.push(record.leaf()));
+            prop_assert_eq!(open.frontier(), &tree);
+            let read: Vec<Record> = open.read(all(), usize::MAX).unwrap().into_iter().map(|r| r.record).collect();
+            prop_assert_eq!(&read, &model);
+        }
+    }
+}

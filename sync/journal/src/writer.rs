@@ -1,0 +1,198 @@
+//! The journal's one writer.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use record::merkle::Frontier;
+use record::{Record, RecordAt, Seq, SeqRange, SourceId};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::database::{StoreError, from_sql, open_writer, to_sql};
+use crate::reader;
+
+/// What happened to the frames of a device, for ever (A3): received = the sum.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Stored as frames.
+    pub accepted: u64,
+    /// Sent again by the device, already stored.
+    pub duplicate: u64,
+    /// Refused.
+    pub rejected: u64,
+    /// Dropped before judgement because a queue was full.
+    pub shed: u64,
+}
+
+/// What the journal keeps of a device beside its records.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeviceRow {
+    /// What the verifier must remember (counters, last frame); opaque here.
+    pub session: Vec<u8>,
+    /// The conservation tally.
+    pub tally: Tally,
+}
+
+/// One atomic step of the journal. `None` as a device stands for frames whose device could not be told.
+#[derive(Debug, Default)]
+pub struct Transaction {
+    /// Records, in order; the first gets the number [`Journal::end`].
+    pub records: Vec<Record>,
+    /// Devices that changed, with their whole row.
+    pub devices: BTreeMap<Option<SourceId>, DeviceRow>,
+}
+
+impl Transaction {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.devices.is_empty()
+    }
+}
+
+/// What a commit achieved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The number of its first record.
+    pub first: Seq,
+    /// The tree after it.
+    pub frontier: Frontier,
+}
+
+/// The open journal. One process has it at a time.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    connection: Connection,
+    frontier: Frontier,
+    _lock: File,
+}
+
+impl Journal {
+    /// Opens or creates the journal of the box `box_id`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the directory or file cannot be made, another process is the writer, the file is of
+    /// another box or version, or its tree does not fit its records.
+    pub fn open(path: &Path, box_id: &str) -> Result<Journal, StoreError> {
+        let (connection, lock) = open_writer(path, include_str!("journal.sql"))?;
+        let owner = claim(&connection, box_id).map_err(|source| StoreError::Write {
+            path: path.into(),
+            what: "the box's name",
+            source,
+        })?;
+        if owner != box_id {
+            return Err(StoreError::OtherBox { path: path.into(), found: owner, expected: box_id.into() });
+        }
+        let frontier = reader::frontier(&connection, path)?;
+        Ok(Journal { path: path.into(), connection, frontier, _lock: lock })
+    }
+
+    /// The number the next record will get.
+    pub fn end(&self) -> Seq {
+        Seq(self.frontier.size())
+    }
+
+    /// The right edge of the tree.
+    pub fn frontier(&self) -> &Frontier {
+        &self.frontier
+    }
+
+    /// All devices the journal knows.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn devices(&self) -> Result<BTreeMap<Option<SourceId>, DeviceRow>, StoreError> {
+        reader::devices(&self.connection, &self.path)
+    }
+
+    /// Records in `range`, in order, until `bytes_max` of canonical bytes are reached; at least one if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`], [`StoreError::DamagedRecord`].
+    pub fn read(&self, range: SeqRange, bytes_max: usize) -> Result<Vec<RecordAt>, StoreError> {
+        reader::read(&self.connection, &self.path, range, bytes_max)
+    }
+
+    /// Stores everything in `transaction`, or nothing. When this returns `Ok`, it survives a power cut (A1).
+    ///
+    /// # Errors
+    /// [`StoreError::Write`]; then nothing is stored and the next call may succeed (for example when the disk was
+    /// full). The caller must forget what it derived from the records.
+    pub fn commit(&mut self, transaction: &Transaction) -> Result<Committed, StoreError> {
+        let first = self.end();
+        let frontier = write(&mut self.connection, transaction, &self.frontier)
+            .map_err(|source| StoreError::Write { path: self.path.clone(), what: "records", source })?;
+        self.frontier = frontier.clone();
+        Ok(Committed { first, frontier })
+    }
+
+    /// Keeps a signed tree head. Keeping one of the same size again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub fn keep_checkpoint(&mut self, size: u64, cose: &[u8]) -> Result<(), StoreError> {
+        self.connection
+            .execute("INSERT OR IGNORE INTO checkpoint VALUES (?1, ?2)", params![to_sql(size), cose])
+            .map(|_| ())
+            .map_err(|source| StoreError::Write { path: self.path.clone(), what: "a checkpoint", source })
+    }
+
+    /// The size of the newest signed tree head, 0 if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn checkpoint_size(&self) -> Result<u64, StoreError> {
+        self.connection
+            .query_row("SELECT coalesce(max(size), 0) FROM checkpoint", [], |row| row.get(0))
+            .map(from_sql)
+            .map_err(|source| StoreError::Read { path: self.path.clone(), what: "checkpoints", source })
+    }
+}
+
+#[cfg(test)]
+impl Journal {
+    /// A disk that is full at this many pages.
+    pub(crate) fn limit_pages(&self, pages_max: i64) {
+        self.connection.pragma_update(None, "max_page_count", pages_max).unwrap();
+    }
+}
+
+fn claim(connection: &Connection, box_id: &str) -> rusqlite::Result<String> {
+    let owner = connection.query_row("SELECT value FROM meta WHERE key = 'box'", [], |row| row.get(0)).optional()?;
+    match owner {
+        Some(owner) => Ok(owner),
+        None => {
+            connection.execute("INSERT INTO meta VALUES ('box', ?1)", [box_id])?;
+            Ok(box_id.into())
+        }
+    }
+}
+
+fn write(connection: &mut Connection, what: &Transaction, before: &Frontier) -> rusqlite::Result<Frontier> {
+    let mut frontier = before.clone();
+    let transaction = connection.transaction()?;
+    {
+        let mut insert = transaction.prepare_cached("INSERT INTO record VALUES (?1, ?2, ?3)")?;
+        for record in &what.records {
+            let body = record.to_canonical();
+            insert.execute(params![to_sql(frontier.size()), record.body.kind() as i64, body])?;
+            frontier.push(record::merkle::leaf_hash(&body));
+        }
+        let mut upsert = transaction.prepare_cached(
+            "INSERT INTO device VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (name) DO UPDATE SET \
+             session = ?2, accepted = ?3, duplicate = ?4, rejected = ?5, shed = ?6",
+        )?;
+        for (name, row) in &what.devices {
+            let name = name.as_ref().map_or("", SourceId::as_str);
+            let Tally { accepted, duplicate, rejected, shed } = row.tally;
+            let [accepted, duplicate, rejected, shed] = [accepted, duplicate, rejected, shed].map(to_sql);
+            upsert.execute(params![name, row.session, accepted, duplicate, rejected, shed])?;
+        }
+        if frontier.size() != before.size() {
+            let mut tree = transaction.prepare_cached("UPDATE tree SET size = ?1, roots = ?2")?;
+            tree.execute(params![to_sql(frontier.size()), frontier.to_bytes()])?;
+        }
+    }
+    transaction.commit()?;
+    Ok(frontier)
+}
