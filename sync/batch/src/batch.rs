@@ -1,0 +1,163 @@
+//! A batch: records on their way to a platform.
+
+use std::fmt;
+use std::str::FromStr;
+
+use minicbor::{Decode, Encode};
+use record::{SeqRange, SeqRanges};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    Artifact, BoxId, Inconsistency, KeyId, Lane, OpenError, PublicKey, Row, SealError, SigningKey, TreeHead, payload,
+};
+
+/// Most bytes of a sealed batch.
+pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Most bytes of its payload when decompressed.
+pub const PAYLOAD_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Most rows in one batch.
+pub const ROWS_MAX: usize = 200_000;
+
+/// The name of a sealed batch: SHA-256 of its bytes, written as 64 hex digits. So the same id always has the same
+/// bytes (D2).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct BatchId(
+    #[n(0)]
+    #[cbor(with = "minicbor::bytes")]
+    pub [u8; 32],
+);
+
+/// Why a text is not a [`BatchId`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a batch id has 64 lower-case hex digits, this text has {len} characters; copy it from `weir sync`")]
+pub struct BatchIdError {
+    /// How many characters were given.
+    len: usize,
+}
+
+impl BatchId {
+    /// The id of these bytes.
+    pub fn of(bytes: &[u8]) -> BatchId {
+        BatchId(Sha256::digest(bytes).into())
+    }
+}
+
+impl FromStr for BatchId {
+    type Err = BatchIdError;
+    fn from_str(text: &str) -> Result<BatchId, BatchIdError> {
+        let wrong = || BatchIdError { len: text.chars().count() };
+        let mut id = [0; 32];
+        hex::decode_to_slice(text, &mut id).map_err(|_| wrong())?;
+        // One spelling only, because ids stand in paths and tables.
+        if text.bytes().any(|b| b.is_ascii_uppercase()) { Err(wrong()) } else { Ok(BatchId(id)) }
+    }
+}
+
+impl fmt::Display for BatchId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for BatchId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl serde::Serialize for BatchId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A batch as it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// Its name.
+    pub id: BatchId,
+    /// The COSE_Sign1 bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// What a batch says.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Batch {
+    /// Whose records.
+    #[n(0)]
+    pub box_id: BoxId,
+    /// In which lane they left.
+    #[n(1)]
+    pub lane: Lane,
+    /// Their numbers.
+    #[n(2)]
+    pub ranges: SeqRanges,
+    /// The journal's tree when the batch was cut.
+    #[n(3)]
+    pub head: TreeHead,
+    /// Signed checkpoints that travel along, byte for byte, not verified here.
+    #[n(4)]
+    pub checkpoints: Vec<Vec<u8>>,
+    /// The records, by ascending number: one for each number of `ranges`.
+    #[n(5)]
+    pub rows: Vec<Row>,
+}
+
+impl Batch {
+    /// Encodes, compresses and signs. The same batch and key give the same bytes (D2).
+    ///
+    /// # Errors
+    /// [`SealError`] if rows and ranges disagree or a bound of the format is passed.
+    pub fn seal(&self, key: &SigningKey) -> Result<Sealed, SealError> {
+        check_rows(&self.ranges, &self.rows).map_err(SealError::Inconsistent)?;
+        let plain = payload::encode(self);
+        let packed =
+            zstd::bulk::compress(&plain, 3).map_err(|source| SealError::Compress { len: plain.len(), source })?;
+        let bytes = crate::envelope::sign(Artifact::Batch, packed, key);
+        let (size, max) = (bytes.len() as u64, BATCH_BYTES_MAX as u64);
+        if size > max {
+            return Err(SealError::TooLarge { what: "its length in bytes", size, max });
+        }
+        Ok(Sealed { id: BatchId::of(&bytes), bytes })
+    }
+
+    /// Reads and believes a batch: form, id (if one is expected), key, signature, content, in this order.
+    ///
+    /// Whether the box named inside owns that key is for the caller to compare.
+    ///
+    /// # Errors
+    /// [`OpenError`] by cause. No input panics, and none makes it allocate beyond the bounds of the format.
+    pub fn open(
+        bytes: &[u8],
+        id: Option<&BatchId>,
+        key_of: impl FnOnce(KeyId) -> Option<PublicKey>,
+    ) -> Result<Batch, OpenError> {
+        if let Some(expected) = id.filter(|_| bytes.len() <= BATCH_BYTES_MAX) {
+            let found = BatchId::of(bytes);
+            if found != *expected {
+                return Err(OpenError::OtherId { expected: *expected, found });
+            }
+        }
+        let packed = crate::envelope::open(Artifact::Batch, bytes, key_of)?;
+        let plain = zstd::bulk::decompress(&packed, PAYLOAD_BYTES_MAX)
+            .map_err(|_| OpenError::Decompress { why: "it does not decompress" })?;
+        let batch: Batch = payload::decode(Artifact::Batch, &plain)?;
+        check_rows(&batch.ranges, &batch.rows).map_err(OpenError::Inconsistent)?;
+        Ok(batch)
+    }
+}
+
+/// Every number of the ranges has exactly one row, in order (J2, D1).
+fn check_rows(ranges: &SeqRanges, rows: &[Row]) -> Result<(), Inconsistency> {
+    let (count, numbers) = (rows.len() as u64, ranges.len());
+    if count != numbers {
+        return Err(Inconsistency::RowCount { rows: count, numbers });
+    }
+    let expected = ranges.iter().flat_map(|SeqRange { first, last }| first.0..=last.0);
+    match rows.iter().zip(expected).find(|(row, expected)| row.seq.0 != *expected) {
+        Some((row, expected)) => Err(Inconsistency::RowNumber { row: row.seq, expected: record::Seq(expected) }),
+        None => Ok(()),
+    }
+}

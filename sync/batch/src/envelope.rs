@@ -1,0 +1,143 @@
+//! The signed envelope of all three artifacts: COSE_Sign1 (RFC 9052 §4.2) in one exact form.
+//!
+//! ```text
+//! 18([ << {1: -8, 3: content type, 4: kid} >>, {}, payload, signature ])
+//! ```
+//! All headers are protected, the external data is empty, and the content type must be the expected one, so that no
+//! artifact can pass for another (RFC 9052 §3.1).
+
+use std::fmt;
+
+use coset::iana::Algorithm;
+use coset::{ContentType, CoseSign1, CoseSign1Builder, Header, HeaderBuilder, TaggedCborSerializable};
+
+use crate::{KeyId, OpenError, PublicKey, SigningKey};
+
+/// Longest protected header taken: ours have 32 to 60 bytes.
+const PROTECTED_BYTES_MAX: usize = 128;
+
+/// What a signed envelope is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Artifact {
+    /// Records on their way: [`crate::Batch`].
+    Batch,
+    /// A platform's word that it holds them: [`crate::Receipt`].
+    Receipt,
+    /// A box's word about its journal: [`crate::Checkpoint`].
+    Checkpoint,
+}
+
+impl Artifact {
+    /// The COSE content type (header parameter 3).
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Artifact::Batch => "application/vnd.weir.batch+cbor-zstd",
+            Artifact::Receipt => "application/vnd.weir.receipt+cbor",
+            Artifact::Checkpoint => "application/vnd.weir.checkpoint+cbor",
+        }
+    }
+
+    /// Most bytes that are looked at.
+    pub fn bytes_max(self) -> usize {
+        match self {
+            Artifact::Batch => crate::BATCH_BYTES_MAX,
+            Artifact::Receipt => crate::RECEIPT_BYTES_MAX,
+            Artifact::Checkpoint => crate::CHECKPOINT_BYTES_MAX,
+        }
+    }
+}
+
+impl fmt::Display for Artifact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Artifact::Batch => "batch",
+            Artifact::Receipt => "receipt",
+            Artifact::Checkpoint => "checkpoint",
+        })
+    }
+}
+
+/// Wraps and signs a payload.
+pub(crate) fn sign(artifact: Artifact, payload: Vec<u8>, key: &SigningKey) -> Vec<u8> {
+    let sign1 = CoseSign1Builder::new()
+        .protected(header(artifact, key.id()))
+        .payload(payload)
+        .create_signature(&[], |message| key.sign(message).to_vec())
+        .build();
+    to_bytes(sign1)
+}
+
+/// Checks form, content type, key and signature, in this order; gives the payload.
+pub(crate) fn open(
+    artifact: Artifact,
+    bytes: &[u8],
+    key_of: impl FnOnce(KeyId) -> Option<PublicKey>,
+) -> Result<Vec<u8>, OpenError> {
+    let wrong = |why| OpenError::Envelope { artifact, why };
+    if bytes.len() > artifact.bytes_max() {
+        let (size, max) = (bytes.len() as u64, artifact.bytes_max() as u64);
+        return Err(OpenError::TooLarge { artifact, what: "its length in bytes", size, max });
+    }
+    check_form(bytes).map_err(|_| wrong("it is no array of header, no header, payload and 64-byte signature"))?;
+    let sign1 = CoseSign1::from_tagged_slice(bytes).map_err(|_| wrong("its protected header is none"))?;
+
+    let found = &sign1.protected.header;
+    match &found.content_type {
+        Some(ContentType::Text(text)) if text == artifact.content_type() => {}
+        Some(ContentType::Text(text)) => {
+            return Err(OpenError::WrongArtifact { artifact, found: text.chars().take(64).collect() });
+        }
+        _ => return Err(wrong("it has no textual content type")),
+    }
+    let kid = <[u8; KeyId::LEN]>::try_from(found.key_id.as_slice()).map_err(|_| wrong("its kid has not 8 bytes"))?;
+    let kid = KeyId(kid);
+    let expected = header(artifact, kid);
+    // Rebuilt from its meaning, it must be the same bytes: no other header, algorithm, order or length of a number.
+    let rebuilt = CoseSign1Builder::new().protected(expected).signature(sign1.signature.clone());
+    let payload = sign1.payload.ok_or_else(|| wrong("it has no payload"))?;
+    let rebuilt = rebuilt.payload(payload).build();
+    let message = rebuilt.tbs_data(&[]);
+    let signature = <[u8; 64]>::try_from(sign1.signature).map_err(|_| wrong("its signature has not 64 bytes"))?;
+    if to_bytes(rebuilt.clone()) != bytes {
+        return Err(wrong("it is not in canonical form"));
+    }
+
+    let key = key_of(kid).filter(|key| key.id() == kid).ok_or(OpenError::UnknownKey { artifact, kid })?;
+    if !key.verifies(&message, &signature) {
+        return Err(OpenError::BadSignature { artifact, kid });
+    }
+    rebuilt.payload.ok_or_else(|| wrong("it has no payload"))
+}
+
+/// The one header: algorithm EdDSA, content type, kid. Ascending labels, so deterministic CBOR.
+fn header(artifact: Artifact, kid: KeyId) -> Header {
+    HeaderBuilder::new()
+        .algorithm(Algorithm::EdDSA)
+        .content_type(artifact.content_type().to_owned())
+        .key_id(kid.0.to_vec())
+        .build()
+}
+
+fn to_bytes(sign1: CoseSign1) -> Vec<u8> {
+    match sign1.to_tagged_vec() {
+        Ok(bytes) => bytes,
+        Err(never) => unreachable!("encoding into memory failed: {never}"),
+    }
+}
+
+/// Looks at the outline without allocating: a general CBOR reader would build 30 bytes of tree from each byte of junk.
+fn check_form(bytes: &[u8]) -> Result<(), minicbor::decode::Error> {
+    let wrong = minicbor::decode::Error::message;
+    let mut d = minicbor::Decoder::new(bytes);
+    if d.tag()?.as_u64() != CoseSign1::TAG || d.array()? != Some(4) {
+        return Err(wrong("no COSE_Sign1"));
+    }
+    if d.bytes()?.len() > PROTECTED_BYTES_MAX || d.map()? != Some(0) {
+        return Err(wrong("headers"));
+    }
+    d.bytes()?;
+    if d.bytes()?.len() != 64 || d.position() != bytes.len() {
+        return Err(wrong("signature or trailing bytes"));
+    }
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! `[version, body]` in deterministic CBOR (RFC 8949 §4.2): what all three envelopes carry.
+
+use minicbor::{Decode, Encode};
+
+use crate::{Artifact, OpenError};
+
+/// The version of all three payloads. Another one is another format; nothing is guessed.
+const VERSION: u64 = 1;
+
+/// The bytes of a body.
+pub(crate) fn encode(body: &impl Encode<()>) -> Vec<u8> {
+    // Writing to a Vec cannot fail, and no field's encoder refuses a value of its type.
+    match minicbor::to_vec((VERSION, body)) {
+        Ok(bytes) => bytes,
+        Err(never) => unreachable!("encoding into memory failed: {never}"),
+    }
+}
+
+/// The body of these bytes, if they are the ones that [`encode`] would give.
+pub(crate) fn decode<T>(artifact: Artifact, bytes: &[u8]) -> Result<T, OpenError>
+where
+    T: Encode<()> + for<'b> Decode<'b, ()>,
+{
+    let malformed = |source| OpenError::Payload { artifact, source };
+    let mut decoder = minicbor::Decoder::new(bytes);
+    if decoder.array().map_err(malformed)? != Some(2) {
+        return Err(malformed(minicbor::decode::Error::message("a payload is [version, body]")));
+    }
+    let version = decoder.u64().map_err(malformed)?;
+    if version != VERSION {
+        return Err(OpenError::UnsupportedVersion { artifact, version });
+    }
+    let body: T = decoder.decode().map_err(malformed)?;
+    if encode(&body) != bytes {
+        return Err(OpenError::NotCanonical { artifact });
+    }
+    Ok(body)
+}

@@ -1,0 +1,50 @@
+//! A platform's signed word about what it holds.
+
+use minicbor::{Decode, Encode};
+use record::{SeqRanges, UnixMs};
+use serde::Serialize;
+
+use crate::{Artifact, BatchId, BoxId, OpenError, PlatformId, PublicKey, SigningKey, TreeHead, payload};
+
+/// Most bytes of a signed receipt: room for some 20,000 ranges.
+pub const RECEIPT_BYTES_MAX: usize = 256 * 1024;
+
+/// The answer to a stored batch. A box's coverage of this platform advances by nothing else (D1).
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(array)]
+pub struct Receipt {
+    /// Who received.
+    #[n(0)]
+    pub platform: PlatformId,
+    /// Whose batch.
+    #[n(1)]
+    pub box_id: BoxId,
+    /// Which batch.
+    #[n(2)]
+    pub batch: BatchId,
+    /// Every number of that box that the platform holds, this batch included.
+    #[n(3)]
+    pub holds: SeqRanges,
+    /// The tree head that stood in the batch.
+    #[n(4)]
+    pub head: TreeHead,
+    /// When, by the platform's clock.
+    #[n(5)]
+    pub received_ms: UnixMs,
+}
+
+impl Receipt {
+    /// The signed bytes; the same for the same receipt and key.
+    pub fn sign(&self, key: &SigningKey) -> Vec<u8> {
+        crate::envelope::sign(Artifact::Receipt, payload::encode(self), key)
+    }
+
+    /// Reads and believes a receipt. Whether it is about the batch that was sent is for the caller to compare.
+    ///
+    /// # Errors
+    /// [`OpenError`] if it is another artifact, not signed by `key`, or not in its one form.
+    pub fn verify(bytes: &[u8], key: &PublicKey) -> Result<Receipt, OpenError> {
+        let payload = crate::envelope::open(Artifact::Receipt, bytes, |kid| (kid == key.id()).then_some(*key))?;
+        payload::decode(Artifact::Receipt, &payload)
+    }
+}

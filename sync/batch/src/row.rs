@@ -1,0 +1,84 @@
+//! What travels of a record.
+
+use record::{AlarmTransition, Body, Boot, Reading, Reason, RecordAt, Seq, SourceId, Stamp};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+/// A record without the bytes and the link it came by: those stay in the journal.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode, Serialize)]
+pub struct Row {
+    /// Its number.
+    #[n(0)]
+    pub seq: Seq,
+    /// When it was made.
+    #[n(1)]
+    pub stamp: Stamp,
+    /// What it tells.
+    #[n(2)]
+    pub content: Content,
+}
+
+/// What a row tells.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Content {
+    /// A frame was accepted.
+    #[n(0)]
+    Readings {
+        /// The device.
+        #[n(0)]
+        source: SourceId,
+        /// What was decoded, in the frame's order.
+        #[n(1)]
+        readings: Vec<Reading>,
+    },
+    /// A boot began.
+    #[n(1)]
+    Boot(#[n(0)] Boot),
+    /// A frame was refused. The box can show its bytes later, and prove by their hash that they are those.
+    #[n(2)]
+    Rejected {
+        /// The device, where it could be told.
+        #[n(0)]
+        source: Option<SourceId>,
+        /// Why.
+        #[n(1)]
+        why: Reason,
+        /// The cause in words.
+        #[n(2)]
+        detail: String,
+        /// Length of the frame in bytes.
+        #[n(3)]
+        raw_len: u64,
+        /// SHA-256 of the frame.
+        #[serde(serialize_with = "as_hex")]
+        #[n(4)]
+        #[cbor(with = "minicbor::bytes")]
+        raw_sha256: [u8; 32],
+    },
+    /// An alarm changed its state.
+    #[n(3)]
+    Alarm(#[n(0)] AlarmTransition),
+}
+
+fn as_hex<S: serde::Serializer>(bytes: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&hex::encode(bytes))
+}
+
+impl From<&RecordAt> for Row {
+    fn from(at: &RecordAt) -> Row {
+        let content = match &at.record.body {
+            Body::Boot(boot) => Content::Boot(boot.clone()),
+            Body::Frame(frame) => Content::Readings { source: frame.source.clone(), readings: frame.readings.clone() },
+            Body::Rejected(rejected) => Content::Rejected {
+                source: rejected.source.clone(),
+                why: rejected.why,
+                detail: rejected.detail.clone(),
+                raw_len: rejected.raw.len() as u64,
+                raw_sha256: Sha256::digest(&rejected.raw).into(),
+            },
+            Body::Alarm(alarm) => Content::Alarm(alarm.clone()),
+        };
+        Row { seq: at.seq, stamp: at.record.stamp, content }
+    }
+}
