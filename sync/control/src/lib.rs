@@ -1,0 +1,23 @@
+//! The control socket: how `weir` asks a daemon, and how a daemon answers.
+//!
+//! **In and out:** one JSON object a line over a Unix socket, a request `{"do":"status"}`, an answer
+//! `{"ok":true,...}` or `{"ok":false,"error":"..."}`. Who may connect is the socket's mode: owner and group.
+//!
+//! **Deliberately does not know:** which requests exist; the daemon's handler does.
+//!
+//! Invariant: **B1** (connections, line length and waiting are bounded here).
+
+mod client;
+mod server;
+
+pub use client::{AskError, ask};
+pub use server::{ControlError, serve};
+
+/// Longest request or answer line.
+const LINE_BYTES_MAX: usize = 1024 * 1024;
+/// Technicians at one box, with their screens.
+const CONNECTIONS_MAX: usize = 16;
+/// A client that says nothing for this long is let go.
+const IDLE_SECONDS_MAX: u64 = 60;
+/// How long the client waits for an answer.
+const ANSWER_SECONDS_MAX: u64 = 10;
