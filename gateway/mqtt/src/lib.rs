@@ -1,1 +1,42 @@
-//! Written next.
+//! The MQTT edge: sessions, access control, acknowledgement after commit.
+//!
+//! **In:** bytes of devices over TCP (MQTT 3.1.1 and MQTT 5 on one port); outcomes of the committer; messages for
+//! devices. **Out:** [`Submission`]s into a bounded queue; acknowledgements; messages to subscribed devices.
+//!
+//! ```text
+//! socket ─► framing ─► first byte ─► rumqttd's codec ─► own topics only ─► Submission ─► queue ─► committer
+//!    ▲                                                                                              │ COMMIT
+//!    ├── PUBACK / PUBREC ◄── Settled ◄── Reply::settle(Stored) ◄───────────────────────────────────┘
+//!    └── PUBLISH ◄── rumqttd's router ◄── copy at QoS 0, or Edge::publish
+//! ```
+//!
+//! **Deliberately does not know:** what a payload means (`ingest`), how it is stored (`journal`), where devices are
+//! configured ([`Directory`]), what a transaction is. It holds nothing once a publish is acknowledged: no retained
+//! messages, no stored sessions, no QoS 2 state.
+//!
+//! Invariants: **A1** PUBACK and PUBREC leave only after [`Outcome::Stored`] or [`Outcome::Duplicate`]; **A2** a
+//! publish that failed, or whose [`Reply`] was dropped, is never acknowledged; **A3** received = submitted + shed +
+//! refused, by device ([`DeviceCounters`]); **B1** every queue has a bound in [`Limits`].
+//!
+//! rumqttd supplies the parser and the router; its listener, sessions and QoS handshakes are not used, because they
+//! acknowledge from memory and can be stopped by one client.
+//!
+//! Standards: MQTT 3.1.1 (OASIS, 2014), MQTT 5.0 (OASIS, 2019).
+
+mod connection;
+mod counters;
+mod directory;
+mod edge;
+mod error;
+mod limits;
+mod router;
+mod sessions;
+mod submission;
+
+pub use counters::{CountersSnapshot, DeviceCounters};
+pub use directory::{Device, Directory, Refusal};
+pub use edge::Edge;
+pub use error::EdgeError;
+pub use limits::{CONNECTIONS_CEILING, Limits};
+pub use router::Routed;
+pub use submission::{Outcome, Reply, Submission};

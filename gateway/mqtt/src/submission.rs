@@ -1,0 +1,102 @@
+//! What the edge hands to the committer, and how the committer answers.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::mpsc::UnboundedSender;
+
+/// One publish of an authenticated device to one of its own topics, not acknowledged yet.
+#[derive(Debug)]
+pub struct Submission {
+    /// The device that sent it.
+    pub device: Arc<str>,
+    /// One of the device's own topics.
+    pub topic: Arc<str>,
+    /// The exact bytes of the application message.
+    pub payload: Bytes,
+    /// Quality of service of the publish: 0, 1 or 2.
+    pub qos: u8,
+    /// Packet identifier; none at QoS 0.
+    pub packet_id: Option<u16>,
+    /// DUP flag: the client says that it may have sent this before.
+    pub dup: bool,
+    /// Protocol level of the connection: 4 is MQTT 3.1.1, 5 is MQTT 5.
+    pub level: u8,
+    /// Where the outcome goes.
+    pub reply: Reply,
+}
+
+/// What became of a [`Submission`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its transaction is durable: it is acknowledged.
+    Stored,
+    /// It was durable before: it is acknowledged again.
+    Duplicate,
+    /// Stored as evidence, never to be accepted: MQTT 5 is told 0x99 with this reason, MQTT 3.1.1 is acknowledged
+    /// (it has no other way to make a device stop sending it).
+    Refused {
+        /// One sentence for the device's maker.
+        reason: String,
+    },
+    /// Not stored, nothing is acknowledged: at QoS 1 and 2 the connection is closed and the device sends it again.
+    Failed,
+}
+
+/// The way back to the connection that sent a [`Submission`]. Dropping it means [`Outcome::Failed`].
+///
+/// At most [`Limits::window_frames_max`](crate::Limits::window_frames_max) of one connection exist at a time, which
+/// bounds its channel.
+#[derive(Debug)]
+pub struct Reply {
+    back: Option<Pending>,
+}
+
+/// A reply that was not given yet.
+#[derive(Debug)]
+struct Pending {
+    to: UnboundedSender<Settled>,
+    ticket: Ticket,
+}
+
+/// What the connection must know again when a publish settles.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    pub(crate) qos: u8,
+    pub(crate) packet_id: u16,
+    pub(crate) payload_bytes: usize,
+    /// The publish itself, if somebody subscribed to its topic.
+    pub(crate) copy: Option<Box<(Arc<str>, Bytes)>>,
+}
+
+/// A settled publish on its way back.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    pub(crate) ticket: Ticket,
+    pub(crate) outcome: Outcome,
+}
+
+impl Reply {
+    pub(crate) fn new(to: UnboundedSender<Settled>, ticket: Ticket) -> Self {
+        Self { back: Some(Pending { to, ticket }) }
+    }
+
+    /// Tells the connection. Never blocks, may be called from any thread; a connection that has ended meanwhile does
+    /// not matter: its device sends the publish again.
+    pub fn settle(mut self, outcome: Outcome) {
+        self.send(outcome);
+    }
+
+    fn send(&mut self, outcome: Outcome) {
+        if let Some(Pending { to, ticket }) = self.back.take() {
+            // A closed channel is a connection that has ended; see `settle`.
+            let _ = to.send(Settled { ticket, outcome });
+        }
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        self.send(Outcome::Failed);
+    }
+}
