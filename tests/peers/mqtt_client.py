@@ -80,6 +80,7 @@ class Publisher:
             self.client.username_pw_set(args.user, args.password)
         if args.ca:
             self.client.tls_set(ca_certs=args.ca, tls_version=ssl.PROTOCOL_TLS_CLIENT)
+        self.client.max_inflight_messages_set(args.window)
         self.client.on_connect = self._on_connect
         self.client.on_disconnect = self._on_disconnect
         self.client.on_publish = self._on_publish
@@ -96,7 +97,6 @@ class Publisher:
         else:
             # MQTT 5 §3.3.4: never more in flight than the server's Receive Maximum, which paho does not look at.
             self.window = min(self.args.window, getattr(properties, "ReceiveMaximum", self.args.window))
-            client.max_inflight_messages_set(self.window)
             self.up, self.connects = True, self.connects + 1
             event("connected", session_present=flags.session_present, unacknowledged=len(self.pending))
 
