@@ -1,1 +1,50 @@
-//! Written next.
+//! Per destination: what to cut, what to send, when to try again. One [`Destination`] is one far end.
+//!
+//! ```text
+//! journal grew ──► Journaled ─┐                        ┌─► Cut     ─► shell reads, signs, stores ─► Input::Cut
+//! batch stored ──► Cut        │                        ├─► Send    ─► shell sends   ─► Acked | Refused | Failed
+//! answers      ──► Acked …    ├─► Destination::handle ─┤
+//! link is back ──► LinkUp     │   (coverage, lanes,    ├─► Advance ─► shell stores the receipt
+//! time         ──► Tick      ─┘    window, backoff)    └─► Park    ─► shell puts the batch aside
+//! ```
+//! **In:** [`Input`]s with the monotonic time at which they happened. **Out:** [`Action`]s, in the order in which the
+//! shell must do them, and the next moment at which a [`Input::Tick`] is due.
+//!
+//! **Deliberately does not know:** what a record or a batch contains, how it is signed, the transport, the other
+//! destinations (**D4** holds by construction: they share nothing). It reads no clock, randomness, environment, file
+//! or socket; the jitter of its backoff comes from a seed.
+//!
+//! Invariants, defined once in [`invariant`]:
+//! - **D1** coverage never claims an unacknowledged record: it grows only by an answer that holds the whole batch.
+//! - **D2** the same batch id always has the same bytes: a batch once cut is sent under its id until it is answered,
+//!   also after a restart, and its records are in no second batch.
+//! - **D3** once faults heal, every record reaches the destination exactly once in effect.
+//! - **D5** an alarm overtakes everything: while one can leave, nothing else is sent; the backlog keeps its share of
+//!   what is cut after the alarms.
+//! - **B1** every queue here has a named bound: [`ALARMS_MAX`], [`RANGES_MAX`] and the windows of [`Config`].
+//!
+//! Words: *live* is a record among the newest [`Config::live_window`]; *backlog* is an older one; both only until
+//! they are in a batch. A batch is *outstanding* from its cut to its answer.
+//!
+//! Method of the backoff: full jitter (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+
+mod action;
+mod backoff;
+mod config;
+mod counters;
+mod destination;
+mod input;
+pub mod invariant;
+mod outstanding;
+mod unclaimed;
+
+pub use action::Action;
+pub use config::{Backoff, Config};
+pub use counters::Counters;
+pub use destination::{ALARMS_MAX, Destination, Restored, Standing};
+pub use input::{Input, Transient};
+pub use outstanding::RestoredBatch;
+pub use unclaimed::RANGES_MAX;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+//! What the shell must do.
+
+use batch::{BatchId, Lane};
+use record::SeqRanges;
+
+/// An order to the shell. They are given in the order in which they must be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Read these records, sign and store a batch of them, then say [`Input::Cut`](crate::Input::Cut) or
+    /// [`Input::NotCut`](crate::Input::NotCut). A leading part is enough when the bytes reach their bound.
+    Cut {
+        /// The lane.
+        lane: Lane,
+        /// The records: at most [`Config::records_max`](crate::Config) in at most [`RANGES_MAX`](crate::RANGES_MAX).
+        ranges: SeqRanges,
+    },
+    /// Send the stored bytes; an earlier try of the same batch that still runs is given up first.
+    Send {
+        /// The batch.
+        id: BatchId,
+        /// How long the answer may take. ms.
+        timeout_ms: u64,
+    },
+    /// Store the receipt: the coverage grew by the batch.
+    Advance {
+        /// The batch.
+        id: BatchId,
+    },
+    /// Put the batch aside with the reason.
+    Park {
+        /// The batch.
+        id: BatchId,
+        /// What the destination said.
+        reason: String,
+    },
+}

@@ -1,0 +1,321 @@
+//! The state of one destination, and how events change it.
+
+mod plan;
+
+use std::collections::{BTreeSet, VecDeque};
+
+use batch::{BatchId, Lane};
+use record::{MonoMs, Seq, SeqRange, SeqRanges};
+
+use crate::backoff::Jitter;
+use crate::outstanding::{Outstanding, Stage};
+use crate::unclaimed::{count, first_unclaimed, union};
+use crate::{Action, Config, Counters, Input, RestoredBatch, Transient, invariant};
+
+/// Most alarm records known and in no batch yet: 64 kB of memory. When it is full the core hears no further record
+/// ([`Destination::told`] stands still), so that no alarm is ever treated as something less.
+pub const ALARMS_MAX: usize = 4_096;
+
+/// What the shell's own time-out gets on top before the core calls a batch unanswered. ms.
+const ANSWER_GRACE_MS: u64 = 2_000;
+
+/// What an earlier run left in the outbox.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// The records of every stored receipt.
+    pub covered: SeqRanges,
+    /// The records of every parked batch.
+    pub parked: SeqRanges,
+    /// Batches without an answer, in the order in which they were cut.
+    pub outstanding: Vec<RestoredBatch>,
+}
+
+/// One far end: what it holds, what is under way to it, and what it gets next. See the crate's head.
+#[derive(Debug, Clone)]
+pub struct Destination {
+    config: Config,
+    jitter: Jitter,
+    now: MonoMs,
+    /// Records before this one were told, with every alarm among them.
+    told: Seq,
+    covered: SeqRanges,
+    parked: SeqRanges,
+    /// Alarms in no batch, at most [`ALARMS_MAX`].
+    alarms: BTreeSet<Seq>,
+    /// At most `window + alarm_window`, or what was restored; in the order of their cuts.
+    outstanding: Vec<Outstanding>,
+    /// What the shell was asked to cut, by lane.
+    cutting: [Option<SeqRanges>; 3],
+    /// `covered`, `parked`, `alarms`, `outstanding` and `cutting` together: what is in no other batch's way.
+    claimed: SeqRanges,
+    /// Since when a live record waits for its batch.
+    live_since: Option<MonoMs>,
+    /// Live batches cut since the backlog had its turn.
+    live_run: u32,
+    /// After a cut that could not be done: no cut before this.
+    cut_retry: Option<MonoMs>,
+    cut_failures: u32,
+    /// Orders not yet polled: at most one a batch outstanding and one a lane for each event.
+    actions: VecDeque<Action>,
+    counters: Counters,
+}
+
+/// Where a destination stands, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Records before this one are known here.
+    pub told: Seq,
+    /// Records it holds by its receipts.
+    pub covered: u64,
+    /// Records put aside in refused batches.
+    pub parked: u64,
+    /// Alarm records in no batch yet.
+    pub alarms: u64,
+    /// Live records in no batch yet.
+    pub live: u64,
+    /// Backlog records in no batch yet.
+    pub backlog: u64,
+    /// Batches cut and not answered.
+    pub outstanding: u64,
+    /// Of those, batches under way now.
+    pub in_flight: u64,
+    /// When the next batch that failed is tried again.
+    pub next_try: Option<MonoMs>,
+}
+
+impl Destination {
+    /// A destination as the outbox left it. `seed` only spreads the backoff of different boxes.
+    pub fn new(config: Config, seed: u64, restored: Restored) -> Destination {
+        let Restored { covered, parked, outstanding } = restored;
+        let outstanding: Vec<_> = outstanding.into_iter().map(Outstanding::new).collect();
+        let claimed = union([&covered, &parked].into_iter().chain(outstanding.iter().map(|batch| &batch.ranges)));
+        Destination {
+            config,
+            jitter: Jitter::new(seed),
+            now: MonoMs(0),
+            told: first_unclaimed(&claimed),
+            covered,
+            parked,
+            alarms: BTreeSet::new(),
+            outstanding,
+            cutting: [const { None }; 3],
+            claimed,
+            live_since: None,
+            live_run: 0,
+            cut_retry: None,
+            cut_failures: 0,
+            actions: VecDeque::new(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Takes an event that happened at `now`; then [`Destination::poll`] until `None`. A `now` before an earlier one
+    /// counts as that earlier one.
+    pub fn handle(&mut self, now: MonoMs, input: Input) {
+        self.now = self.now.max(now);
+        match input {
+            Input::Journaled { end, alarms } => self.journaled(end, alarms),
+            Input::Cut { lane, id, ranges, bytes_len } => self.cut_done(lane, id, ranges, bytes_len),
+            Input::NotCut { lane } => self.not_cut(lane),
+            Input::Acked { id, holds } => self.acked(id, &holds),
+            Input::Refused { id, why } => self.refused(id, why),
+            Input::Failed { id, retry_after_ms, why } => {
+                // A late answer to a try that was already given up says nothing new.
+                if let Some(at) = self.position(id).filter(|at| self.outstanding[*at].is_in_flight()) {
+                    self.failed(at, retry_after_ms, why);
+                }
+            }
+            Input::LinkUp => self.link_up(),
+            Input::Tick => {}
+        }
+        self.expire();
+        self.plan();
+    }
+
+    /// The next thing to do, until `None`.
+    pub fn poll(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When [`Input::Tick`] is due, if nothing else happens before. Always later than the last `now`.
+    pub fn next_timeout(&self) -> Option<MonoMs> {
+        let batches = self.outstanding.iter().filter_map(Outstanding::due);
+        let linger = self.live_due_at().filter(|due| *due > self.now);
+        batches.chain(self.cut_retry).chain(linger).min()
+    }
+
+    /// Records before this one are known here: the next [`Input::Journaled`] continues from it.
+    pub fn told(&self) -> Seq {
+        self.told
+    }
+
+    /// The records that the destination holds by its receipts (D1).
+    pub fn covered(&self) -> &SeqRanges {
+        &self.covered
+    }
+
+    /// The records in parked batches.
+    pub fn parked(&self) -> &SeqRanges {
+        &self.parked
+    }
+
+    /// What happened since this core was made.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Where it stands.
+    pub fn standing(&self) -> Standing {
+        let waiting = |batch: &Outstanding| match batch.stage {
+            Stage::Waiting { until, .. } => Some(until),
+            Stage::Ready | Stage::InFlight { .. } => None,
+        };
+        Standing {
+            told: self.told,
+            covered: self.covered.len(),
+            parked: self.parked.len(),
+            alarms: len(self.alarms.len()),
+            live: count(&self.claimed, self.live_floor(), self.told),
+            backlog: count(&self.claimed, Seq(0), self.live_floor()),
+            outstanding: len(self.outstanding.len()),
+            in_flight: len(self.outstanding.iter().filter(|batch| batch.is_in_flight()).count()),
+            next_try: self.outstanding.iter().filter_map(waiting).min(),
+        }
+    }
+
+    fn journaled(&mut self, end: Seq, alarms: Vec<Seq>) {
+        let known = &self.claimed;
+        let new: Vec<Seq> = alarms.into_iter().filter(|seq| *seq < end && !known.contains(*seq)).collect();
+        let room = ALARMS_MAX.saturating_sub(self.alarms.len());
+        // Beyond the bound the journal ends, for this core, before the first alarm it cannot remember.
+        let end = new.get(room).map_or(end, |untold| *untold);
+        for seq in new.into_iter().take(room) {
+            self.alarms.insert(seq);
+            self.claimed.insert(SeqRange { first: seq, last: seq });
+        }
+        self.told = self.told.max(end);
+    }
+
+    fn cut_done(&mut self, lane: Lane, id: BatchId, ranges: SeqRanges, bytes_len: u64) {
+        if ranges.is_empty() {
+            return self.not_cut(lane);
+        }
+        let asked = self.cutting[slot(lane)].take();
+        if self.position(id).is_some() {
+            return;
+        }
+        self.counters.cut += 1;
+        (self.cut_retry, self.cut_failures) = (None, 0);
+        let batch = RestoredBatch { id, lane, ranges, bytes_len };
+        self.outstanding.push(Outstanding::new(batch));
+        self.give_back(lane, asked);
+    }
+
+    fn not_cut(&mut self, lane: Lane) {
+        self.counters.not_cut += 1;
+        self.cut_failures = self.cut_failures.saturating_add(1);
+        let wait_ms = self.jitter.wait_ms(self.config.backoff, self.cut_failures);
+        self.cut_retry = Some(MonoMs(self.now.0.saturating_add(wait_ms)));
+        let asked = self.cutting[slot(lane)].take();
+        self.give_back(lane, asked);
+    }
+
+    /// Frees those records of a finished order that are in no batch.
+    fn give_back(&mut self, lane: Lane, asked: Option<SeqRanges>) {
+        let Some(asked) = asked else { return };
+        let cut = self.outstanding.last().map(|batch| batch.ranges.clone()).unwrap_or_default();
+        if cut.covers(&asked) {
+            return;
+        }
+        if lane == Lane::Alarm {
+            let left = asked.iter().flat_map(|range| cut.missing_in(range).iter().collect::<Vec<_>>());
+            let seqs = left.flat_map(|range| (range.first.0..=range.last.0).map(Seq));
+            self.alarms.extend(seqs);
+        }
+        let alarms = self.alarms.iter().map(|seq| SeqRange { first: *seq, last: *seq }).collect();
+        let batches = self.outstanding.iter().map(|batch| &batch.ranges);
+        let sets = [&self.covered, &self.parked, &alarms];
+        self.claimed = union(sets.into_iter().chain(batches).chain(self.cutting.iter().flatten()));
+    }
+
+    fn acked(&mut self, id: BatchId, holds: &SeqRanges) {
+        let Some(at) = self.position(id) else { return };
+        if !holds.covers(&self.outstanding[at].ranges) {
+            if self.outstanding[at].is_in_flight() {
+                self.failed(at, None, Transient::Short);
+            }
+            return;
+        }
+        let batch = self.outstanding.remove(at);
+        debug_assert!(invariant::d1_covered_is_acknowledged(&batch.ranges, holds), "D1: {id:?}");
+        batch.ranges.iter().for_each(|range| self.covered.insert(range));
+        self.counters.acked += 1;
+        self.actions.push_back(Action::Advance { id });
+        // One answer proves the link, so nobody else has to wait for it.
+        self.free(Transient::is_link);
+    }
+
+    fn refused(&mut self, id: BatchId, why: String) {
+        let Some(at) = self.position(id) else { return };
+        let batch = self.outstanding.remove(at);
+        batch.ranges.iter().for_each(|range| self.parked.insert(range));
+        self.counters.refused += 1;
+        self.actions.push_back(Action::Park { id, reason: why });
+        self.free(Transient::is_link);
+    }
+
+    fn failed(&mut self, at: usize, retry_after_ms: Option<u64>, why: Transient) {
+        self.counters.count_failed(why);
+        let backoff = self.config.backoff;
+        let batch = &mut self.outstanding[at];
+        batch.failures = batch.failures.saturating_add(1);
+        let jittered_ms = self.jitter.wait_ms(backoff, batch.failures);
+        let slow_ms = if why.is_slow() { backoff.ceiling_ms.saturating_sub(jittered_ms) } else { 0 };
+        let asked_ms = retry_after_ms.unwrap_or(0).min(backoff.ceiling_ms);
+        let wait_ms = jittered_ms.max(slow_ms).max(asked_ms);
+        batch.stage = Stage::Waiting { until: MonoMs(self.now.0.saturating_add(wait_ms)), why };
+    }
+
+    fn link_up(&mut self) {
+        (self.cut_retry, self.cut_failures) = (None, 0);
+        self.free(|_| true);
+    }
+
+    /// Lets waiting batches go at once.
+    fn free(&mut self, which: impl Fn(Transient) -> bool) {
+        for batch in &mut self.outstanding {
+            if matches!(batch.stage, Stage::Waiting { why, .. } if which(why)) {
+                batch.stage = Stage::Ready;
+                batch.failures = 0;
+            }
+        }
+    }
+
+    /// Does what became due.
+    fn expire(&mut self) {
+        for at in 0..self.outstanding.len() {
+            match self.outstanding[at].stage {
+                Stage::InFlight { until } if until <= self.now => self.failed(at, None, Transient::TimedOut),
+                Stage::Waiting { until, .. } if until <= self.now => self.outstanding[at].stage = Stage::Ready,
+                Stage::Ready | Stage::InFlight { .. } | Stage::Waiting { .. } => {}
+            }
+        }
+        self.cut_retry = self.cut_retry.filter(|until| *until > self.now);
+    }
+
+    fn position(&self, id: BatchId) -> Option<usize> {
+        self.outstanding.iter().position(|batch| batch.id == id)
+    }
+}
+
+fn slot(lane: Lane) -> usize {
+    match lane {
+        Lane::Alarm => 0,
+        Lane::Live => 1,
+        Lane::Backlog => 2,
+    }
+}
+
+fn len(items: usize) -> u64 {
+    u64::try_from(items).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,139 @@
+//! What leaves next: alarms first, then live and backlog in their shares.
+
+use std::num::NonZeroU32;
+
+use batch::Lane;
+use record::{MonoMs, Seq, SeqRange, SeqRanges};
+
+use super::{ANSWER_GRACE_MS, Destination, len, slot};
+use crate::outstanding::{Outstanding, Stage};
+use crate::unclaimed::{RANGES_MAX, count, first_unclaimed, take};
+use crate::{Action, invariant};
+
+impl Destination {
+    /// Gives every order that can be given now.
+    pub(super) fn plan(&mut self) {
+        let live = count(&self.claimed, self.live_floor(), self.told);
+        self.live_since = (live > 0).then(|| self.live_since.unwrap_or(self.now));
+        self.send_ready(Lane::Alarm);
+        self.cut_alarms();
+        if !self.others_may_leave() {
+            return;
+        }
+        self.send_ready(Lane::Live);
+        self.send_ready(Lane::Backlog);
+        while let Some(lane) = self.lane_to_cut() {
+            self.cut(lane);
+        }
+    }
+
+    /// The first live record: the newest [`Config::live_window`](crate::Config::live_window) begin here.
+    pub(super) fn live_floor(&self) -> Seq {
+        Seq(self.told.0.saturating_sub(self.config.live_window.get()))
+    }
+
+    /// When live records leave even if they do not fill a batch.
+    pub(super) fn live_due_at(&self) -> Option<MonoMs> {
+        self.live_since.map(|since| MonoMs(since.0.saturating_add(self.config.live_linger_ms)))
+    }
+
+    /// D5: false while an alarm could still leave before them.
+    fn others_may_leave(&self) -> bool {
+        let cutting = self.cutting[slot(Lane::Alarm)].as_ref().map_or(0, SeqRanges::len);
+        let could_be_cut = cutting > 0 || self.has_room_for_an_alarm();
+        invariant::d5_others_may_leave(len(self.alarms.len()) + cutting, u64::from(could_be_cut))
+    }
+
+    fn has_room_for_an_alarm(&self) -> bool {
+        let outstanding = self.outstanding.iter().filter(|batch| batch.is_alarm()).count();
+        self.cut_retry.is_none() && has_room(outstanding, self.config.alarm_window)
+    }
+
+    fn cut_alarms(&mut self) {
+        if self.alarms.is_empty() || self.cutting[slot(Lane::Alarm)].is_some() || !self.has_room_for_an_alarm() {
+            return;
+        }
+        let most = usize::try_from(self.config.records_max.get()).unwrap_or(usize::MAX).min(RANGES_MAX);
+        let ranges: SeqRanges = self.alarms.iter().take(most).map(|seq| SeqRange { first: *seq, last: *seq }).collect();
+        self.alarms.retain(|seq| !ranges.contains(*seq));
+        self.order_cut(Lane::Alarm, ranges);
+    }
+
+    /// The lane whose turn it is to cut a batch, if there is a place for it.
+    fn lane_to_cut(&self) -> Option<Lane> {
+        let others = self.outstanding.iter().filter(|batch| !batch.is_alarm()).count();
+        let cutting = |lane: Lane| usize::from(self.cutting[slot(lane)].is_some());
+        let taken = others + cutting(Lane::Live) + cutting(Lane::Backlog);
+        if self.cut_retry.is_some() || !has_room(taken, self.config.window) {
+            return None;
+        }
+        let live = cutting(Lane::Live) == 0 && self.live_is_due();
+        let backlog = cutting(Lane::Backlog) == 0 && self.backlog_may_be_cut();
+        match (live, backlog) {
+            (true, true) if self.live_run >= self.config.live_run_max.get() => Some(Lane::Backlog),
+            (true, _) => Some(Lane::Live),
+            (false, true) => Some(Lane::Backlog),
+            (false, false) => None,
+        }
+    }
+
+    fn live_is_due(&self) -> bool {
+        let Some(due) = self.live_due_at() else { return false };
+        let full = count(&self.claimed, self.live_floor(), self.told) >= u64::from(self.config.records_max.get());
+        due <= self.now || full
+    }
+
+    /// Whether there is backlog, and a place that live batches do not need.
+    fn backlog_may_be_cut(&self) -> bool {
+        let outstanding = self.outstanding.iter().filter(|batch| batch.lane == Lane::Backlog).count();
+        let places = NonZeroU32::new(self.config.window.get() - 1).unwrap_or(NonZeroU32::MIN);
+        first_unclaimed(&self.claimed) < self.live_floor() && has_room(outstanding, places)
+    }
+
+    fn cut(&mut self, lane: Lane) {
+        let floor = self.live_floor();
+        let (from, end) = if lane == Lane::Live { (floor, self.told) } else { (Seq(0), floor) };
+        let ranges = take(&self.claimed, from, end, u64::from(self.config.records_max.get()));
+        if lane == Lane::Live {
+            self.live_run = self.live_run.saturating_add(1);
+            // What is left over waits for its own company, from now on.
+            let left = count(&self.claimed, from, end) > ranges.len();
+            self.live_since = left.then_some(self.now);
+        } else {
+            self.live_run = 0;
+        }
+        self.order_cut(lane, ranges);
+    }
+
+    fn order_cut(&mut self, lane: Lane, ranges: SeqRanges) {
+        if lane != Lane::Alarm {
+            debug_assert!(invariant::d2_cut_once(&self.claimed, &ranges), "D2: {ranges:?} is claimed");
+        }
+        ranges.iter().for_each(|range| self.claimed.insert(range));
+        self.cutting[slot(lane)] = Some(ranges.clone());
+        self.actions.push_back(Action::Cut { lane, ranges });
+    }
+
+    /// Sends what may be sent of one lane, oldest cut first.
+    fn send_ready(&mut self, lane: Lane) {
+        let window = if lane == Lane::Alarm { self.config.alarm_window } else { self.config.window };
+        let shares_window = |batch: &Outstanding| batch.is_alarm() == (lane == Lane::Alarm);
+        let in_flight = |batch: &&Outstanding| shares_window(batch) && batch.is_in_flight();
+        let flying = self.outstanding.iter().filter(in_flight).count();
+        let ready = |batch: &&mut Outstanding| batch.lane == lane && batch.stage == Stage::Ready;
+        for (flying, batch) in (flying..).zip(self.outstanding.iter_mut().filter(ready)) {
+            if !has_room(flying, window) {
+                break;
+            }
+            let timeout_ms = self.config.timeout_ms(batch.bytes_len);
+            let until = self.now.0.saturating_add(timeout_ms).saturating_add(ANSWER_GRACE_MS);
+            batch.stage = Stage::InFlight { until: MonoMs(until) };
+            self.counters.sent += 1;
+            self.actions.push_back(Action::Send { id: batch.id, timeout_ms });
+        }
+    }
+}
+
+fn has_room(taken: usize, window: NonZeroU32) -> bool {
+    u32::try_from(taken).is_ok_and(|taken| taken < window.get())
+}

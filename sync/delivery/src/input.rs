@@ -1,0 +1,122 @@
+//! What happened.
+
+use batch::{BatchId, Lane};
+use record::{Seq, SeqRanges};
+
+/// An event, as the shell tells it. Late and repeated answers are harmless.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// The journal grew: it now ends before `end`.
+    Journaled {
+        /// The number that the next record will get.
+        end: Seq,
+        /// Every alarm record from [`Destination::told`](crate::Destination::told) on and before `end`, ascending.
+        alarms: Vec<Seq>,
+    },
+    /// The batch asked for by [`Action::Cut`](crate::Action::Cut) is signed and stored durably.
+    Cut {
+        /// The lane it was asked for.
+        lane: Lane,
+        /// Its name.
+        id: BatchId,
+        /// The records in it: those asked for, or fewer when its bytes reached their bound.
+        ranges: SeqRanges,
+        /// Its size.
+        bytes_len: u64,
+    },
+    /// The batch asked for could not be read, signed or stored; the core asks again later.
+    NotCut {
+        /// The lane it was asked for.
+        lane: Lane,
+    },
+    /// A verified receipt came.
+    Acked {
+        /// The batch it names.
+        id: BatchId,
+        /// The records that the destination says it holds.
+        holds: SeqRanges,
+    },
+    /// The destination refuses the batch for its content: the same bytes will never be taken.
+    Refused {
+        /// The batch.
+        id: BatchId,
+        /// What the destination said, already bounded by the shell.
+        why: String,
+    },
+    /// Not this time.
+    Failed {
+        /// The batch.
+        id: BatchId,
+        /// How long the destination asks to be left alone (`Retry-After`); honoured up to the ceiling. ms.
+        retry_after_ms: Option<u64>,
+        /// The cause.
+        why: Transient,
+    },
+    /// The way to the destination is open again: everything that waits is tried at once.
+    LinkUp,
+    /// Time passed.
+    Tick,
+}
+
+/// Why a batch has to be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Transient {
+    /// No connection: name, route, port.
+    Unreachable,
+    /// No trusted connection: certificate or TLS version.
+    Untrusted,
+    /// The connection broke half way.
+    Broken,
+    /// No answer in time; also found by the core itself.
+    TimedOut,
+    /// The destination asks for patience: HTTP 429, 503, 507.
+    Overloaded,
+    /// The destination has a fault of its own, or gave an answer that is none: HTTP 5xx and the rest.
+    Faulty,
+    /// The destination does not know this box: HTTP 401, 403. Someone may enrol it any minute.
+    NotEnrolled,
+    /// The answer is not a receipt signed with the pinned key, or not for this batch.
+    Unverified,
+    /// The receipt is genuine but does not hold all records of the batch; found by the core.
+    Short,
+}
+
+impl Transient {
+    /// Every cause, in the order of [`Counters::failed`](crate::Counters::failed).
+    pub const ALL: [Transient; 9] = [
+        Transient::Unreachable,
+        Transient::Untrusted,
+        Transient::Broken,
+        Transient::TimedOut,
+        Transient::Overloaded,
+        Transient::Faulty,
+        Transient::NotEnrolled,
+        Transient::Unverified,
+        Transient::Short,
+    ];
+
+    /// The stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Transient::Unreachable => "unreachable",
+            Transient::Untrusted => "untrusted",
+            Transient::Broken => "broken",
+            Transient::TimedOut => "timed_out",
+            Transient::Overloaded => "overloaded",
+            Transient::Faulty => "faulty",
+            Transient::NotEnrolled => "not_enrolled",
+            Transient::Unverified => "receipt_unverified",
+            Transient::Short => "receipt_short",
+        }
+    }
+
+    /// Whether the link is to blame: then any success frees every batch that waits for the same cause.
+    pub(crate) fn is_link(self) -> bool {
+        matches!(self, Transient::Unreachable | Transient::Broken | Transient::TimedOut)
+    }
+
+    /// Whether only a person can cure it: then the wait is near the ceiling from the first failure on.
+    pub(crate) fn is_slow(self) -> bool {
+        matches!(self, Transient::NotEnrolled)
+    }
+}

@@ -1,0 +1,25 @@
+//! The invariants of delivery as predicates: one definition for the core, its tests and the simulation.
+
+use record::{Seq, SeqRanges};
+
+/// **D1**: coverage claims no record that the destination has not acknowledged.
+pub fn d1_covered_is_acknowledged(covered: &SeqRanges, acknowledged: &SeqRanges) -> bool {
+    acknowledged.covers(covered)
+}
+
+/// **D2**: a record is in no second batch while one that has it is outstanding or answered.
+pub fn d2_cut_once(claimed: &SeqRanges, cut: &SeqRanges) -> bool {
+    cut.iter().all(|range| claimed.missing_in(range).len() == range.len())
+}
+
+/// **D3**: every record before `end` is covered or parked.
+pub fn d3_drained(end: Seq, covered: &SeqRanges, parked: &SeqRanges) -> bool {
+    let settled = crate::unclaimed::union([covered, parked]);
+    crate::unclaimed::first_unclaimed(&settled) >= end
+}
+
+/// **D5**: a live or backlog batch may leave: no alarm is without a batch while one could be cut (`unsent` counts the
+/// known alarms that never left, `free` the places in the alarm window).
+pub fn d5_others_may_leave(unsent: u64, free: u64) -> bool {
+    unsent == 0 || free == 0
+}

@@ -1,0 +1,133 @@
+//! Check the checkers: a core with one fault each, and the invariant that must name it.
+
+use std::collections::BTreeSet;
+
+use batch::{BatchId, Lane};
+use proptest::test_runner::{Config as RunnerConfig, TestError, TestRunner};
+use record::{MonoMs, Seq, SeqRange, SeqRanges};
+
+use super::properties::event;
+use super::world::{Core, Make, World, config};
+use crate::destination::Restored;
+use crate::{Action, Destination, Input};
+
+/// Which fault.
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    /// Counts a record as covered when it is cut.
+    ClaimsOnCut,
+    /// Takes any receipt for an acknowledgement.
+    BelievesShortReceipts,
+    /// Hears no time-out.
+    NeverRetries,
+    /// Takes alarms for ordinary records.
+    DeafToAlarms,
+    /// Orders the first try of an alarm batch after the next batch of another lane.
+    HoldsAlarms,
+}
+
+struct Broken {
+    core: Destination,
+    fault: Fault,
+    claimed: SeqRanges,
+    alarms: BTreeSet<BatchId>,
+    held: Option<Action>,
+    released: Option<Action>,
+}
+
+impl Core for Broken {
+    fn handle(&mut self, now: MonoMs, input: Input) {
+        let input = match (self.fault, input) {
+            (Fault::NeverRetries, Input::Tick | Input::LinkUp) => return,
+            (Fault::DeafToAlarms, Input::Journaled { end, .. }) => Input::Journaled { end, alarms: Vec::new() },
+            (Fault::BelievesShortReceipts, Input::Acked { id, .. }) => {
+                let all = SeqRange { first: Seq(0), last: Seq(u64::MAX - 1) };
+                Input::Acked { id, holds: [all].into_iter().collect() }
+            }
+            (Fault::HoldsAlarms, Input::Cut { lane: Lane::Alarm, id, ranges, bytes_len }) => {
+                self.alarms.insert(id);
+                Input::Cut { lane: Lane::Alarm, id, ranges, bytes_len }
+            }
+            (_, input) => input,
+        };
+        self.core.handle(now, input);
+    }
+
+    fn poll(&mut self) -> Option<Action> {
+        let action = self.released.take().or_else(|| self.core.poll());
+        if matches!(&action, Some(Action::Send { id, .. }) if self.alarms.remove(id)) {
+            self.held = action;
+            return self.core.poll();
+        }
+        if matches!(action, Some(Action::Send { .. })) && self.held.is_some() {
+            let alarm = self.held.take();
+            self.released = alarm;
+            return action;
+        }
+        if let (Fault::ClaimsOnCut, Some(Action::Cut { ranges, .. })) = (self.fault, &action) {
+            ranges.iter().for_each(|range| self.claimed.insert(range));
+        }
+        action
+    }
+
+    fn next_timeout(&self) -> Option<MonoMs> {
+        // A core that hears no tick must not ask for one either, or the world would wait for ever.
+        self.core.next_timeout().filter(|_| self.fault != Fault::NeverRetries)
+    }
+
+    fn covered(&self) -> SeqRanges {
+        self.core.covered().iter().chain(self.claimed.iter()).collect()
+    }
+
+    fn told(&self) -> Seq {
+        self.core.told()
+    }
+}
+
+fn broken(fault: Fault, restored: Restored) -> Box<dyn Core> {
+    let core = Destination::new(config(), 7, restored);
+    Box::new(Broken { core, fault, claimed: SeqRanges::new(), alarms: BTreeSet::new(), held: None, released: None })
+}
+
+/// Random worlds must find the fault within the cases of the sound core's own test, and call it by its name.
+fn caught(make: Make, invariant: &str) {
+    let mut runner =
+        TestRunner::new(RunnerConfig { cases: 2_000, failure_persistence: None, ..RunnerConfig::default() });
+    let events = proptest::collection::vec(event(), 0..80);
+    let found =
+        runner.run(&events, |events| World::new(make).run(&events).map_err(proptest::test_runner::TestCaseError::fail));
+    match found {
+        Err(TestError::Fail(why, _)) => assert!(why.message().starts_with(invariant), "{why}"),
+        other => panic!("the fault stayed unseen: {other:?}"),
+    }
+}
+
+#[test]
+fn d1_catches_a_core_that_claims_too_early() {
+    caught(|restored| broken(Fault::ClaimsOnCut, restored), "D1");
+}
+
+#[test]
+fn d1_catches_a_core_that_believes_any_receipt() {
+    caught(|restored| broken(Fault::BelievesShortReceipts, restored), "D1");
+}
+
+#[test]
+fn d2_catches_a_core_that_forgets_its_outbox() {
+    caught(|restored| super::world::sound(Restored { outstanding: Vec::new(), ..restored }), "D2");
+}
+
+#[test]
+fn d3_catches_a_core_that_never_retries() {
+    caught(|restored| broken(Fault::NeverRetries, restored), "D3");
+}
+
+#[test]
+fn d5_catches_a_core_that_is_deaf_to_alarms() {
+    caught(|restored| broken(Fault::DeafToAlarms, restored), "D5");
+}
+
+#[test]
+fn d5_catches_a_core_that_lets_others_overtake() {
+    caught(|restored| broken(Fault::HoldsAlarms, restored), "D5");
+}

@@ -1,0 +1,7 @@
+//! Scenarios in virtual time, random worlds, and broken cores that the checks must catch.
+
+mod broken;
+mod properties;
+mod scenarios;
+mod script;
+mod world;

@@ -1,0 +1,33 @@
+//! Safety under any faults, then liveness once they heal.
+
+use proptest::prelude::*;
+
+use super::world::{Answer, Event, World, sound};
+use crate::Transient;
+
+pub(super) fn event() -> impl Strategy<Value = Event> {
+    let answer = prop_oneof![
+        4 => Just(Answer::Stored),
+        2 => Just(Answer::Lost),
+        1 => Just(Answer::Short),
+        1 => Just(Answer::Refused),
+        3 => proptest::sample::select(&Transient::ALL[..]).prop_map(Answer::Fails),
+    ];
+    prop_oneof![
+        5 => (1u64..12, prop::bool::weighted(0.3)).prop_map(|(records, alarm)| Event::Journal { records, alarm }),
+        6 => (any::<usize>(), answer).prop_map(|(which, how)| Event::Answer { which, how }),
+        4 => (1u64..4_000).prop_map(|ms| Event::Pass { ms }),
+        1 => Just(Event::LinkUp),
+        1 => Just(Event::Restart),
+        1 => any::<bool>().prop_map(|full| Event::Disk { full }),
+        1 => any::<bool>().prop_map(|tight| Event::Bytes { tight }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+    #[test]
+    fn anytime_d1_d2_d5_and_finally_d3(events in prop::collection::vec(event(), 0..80)) {
+        World::new(sound).run(&events).map_err(TestCaseError::fail)?;
+    }
+}

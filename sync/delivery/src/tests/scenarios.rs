@@ -1,0 +1,252 @@
+//! What a technician would tell of a link, and what leaves then.
+
+use expect_test::expect;
+
+use super::script::check;
+
+#[test]
+fn lesson_v9_a_lone_record_leaves_within_its_deadline_with_no_other_traffic() {
+    check(
+        "",
+        "0 journal 1 | 5000 ok a",
+        expect![[r#"
+        1000 cut live 0 as a
+        1000 send a within 31000
+        5000 advance a
+        next: nothing, covered: [0-0]
+    "#]],
+    );
+}
+
+#[test]
+fn a_full_live_batch_does_not_linger() {
+    check(
+        "live_window=10",
+        "0 journal 7 | 2000",
+        expect![[r#"
+        0 cut live 0-2 as a
+        0 send a within 31000
+        0 cut live 3-5 as b
+        0 send b within 31000
+        next: 33000, covered: []
+    "#]],
+    );
+}
+
+#[test]
+fn an_alarm_leaves_at_once_and_before_everything() {
+    check(
+        "",
+        "0 journal 3 | 100 journal 6 alarm 5",
+        expect![[r#"
+        0 cut live 0-2 as a
+        0 send a within 31000
+        100 cut alarm 5 as b
+        100 send b within 31000
+        next: 1100, covered: []
+    "#]],
+    );
+}
+
+#[test]
+fn an_alarm_overtakes_a_month_of_backlog() {
+    check(
+        "",
+        "0 journal 100 alarm 50 | 500 journal 101 alarm 100 | 600 ok c | 600 ok a",
+        expect![[r#"
+        0 cut alarm 50 as a
+        0 send a within 31000
+        0 cut live 96-98 as b
+        0 cut backlog 0-2 as c
+        0 send b within 31000
+        0 send c within 31000
+        500 cut alarm 100 as d
+        500 send d within 31000
+        600 advance c
+        600 cut backlog 3-5 as e
+        600 send e within 31000
+        600 advance a
+        next: 1000, covered: [0-2, 50-50]
+    "#]],
+    );
+}
+
+#[test]
+fn live_leaves_while_the_backlog_drains() {
+    check(
+        "run=2",
+        "0 journal 12 | 500 ok a | 1000 | 1200 ok b | 1300 journal 20 | 1400 ok d | 1500 ok c | 1600 ok e | 1700 ok f",
+        expect![[r#"
+            0 cut live 8-10 as a
+            0 cut backlog 0-2 as b
+            0 send a within 31000
+            0 send b within 31000
+            500 advance a
+            1000 cut live 11 as c
+            1000 send c within 31000
+            1200 advance b
+            1200 cut backlog 3-5 as d
+            1200 send d within 31000
+            1400 advance d
+            1400 cut live 16-18 as e
+            1400 send e within 31000
+            1500 advance c
+            1500 cut backlog 6-7,12 as f
+            1500 send f within 31000
+            1600 advance e
+            1700 advance f
+            1700 cut backlog 13-15 as g
+            1700 send g within 31000
+            next: 2400, covered: [0-12, 16-18]
+        "#]],
+    );
+}
+
+#[test]
+fn an_alarm_also_tries_a_dead_link_and_all_go_when_it_returns() {
+    check(
+        "",
+        "0 journal 3 | 1010 fail a unreachable | 1020 journal 4 alarm 3 | 1030 fail b unreachable | 1040 up",
+        expect![[r#"
+            0 cut live 0-2 as a
+            0 send a within 31000
+            1020 cut alarm 3 as b
+            1020 send b within 31000
+            1040 send b within 31000
+            1040 send a within 31000
+            next: 34040, covered: []
+        "#]],
+    );
+}
+
+#[test]
+fn one_answer_frees_what_waits_for_the_link() {
+    check(
+        "live_window=20",
+        "0 journal 6 | 10 fail a broken | 20 fail b overloaded 20000 | 30 journal 7 alarm 6 | 40 ok c",
+        expect![[r#"
+            0 cut live 0-2 as a
+            0 send a within 31000
+            0 cut live 3-5 as b
+            0 send b within 31000
+            30 cut alarm 6 as c
+            30 send c within 31000
+            40 advance c
+            40 send a within 31000
+            next: 20020, covered: [6-6]
+        "#]],
+    );
+}
+
+#[test]
+fn a_destination_may_ask_for_patience_but_not_for_ever() {
+    check(
+        "",
+        "0 journal 3 | 1100 fail a overloaded 3600000 | 40000",
+        expect![[r#"
+        0 cut live 0-2 as a
+        0 send a within 31000
+        31100 send a within 31000
+        next: 64100, covered: []
+    "#]],
+    );
+}
+
+#[test]
+fn a_box_that_is_not_enrolled_asks_seldom() {
+    check(
+        "",
+        "0 journal 3 | 1100 fail a not_enrolled | 32000",
+        expect![[r#"
+        0 cut live 0-2 as a
+        0 send a within 31000
+        30634 send a within 31000
+        next: 63634, covered: []
+    "#]],
+    );
+}
+
+#[test]
+fn silence_is_a_failure_found_without_the_shell() {
+    check(
+        "timeout=3000",
+        "0 journal 3 | 20000",
+        expect![[r#"
+        0 cut live 0-2 as a
+        0 send a within 4000
+        6466 send a within 4000
+        12986 send a within 4000
+        19577 send a within 4000
+        next: 25577, covered: []
+    "#]],
+    );
+}
+
+#[test]
+fn a_short_receipt_is_no_acknowledgement() {
+    check(
+        "",
+        "0 journal 3 | 1100 short a | 2000 ok a",
+        expect![[r#"
+        0 cut live 0-2 as a
+        0 send a within 31000
+        1566 send a within 31000
+        2000 advance a
+        next: nothing, covered: [0-2]
+    "#]],
+    );
+}
+
+#[test]
+fn a_refused_batch_is_parked_and_the_lane_goes_on() {
+    check(
+        "",
+        "0 journal 3 | 1100 refuse a | 1200 journal 5 | 2300 ok b",
+        expect![[r#"
+        0 cut live 0-2 as a
+        0 send a within 31000
+        1100 park a: row 1 is odd
+        2200 cut live 3-4 as b
+        2200 send b within 31000
+        2300 advance b
+        next: nothing, covered: [3-4]
+    "#]],
+    );
+}
+
+#[test]
+fn a_full_disk_delays_the_cut_and_not_the_core() {
+    check(
+        "",
+        "0 nocut | 0 journal 5 alarm 4 | 3000 cut | 9000",
+        expect![[r#"
+        0 cannot cut alarm 4
+        466 cannot cut alarm 4
+        986 cannot cut alarm 4
+        1577 cannot cut alarm 4
+        1813 cannot cut alarm 4
+        2575 cannot cut alarm 4
+        4624 cut alarm 4 as a
+        4624 send a within 31000
+        4624 cut live 1-3 as b
+        4624 cut backlog 0 as c
+        4624 send b within 31000
+        4624 send c within 31000
+        next: 37624, covered: []
+    "#]],
+    );
+}
+
+#[test]
+fn late_and_repeated_answers_are_harmless() {
+    check(
+        "",
+        "0 journal 3 | 1100 ok a | 1200 ok a | 1300 fail a faulty | 1400 refuse a",
+        expect![[r#"
+        0 cut live 0-2 as a
+        0 send a within 31000
+        1100 advance a
+        next: nothing, covered: [0-2]
+    "#]],
+    );
+}

@@ -1,0 +1,336 @@
+//! A journal, an outbox and a platform around one core, with the invariants checked after every event.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::{NonZeroU32, NonZeroU64};
+
+use batch::{BatchId, Lane};
+use record::{MonoMs, Seq, SeqRange, SeqRanges};
+
+use crate::destination::Restored;
+use crate::{Action, Config, Destination, Input, RestoredBatch, Transient, invariant};
+
+/// What the world needs of a core; broken ones implement it too.
+pub(super) trait Core {
+    fn handle(&mut self, now: MonoMs, input: Input);
+    fn poll(&mut self) -> Option<Action>;
+    fn next_timeout(&self) -> Option<MonoMs>;
+    fn covered(&self) -> SeqRanges;
+    fn told(&self) -> Seq;
+}
+
+impl Core for Destination {
+    fn handle(&mut self, now: MonoMs, input: Input) {
+        Destination::handle(self, now, input);
+    }
+    fn poll(&mut self) -> Option<Action> {
+        Destination::poll(self)
+    }
+    fn next_timeout(&self) -> Option<MonoMs> {
+        Destination::next_timeout(self)
+    }
+    fn covered(&self) -> SeqRanges {
+        Destination::covered(self).clone()
+    }
+    fn told(&self) -> Seq {
+        Destination::told(self)
+    }
+}
+
+pub(super) type Make = fn(Restored) -> Box<dyn Core>;
+
+pub(super) fn sound(restored: Restored) -> Box<dyn Core> {
+    Box::new(Destination::new(config(), 7, restored))
+}
+
+pub(super) fn config() -> Config {
+    Config {
+        records_max: NonZeroU32::new(4).unwrap(),
+        live_window: NonZeroU64::new(6).unwrap(),
+        answer_timeout_ms: 5_000,
+        alarm_window: NonZeroU32::new(2).unwrap(),
+        ..Config::default()
+    }
+}
+
+/// One thing that befalls the box.
+#[derive(Debug, Clone)]
+pub(super) enum Event {
+    Journal {
+        records: u64,
+        alarm: bool,
+    },
+    Answer {
+        which: usize,
+        how: Answer,
+    },
+    Pass {
+        ms: u64,
+    },
+    LinkUp,
+    /// The process dies and starts again from the outbox.
+    Restart,
+    /// Cuts fail from now on, or work again.
+    Disk {
+        full: bool,
+    },
+    /// Batches get only the first record asked for, or all.
+    Bytes {
+        tight: bool,
+    },
+}
+
+/// What becomes of a request.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Answer {
+    Stored,
+    /// Stored, but the receipt is lost on the way.
+    Lost,
+    /// Stored, but the receipt says nothing of it.
+    Short,
+    Fails(Transient),
+    Refused,
+}
+
+pub(super) struct World {
+    make: Make,
+    core: Box<dyn Core>,
+    now: MonoMs,
+    end: Seq,
+    alarms: BTreeSet<Seq>,
+    outbox: Vec<RestoredBatch>,
+    settled: SeqRanges,
+    parked: SeqRanges,
+    sent: BTreeSet<BatchId>,
+    requests: Vec<BatchId>,
+    /// The platform's rows: under which batch each came.
+    rows: BTreeMap<Seq, BatchId>,
+    acknowledged: SeqRanges,
+    cuts: u64,
+    disk_full: bool,
+    bytes_tight: bool,
+    /// The last cut could not be done: the core may let others pass until it tries again.
+    cut_failed: bool,
+}
+
+/// Actions of one event: more means that the core gives orders without end.
+const ACTIONS_MAX: usize = 100;
+/// Wake-ups and answers until all must have drained.
+const DRAIN_STEPS_MAX: usize = 5_000;
+
+impl World {
+    pub(super) fn new(make: Make) -> World {
+        World {
+            make,
+            core: make(Restored::default()),
+            now: MonoMs(0),
+            end: Seq(0),
+            alarms: BTreeSet::new(),
+            outbox: Vec::new(),
+            settled: SeqRanges::new(),
+            parked: SeqRanges::new(),
+            sent: BTreeSet::new(),
+            requests: Vec::new(),
+            rows: BTreeMap::new(),
+            acknowledged: SeqRanges::new(),
+            cuts: 0,
+            disk_full: false,
+            bytes_tight: false,
+            cut_failed: false,
+        }
+    }
+
+    /// Plays the events, heals everything and demands that all drains. The error names the invariant.
+    pub(super) fn run(mut self, events: &[Event]) -> Result<(), String> {
+        for event in events {
+            self.happen(event)?;
+        }
+        self.happen(&Event::Disk { full: false })?;
+        for _ in 0..DRAIN_STEPS_MAX {
+            if !self.requests.is_empty() {
+                self.happen(&Event::Answer { which: 0, how: Answer::Stored })?;
+            } else if let Some(due) = self.core.next_timeout() {
+                self.now = self.now.max(due);
+                self.feed(Input::Tick)?;
+            } else {
+                break;
+            }
+        }
+        if !invariant::d3_drained(self.end, &self.settled, &self.parked) {
+            return Err(format!("D3: of {} records only {:?} arrived", self.end, self.settled));
+        }
+        Ok(())
+    }
+
+    fn happen(&mut self, event: &Event) -> Result<(), String> {
+        match *event {
+            Event::Journal { records, alarm } => {
+                self.end = Seq(self.end.0 + records);
+                if alarm {
+                    self.alarms.insert(Seq(self.end.0 - 1));
+                }
+                self.tell()
+            }
+            Event::Answer { which, how } if !self.requests.is_empty() => {
+                let id = self.requests.swap_remove(which % self.requests.len());
+                self.answer(id, how)
+            }
+            Event::Answer { .. } => Ok(()),
+            Event::Pass { ms } => {
+                let until = MonoMs(self.now.0 + ms);
+                while let Some(due) = self.core.next_timeout().filter(|due| *due <= until) {
+                    if due < self.now {
+                        return Err(format!("a wake-up at {due}, before {}", self.now));
+                    }
+                    self.now = due;
+                    self.feed(Input::Tick)?;
+                }
+                self.now = until;
+                self.feed(Input::Tick)
+            }
+            Event::LinkUp => self.feed(Input::LinkUp),
+            Event::Restart => {
+                self.requests.clear();
+                let (covered, parked) = (self.settled.clone(), self.parked.clone());
+                self.core = (self.make)(Restored { covered, parked, outstanding: self.outbox.clone() });
+                // The monotonic clock of the core starts anew with it; ours goes on.
+                self.tell()
+            }
+            Event::Disk { full } => {
+                self.disk_full = full;
+                Ok(())
+            }
+            Event::Bytes { tight } => {
+                self.bytes_tight = tight;
+                Ok(())
+            }
+        }
+    }
+
+    fn tell(&mut self) -> Result<(), String> {
+        let alarms = self.alarms.range(self.core.told()..).copied().collect();
+        self.feed(Input::Journaled { end: self.end, alarms })
+    }
+
+    fn answer(&mut self, id: BatchId, how: Answer) -> Result<(), String> {
+        let Some(batch) = self.outbox.iter().find(|batch| batch.id == id).cloned() else { return Ok(()) };
+        if matches!(how, Answer::Stored | Answer::Lost | Answer::Short) {
+            for seq in seqs(&batch.ranges) {
+                if *self.rows.entry(seq).or_insert(id) != id {
+                    return Err(format!("D3: record {seq} came in two batches"));
+                }
+            }
+        }
+        match how {
+            Answer::Stored => {
+                batch.ranges.iter().for_each(|range| self.acknowledged.insert(range));
+                let holds = self.rows.keys().map(|seq| SeqRange { first: *seq, last: *seq }).collect();
+                self.feed(Input::Acked { id, holds })
+            }
+            Answer::Lost => Ok(()),
+            Answer::Short => self.feed(Input::Acked { id, holds: SeqRanges::new() }),
+            Answer::Fails(why) => self.feed(Input::Failed { id, retry_after_ms: None, why }),
+            // A platform that stored a batch does not refuse it later.
+            Answer::Refused if self.rows.values().any(|of| *of == id) => Ok(()),
+            Answer::Refused => self.feed(Input::Refused { id, why: "odd".into() }),
+        }
+    }
+
+    fn feed(&mut self, input: Input) -> Result<(), String> {
+        self.core.handle(self.now, input);
+        for _ in 0..ACTIONS_MAX {
+            let Some(action) = self.core.poll() else { return self.check() };
+            self.obey(action)?;
+        }
+        Err("more orders than one event can need".into())
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let covered = self.core.covered();
+        if !invariant::d1_covered_is_acknowledged(&covered, &self.acknowledged) {
+            return Err(format!("D1: covered {covered:?}, acknowledged {:?}", self.acknowledged));
+        }
+        match self.core.next_timeout() {
+            Some(due) if due <= self.now => Err(format!("a wake-up at {due}, already {}", self.now)),
+            _ => Ok(()),
+        }
+    }
+
+    fn obey(&mut self, action: Action) -> Result<(), String> {
+        match action {
+            Action::Cut { lane, ranges } => {
+                self.cut_failed = self.disk_full;
+                if self.disk_full {
+                    self.core.handle(self.now, Input::NotCut { lane });
+                    return Ok(());
+                }
+                self.cut(lane, ranges)
+            }
+            Action::Send { id, .. } => {
+                let Some(batch) = self.outbox.iter().find(|batch| batch.id == id) else {
+                    return Err(format!("D2: sent {id}, which is not in the outbox"));
+                };
+                self.check_overtaking(batch)?;
+                self.sent.insert(id);
+                self.requests.push(id);
+                Ok(())
+            }
+            Action::Advance { id } => {
+                let ranges = self.take(id)?;
+                ranges.iter().for_each(|range| self.settled.insert(range));
+                Ok(())
+            }
+            Action::Park { id, .. } => {
+                let ranges = self.take(id)?;
+                ranges.iter().for_each(|range| self.parked.insert(range));
+                Ok(())
+            }
+        }
+    }
+
+    fn cut(&mut self, lane: Lane, asked: SeqRanges) -> Result<(), String> {
+        let first = asked.bounds().and_then(|all| SeqRange::new(all.first, all.first));
+        let ranges = if self.bytes_tight { first.into_iter().collect() } else { asked };
+        let stored = self.outbox.iter().flat_map(|batch| batch.ranges.iter());
+        let claimed = stored.chain(self.settled.iter()).chain(self.parked.iter()).collect();
+        if !invariant::d2_cut_once(&claimed, &ranges) {
+            return Err(format!("D2: {ranges:?} was cut before"));
+        }
+        if lane != Lane::Alarm && seqs(&ranges).any(|seq| self.alarms.contains(&seq)) {
+            return Err(format!("D5: an alarm of {ranges:?} travels in lane {lane}"));
+        }
+        self.cuts += 1;
+        let mut id = BatchId([0; 32]);
+        id.0[..8].copy_from_slice(&self.cuts.to_be_bytes());
+        self.outbox.push(RestoredBatch { id, lane, ranges: ranges.clone(), bytes_len: 100 });
+        self.core.handle(self.now, Input::Cut { lane, id, ranges, bytes_len: 100 });
+        Ok(())
+    }
+
+    fn check_overtaking(&self, batch: &RestoredBatch) -> Result<(), String> {
+        let alarm_batches = || self.outbox.iter().filter(|other| other.lane == Lane::Alarm);
+        let free = usize::try_from(config().alarm_window.get()).unwrap().saturating_sub(alarm_batches().count());
+        let left = |seq: &Seq| {
+            let gone = alarm_batches().any(|other| other.ranges.contains(*seq) && self.sent.contains(&other.id));
+            gone || self.settled.contains(*seq) || self.parked.contains(*seq)
+        };
+        let unsent = self.alarms.range(..self.core.told()).filter(|seq| !left(seq)).count();
+        let free = if self.cut_failed { 0 } else { free };
+        if batch.lane != Lane::Alarm
+            && !invariant::d5_others_may_leave(u64::try_from(unsent).unwrap(), u64::try_from(free).unwrap())
+        {
+            return Err(format!("D5: {} batch {:?} left before {unsent} alarms", batch.lane, batch.ranges));
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, id: BatchId) -> Result<SeqRanges, String> {
+        match self.outbox.iter().position(|batch| batch.id == id) {
+            Some(at) => Ok(self.outbox.remove(at).ranges),
+            None => Err(format!("D2: {id} is settled twice")),
+        }
+    }
+}
+
+fn seqs(ranges: &SeqRanges) -> impl Iterator<Item = Seq> + '_ {
+    ranges.iter().flat_map(|range| (range.first.0..=range.last.0).map(Seq))
+}
