@@ -2,17 +2,21 @@
 
 mod batch;
 mod checkpoint;
+mod column;
 mod envelope;
 mod error;
 mod head;
 mod id;
 mod key;
 mod lane;
+mod pack;
 mod payload;
 mod receipt;
 mod row;
+mod unpack;
+mod wire;
 
-pub use batch::{BATCH_BYTES_MAX, Batch, BatchId, BatchIdError, PAYLOAD_BYTES_MAX, ROWS_MAX, Sealed};
+pub use batch::{BATCH_BYTES_MAX, Batch, BatchId, BatchIdError, PAYLOAD_BYTES_MAX, READINGS_MAX, ROWS_MAX, Sealed};
 pub use checkpoint::{CHECKPOINT_BYTES_MAX, Checkpoint};
 pub use envelope::Artifact;
 pub use error::{Inconsistency, OpenError, SealError};

@@ -2,15 +2,16 @@
 
 use minicbor::{Decode, Encode};
 
+use crate::wire::Entries;
 use crate::{Artifact, OpenError};
 
 /// The version of all three payloads. Another one is another format; nothing is guessed.
 const VERSION: u64 = 1;
 
 /// The bytes of a body.
-pub(crate) fn encode(body: &impl Encode<()>) -> Vec<u8> {
+pub(crate) fn encode(body: &impl Encode<Entries>) -> Vec<u8> {
     // Writing to a Vec cannot fail, and no field's encoder refuses a value of its type.
-    match minicbor::to_vec((VERSION, body)) {
+    match minicbor::to_vec_with((VERSION, body), &mut Entries::new()) {
         Ok(bytes) => bytes,
         Err(never) => unreachable!("encoding into memory failed: {never}"),
     }
@@ -19,7 +20,7 @@ pub(crate) fn encode(body: &impl Encode<()>) -> Vec<u8> {
 /// The body of these bytes, if they are the ones that [`encode`] would give.
 pub(crate) fn decode<T>(artifact: Artifact, bytes: &[u8]) -> Result<T, OpenError>
 where
-    T: Encode<()> + for<'b> Decode<'b, ()>,
+    T: Encode<Entries> + for<'b> Decode<'b, Entries>,
 {
     let malformed = |source| OpenError::Payload { artifact, source };
     let mut decoder = minicbor::Decoder::new(bytes);
@@ -30,7 +31,7 @@ where
     if version != VERSION {
         return Err(OpenError::UnsupportedVersion { artifact, version });
     }
-    let body: T = decoder.decode().map_err(malformed)?;
+    let body: T = decoder.decode_with(&mut Entries::new()).map_err(malformed)?;
     if encode(&body) != bytes {
         return Err(OpenError::NotCanonical { artifact });
     }

@@ -5,60 +5,45 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 /// A record without the bytes and the link it came by: those stay in the journal.
-#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Row {
     /// Its number.
-    #[n(0)]
     pub seq: Seq,
     /// When it was made.
-    #[n(1)]
     pub stamp: Stamp,
     /// What it tells.
-    #[n(2)]
     pub content: Content,
 }
 
 /// What a row tells.
-#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Content {
     /// A frame was accepted.
-    #[n(0)]
     Readings {
         /// The device.
-        #[n(0)]
         source: SourceId,
         /// What was decoded, in the frame's order.
-        #[n(1)]
         readings: Vec<Reading>,
     },
     /// A boot began.
-    #[n(1)]
-    Boot(#[n(0)] Boot),
+    Boot(Boot),
     /// A frame was refused. The box can show its bytes later, and prove by their hash that they are those.
-    #[n(2)]
     Rejected {
         /// The device, where it could be told.
-        #[n(0)]
         source: Option<SourceId>,
         /// Why.
-        #[n(1)]
         why: Reason,
         /// The cause in words.
-        #[n(2)]
         detail: String,
         /// Length of the frame in bytes.
-        #[n(3)]
         raw_len: u64,
         /// SHA-256 of the frame.
         #[serde(serialize_with = "as_hex")]
-        #[n(4)]
-        #[cbor(with = "minicbor::bytes")]
         raw_sha256: [u8; 32],
     },
     /// An alarm changed its state.
-    #[n(3)]
-    Alarm(#[n(0)] AlarmTransition),
+    Alarm(AlarmTransition),
 }
 
 fn as_hex<S: serde::Serializer>(bytes: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {

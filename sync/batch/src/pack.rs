@@ -1,0 +1,200 @@
+//! Rows to columns.
+
+use std::collections::BTreeMap;
+
+use minicbor::bytes::ByteVec;
+use record::{ClockQuality, Decimal, Quality, Quantity, Reading, SourceId, Unit, UnixMs};
+
+use crate::wire::{Body, Field, Group, List, QuantityRef, RejectedFrame, SHAPE_FIRST};
+use crate::{Batch, Content, Row, column};
+
+/// What all frames of a group have in common.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Layout {
+    fields: Vec<(Quantity, Unit, HasOwnTime)>,
+    /// Whether one device time stands for all readings of a frame.
+    shared_time: bool,
+}
+
+type HasOwnTime = bool;
+
+/// A group while it is collected: per source its frames, in the order of their numbers.
+struct Frames<'a> {
+    layout: Layout,
+    by_source: Vec<(&'a SourceId, Vec<Frame<'a>>)>,
+}
+
+struct Frame<'a> {
+    row: usize,
+    wall_ms: UnixMs,
+    readings: &'a [Reading],
+}
+
+/// Arranges a batch in columns.
+pub(crate) fn pack(batch: &Batch) -> Body {
+    let rows = &batch.rows;
+    let groups = collect(rows);
+    let kinds = kinds(rows, &groups);
+    let mut body = Body {
+        box_id: batch.box_id.clone(),
+        lane: batch.lane,
+        ranges: List(batch.ranges.iter().collect()),
+        head: batch.head,
+        kinds: column::encode(kinds),
+        mono: column::encode(rows.iter().map(|row| row.stamp.mono_ms.0.cast_signed())),
+        offset: column::encode(rows.iter().map(|row| row.stamp.wall_ms.0.wrapping_sub_unsigned(row.stamp.mono_ms.0))),
+        boot: column::encode(rows.iter().map(|row| i64::from(row.stamp.boot.0))),
+        clock: column::encode(rows.iter().map(|row| clock_code(row.stamp.clock))),
+        groups: List::some(groups.iter().map(pack_group).collect()),
+        alarms: None,
+        boots: None,
+        rejected: None,
+        checkpoints: List::some(batch.checkpoints.iter().map(|bytes| ByteVec::from(bytes.clone())).collect()),
+    };
+    pack_rare(rows, &mut body);
+    body
+}
+
+/// Sorts the frames by layout and source, both in the order of their first row.
+fn collect(rows: &[Row]) -> Vec<Frames<'_>> {
+    let mut groups: Vec<Frames> = Vec::new();
+    let mut group_of: BTreeMap<Layout, usize> = BTreeMap::new();
+    // The last place of a source: devices rarely change what they report, so the layout is rarely built.
+    let mut last_of: BTreeMap<&SourceId, (usize, usize)> = BTreeMap::new();
+    for (at, row) in rows.iter().enumerate() {
+        let Content::Readings { source, readings } = &row.content else { continue };
+        let frame = Frame { row: at, wall_ms: row.stamp.wall_ms, readings };
+        if let Some((group, place)) = last_of.get(source)
+            && groups[*group].layout.fits(readings)
+        {
+            groups[*group].by_source[*place].1.push(frame);
+            continue;
+        }
+        let layout = Layout::of(readings);
+        let group = *group_of.entry(layout.clone()).or_insert_with(|| {
+            groups.push(Frames { layout, by_source: Vec::new() });
+            groups.len() - 1
+        });
+        let by_source = &mut groups[group].by_source;
+        let place = match by_source.iter().position(|(known, _)| *known == source) {
+            Some(place) => place,
+            None => {
+                by_source.push((source, Vec::new()));
+                by_source.len() - 1
+            }
+        };
+        by_source[place].1.push(frame);
+        last_of.insert(source, (group, place));
+    }
+    groups
+}
+
+fn kinds(rows: &[Row], groups: &[Frames]) -> Vec<i64> {
+    let mut kinds: Vec<i64> = rows
+        .iter()
+        .map(|row| match row.content {
+            Content::Boot(_) => 0,
+            Content::Rejected { .. } => 1,
+            Content::Alarm(_) | Content::Readings { .. } => 2,
+        })
+        .collect();
+    let shapes = groups.iter().flat_map(|group| &group.by_source);
+    for (shape, (_, frames)) in (SHAPE_FIRST..).zip(shapes) {
+        frames.iter().for_each(|frame| kinds[frame.row] = shape);
+    }
+    kinds
+}
+
+fn clock_code(clock: ClockQuality) -> i64 {
+    match clock {
+        ClockQuality::Synchronised => 0,
+        ClockQuality::Unset => 1,
+        ClockQuality::Holdover { error_ms } => 2 + i64::from(error_ms),
+    }
+}
+
+/// Alarms, boots and refused frames travel row by row: there are few.
+fn pack_rare(rows: &[Row], body: &mut Body) {
+    let (mut alarms, mut boots, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+    for row in rows {
+        match &row.content {
+            Content::Readings { .. } => {}
+            Content::Alarm(alarm) => alarms.push(alarm.clone()),
+            Content::Boot(boot) => boots.push(boot.clone()),
+            Content::Rejected { source, why, detail, raw_len, raw_sha256 } => refused.push(RejectedFrame {
+                source: source.clone(),
+                why: *why,
+                detail: detail.clone(),
+                raw_len: *raw_len,
+                raw_sha256: *raw_sha256,
+            }),
+        }
+    }
+    body.alarms = List::some(alarms);
+    body.boots = List::some(boots);
+    body.rejected = List::some(refused);
+}
+
+impl Layout {
+    fn of(readings: &[Reading]) -> Layout {
+        let shared_time = shares_time(readings);
+        let own = |reading: &Reading| !shared_time && reading.at_ms.is_some();
+        let field = |reading: &Reading| (reading.quantity.clone(), reading.unit.clone(), own(reading));
+        Layout { fields: readings.iter().map(field).collect(), shared_time }
+    }
+
+    /// Whether this is the layout of these readings.
+    fn fits(&self, readings: &[Reading]) -> bool {
+        self.fields.len() == readings.len()
+            && self.shared_time == shares_time(readings)
+            && self.fields.iter().zip(readings).all(|((quantity, unit, own), reading)| {
+                let has_own = !self.shared_time && reading.at_ms.is_some();
+                *quantity == reading.quantity && *unit == reading.unit && *own == has_own
+            })
+    }
+}
+
+fn shares_time(readings: &[Reading]) -> bool {
+    readings.first().is_some_and(|first| first.at_ms.is_some() && readings.iter().all(|r| r.at_ms == first.at_ms))
+}
+
+fn pack_group(group: &Frames) -> Group {
+    let frames: Vec<&Frame> = group.by_source.iter().flat_map(|(_, frames)| frames).collect();
+    let fields = group.layout.fields.iter().enumerate();
+    Group {
+        sources: List(group.by_source.iter().map(|(source, _)| (*source).clone()).collect()),
+        fields: List::some(fields.map(|(place, field)| pack_field(&frames, place, field)).collect()),
+        at: group.layout.shared_time.then(|| lags(&frames, 0)),
+    }
+}
+
+/// Device time minus the box's time, for the reading at this place of each frame.
+fn lags(frames: &[&Frame], place: usize) -> ByteVec {
+    column::encode(frames.iter().map(|frame| {
+        let at_ms = frame.readings[place].at_ms.unwrap_or(frame.wall_ms);
+        at_ms.0.wrapping_sub(frame.wall_ms.0)
+    }))
+}
+
+fn pack_field(frames: &[&Frame], place: usize, (quantity, unit, own_time): &(Quantity, Unit, HasOwnTime)) -> Field {
+    let readings = || frames.iter().map(|frame| &frame.readings[place]);
+    let values: Vec<Decimal> = readings().filter_map(|reading| reading.value).collect();
+    let is_plain = |reading: &Reading| reading.quality == Quality::Good && reading.value.is_some();
+    let quality = |reading: &Reading| 2 * i64::from(reading.quality.code()) + i64::from(reading.value.is_none());
+    let usual = quantity.code().and_then(Quantity::from_code).is_some_and(|(_, usual)| usual == unit.as_str());
+
+    let exponent = values.iter().filter(|v| v.mantissa() != 0).map(|v| v.exponent()).min().unwrap_or(0);
+    let aligned: Option<Vec<i64>> = values.iter().map(|value| value.mantissa_at(exponent)).collect();
+    let apart = aligned.is_none();
+    let mantissas = aligned.unwrap_or_else(|| values.iter().map(|value| value.mantissa()).collect());
+    let exponents = || column::encode(values.iter().map(|value| i64::from(value.exponent())));
+    Field {
+        quantity: QuantityRef(quantity.clone()),
+        mantissas: column::encode(mantissas),
+        exponent: if apart { 0 } else { exponent },
+        unit: (!usual).then(|| unit.clone()),
+        quality: (!readings().all(is_plain)).then(|| column::encode(readings().map(quality))),
+        exponents: apart.then(exponents),
+        at: own_time.then(|| lags(frames, place)),
+    }
+}

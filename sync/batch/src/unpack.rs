@@ -1,0 +1,222 @@
+//! Columns to rows. The columns were signed by a known key, but they are not trusted to fit each other.
+
+use minicbor::bytes::ByteVec;
+use record::{
+    AlarmTransition, Boot, BootNo, ClockQuality, Decimal, MonoMs, Quality, Quantity, Reading, Seq, SeqRange, SeqRanges,
+    SourceId, Stamp, Unit, UnixMs,
+};
+
+use crate::wire::{Body, Field, Group, List, RejectedFrame, SHAPE_FIRST};
+use crate::{Batch, Content, Inconsistency, READINGS_MAX, ROWS_MAX, Row, column};
+
+const fn wrong(column: &'static str, why: &'static str) -> Inconsistency {
+    Inconsistency::Column { column, why }
+}
+
+/// Rebuilds the batch.
+pub(crate) fn unpack(mut body: Body) -> Result<Batch, Inconsistency> {
+    let ranges: SeqRanges = body.ranges.0.iter().copied().collect();
+    if !ranges.iter().eq(body.ranges.0.iter().copied()) {
+        return Err(Inconsistency::Ranges);
+    }
+    let count = usize::try_from(ranges.len()).ok().filter(|count| *count <= ROWS_MAX);
+    let count = count.ok_or(wrong("ranges", "they have more numbers than a batch may have rows"))?;
+    let kinds = column::decode("kinds", &body.kinds, count)?;
+    let stamps = stamps(&body, count)?;
+
+    let groups = list(body.groups.take());
+    let sources: Vec<SourceId> = groups.iter().flat_map(|group| &group.sources.0).cloned().collect();
+    let mut readings = vec![Vec::new(); count];
+    for frames in frames(groups, &kinds)? {
+        frames.unpack(&stamps, &mut readings)?;
+    }
+    let mut rare = Rare {
+        boots: list(body.boots).into_iter(),
+        rejected: list(body.rejected).into_iter(),
+        alarms: list(body.alarms).into_iter(),
+    };
+    let seqs = ranges.iter().flat_map(|SeqRange { first, last }| (first.0..=last.0).map(Seq));
+    let mut rows = Vec::with_capacity(count);
+    for ((seq, stamp), (kind, readings)) in seqs.zip(stamps).zip(kinds.into_iter().zip(readings)) {
+        let content = match shape(kind).map(|shape| sources.get(shape)) {
+            None => rare.next(kind)?,
+            Some(source) => {
+                let source = source.ok_or(wrong("kinds", "a number that no shape has"))?.clone();
+                Content::Readings { source, readings }
+            }
+        };
+        rows.push(Row { seq, stamp, content });
+    }
+    rare.must_be_empty()?;
+    let checkpoints = list(body.checkpoints).into_iter().map(Vec::from).collect();
+    Ok(Batch { box_id: body.box_id, lane: body.lane, ranges, head: body.head, checkpoints, rows })
+}
+
+/// A list that is left out is empty.
+fn list<T>(list: Option<List<T>>) -> Vec<T> {
+    list.map_or_else(Vec::new, |list| list.0)
+}
+
+/// The number of the shape, if rows of this kind are frames.
+fn shape(kind: i64) -> Option<usize> {
+    usize::try_from(kind.checked_sub(SHAPE_FIRST)?).ok()
+}
+
+/// What travels row by row.
+struct Rare {
+    boots: std::vec::IntoIter<Boot>,
+    rejected: std::vec::IntoIter<RejectedFrame>,
+    alarms: std::vec::IntoIter<AlarmTransition>,
+}
+
+impl Rare {
+    fn next(&mut self, kind: i64) -> Result<Content, Inconsistency> {
+        match kind {
+            0 => self.boots.next().map(Content::Boot).ok_or(wrong("boots", "fewer than rows of that kind")),
+            1 => {
+                let frame = self.rejected.next().ok_or(wrong("rejected", "fewer than rows of that kind"))?;
+                let RejectedFrame { source, why, detail, raw_len, raw_sha256 } = frame;
+                Ok(Content::Rejected { source, why, detail, raw_len, raw_sha256 })
+            }
+            2 => {
+                let alarm = self.alarms.next().ok_or(wrong("alarms", "fewer than rows of that kind"))?;
+                let all_normalised = [Some(alarm.limit), alarm.value].into_iter().flatten().all(is_normalised);
+                all_normalised.then_some(Content::Alarm(alarm)).ok_or(wrong("alarms", "a decimal is not normalised"))
+            }
+            _ => Err(wrong("kinds", "a negative number")),
+        }
+    }
+
+    fn must_be_empty(self) -> Result<(), Inconsistency> {
+        match self.boots.len() + self.rejected.len() + self.alarms.len() {
+            0 => Ok(()),
+            _ => Err(wrong("boots, rejected, alarms", "more than rows of that kind")),
+        }
+    }
+}
+
+fn is_normalised(decimal: Decimal) -> bool {
+    Decimal::new(decimal.mantissa(), i32::from(decimal.exponent())) == Some(decimal)
+}
+
+fn stamps(body: &Body, count: usize) -> Result<Vec<Stamp>, Inconsistency> {
+    let mono = column::decode("mono", &body.mono, count)?;
+    let offset = column::decode("offset", &body.offset, count)?;
+    let boot = column::decode("boot", &body.boot, count)?;
+    let clock = column::decode("clock", &body.clock, count)?;
+    let stamp = |at: usize| {
+        let boot = u32::try_from(boot[at]).map_err(|_| wrong("boot", "a number beyond 32 bits"))?;
+        let clock = match clock[at] {
+            0 => ClockQuality::Synchronised,
+            1 => ClockQuality::Unset,
+            code => {
+                let error_ms = u32::try_from(code - 2).map_err(|_| wrong("clock", "an error beyond 32 bits"))?;
+                ClockQuality::Holdover { error_ms }
+            }
+        };
+        let mono_ms = MonoMs(mono[at].cast_unsigned());
+        Ok(Stamp { boot: BootNo(boot), mono_ms, wall_ms: UnixMs(offset[at].wrapping_add_unsigned(mono_ms.0)), clock })
+    };
+    (0..count).map(stamp).collect()
+}
+
+/// A group, and the rows of its frames in the order of its columns.
+struct Frames {
+    group: Group,
+    rows: Vec<usize>,
+}
+
+/// Finds the rows of each group.
+fn frames(groups: Vec<Group>, kinds: &[i64]) -> Result<Vec<Frames>, Inconsistency> {
+    let shapes: usize = groups.iter().map(|group| group.sources.0.len()).sum();
+    let mut rows_of = vec![Vec::new(); shapes];
+    for (row, shape) in kinds.iter().enumerate().filter_map(|(row, kind)| Some((row, shape(*kind)?))) {
+        rows_of.get_mut(shape).ok_or(wrong("kinds", "a number that no shape has"))?.push(row);
+    }
+    if rows_of.iter().any(Vec::is_empty) {
+        return Err(wrong("groups", "a source without a frame"));
+    }
+    let mut rows_of = rows_of.into_iter();
+    let with_rows = |group: Group| {
+        let rows = rows_of.by_ref().take(group.sources.0.len()).flatten().collect();
+        Frames { group, rows }
+    };
+    let frames: Vec<Frames> = groups.into_iter().map(with_rows).collect();
+    // Columns leave out what repeats, so a few bytes can stand for very many readings: count before allocating.
+    let readings = frames.iter().map(|frames| frames.rows.len().saturating_mul(frames.fields().len()));
+    if readings.fold(0, usize::saturating_add) > READINGS_MAX {
+        return Err(wrong("groups", "more readings than a batch may have"));
+    }
+    Ok(frames)
+}
+
+impl Frames {
+    fn fields(&self) -> &[Field] {
+        self.group.fields.as_ref().map_or(&[], |list| &list.0)
+    }
+
+    /// Adds the readings of these frames to their rows.
+    fn unpack(&self, stamps: &[Stamp], readings: &mut [Vec<Reading>]) -> Result<(), Inconsistency> {
+        self.rows.iter().for_each(|row| readings[*row].reserve_exact(self.fields().len()));
+        let shared = self.group.at.as_ref().map(|column| times(column, &self.rows, stamps)).transpose()?;
+        for field in self.fields() {
+            let own = field.at.as_ref().map(|column| times(column, &self.rows, stamps)).transpose()?;
+            let at = match (&shared, &own) {
+                (Some(_), Some(_)) => return Err(wrong("at", "both for the frame and for a reading")),
+                (shared, own) => shared.as_ref().or(own.as_ref()),
+            };
+            let values = values(field, self.rows.len())?;
+            let unit = unit(field)?;
+            for (place, (row, (value, quality))) in self.rows.iter().zip(values).enumerate() {
+                let at_ms = at.map(|times| times[place]);
+                let quantity = field.quantity.0.clone();
+                readings[*row].push(Reading { quantity, unit: unit.clone(), value, quality, at_ms });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Device times from their difference to the time of the row.
+fn times(column: &ByteVec, rows: &[usize], stamps: &[Stamp]) -> Result<Vec<UnixMs>, Inconsistency> {
+    let lags = column::decode("at", column, rows.len())?;
+    Ok(lags.into_iter().zip(rows).map(|(lag, row)| UnixMs(stamps[*row].wall_ms.0.wrapping_add(lag))).collect())
+}
+
+fn unit(field: &Field) -> Result<Unit, Inconsistency> {
+    let usual = || field.quantity.0.code().and_then(Quantity::from_code).map(|(_, usual)| usual);
+    match &field.unit {
+        Some(unit) => Ok(unit.clone()),
+        None => usual().and_then(|usual| Unit::new(usual).ok()).ok_or(wrong("unit", "left out, and no usual one")),
+    }
+}
+
+/// The values and qualities of one field, `count` of each.
+fn values(field: &Field, count: usize) -> Result<Vec<(Option<Decimal>, Quality)>, Inconsistency> {
+    let qualities = match &field.quality {
+        None => vec![(Quality::Good, true); count],
+        Some(column) => {
+            let quality = |code: i64| {
+                let quality = u8::try_from(code / 2).ok().and_then(Quality::from_code);
+                quality.filter(|_| code >= 0).map(|quality| (quality, code % 2 == 0))
+            };
+            let codes = column::decode("quality", column, count)?.into_iter();
+            codes.map(|code| quality(code).ok_or(wrong("quality", "an unknown number"))).collect::<Result<_, _>>()?
+        }
+    };
+    let present = qualities.iter().filter(|(_, present)| *present).count();
+    let mantissas = column::decode("mantissas", &field.mantissas, present)?;
+    let own = field.exponents.as_ref().map(|column| column::decode("exponents", column, present)).transpose()?;
+    let decimal = |at: usize| {
+        let own = own.as_ref().map_or(0, |exponents| exponents[at]);
+        let exponent = own.checked_add(i64::from(field.exponent)).and_then(|exponent| i32::try_from(exponent).ok());
+        let exponent = exponent.filter(|exponent| exponent.abs() <= 128);
+        exponent.and_then(|exponent| Decimal::new(mantissas[at], exponent)).ok_or(wrong("exponents", "beyond 10^±40"))
+    };
+    let mut decimals = (0..present).map(decimal);
+    let value = |(quality, present): (Quality, bool)| {
+        let value = if present { decimals.next().transpose()? } else { None };
+        Ok((value, quality))
+    };
+    qualities.into_iter().map(value).collect()
+}

@@ -1,0 +1,189 @@
+//! The body of a batch as it stands in CBOR; `batch.cddl` says the same for other languages.
+
+use minicbor::bytes::ByteVec;
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use record::{AlarmTransition, Boot, Quantity, Reason, SeqRange, SourceId, Unit};
+
+use crate::{BoxId, Lane, TreeHead};
+
+/// Most entries of all lists of a batch together. A column costs no memory before it is read, but an entry of four
+/// bytes becomes one of a hundred: this keeps a hostile batch below some 50 MB.
+pub(crate) const ENTRIES_MAX: usize = 400_000;
+
+/// Row kinds below this are no shapes: 0 boot, 1 rejected, 2 alarm.
+pub(crate) const SHAPE_FIRST: i64 = 3;
+
+#[derive(Encode, Decode)]
+#[cbor(array, context_bound = "AsMut<Entries>")]
+pub(crate) struct Body {
+    #[n(0)]
+    pub(crate) box_id: BoxId,
+    #[n(1)]
+    pub(crate) lane: Lane,
+    #[n(2)]
+    pub(crate) ranges: List<SeqRange>,
+    #[n(3)]
+    pub(crate) head: TreeHead,
+    /// Per row: 0 boot, 1 rejected, 2 alarm, 3 + number of the shape.
+    #[n(4)]
+    pub(crate) kinds: ByteVec,
+    /// Per row: milliseconds since the boot.
+    #[n(5)]
+    pub(crate) mono: ByteVec,
+    /// Per row: wall time minus `mono`, in milliseconds.
+    #[n(6)]
+    pub(crate) offset: ByteVec,
+    /// Per row: the boot's number.
+    #[n(7)]
+    pub(crate) boot: ByteVec,
+    /// Per row: 0 synchronised, 1 unset, 2 + error in milliseconds.
+    #[n(8)]
+    pub(crate) clock: ByteVec,
+    #[n(9)]
+    pub(crate) groups: Option<List<Group>>,
+    #[n(10)]
+    pub(crate) alarms: Option<List<AlarmTransition>>,
+    #[n(11)]
+    pub(crate) boots: Option<List<Boot>>,
+    #[n(12)]
+    pub(crate) rejected: Option<List<RejectedFrame>>,
+    #[n(13)]
+    pub(crate) checkpoints: Option<List<ByteVec>>,
+}
+
+impl Body {
+    /// How many entries all its lists have.
+    pub(crate) fn entries(&self) -> usize {
+        fn len<T>(list: Option<&List<T>>) -> usize {
+            list.map_or(0, |list| list.0.len())
+        }
+        let groups = self.groups.iter().flat_map(|list| &list.0);
+        let in_groups: usize = groups.map(|group| group.sources.0.len() + len(group.fields.as_ref())).sum();
+        let rare = len(self.alarms.as_ref()) + len(self.boots.as_ref()) + len(self.rejected.as_ref());
+        self.ranges.0.len() + len(self.groups.as_ref()) + in_groups + rare + len(self.checkpoints.as_ref())
+    }
+}
+
+/// Frames with the same list of quantities and units. Each source is a shape; shapes count on through all groups.
+#[derive(Encode, Decode)]
+#[cbor(array, context_bound = "AsMut<Entries>")]
+pub(crate) struct Group {
+    #[n(0)]
+    pub(crate) sources: List<SourceId>,
+    /// None: frames without readings.
+    #[n(1)]
+    pub(crate) fields: Option<List<Field>>,
+    /// Per frame: device time of all its readings minus the row's wall time, in milliseconds.
+    #[n(2)]
+    pub(crate) at: Option<ByteVec>,
+}
+
+/// One reading of each frame of the group: its columns run through the first source's frames, then the second's, …
+#[derive(Encode, Decode)]
+#[cbor(array)]
+pub(crate) struct Field {
+    #[n(0)]
+    pub(crate) quantity: QuantityRef,
+    /// Per reading that has a value: its mantissa at `exponent`.
+    #[n(1)]
+    pub(crate) mantissas: ByteVec,
+    #[n(2)]
+    pub(crate) exponent: i8,
+    /// None: the usual one of a registered quantity.
+    #[n(3)]
+    pub(crate) unit: Option<Unit>,
+    /// Per reading: twice the quality's number, plus one if there is no value. None: all good.
+    #[n(4)]
+    pub(crate) quality: Option<ByteVec>,
+    /// Per reading that has a value: its exponent minus `exponent`, where no common one fits 64 bits.
+    #[n(5)]
+    pub(crate) exponents: Option<ByteVec>,
+    /// Per reading: device time minus the row's wall time, where the readings of a frame differ.
+    #[n(6)]
+    pub(crate) at: Option<ByteVec>,
+}
+
+#[derive(Encode, Decode)]
+#[cbor(array)]
+pub(crate) struct RejectedFrame {
+    #[n(0)]
+    pub(crate) source: Option<SourceId>,
+    #[n(1)]
+    pub(crate) why: Reason,
+    #[n(2)]
+    pub(crate) detail: String,
+    #[n(3)]
+    pub(crate) raw_len: u64,
+    #[n(4)]
+    #[cbor(with = "minicbor::bytes")]
+    pub(crate) raw_sha256: [u8; 32],
+}
+
+/// A quantity by its registered number, else by name.
+pub(crate) struct QuantityRef(pub(crate) Quantity);
+
+impl<C> Encode<C> for QuantityRef {
+    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+        match self.0.code() {
+            Some(code) => e.u64(code)?.ok(),
+            None => e.str(self.0.as_str())?.ok(),
+        }
+    }
+}
+
+impl<'b, C> Decode<'b, C> for QuantityRef {
+    fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, decode::Error> {
+        if d.datatype()? == minicbor::data::Type::String {
+            return Quantity::decode(d, ctx).map(QuantityRef);
+        }
+        let (quantity, _) = Quantity::from_code(d.u64()?)
+            .ok_or_else(|| decode::Error::message("a quantity number nobody registered"))?;
+        Ok(QuantityRef(quantity))
+    }
+}
+
+/// How many list entries may still be decoded.
+pub(crate) struct Entries(usize);
+
+impl Entries {
+    pub(crate) fn new() -> Entries {
+        Entries(ENTRIES_MAX)
+    }
+}
+
+impl AsMut<Entries> for Entries {
+    fn as_mut(&mut self) -> &mut Entries {
+        self
+    }
+}
+
+/// A list of known length, never empty: an empty one is left out.
+pub(crate) struct List<T>(pub(crate) Vec<T>);
+
+impl<T> List<T> {
+    /// The list, if there is anything in it.
+    pub(crate) fn some(entries: Vec<T>) -> Option<List<T>> {
+        (!entries.is_empty()).then_some(List(entries))
+    }
+}
+
+impl<C, T: Encode<C>> Encode<C> for List<T> {
+    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), encode::Error<W::Error>> {
+        self.0.encode(e, ctx)
+    }
+}
+
+impl<'b, C: AsMut<Entries>, T: Decode<'b, C>> Decode<'b, C> for List<T> {
+    fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, decode::Error> {
+        let len = d.array()?.filter(|len| *len > 0);
+        let len = len.ok_or_else(|| decode::Error::message("a list must state its length and have an entry"))?;
+        let left = &mut ctx.as_mut().0;
+        *left = usize::try_from(len)
+            .ok()
+            .and_then(|len| left.checked_sub(len))
+            .ok_or_else(|| decode::Error::message("more list entries than are taken"))?;
+        // Not reserved at once: the length is only a claim until the entries are there.
+        let entries: Result<Vec<T>, decode::Error> = (0..len).map(|_| T::decode(d, ctx)).collect();
+        entries.map(List)
+    }
+}
