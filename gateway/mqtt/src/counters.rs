@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crate::Routed;
+
 /// A counter that only grows.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
@@ -11,10 +13,6 @@ impl Counter {
     /// Counts one and returns how many there are.
     pub(crate) fn count(&self) -> u64 {
         self.0.fetch_add(1, Relaxed) + 1
-    }
-
-    pub(crate) fn add(&self, n: u64) {
-        self.0.fetch_add(n, Relaxed);
     }
 
     pub(crate) fn get(&self) -> u64 {
@@ -152,6 +150,21 @@ counters! {
     acked_down,
 }
 
+impl Counters {
+    /// Counts a message published to the router.
+    pub(crate) fn routed(&self, routed: Routed) {
+        match routed {
+            Routed::NoSubscriber => {}
+            Routed::To { .. } => {
+                self.routed.count();
+            }
+            Routed::Busy => {
+                self.route_dropped.count();
+            }
+        }
+    }
+}
+
 /// What one device sent: `received = submitted + shed + refused` (A3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceCounters {
@@ -184,21 +197,6 @@ impl DeviceTotals {
             submitted: self.submitted.get(),
             shed: self.shed.get(),
             refused: self.refused.get(),
-        }
-    }
-}
-
-impl Counters {
-    /// Counts a message published to the router.
-    pub(crate) fn routed(&self, routed: crate::Routed) {
-        match routed {
-            crate::Routed::NoSubscriber => {}
-            crate::Routed::To { .. } => {
-                self.routed.count();
-            }
-            crate::Routed::Busy => {
-                self.route_dropped.count();
-            }
         }
     }
 }

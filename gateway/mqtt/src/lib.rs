@@ -23,15 +23,21 @@
 //!
 //! Standards: MQTT 3.1.1 (OASIS, 2014), MQTT 5.0 (OASIS, 2019).
 
+mod answer;
+mod close;
 mod connection;
 mod counters;
 mod directory;
 mod edge;
 mod error;
+mod handshake;
 mod limits;
+mod packet;
 mod router;
+mod session;
 mod sessions;
 mod submission;
+mod wire;
 
 pub use counters::{CountersSnapshot, DeviceCounters};
 pub use directory::{Device, Directory, Refusal};

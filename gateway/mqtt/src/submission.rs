@@ -87,6 +87,11 @@ impl Reply {
         self.send(outcome);
     }
 
+    /// Takes the reply back from a publish that was never submitted.
+    pub(crate) fn withdraw(mut self) {
+        self.back = None;
+    }
+
     fn send(&mut self, outcome: Outcome) {
         if let Some(Pending { to, ticket }) = self.back.take() {
             // A closed channel is a connection that has ended; see `settle`.
