@@ -1,1 +1,34 @@
-//! Written next.
+//! The reference platform: it receives what boxes signed, verifies it, stores it, and answers with a signed receipt.
+//!
+//! ```text
+//! PUT COSE bytes ─► id = hash? ─► enrolled key, signature ─► Batch ─► one transaction ─► COMMIT ─► receipt (COSE)
+//!                        └────────────── refused: JSON {code, message, next}, counted ◄──┘
+//! GET ─► coverage, readings, alarms, batches, receipts, counts
+//! ```
+//! **In:** HTTPS requests (`openapi.json`), `platform.toml`. **Out:** receipts, answers to readers, and a database that
+//! a bureau's engineer can query (`store/schema.sql`).
+//!
+//! **Deliberately does not know:** how a box keeps, cuts and retries (`journal`, `delivery`), what a limit means
+//! (`rules`), the bytes a sensor sent (they stay on the box; their hash travels).
+//!
+//! Invariants: **J1** a record that is stored never changes, and a box that shows another one, or a second history of
+//! its tree, is refused and counted. **D1** a receipt names only what is committed with `synchronous=FULL`. **D2** the id is the
+//! hash of the bytes, so a repeated batch changes nothing and gets the same receipt. **D3** a record that comes in
+//! two batches is stored once. **B1** bodies, uploads at once, queue, pages of answers and the file have bounds.
+//! **S1** SQL lives in `store` only.
+//!
+//! Standards: RFC 9052 (COSE), RFC 8032 (Ed25519), RFC 9110 (HTTP), RFC 8446 (TLS 1.3), RFC 6750 (bearer tokens),
+//! RFC 8288 (`Link`), RFC 4180 (CSV), OpenAPI 3.1.
+
+mod config;
+pub mod export;
+mod http;
+mod run;
+mod state_dir;
+pub mod store;
+mod tls;
+
+pub use config::{Config, ConfigError, EnrolledBox, ReadToken, TlsFiles};
+pub use run::{Platform, Running, StartError, StopError};
+pub use state_dir::StateDir;
+pub use tls::TlsError;

@@ -1,0 +1,115 @@
+//! Parameters of a question: from text to types, or a refusal that names the parameter.
+
+use std::str::FromStr;
+
+use axum::extract::Query;
+use axum::http::Uri;
+use batch::BoxId;
+use record::{Quantity, Seq, SourceId, UnixMs};
+use serde::Deserialize;
+
+use super::refusal::{Code, Refusal};
+use crate::store::ReadingsQuery;
+
+/// Lines of a page where `limit` is not given.
+const LIMIT_DEFAULT: usize = 1000;
+/// Most lines of a page: some two megabytes.
+const LIMIT_MAX: usize = 10_000;
+
+/// How readings are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    /// RFC 4180, with a header line.
+    Csv,
+    /// One JSON object a line.
+    Jsonl,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadingsParams {
+    source: Option<String>,
+    quantity: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+    after_seq: Option<String>,
+    limit: Option<String>,
+    format: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PageParams {
+    after: Option<String>,
+    limit: Option<String>,
+}
+
+/// `source quantity from to after_seq limit format`, all optional.
+pub(super) fn readings(uri: &Uri) -> Result<(ReadingsQuery, Format), Refusal> {
+    let params: ReadingsParams = params(uri)?;
+    let checked =
+        |name: &str, error: &dyn std::error::Error| Refusal::new(Code::BadQuery, format!("parameter {name}: {error}"));
+    let source = params.source.map(|name| SourceId::new(&name)).transpose();
+    let quantity = params.quantity.map(|name| Quantity::new(&name)).transpose();
+    let query = ReadingsQuery {
+        source: source.map_err(|error| checked("source", &error))?,
+        quantity: quantity.map_err(|error| checked("quantity", &error))?,
+        from: number("from", params.from)?.map(UnixMs),
+        to: number("to", params.to)?.map(UnixMs),
+        after_seq: number("after_seq", params.after_seq)?.map(Seq),
+        limit: limit(params.limit)?,
+    };
+    let format = match params.format.as_deref() {
+        None | Some("csv") => Format::Csv,
+        Some("jsonl") => Format::Jsonl,
+        Some(_) => return Err(Refusal::new(Code::BadQuery, "parameter format: it is csv or jsonl")),
+    };
+    Ok((query, format))
+}
+
+/// The query string of the page after a record: the same question, further on.
+pub(super) fn readings_after(query: &ReadingsQuery, format: Format, next: u64) -> String {
+    let mut text = format!("?after_seq={next}&limit={}", query.limit);
+    // Names and numbers of these types need no escape.
+    for (name, value) in [
+        ("source", query.source.as_ref().map(ToString::to_string)),
+        ("quantity", query.quantity.as_ref().map(ToString::to_string)),
+        ("from", query.from.map(|from| from.to_string())),
+        ("to", query.to.map(|to| to.to_string())),
+        ("format", Some(if format == Format::Csv { "csv".to_owned() } else { "jsonl".to_owned() })),
+    ] {
+        if let Some(value) = value {
+            text.push_str(&format!("&{name}={value}"));
+        }
+    }
+    text
+}
+
+/// `after limit`, both optional.
+pub(super) fn page(uri: &Uri) -> Result<(Option<u64>, usize), Refusal> {
+    let params: PageParams = params(uri)?;
+    Ok((number("after", params.after)?, limit(params.limit)?))
+}
+
+/// A box of the path. One that is not enrolled may still have data here.
+pub(super) fn box_id(text: &str) -> Result<BoxId, Refusal> {
+    BoxId::new(text).map_err(|error| Refusal::caused(Code::NotFound, &error))
+}
+
+fn params<T: for<'de> Deserialize<'de>>(uri: &Uri) -> Result<T, Refusal> {
+    let params = Query::<T>::try_from_uri(uri).map_err(|error| Refusal::caused(Code::BadQuery, &error))?;
+    Ok(params.0)
+}
+
+fn number<T: FromStr<Err = std::num::ParseIntError>>(name: &str, text: Option<String>) -> Result<Option<T>, Refusal> {
+    let parsed = text.map(|text| text.parse()).transpose();
+    parsed.map_err(|error| Refusal::new(Code::BadQuery, format!("parameter {name}: {error}")))
+}
+
+fn limit(text: Option<String>) -> Result<usize, Refusal> {
+    let limit = number("limit", text)?.unwrap_or(LIMIT_DEFAULT);
+    if !(1..=LIMIT_MAX).contains(&limit) {
+        return Err(Refusal::new(Code::BadQuery, format!("parameter limit: it is 1 to {LIMIT_MAX}")));
+    }
+    Ok(limit)
+}

@@ -1,0 +1,192 @@
+//! A batch's row as lines of tables: what is inserted, and what an offered row is compared with.
+//!
+//! Comparing columns and not bytes keeps "the same record" true when the wire format gets a second version.
+
+use batch::{BoxId, Content, Row};
+use record::{ClockQuality, Decimal, LimitSide, Reading, SourceId};
+use rusqlite::Connection;
+use rusqlite::types::Value;
+
+use super::error::{Refused, StoreError};
+
+/// One table that holds a part of a record, keyed by box and seq.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    Reading,
+    Boot,
+    Rejected,
+    Alarm,
+}
+
+/// One line of a detail table, its columns in the table's order.
+#[derive(Debug, Clone, PartialEq)]
+struct Line {
+    table: Detail,
+    columns: Vec<Value>,
+}
+
+/// All lines of one row.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Lines {
+    /// Columns of `record` without `batch_no`, which says who was first and not what was said.
+    record: Vec<Value>,
+    details: Vec<Line>,
+}
+
+const RECORD_INSERT: &str = "INSERT INTO record VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+const RECORD_SELECT: &str = "SELECT box, seq, kind, source, boot, mono_ms, wall_ms, clock, clock_error_ms \
+                             FROM record WHERE box = ?1 AND seq = ?2";
+
+impl Detail {
+    const ALL: [Detail; 4] = [Detail::Reading, Detail::Boot, Detail::Rejected, Detail::Alarm];
+
+    fn insert(self) -> &'static str {
+        match self {
+            Detail::Reading => "INSERT INTO reading VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            Detail::Boot => "INSERT INTO boot VALUES (?1, ?2, ?3, ?4)",
+            Detail::Rejected => "INSERT INTO rejected VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            Detail::Alarm => "INSERT INTO alarm VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        }
+    }
+
+    fn select(self) -> &'static str {
+        match self {
+            Detail::Reading => "SELECT * FROM reading WHERE box = ?1 AND seq = ?2 ORDER BY idx",
+            Detail::Boot => "SELECT * FROM boot WHERE box = ?1 AND seq = ?2",
+            Detail::Rejected => "SELECT * FROM rejected WHERE box = ?1 AND seq = ?2",
+            Detail::Alarm => "SELECT * FROM alarm WHERE box = ?1 AND seq = ?2",
+        }
+    }
+}
+
+impl Lines {
+    /// The lines of a row.
+    ///
+    /// # Errors
+    /// [`Refused::Number`] if a number is beyond SQLite's 63 bits.
+    pub(super) fn of(box_id: &BoxId, row: &Row) -> Result<Lines, Refused> {
+        let stamp = &row.stamp;
+        let (clock, clock_error) = match stamp.clock {
+            ClockQuality::Synchronised => ("synchronised", None),
+            ClockQuality::Holdover { error_ms } => ("holdover", Some(i64::from(error_ms))),
+            ClockQuality::Unset => ("unset", None),
+        };
+        let key = [text(box_id.as_str()), integer("seq", row.seq.0)?];
+        let time = [Value::Integer(stamp.wall_ms.0), text(clock)];
+        let (kind, source, details) = details(&key, &time, &row.content)?;
+        let record = key.into_iter().chain([
+            text(kind),
+            source.map_or(Value::Null, |source| text(source.as_str())),
+            Value::Integer(i64::from(stamp.boot.0)),
+            integer("mono_ms", stamp.mono_ms.0)?,
+            Value::Integer(stamp.wall_ms.0),
+            text(clock),
+            clock_error.map_or(Value::Null, Value::Integer),
+        ]);
+        Ok(Lines { record: record.collect(), details })
+    }
+
+    /// Inserts a row that is not there yet.
+    pub(super) fn insert(self, db: &Connection, batch_no: i64) -> Result<(), StoreError> {
+        let record = self.record.into_iter().chain([Value::Integer(batch_no)]);
+        db.prepare_cached(RECORD_INSERT)?.execute(rusqlite::params_from_iter(record))?;
+        for line in self.details {
+            db.prepare_cached(line.table.insert())?.execute(rusqlite::params_from_iter(line.columns))?;
+        }
+        Ok(())
+    }
+
+    /// The row that is stored under the same box and seq, if there is one.
+    pub(super) fn stored(&self, db: &Connection) -> Result<Option<Lines>, StoreError> {
+        let key = &self.record[..2];
+        let Some(record) = select(db, RECORD_SELECT, key)?.pop() else { return Ok(None) };
+        let mut details = Vec::new();
+        for table in Detail::ALL {
+            details.extend(select(db, table.select(), key)?.into_iter().map(|columns| Line { table, columns }));
+        }
+        Ok(Some(Lines { record, details }))
+    }
+}
+
+/// The kind, the source and the detail lines of what a row tells.
+fn details<'a>(
+    key: &[Value; 2],
+    time: &[Value; 2],
+    content: &'a Content,
+) -> Result<(&'static str, Option<&'a SourceId>, Vec<Line>), Refused> {
+    let line = |table, columns: Vec<Value>| Line { table, columns: [key.to_vec(), columns].concat() };
+    Ok(match content {
+        Content::Readings { source, readings } => {
+            let lines = (0i64..).zip(readings);
+            let lines = lines.map(|(idx, reading)| line(Detail::Reading, reading_columns(idx, source, reading, time)));
+            ("readings", Some(source), lines.collect())
+        }
+        Content::Boot(boot) => ("boot", None, vec![line(Detail::Boot, vec![text(&boot.boot_id), text(&boot.version)])]),
+        Content::Rejected { source, why, detail, raw_len, raw_sha256 } => {
+            let digest = Value::Text(hex::encode(raw_sha256));
+            let columns = vec![text(why.as_str()), text(detail), integer("raw_len", *raw_len)?, digest];
+            ("rejected", source.as_ref(), vec![line(Detail::Rejected, columns)])
+        }
+        Content::Alarm(alarm) => {
+            let side = match alarm.side {
+                LimitSide::High => "high",
+                LimitSide::Low => "low",
+            };
+            let mut columns = vec![
+                text(alarm.source.as_str()),
+                text(alarm.rule.as_str()),
+                text(alarm.quantity.as_str()),
+                text(alarm.from.as_str()),
+                text(alarm.to.as_str()),
+                text(side),
+                Value::Text(alarm.limit.to_string()),
+                decimal(alarm.value),
+                integer("cause", alarm.cause.0)?,
+            ];
+            columns.extend_from_slice(time);
+            ("alarm", Some(&alarm.source), vec![line(Detail::Alarm, columns)])
+        }
+    })
+}
+
+fn reading_columns(idx: i64, source: &SourceId, reading: &Reading, time: &[Value; 2]) -> Vec<Value> {
+    // A decimal's text is a number within 10^±60, so that a double can hold it, rounded.
+    let approximate = reading.value.and_then(|value| value.to_string().parse().ok());
+    let mut columns = vec![
+        Value::Integer(idx),
+        text(source.as_str()),
+        text(reading.quantity.as_str()),
+        text(reading.unit.as_str()),
+        decimal(reading.value),
+        approximate.map_or(Value::Null, Value::Real),
+        text(reading.quality.as_str()),
+        reading.at_ms.map_or(Value::Null, |at| Value::Integer(at.0)),
+    ];
+    columns.extend_from_slice(time);
+    columns
+}
+
+fn select(db: &Connection, sql: &str, key: &[Value]) -> Result<Vec<Vec<Value>>, StoreError> {
+    let mut statement = db.prepare_cached(sql)?;
+    let width = statement.column_count();
+    let rows =
+        statement.query_map(rusqlite::params_from_iter(key), |row| (0..width).map(|at| row.get(at)).collect())?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+fn decimal(value: Option<Decimal>) -> Value {
+    value.map_or(Value::Null, |value| Value::Text(value.to_string()))
+}
+
+/// SQLite's integers have a sign.
+pub(super) fn signed(what: &'static str, number: u64) -> Result<i64, Refused> {
+    i64::try_from(number).map_err(|_| Refused::Number { what, number })
+}
+
+fn integer(what: &'static str, number: u64) -> Result<Value, Refused> {
+    signed(what, number).map(Value::Integer)
+}

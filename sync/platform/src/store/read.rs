@@ -1,0 +1,349 @@
+//! Questions to the store. Each is answered whole and at once: no read is held open while a client is slow.
+
+use batch::{BatchId, BoxId};
+use record::{Quantity, Seq, SeqRange, SeqRanges, SourceId, UnixMs};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::Serialize;
+
+use super::error::StoreError;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// A part of a long answer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Page<T> {
+    /// The lines, ascending.
+    pub items: Vec<T>,
+    /// Where the next page begins (its `after_seq` or `after`); `None` if this was the last one.
+    pub next: Option<u64>,
+}
+
+/// A box and what is held of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BoxSummary {
+    /// Its name.
+    #[serde(rename = "box")]
+    pub box_id: String,
+    /// The key it was enrolled with, 64 hex digits.
+    pub public_key: String,
+    /// Batches stored.
+    pub batches: u64,
+    /// Records stored.
+    pub records: u64,
+    /// Readings stored.
+    pub readings: u64,
+    /// Records that came in a second batch and were stored once.
+    pub doubled: u64,
+    /// When the newest batch came, by the platform's clock.
+    pub received_ms: Option<i64>,
+}
+
+/// What is held of one source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// The box.
+    #[serde(rename = "box")]
+    pub box_id: String,
+    /// The device; empty where records are about none.
+    pub source: String,
+    /// `readings`, `boot`, `rejected` or `alarm`.
+    pub kind: String,
+    /// Records of that kind.
+    pub records: u64,
+    /// Readings in them.
+    pub readings: u64,
+}
+
+/// Which readings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReadingsQuery {
+    /// Of one device.
+    pub source: Option<SourceId>,
+    /// Of one quantity.
+    pub quantity: Option<Quantity>,
+    /// Not before: the device's own time if it gave one, else the box's.
+    pub from: Option<UnixMs>,
+    /// Before, the same time.
+    pub to: Option<UnixMs>,
+    /// Only records after this number.
+    pub after_seq: Option<Seq>,
+    /// Stop after the record with which this many readings are reached.
+    pub limit: usize,
+}
+
+/// One reading as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReadingLine {
+    /// The record.
+    pub seq: u64,
+    /// Its place in the record, from 0.
+    pub idx: u64,
+    /// The device.
+    pub source: String,
+    /// What was measured.
+    pub quantity: String,
+    /// In what.
+    pub unit: String,
+    /// The exact decimal, as text so that no reader rounds it.
+    pub value: Option<String>,
+    /// How far it can be believed.
+    pub quality: String,
+    /// When the device says it measured.
+    pub at_ms: Option<i64>,
+    /// When the box recorded it.
+    pub wall_ms: i64,
+    /// What the box knew about its clock then.
+    pub clock: String,
+}
+
+/// One alarm transition as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of record::AlarmTransition, as text")]
+pub struct AlarmLine {
+    pub seq: u64,
+    pub source: String,
+    pub rule: String,
+    pub quantity: String,
+    pub from: String,
+    pub to: String,
+    pub side: String,
+    pub limit: String,
+    pub value: Option<String>,
+    pub cause: u64,
+    pub wall_ms: i64,
+    pub clock: String,
+}
+
+/// One stored batch as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BatchLine {
+    /// Its place in the order of arrival at this platform.
+    pub no: u64,
+    /// Its id.
+    pub id: String,
+    /// Its lane.
+    pub lane: String,
+    /// Smallest number in it.
+    pub first_seq: u64,
+    /// Largest number in it.
+    pub last_seq: u64,
+    /// Records in it.
+    pub records: u64,
+    /// Of these, already held before.
+    pub doubled: u64,
+    /// Size of the box's tree when it was cut.
+    pub head_size: u64,
+    /// Root of that tree.
+    pub head_root: String,
+    /// When it came.
+    pub received_ms: i64,
+}
+
+/// The receipt of a batch of this box.
+pub(super) fn receipt(db: &Connection, box_id: &BoxId, id: &BatchId) -> Result<Option<Vec<u8>>> {
+    blob(db, "SELECT receipt FROM batch JOIN batch_bytes USING (batch_no) WHERE box = ?1 AND id = ?2", box_id, id)
+}
+
+/// The bytes of a batch of this box.
+pub(super) fn batch(db: &Connection, box_id: &BoxId, id: &BatchId) -> Result<Option<Vec<u8>>> {
+    blob(db, "SELECT cose FROM batch JOIN batch_bytes USING (batch_no) WHERE box = ?1 AND id = ?2", box_id, id)
+}
+
+fn blob(db: &Connection, sql: &str, box_id: &BoxId, id: &BatchId) -> Result<Option<Vec<u8>>> {
+    let mut statement = db.prepare_cached(sql)?;
+    Ok(statement.query_row(params![box_id.as_str(), id.to_string()], |row| row.get(0)).optional()?)
+}
+
+/// What is held of a box.
+pub(super) fn coverage(db: &Connection, box_id: &BoxId) -> Result<SeqRanges> {
+    let mut statement =
+        db.prepare_cached("SELECT first_seq, last_seq FROM coverage WHERE box = ?1 ORDER BY first_seq")?;
+    let ranges = statement.query_map([box_id.as_str()], |row| {
+        Ok(SeqRange { first: Seq(unsigned(row, 0)?), last: Seq(unsigned(row, 1)?) })
+    })?;
+    Ok(ranges.collect::<rusqlite::Result<SeqRanges>>()?)
+}
+
+/// Every box that was ever enrolled.
+pub(super) fn boxes(db: &Connection) -> Result<Vec<BoxSummary>> {
+    let sql = "SELECT box, public_key, \
+               (SELECT count(*) FROM batch WHERE batch.box = box.box), \
+               (SELECT coalesce(sum(records), 0) FROM tally WHERE tally.box = box.box), \
+               (SELECT coalesce(sum(readings), 0) FROM tally WHERE tally.box = box.box), \
+               (SELECT coalesce(sum(doubled), 0) FROM batch WHERE batch.box = box.box), \
+               (SELECT received_ms FROM batch WHERE batch.box = box.box ORDER BY batch_no DESC LIMIT 1) \
+               FROM box ORDER BY box";
+    let mut statement = db.prepare_cached(sql)?;
+    let rows = statement.query_map([], |row| {
+        Ok(BoxSummary {
+            box_id: row.get(0)?,
+            public_key: row.get(1)?,
+            batches: unsigned(row, 2)?,
+            records: unsigned(row, 3)?,
+            readings: unsigned(row, 4)?,
+            doubled: unsigned(row, 5)?,
+            received_ms: row.get(6)?,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Counts by box, source and kind.
+pub(super) fn tallies(db: &Connection) -> Result<Vec<Tally>> {
+    let mut statement =
+        db.prepare_cached("SELECT box, source, kind, records, readings FROM tally ORDER BY box, source, kind")?;
+    let rows = statement.query_map([], |row| {
+        Ok(Tally {
+            box_id: row.get(0)?,
+            source: row.get(1)?,
+            kind: row.get(2)?,
+            records: unsigned(row, 3)?,
+            readings: unsigned(row, 4)?,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// A page of readings by number. A record's readings are never torn apart, so a page may pass its limit by those
+/// of one record.
+pub(super) fn readings(db: &Connection, box_id: &BoxId, query: &ReadingsQuery) -> Result<Page<ReadingLine>> {
+    let mut sql = "SELECT seq, idx, source, quantity, unit, value, quality, at_ms, wall_ms, clock \
+                   FROM reading WHERE box = ?1 AND seq > ?2"
+        .to_owned();
+    let after = query.after_seq.map_or(-1, |seq| i64::try_from(seq.0).unwrap_or(i64::MAX));
+    let mut values = vec![Value::Text(box_id.to_string()), Value::Integer(after)];
+    // Only filters that are asked for, so that SQLite can see which index serves.
+    for (filter, value) in [
+        ("source = ?", query.source.as_ref().map(|source| Value::Text(source.to_string()))),
+        ("quantity = ?", query.quantity.as_ref().map(|quantity| Value::Text(quantity.to_string()))),
+        ("coalesce(at_ms, wall_ms) >= ?", query.from.map(|from| Value::Integer(from.0))),
+        ("coalesce(at_ms, wall_ms) < ?", query.to.map(|to| Value::Integer(to.0))),
+    ] {
+        if let Some(value) = value {
+            values.push(value);
+            sql.push_str(&format!(" AND {filter}{}", values.len()));
+        }
+    }
+    sql.push_str(" ORDER BY seq, idx");
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut rows = statement.query(rusqlite::params_from_iter(values))?;
+    let mut items: Vec<ReadingLine> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let line = reading_line(row)?;
+        if items.len() >= query.limit
+            && let Some(last) = items.last().map(|last| last.seq).filter(|last| *last != line.seq)
+        {
+            return Ok(Page { items, next: Some(last) });
+        }
+        items.push(line);
+    }
+    Ok(Page { items, next: None })
+}
+
+fn reading_line(row: &Row<'_>) -> rusqlite::Result<ReadingLine> {
+    Ok(ReadingLine {
+        seq: unsigned(row, 0)?,
+        idx: unsigned(row, 1)?,
+        source: row.get(2)?,
+        quantity: row.get(3)?,
+        unit: row.get(4)?,
+        value: row.get(5)?,
+        quality: row.get(6)?,
+        at_ms: row.get(7)?,
+        wall_ms: row.get(8)?,
+        clock: row.get(9)?,
+    })
+}
+
+/// A page of alarm transitions by number.
+pub(super) fn alarms(db: &Connection, box_id: &BoxId, after: Option<Seq>, limit: usize) -> Result<Page<AlarmLine>> {
+    let sql = "SELECT seq, source, rule, quantity, from_state, to_state, side, limit_value, value, cause_seq, \
+               wall_ms, clock FROM alarm WHERE box = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
+    page(
+        db,
+        sql,
+        box_id,
+        after.map(|seq| seq.0),
+        limit,
+        |line: &AlarmLine| line.seq,
+        |row| {
+            Ok(AlarmLine {
+                seq: unsigned(row, 0)?,
+                source: row.get(1)?,
+                rule: row.get(2)?,
+                quantity: row.get(3)?,
+                from: row.get(4)?,
+                to: row.get(5)?,
+                side: row.get(6)?,
+                limit: row.get(7)?,
+                value: row.get(8)?,
+                cause: unsigned(row, 9)?,
+                wall_ms: row.get(10)?,
+                clock: row.get(11)?,
+            })
+        },
+    )
+}
+
+/// A page of batches in the order of their arrival.
+pub(super) fn batches(db: &Connection, box_id: &BoxId, after: Option<u64>, limit: usize) -> Result<Page<BatchLine>> {
+    let sql = "SELECT batch_no, id, lane, first_seq, last_seq, records, doubled, head_size, head_root, received_ms \
+               FROM batch WHERE box = ?1 AND batch_no > ?2 ORDER BY batch_no LIMIT ?3";
+    page(
+        db,
+        sql,
+        box_id,
+        after,
+        limit,
+        |line: &BatchLine| line.no,
+        |row| {
+            Ok(BatchLine {
+                no: unsigned(row, 0)?,
+                id: row.get(1)?,
+                lane: row.get(2)?,
+                first_seq: unsigned(row, 3)?,
+                last_seq: unsigned(row, 4)?,
+                records: unsigned(row, 5)?,
+                doubled: unsigned(row, 6)?,
+                head_size: unsigned(row, 7)?,
+                head_root: row.get(8)?,
+                received_ms: row.get(9)?,
+            })
+        },
+    )
+}
+
+/// Checkpoints of a box by size.
+pub(super) fn checkpoints(db: &Connection, box_id: &BoxId) -> Result<Vec<(u64, Vec<u8>)>> {
+    let mut statement = db.prepare_cached("SELECT size, cose FROM checkpoint WHERE box = ?1 ORDER BY size, cose")?;
+    let rows = statement.query_map([box_id.as_str()], |row| Ok((unsigned(row, 0)?, row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn page<T>(
+    db: &Connection,
+    sql: &str,
+    box_id: &BoxId,
+    after: Option<u64>,
+    limit: usize,
+    key: impl Fn(&T) -> u64,
+    line: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Page<T>> {
+    let after = after.map_or(-1, |after| i64::try_from(after).unwrap_or(i64::MAX));
+    // One more than asked tells whether there is a next page.
+    let one_more = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
+    let mut statement = db.prepare_cached(sql)?;
+    let rows = statement.query_map(params![box_id.as_str(), after, one_more], line)?;
+    let mut items = rows.collect::<rusqlite::Result<Vec<T>>>()?;
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| more).map(key);
+    Ok(Page { items, next })
+}
+
+/// SQLite's integers have a sign; none of ours is negative.
+fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    let number: i64 = row.get(column)?;
+    u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
+}
