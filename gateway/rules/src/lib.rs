@@ -1,1 +1,38 @@
-//! Written next.
+//! From committed records to alarm transitions.
+//!
+//! **In:** the text of `rules.toml`, and every record of the journal, once, in order. **Out:** [`AlarmTransition`]s to
+//! be journaled, and the alarms that stand.
+//!
+//! ```text
+//! rules.toml ─► RuleSet ─► Engine ◄───────────────── every committed record, in order ────┐
+//!                            ├─► apply(frame) ─► AlarmTransition ─► journal ─► Body::Alarm ┘
+//!                            ├─► outstanding()   after a restart: what was derived, but is not journaled
+//!                            └─► alarms()        what stands, as far as it is journaled (R1)
+//! ```
+//!
+//! An engine is a fold over the journal: it has no clock and no file of its own. An on-delay is judged when a sample
+//! arrives, not by a timer, so the same records give the same transitions at any speed and after any restart. The price:
+//! a sensor that falls silent while its delay runs raises nothing; silence is another rule's work.
+//!
+//! **Deliberately does not know:** where records are kept (`journal`), who is told (`gatewayd`), how a frame was read
+//! (`ingest`). It reads no clock, randomness, environment, file or socket (S1).
+//!
+//! Invariants: **R1** each transition is a legal step of ISA-18.2, and [`Engine::alarms`] shows only journaled ones;
+//! **R2** an engine rebuilt from the records continues as the old one would have; **B1** by [`RULES_MAX`],
+//! [`STATES_MAX`], [`OUTSTANDING_MAX`].
+//!
+//! Standards: ISA-18.2 (alarm states, deadband, on-delay).
+//!
+//! [`AlarmTransition`]: record::AlarmTransition
+
+mod elapsed;
+mod engine;
+mod latch;
+mod limit;
+mod rule;
+mod rule_set;
+
+pub use engine::{ActiveAlarm, Engine, OUTSTANDING_MAX, OUTSTANDING_RECORDS_MAX, STATES_MAX, UnitMismatch};
+pub use limit::Limit;
+pub use rule::{Devices, Priority, Rule};
+pub use rule_set::{ON_DELAY_S_MAX, RULES_MAX, RuleError, RuleSet, RuleSetError};

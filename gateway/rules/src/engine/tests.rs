@@ -1,0 +1,230 @@
+//! One `check` in words, then R1 and R2 over random journals, each with a broken core that must fail.
+
+mod journal;
+
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+use record::{AlarmState, AlarmTransition, Body, Quality, RecordAt, Seq};
+
+use super::*;
+use journal::{Input, Journal, Writer, inputs, rule_set, sample};
+
+/// `rule` as `high=80 deadband=2 on_delay=10s`; samples as `16s 83`, with a word behind for another quality, unit or
+/// device, and `boot`, `unset`, `ack` for what else can happen.
+fn check(rule: &str, samples: &str, expected: Expect) {
+    let mut writer = Writer::new(Engine::new(rule_set(rule)), Journal::default());
+    let mut shown = String::new();
+    let mut clock = journal::Clock::default();
+    for word in samples.split('|').map(str::trim) {
+        let before = writer.journal.alarms().len();
+        match word {
+            "boot" => clock.boot(),
+            "unset" => clock.unset(),
+            "ack" => writer.acknowledge(clock.stamp()),
+            word => {
+                let (at, reading, source) = sample(word);
+                clock.advance_to(at);
+                writer.frame(clock.stamp(), &source, reading);
+                writer.flush(clock.stamp());
+            }
+        }
+        for alarm in &writer.journal.alarms()[before..] {
+            let value = alarm.value.map_or("a person".to_owned(), |value| value.to_string());
+            shown += &format!("{} {} -> {} ({value})\n", clock.shown(), alarm.from.as_str(), alarm.to.as_str());
+        }
+    }
+    expected.assert_eq(shown.trim_end());
+}
+
+#[test]
+fn a_limit_raises_after_its_delay_and_clears_below_its_deadband() {
+    check(
+        "high=80 deadband=2 on_delay=10s",
+        "0s 79 | 1s 81 | 5s 79 | 6s 82 | 16s 83",
+        expect!["16s normal -> unacknowledged (83)"],
+    );
+    check("high=80 deadband=2 on_delay=10s", "6s 82 | 15s 83 | 15s 84", expect![""]);
+    check("high=80 deadband=2", "0s 80 | 1s 80.000000000000001 | 2s 78.1 | 3s 81 | 4s 78 | 5s 80 | 6s 81", expect![[]]);
+    check("low=6 deadband=0.2", "0s 6 | 1s 5.9 | 2s 6.1 | 3s 6.2 | 4s 5", expect![[]]);
+    check("high=80", "0s 81 | 1s 80", expect![[]]);
+}
+
+#[test]
+fn an_acknowledged_alarm_returns_to_normal() {
+    check("high=80 deadband=2", "0s 81 | ack | 1s 90 | 2s 79 | 3s 78 | 4s 81", expect![[]]);
+    check("high=80 deadband=2", "0s 81 | 1s 70 | ack | 2s 81", expect![[]]);
+}
+
+#[test]
+fn what_cannot_be_believed_is_no_sample() {
+    check("high=80 on_delay=2s", "0s 81 | 1s 99 out_of_range | 2s 99 not_a_number | 3s 81", expect![[]]);
+    check("high=80", "0s 99 missing | 1s 99 unknown_unit | 2s 99 ug/L | 3s 81 tp", expect![""]);
+}
+
+#[test]
+fn each_device_has_its_own_state() {
+    check("high=80", "0s 81 @a | 1s 81 @b | 2s 70 @a | 3s 82 @b", expect![[]]);
+    check("high=80 devices=a", "0s 81 @b | 1s 81 @a", expect![[]]);
+}
+
+#[test]
+fn a_delay_counts_across_boots_only_by_clocks_that_were_set() {
+    check("high=80 on_delay=10s", "0s 81 | boot | 12s 82", expect![[]]);
+    check("high=80 on_delay=10s", "0s 81 | boot | unset | 12s 82 | 21s 83 | 22s 84", expect![[]]);
+}
+
+#[test]
+fn a_unit_that_does_not_fit_is_counted() {
+    let mut writer = Writer::new(Engine::new(rule_set("high=80")), Journal::default());
+    let mut clock = journal::Clock::default();
+    for word in ["0s 99 ug/L", "1s 40", "2s 99 ug/L"] {
+        let (at, reading, source) = sample(word);
+        clock.advance_to(at);
+        writer.frame(clock.stamp(), &source, reading);
+    }
+    let counted: Vec<(String, u64)> =
+        writer.engine.unit_mismatches().map(|m| (format!("{} {}", m.rule, m.source), m.readings)).collect();
+    assert_eq!(counted, [("r cod-1".to_owned(), 2)]);
+}
+
+#[test]
+fn an_alarm_shows_only_once_it_is_journaled() {
+    let mut writer = Writer::new(Engine::new(rule_set("high=80")), Journal::default());
+    let clock = journal::Clock::default();
+    let (_, reading, source) = sample("0s 81");
+    writer.frame(clock.stamp(), &source, reading);
+    assert_eq!(writer.engine.outstanding().len(), 1);
+    assert_eq!(writer.engine.alarms(), []);
+    writer.flush(clock.stamp());
+    assert_eq!(writer.engine.outstanding().len(), 0);
+    let alarms = writer.engine.alarms();
+    assert_eq!((alarms[0].state, alarms[0].cause), (AlarmState::Unacknowledged, Seq(0)));
+}
+
+#[test]
+fn an_alarm_of_a_rule_that_is_gone_or_changed_says_nothing() {
+    let mut writer = Writer::new(Engine::new(rule_set("high=80")), Journal::default());
+    let (_, reading, source) = sample("0s 81");
+    writer.frame(journal::Clock::default().stamp(), &source, reading);
+    writer.flush(journal::Clock::default().stamp());
+    let standing = |rule: &str| {
+        let mut engine = Engine::new(rule_set(rule));
+        writer.journal.records.iter().for_each(|record| drop(engine.apply(record)));
+        (engine.alarms().len(), engine.outstanding().len())
+    };
+    assert_eq!(standing("high=80"), (1, 0));
+    assert_eq!(standing("high=80 id=other"), (0, 1), "another rule, which this sample raises as well");
+    assert_eq!(standing("low=80"), (0, 0));
+    assert_eq!(standing("high=80 devices=a"), (0, 0));
+    assert_eq!(standing("high=100"), (1, 0), "raised under the old setpoint, it stands until a sample clears it");
+}
+
+#[test]
+fn a_transition_that_was_never_journaled_is_forgotten_in_the_end() {
+    let mut writer = Writer::new(Engine::new(rule_set("high=80 deadband=2")), Journal::default());
+    let mut outstanding_after = |word: &str| {
+        let (_, reading, source) = sample(word);
+        writer.frame(journal::Clock::default().stamp(), &source, reading);
+        writer.lose_transitions();
+        writer.engine.outstanding().len()
+    };
+    assert_eq!(outstanding_after("0s 81"), 1);
+    for _ in 0..OUTSTANDING_RECORDS_MAX {
+        assert_eq!(outstanding_after("0s 79"), 1);
+    }
+    assert_eq!(outstanding_after("0s 79"), 0, "one record too late");
+    assert_eq!(outstanding_after("0s 81"), 1, "raised again");
+}
+
+#[test]
+fn memory_is_bounded() {
+    let mut writer = Writer::new(Engine::new(rule_set("high=80")), Journal::default());
+    let clock = journal::Clock::default();
+    for n in 0..STATES_MAX + 2 {
+        let (_, reading, source) = sample(&format!("0s {} @d{n}", if n < OUTSTANDING_MAX + 5 { 81 } else { 79 }));
+        writer.frame(clock.stamp(), &source, reading);
+        assert!(writer.engine.outstanding().len() <= OUTSTANDING_MAX);
+        assert!(writer.engine.latches.len() <= STATES_MAX);
+    }
+    assert_eq!(writer.engine.states_refused(), 2);
+}
+
+/// R1: every alarm's transitions form one chain of legal steps.
+fn r1_holds(alarms: &[AlarmTransition]) -> bool {
+    let mut states: BTreeMap<(RuleId, SourceId), AlarmState> = BTreeMap::new();
+    alarms.iter().all(|alarm| {
+        let state = states.entry((alarm.rule.clone(), alarm.source.clone())).or_insert(AlarmState::Normal);
+        let legal = *state == alarm.from && alarm.from.may_become(alarm.to);
+        *state = alarm.to;
+        legal
+    })
+}
+
+/// The journal of an engine that is never restarted.
+fn uninterrupted(rule: &str, inputs: &[Input]) -> Journal {
+    let mut writer = Writer::new(Engine::new(rule_set(rule)), Journal::default());
+    writer.take(inputs);
+    writer.journal
+}
+
+/// The journal if the box stops after its first `kept` records and a new engine takes over.
+fn restarted(rule: &str, inputs: &[Input], whole: &Journal, kept: usize, replay: fn(&RecordAt) -> bool) -> Journal {
+    let prefix = whole.prefix(kept);
+    let mut engine = Engine::new(rule_set(rule));
+    for record in prefix.records.iter().filter(|record| replay(record)) {
+        engine.apply(record);
+    }
+    let taken = prefix.inputs_taken();
+    let waiting = engine.outstanding().cloned().collect();
+    let mut writer = Writer::resume(engine, prefix, waiting);
+    writer.take(&inputs[taken..]);
+    writer.journal
+}
+
+const RULE: &str = "high=80 deadband=2 on_delay=3s";
+
+proptest! {
+    #[test]
+    fn r1_transitions_are_legal(inputs in inputs()) {
+        let journal = uninterrupted(RULE, &inputs);
+        prop_assert!(r1_holds(&journal.alarms()), "{:?}", journal.alarms());
+    }
+
+    #[test]
+    fn r2_a_restart_anywhere_changes_nothing(inputs in inputs(), at in any::<prop::sample::Index>()) {
+        let whole = uninterrupted(RULE, &inputs);
+        let restarted = restarted(RULE, &inputs, &whole, at.index(whole.records.len() + 1), |_| true);
+        prop_assert_eq!(restarted.story(), whole.story());
+    }
+}
+
+/// Inputs that raise and clear an alarm and restart in between, for the broken cores.
+fn eventful() -> Vec<Input> {
+    let words = ["0s 81", "4s 82", "5s 70", "6s 90", "10s 91", "11s 70"];
+    words.iter().map(|word| Input::of(word)).collect()
+}
+
+#[test]
+fn r1_fails_for_a_core_that_skips_a_state() {
+    let mut alarms = uninterrupted(RULE, &eventful()).alarms();
+    assert!(r1_holds(&alarms) && alarms.len() == 4);
+    for alarm in &mut alarms {
+        if alarm.to == AlarmState::ReturnedUnacknowledged {
+            alarm.to = AlarmState::Normal;
+        }
+    }
+    assert!(!r1_holds(&alarms));
+}
+
+#[test]
+fn r2_fails_for_a_core_that_replays_only_half() {
+    let inputs = eventful();
+    let whole = uninterrupted(RULE, &inputs);
+    let differs = |replay| {
+        let kept = 0..=whole.records.len();
+        kept.map(|kept| restarted(RULE, &inputs, &whole, kept, replay).story()).any(|story| story != whole.story())
+    };
+    assert!(!differs(|_| true));
+    assert!(differs(|record| matches!(record.record.body, Body::Alarm(_))), "without samples the delay is lost");
+    assert!(differs(|record| matches!(record.record.body, Body::Frame(_))), "without alarms all are raised again");
+}
