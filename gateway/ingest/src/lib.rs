@@ -1,12 +1,15 @@
-//! From the bytes of a frame to what they say: the device table and the decoders.
+//! From the bytes of a frame to a verdict: who sent it, is it new, what does it say.
 //!
-//! **In:** the text of `devices.toml`; a payload with the time it came. **Out:** a [`DeviceTable`] to look senders
-//! up in, and [`Decoded`] readings with quantity, unit and quality, or a [`DecodeError`] that says why not.
+//! **In:** the text of `devices.toml`, stored sessions; an [`Arrival`] with the stamp it came at. **Out:** a [`Verdict`]:
+//! accepted with its [`Decoded`] readings, a duplicate, or rejected with its reason; and what to answer over the air.
 //!
 //! ```text
 //! devices.toml ─► DeviceTable ─► Device { link, codec }
 //!                                          │
-//! payload, now, FPort ──────────► Codec::decode ─► Decoded { readings, warnings } | DecodeError
+//! Arrival, Stamp ─► Ingest::judge ─► Codec::decode ─► Verdict { ruling, downlink, session_changed }
+//!                     │    ▲
+//!                     ▼    └── remember(record) at start
+//!                   session(device): stored in the transaction of the verdict
 //! ```
 //!
 //! Numbers are never floats: the digits that a sensor wrote go into [`record::Decimal`] as they stand. What is not a
@@ -24,7 +27,11 @@
 
 mod codec;
 mod device;
+mod evidence;
+mod judge;
 mod nearest;
+mod redelivery;
+mod session;
 
 pub use codec::cayenne_lpp::{CayenneLpp, Channel, LppError};
 pub use codec::device_time::{DeviceTime, TimeFormat};
@@ -36,3 +43,6 @@ pub use codec::{Codec, CodecError, DecodeError, Decoded, PAYLOAD_BYTES_MAX, READ
 pub use device::password::{Password, PasswordError};
 pub use device::table::{DEVICES_MAX, DeviceTable, DeviceTableError};
 pub use device::{Device, DeviceLink, LorawanDevice, MqttDevice, TopicError};
+pub use evidence::EvidenceBudget;
+pub use judge::{Arrival, Ingest, Ruling, Verdict};
+pub use session::SessionError;

@@ -6,6 +6,8 @@ CREATE TABLE record (
 ) STRICT;
 -- Only alarms pay for it: the alarm lane finds them under any backlog.
 CREATE INDEX record_alarm ON record (seq) WHERE kind = 3;
+-- Which boot is this one: asked once a start.
+CREATE INDEX record_boot ON record (seq) WHERE kind = 0;
 
 -- What must change together with the record of a device: replay counters and the conservation tally (A3).
 -- The empty name stands for frames whose device could not be told.

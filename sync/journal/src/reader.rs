@@ -88,6 +88,18 @@ impl Reader {
         rows.map(|seq| seq.map(|seq| Seq(from_sql(seq)))).collect::<Result<_, _>>().map_err(failed)
     }
 
+    /// The newest record of kind [`record::Kind::Boot`].
+    ///
+    /// # Errors
+    /// [`StoreError::Read`], [`StoreError::DamagedRecord`].
+    pub fn last_boot(&self) -> Result<Option<RecordAt>, StoreError> {
+        let failed = |source| StoreError::Read { path: self.path.clone(), what: "boots", source };
+        let sql = "SELECT max(seq) FROM record WHERE kind = 0";
+        let seq: Option<i64> = self.connection.query_row(sql, [], |row| row.get(0)).map_err(failed)?;
+        let Some(seq) = seq.map(|seq| Seq(from_sql(seq))) else { return Ok(None) };
+        Ok(self.read(SeqRange { first: seq, last: seq }, usize::MAX)?.pop())
+    }
+
     /// Signed tree heads larger than `size`, oldest first, at most `max`.
     ///
     /// # Errors

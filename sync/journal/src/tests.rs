@@ -169,6 +169,7 @@ fn only_alarms_are_listed_as_alarms() {
     let reader = Reader::open(&bed.path()).unwrap();
     assert_eq!(reader.alarms(Seq(0), 10).unwrap(), [Seq(2)]);
     assert_eq!(reader.alarms(Seq(3), 10).unwrap(), []);
+    assert_eq!(reader.last_boot().unwrap().unwrap().seq, Seq(3));
 }
 
 fn span(first: u64, last: u64) -> SeqRanges {

@@ -50,6 +50,17 @@ pub enum ClockQuality {
     Unset,
 }
 
+impl ClockQuality {
+    /// The stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ClockQuality::Synchronised => "synchronised",
+            ClockQuality::Holdover { .. } => "holdover",
+            ClockQuality::Unset => "unset",
+        }
+    }
+}
+
 /// When a record was made. Order within a boot is by `mono_ms`, never by `wall_ms`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode, Serialize)]
 #[cbor(array)]

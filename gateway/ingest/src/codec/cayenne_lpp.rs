@@ -275,15 +275,39 @@ mod tests {
 
     #[test]
     fn every_other_type_has_its_factor() {
-        let all = "00010101030000fb2e 0064ffffffff 0065ffff 006601 0068c9 0073274c 007404d2 007504d2 0076000000ff 007864 \
-                   0079ff38 007afffc18 007d01a4 0080ffff 0082000004d2 0083000004d2 0084010e 008565550000 008604d2fb2e0000 \
-                   0087ff8000 008e01";
+        let all = "000101 0003fb2e 0064ffffffff 0065ffff 006601 0068c9 0073274c 007404d2 007504d2 0076000000ff 007864 \
+                   0079ff38 007afffc18 007d01a4 0080ffff 0082000004d2 0083000004d2 0084010e 008565550000 \
+                   008604d2fb2e0000 0087ff8000 008e01";
         check(
             "",
-            &all.replace([' '], "").replace("00010101030000fb2e", "000101010300010003fb2e"),
+            &all.replace(' ', ""),
             expect![[r#"
             digital_output_0 1 1 good
-            analog_output_1 0.01 1 good
+            analog_output_0 -12.34 1 good
+            generic_0 4294967295 1 good
+            illuminance_0 65535 lx good
+            presence_0 1 1 good
+            humidity_0 100.5 % good
+            barometer_0 1006 hPa good
+            voltage_0 12.34 V good
+            current_0 1.234 A good
+            frequency_0 255 Hz good
+            percentage_0 100 % good
+            altitude_0 -200 m good
+            load_0 -1 kg good
+            concentration_0 420 [ppm] good
+            power_0 65535 W good
+            distance_0 1234 mm good
+            energy_0 1.234 kW.h good
+            direction_0 270 deg good
+            unix_time_0 1700069376 s good
+            gyrometer_0_x 12.34 deg/s good
+            gyrometer_0_y -12.34 deg/s good
+            gyrometer_0_z 0 deg/s good
+            colour_0_red 255 1 good
+            colour_0_green 128 1 good
+            colour_0_blue 0 1 good
+            switch_0 1 1 good
         "#]],
         );
     }
@@ -349,7 +373,7 @@ mod tests {
         );
         check_config(
             &config("{ channel = 1, quantity = \"a\", unit = \"hpa\" }"),
-            expect!["`channels[0]`: unit `hpa` is not known: did you mean `hPa`, `kPa`, `MPa`?"],
+            expect!["`channels[0]`: unit `hpa` is not known: did you mean `hPa`, `Pa`, `kPa`?"],
         );
         check_config(
             &config("{ channel = 1, quantity = \"a\" }, { channel = 1, quantity = \"b\" }"),

@@ -170,7 +170,7 @@ mod tests {
             r#"{"values":[{"cod":0.30000000000000004}],"ph":7}"#,
             expect![[r#"
                 cod 0.30000000000000004 mg/L good
-                ph - [pH] not_a_number
+                ph 7 [pH] good
                 warning: device time is absent
             "#]],
         );
@@ -251,7 +251,7 @@ mod tests {
         let field = |rest: &str| format!("kind = \"json\"\nfields = [{{ path = \"/a\", quantity = \"cod\", {rest} }}]");
         check_config(
             &field("unit = \"mg/l\""),
-            expect!["`fields[0]`: unit `mg/l` is not known: did you mean `mg/L`, `mL`, `ug/L`?"],
+            expect!["`fields[0]`: unit `mg/l` is not known: did you mean `mg/L`, `ug/L`, `ng/L`?"],
         );
         check_config(
             &field("unit = \"mg/L\", min = 5, max = 1"),

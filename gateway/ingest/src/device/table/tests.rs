@@ -68,31 +68,67 @@ fn secrets_are_never_shown() {
     }
     check(
         &COD.replace("\"river-otter-7\"", "20261231"),
-        expect!["line 4: the password is not a text: put it in quotes"],
+        expect!["line 5: the password is not a text: put it in quotes"],
     );
-    check(&COD.replace("river-otter-7", "short"), expect!["line 4: the password has 5 bytes: use 8 to 128"]);
-    check(&FLOW.replace("ec925802", "ec92580"), expect![""]);
+    check(&COD.replace("river-otter-7", "short"), expect!["line 5: the password has 5 bytes: use 8 to 128"]);
+    check(
+        &FLOW.replace("ec925802", "ec92580"),
+        expect![
+            "line 7: expected 32 hex digits, got 31 characters: write every byte as two digits, without separators"
+        ],
+    );
 }
 
 #[test]
 fn faults_name_line_and_key() {
-    check("[[device]\n", expect![""]);
-    check(&COD.replace("password", "pasword"), expect![""]);
-    check(&COD.replace("[device.mqtt]\npassword = \"river-otter-7\"", ""), expect![""]);
-    check(&format!("{COD}{}", &FLOW.replace("[[device]]\nname = \"flow-1\"", "")), expect![""]);
-    check(&FLOW.replace("flow-1", "flow 1"), expect![""]);
-    check(&COD.replace("kind = \"json\"", "kind = \"json\"\nfoo = 1"), expect![""]);
-    check(&COD.replace("mg/L", "mgL"), expect![""]);
-    check(&COD.replace("[device.codec]", "topic = \"d/+/up\"\n[device.codec]"), expect![""]);
-    check(&COD.replace("[device.codec]", "topic = \"d/cod-1/down\"\n[device.codec]"), expect![""]);
+    check("[[device]\n", expect!["line 1: unclosed array table, expected `]`"]);
+    check(
+        &COD.replace("password", "pasword"),
+        expect!["line 5: unknown field `pasword`, expected one of `password`, `topic`, `command_topic`"],
+    );
+    check(
+        &COD.replace("[device.mqtt]\npassword = \"river-otter-7\"", ""),
+        expect!["line 2: device `cod-1` has neither: give it exactly one of [device.mqtt] and [device.lorawan]"],
+    );
+    check(&format!("{COD}{}", &FLOW.replace("[[device]]\nname = \"flow-1\"", "")), expect!["line 15: duplicate key"]);
+    check(
+        &FLOW.replace("flow-1", "flow 1"),
+        expect!["line 3: `flow 1` is not a device name: use 1 to 64 of A-Z a-z 0-9 _ . -"],
+    );
+    check(
+        &COD.replace("kind = \"json\"", "kind = \"json\"\nfoo = 1"),
+        expect!["line 6: unknown field `foo`, expected `fields` or `time`"],
+    );
+    check(
+        &COD.replace("mg/L", "mgL"),
+        expect![
+            "line 2: device `cod-1`, [device.codec]: `fields[0]`: unit `mgL` is not known: did you mean `mg/L`, `mL`, `mg`?"
+        ],
+    );
+    check(
+        &COD.replace("[device.codec]", "topic = \"d/+/up\"\n[device.codec]"),
+        expect![
+            "line 2: device `cod-1`, [device.mqtt]: topic `d/+/up` has a wildcard (`+` or `#`): write the device's exact topic"
+        ],
+    );
+    check(
+        &COD.replace("[device.codec]", "topic = \"d/cod-1/down\"\n[device.codec]"),
+        expect!["line 2: device `cod-1`: topic `d/cod-1/down` is already in use: give each device topics of its own"],
+    );
 }
 
 #[test]
 fn two_devices_cannot_be_confused() {
-    check(&format!("{COD}{COD}"), expect![""]);
-    check(&format!("{FLOW}{}", FLOW.replace("flow-1", "flow-2")), expect![""]);
+    check(&format!("{COD}{COD}"), expect!["line 10: device `cod-1` stands twice: give each its own name"]);
+    check(
+        &format!("{FLOW}{}", FLOW.replace("flow-1", "flow-2")),
+        expect!["line 11: device `flow-2`: DevAddr 26010001 belongs to `flow-1`: personalise it with another address"],
+    );
     let other = COD.replace("cod-1", "cod-2").replace("[device.codec]", "topic = \"d/cod-1/down\"\n[device.codec]");
-    check(&format!("{COD}{other}"), expect![""]);
+    check(
+        &format!("{COD}{other}"),
+        expect!["line 10: device `cod-2`: topic `d/cod-1/down` is already in use: give each device topics of its own"],
+    );
     let many: String = (0..2_001).map(|n| COD.replace("cod-1", &format!("cod-{n}"))).collect();
-    check(&many, expect![""]);
+    check(&many, expect!["2001 devices are more than the 2000 of one box: split them over two boxes"]);
 }

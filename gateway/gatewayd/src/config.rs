@@ -1,0 +1,308 @@
+//! `gateway.toml`: as typed, then as meant, in one checked step.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use batch::BoxId;
+use ingest::DeviceTable;
+use lorawan::{Eui64, Region};
+use rules::RuleSet;
+use serde::Deserialize;
+
+/// Longest configuration file that is read.
+const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// The file as a technician types it. Unknown keys are refused; what is left out has a default that works.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GatewayFile {
+    /// The name of this box, as the platforms enrol it.
+    #[serde(rename = "box")]
+    pub box_id: BoxId,
+    /// Where journal and identity live.
+    #[serde(default = "default_state_dir")]
+    pub state_dir: PathBuf,
+    /// Where the control socket lives.
+    #[serde(default = "default_run_dir")]
+    pub run_dir: PathBuf,
+    /// The device table, relative to this file.
+    #[serde(default = "default_devices")]
+    pub devices: PathBuf,
+    /// The rules, relative to this file.
+    #[serde(default = "default_rules")]
+    pub rules: PathBuf,
+    /// How frames are grouped into transactions.
+    #[serde(default)]
+    pub commit: Commit,
+    /// How often the tree head is signed.
+    #[serde(default)]
+    pub checkpoint: CheckpointEvery,
+    /// What is kept of frames that prove nothing about their sender.
+    #[serde(default)]
+    pub evidence: Evidence,
+    /// The MQTT edge.
+    #[serde(default)]
+    pub mqtt: Mqtt,
+    /// The Semtech UDP (GWMP) socket for LoRa packet forwarders.
+    #[serde(default)]
+    pub gwmp: Gwmp,
+}
+
+/// Group commit: a transaction takes what is waiting, up to `rows_max`, after at most `linger_ms`.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Commit {
+    /// How long the first frame may wait for company, 0 to 1,000 ms. 0 acknowledges soonest; 20 writes an SD card less.
+    pub linger_ms: u64,
+    /// Most frames in one transaction, 1 to 10,000.
+    pub rows_max: usize,
+}
+
+/// A signed tree head is kept after this many records or seconds, whichever comes first.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CheckpointEvery {
+    /// Records, 1 to 1,000,000.
+    pub records_max: u64,
+    /// Seconds, 1 to 86,400.
+    pub seconds_max: u64,
+}
+
+/// Evidence of unauthenticated frames.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Evidence {
+    /// Bytes per hour that are kept; the rest is only counted.
+    pub bytes_per_hour_max: u32,
+}
+
+/// The MQTT edge.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mqtt {
+    /// Whether to listen at all.
+    pub enabled: bool,
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// Connections at one time.
+    pub connections_max: usize,
+    /// Largest packet in bytes.
+    pub packet_bytes_max: usize,
+}
+
+/// The LoRa side.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gwmp {
+    /// Whether to listen at all.
+    pub enabled: bool,
+    /// Address and port. Only loopback without `gateways`, because GWMP has no authentication.
+    pub listen: SocketAddr,
+    /// The band plan of the gateways.
+    pub region: Region,
+    /// EUIs of the gateways that may talk; empty: any, on loopback only.
+    pub gateways: Vec<Eui64>,
+}
+
+impl Default for Commit {
+    fn default() -> Commit {
+        Commit { linger_ms: 0, rows_max: 1_024 }
+    }
+}
+
+impl Default for CheckpointEvery {
+    fn default() -> CheckpointEvery {
+        CheckpointEvery { records_max: 1_000, seconds_max: 600 }
+    }
+}
+
+impl Default for Evidence {
+    fn default() -> Evidence {
+        Evidence { bytes_per_hour_max: 64 * 1024 }
+    }
+}
+
+impl Default for Mqtt {
+    fn default() -> Mqtt {
+        let limits = mqtt::Limits::default();
+        Mqtt {
+            enabled: true,
+            listen: SocketAddr::from(([127, 0, 0, 1], 1883)),
+            connections_max: limits.connections_max,
+            packet_bytes_max: limits.packet_bytes_max,
+        }
+    }
+}
+
+impl Default for Gwmp {
+    fn default() -> Gwmp {
+        Gwmp {
+            enabled: true,
+            listen: SocketAddr::from(([127, 0, 0, 1], 1700)),
+            region: Region::Eu868,
+            gateways: Vec::new(),
+        }
+    }
+}
+
+fn default_state_dir() -> PathBuf {
+    PathBuf::from("/var/lib/weir")
+}
+
+fn default_run_dir() -> PathBuf {
+    PathBuf::from("/run/weir")
+}
+
+fn default_devices() -> PathBuf {
+    PathBuf::from("devices.toml")
+}
+
+fn default_rules() -> PathBuf {
+    PathBuf::from("rules.toml")
+}
+
+/// The whole configuration of the field daemon, checked.
+#[derive(Debug, Clone)]
+pub struct GatewayConfig {
+    /// `gateway.toml`.
+    pub file: GatewayFile,
+    /// `devices.toml`.
+    pub devices: Arc<DeviceTable>,
+    /// `rules.toml`.
+    pub rules: RuleSet,
+}
+
+/// Why the configuration is refused. Each names the file; the source names line and key.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file is not there or cannot be read.
+    #[error("failed to read configuration `{path}` · try: ls -l {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A file is larger than any configuration.
+    #[error("configuration `{path}` has {bytes} bytes, at most {FILE_BYTES_MAX} are read")]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+    },
+    /// Not TOML, an unknown key, or a value of the wrong type.
+    #[error("configuration `{path}` is refused · try: correct the line below, then weir config check {path}\n{source}")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Line, key and cause.
+        source: Box<toml::de::Error>,
+    },
+    /// A number outside its range.
+    #[error("configuration `{path}`: `{key}` is {value}, allowed is {low} to {high}")]
+    Range {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: &'static str,
+        /// What was typed.
+        value: u64,
+        /// The least.
+        low: u64,
+        /// The most.
+        high: u64,
+    },
+    /// GWMP beyond loopback without an allow-list.
+    #[error(
+        "configuration `{path}`: `gwmp.listen` is {listen}, reachable by others, and GWMP has no authentication \
+         · try: list your gateways' EUIs in `gwmp.gateways`, or listen on 127.0.0.1"
+    )]
+    OpenGwmp {
+        /// The file.
+        path: PathBuf,
+        /// What was typed.
+        listen: SocketAddr,
+    },
+    /// `devices.toml`.
+    #[error("device table `{path}` is refused")]
+    Devices {
+        /// The file.
+        path: PathBuf,
+        /// Line, key and cause.
+        source: ingest::DeviceTableError,
+    },
+    /// `rules.toml`.
+    #[error("rules `{path}` are refused")]
+    Rules {
+        /// The file.
+        path: PathBuf,
+        /// Line, key and cause.
+        source: rules::RuleSetError,
+    },
+}
+
+impl GatewayConfig {
+    /// Reads and checks `gateway.toml` and the two files it names.
+    ///
+    /// # Errors
+    /// [`ConfigError`]: unreadable, not TOML, unknown key, out of range, or a bad device or rule.
+    pub fn load(path: &Path) -> Result<GatewayConfig, ConfigError> {
+        let file: GatewayFile = toml::from_str(&read(path)?)
+            .map_err(|source| ConfigError::Parse { path: path.into(), source: Box::new(source) })?;
+        file.check(path)?;
+        let beside = |name: &Path| path.parent().unwrap_or(Path::new(".")).join(name);
+        let (devices_path, rules_path) = (beside(&file.devices), beside(&file.rules));
+        let devices = DeviceTable::from_toml(&read(&devices_path)?)
+            .map_err(|source| ConfigError::Devices { path: devices_path, source })?;
+        let rules =
+            RuleSet::from_toml(&read(&rules_path)?).map_err(|source| ConfigError::Rules { path: rules_path, source })?;
+        Ok(GatewayConfig { file, devices: Arc::new(devices), rules })
+    }
+
+    /// The journal's file.
+    pub fn journal_path(&self) -> PathBuf {
+        self.file.state_dir.join("journal/journal.db")
+    }
+
+    /// The box's key.
+    pub fn key_path(&self) -> PathBuf {
+        self.file.state_dir.join("identity/box.key")
+    }
+
+    /// The control socket.
+    pub fn socket_path(&self) -> PathBuf {
+        self.file.run_dir.join("gateway.sock")
+    }
+}
+
+impl GatewayFile {
+    fn check(&self, path: &Path) -> Result<(), ConfigError> {
+        let within = |key, value: u64, low, high| {
+            let fits = (low..=high).contains(&value);
+            fits.then_some(()).ok_or(ConfigError::Range { path: path.into(), key, value, low, high })
+        };
+        let number = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+        within("commit.linger_ms", self.commit.linger_ms, 0, 1_000)?;
+        within("commit.rows_max", number(self.commit.rows_max), 1, 10_000)?;
+        within("checkpoint.records_max", self.checkpoint.records_max, 1, 1_000_000)?;
+        within("checkpoint.seconds_max", self.checkpoint.seconds_max, 1, 86_400)?;
+        let ceiling = number(mqtt::CONNECTIONS_CEILING);
+        within("mqtt.connections_max", number(self.mqtt.connections_max), 1, ceiling)?;
+        within("mqtt.packet_bytes_max", number(self.mqtt.packet_bytes_max), 128, 1024 * 1024)?;
+        if !self.gwmp.listen.ip().is_loopback() && self.gwmp.gateways.is_empty() {
+            return Err(ConfigError::OpenGwmp { path: path.into(), listen: self.gwmp.listen });
+        }
+        Ok(())
+    }
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    let failed = |source| ConfigError::Read { path: path.into(), source };
+    let bytes = std::fs::metadata(path).map_err(failed)?.len();
+    if bytes > FILE_BYTES_MAX {
+        return Err(ConfigError::TooLong { path: path.into(), bytes });
+    }
+    std::fs::read_to_string(path).map_err(failed)
+}

@@ -1,0 +1,59 @@
+//! Why the field daemon does not start, or ends.
+
+use std::error::Error;
+use std::net::SocketAddr;
+
+use control::ControlError;
+use identity::IdentityError;
+use ingest::SessionError;
+use journal::StoreError;
+use mqtt::EdgeError;
+
+/// Why the daemon does not start, or ends. Each names the operation; the sources say what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The box has no key and none can be made.
+    #[error("failed to get the box's key")]
+    Identity(#[source] IdentityError),
+    /// The journal cannot be used.
+    #[error("failed to open the journal")]
+    Journal(#[source] StoreError),
+    /// Stored sessions cannot be read.
+    #[error("failed to read stored sessions")]
+    Session(#[source] SessionError),
+    /// The MQTT edge does not start, or its router died.
+    #[error("the MQTT edge does not run")]
+    Mqtt(#[source] EdgeError),
+    /// The port for LoRa gateways cannot be opened.
+    #[error("failed to open UDP {listen} for LoRa gateways · try: ss -ulpn, or another `gwmp.listen`")]
+    Gwmp {
+        /// As configured.
+        listen: SocketAddr,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The control socket cannot be opened.
+    #[error("failed to open the control socket")]
+    Control(#[source] ControlError),
+    /// The kernel's boot id is not readable.
+    #[error("failed to read the boot id of this kernel (/proc/sys/kernel/random/boot_id)")]
+    BootId(#[source] std::io::Error),
+    /// The committer's thread cannot be started.
+    #[error("failed to start the committer's thread · try: ulimit -u")]
+    Thread(#[source] std::io::Error),
+    /// The committer ended although nobody stopped it.
+    #[error("the committer ended by itself · try: journalctl -u weir-gateway -n 50")]
+    CommitterDied,
+}
+
+/// An error with its causes on one line, as a log field.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

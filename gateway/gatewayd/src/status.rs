@@ -1,0 +1,130 @@
+//! What the field daemon tells of itself: the answer to `{"do":"status"}`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The field daemon, as it sees itself at this moment.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Status {
+    /// The box.
+    #[serde(rename = "box")]
+    pub box_id: String,
+    /// Of the program.
+    pub version: String,
+    /// Since the daemon started.
+    pub uptime_ms: u64,
+    /// The clock.
+    pub clock: ClockStatus,
+    /// The journal.
+    pub journal: JournalStatus,
+    /// Every device of the table, and frames of unknown devices under `""`.
+    pub devices: BTreeMap<String, DeviceStatus>,
+    /// Alarms that are not normal.
+    pub alarms: Vec<AlarmStatus>,
+    /// The MQTT edge; none if disabled.
+    pub mqtt: Option<MqttStatus>,
+    /// The LoRa side; none if disabled.
+    pub gwmp: Option<GwmpStatus>,
+}
+
+/// The clock of the box.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ClockStatus {
+    /// Wall time, ms since 1970 UTC.
+    pub wall_ms: i64,
+    /// `synchronised`, `holdover` or `unset`.
+    pub state: String,
+}
+
+/// The journal.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct JournalStatus {
+    /// Records in it, which is also the number of the next.
+    pub records: u64,
+    /// Merkle root over them.
+    pub root: String,
+    /// Transactions since start.
+    pub commits: u64,
+    /// Transactions that failed since start; their frames were not acknowledged.
+    pub commits_failed: u64,
+    /// Why the last one failed, if the last one did.
+    pub failing: Option<String>,
+    /// Leaves under the newest signed tree head.
+    pub checkpoint: u64,
+}
+
+/// One device.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct DeviceStatus {
+    /// `mqtt` or `lorawan`; empty for unknown devices.
+    pub link: String,
+    /// Age of the last frame of any kind; none if none came since start.
+    pub seen_ms_ago: Option<u64>,
+    /// Stored.
+    pub accepted: u64,
+    /// Sent again, stored before.
+    pub duplicate: u64,
+    /// Refused.
+    pub rejected: u64,
+    /// Dropped before judgement, a queue was full.
+    pub shed: u64,
+    /// Warnings of decoding since start.
+    pub warnings: u64,
+    /// Readings whose quality is not good, since start.
+    pub readings_bad: u64,
+    /// The last readings as text, `cod 40.1 mg/L`.
+    pub readings: Vec<String>,
+    /// The last refusal.
+    pub refusal: Option<String>,
+}
+
+/// An alarm that is not normal.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AlarmStatus {
+    /// The rule.
+    pub rule: String,
+    /// The device.
+    pub source: String,
+    /// What it judged.
+    pub quantity: String,
+    /// In what.
+    pub unit: String,
+    /// Its state.
+    pub state: String,
+    /// The limit.
+    pub limit: String,
+    /// The value that decided; none when a person acknowledged.
+    pub value: Option<String>,
+    /// Wall time of the transition, ms since 1970 UTC.
+    pub since_ms: i64,
+}
+
+/// The MQTT edge.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MqttStatus {
+    /// Where it listens.
+    pub listen: String,
+    /// Every counter that is not zero.
+    pub counters: BTreeMap<String, u64>,
+}
+
+/// The LoRa side.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct GwmpStatus {
+    /// Where it listens.
+    pub listen: String,
+    /// By gateway EUI.
+    pub gateways: BTreeMap<String, GatewayView>,
+    /// Datagrams that belong to no known gateway, and frames shed.
+    pub refused: serde_json::Value,
+}
+
+/// One LoRa gateway.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GatewayView {
+    /// PULL_DATA or `stat` came within 30 s.
+    pub online: bool,
+    /// All its counters.
+    pub counters: serde_json::Value,
+}
