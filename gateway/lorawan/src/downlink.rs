@@ -28,3 +28,36 @@ fn seal(mac_payload: MACPayload, keys: &SessionKeys) -> Vec<u8> {
         .expect("a data frame within its length limits has a MIC");
     frame.to_vec().expect("a data frame within its length limits serialises")
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+    use crate::end_device::acknowledged;
+    use crate::vectors::keys;
+
+    /// Both made with npm lora-packet 0.9.3.
+    #[test]
+    fn acknowledgements_of_another_implementation() {
+        let addr = DevAddr::from_u32(0x49be_7df1);
+        let of = |f_cnt_down| hex::encode(acknowledgement(addr, &keys(), f_cnt_down));
+        expect!["60f17dbe49200500696b33be"].assert_eq(&of(5));
+        expect!["60f17dbe492001009395b376"].assert_eq(&of(65_537));
+        assert_eq!(acknowledgement(addr, &keys(), 5).len(), ACKNOWLEDGEMENT_BYTES);
+    }
+
+    #[test]
+    fn a_device_takes_it_once_and_unchanged() {
+        let addr = DevAddr::from_u32(0x49be_7df1);
+        let phy = acknowledgement(addr, &keys(), 65_537);
+        assert_eq!(acknowledged(&phy, addr, &keys(), 65_530), Some(65_537));
+        assert_eq!(acknowledged(&phy, addr, &keys(), 65_538), None, "seen before");
+        assert_eq!(acknowledged(&phy, DevAddr::from_u32(1), &keys(), 65_530), None, "another device's");
+        for bit in 0..phy.len() * 8 {
+            let mut flipped = phy.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(acknowledged(&flipped, addr, &keys(), 65_530), None, "bit {bit}");
+        }
+    }
+}

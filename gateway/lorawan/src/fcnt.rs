@@ -121,6 +121,9 @@ fn behind(next_up: u32, low: u16) -> impl Iterator<Item = u32> {
     let low = u32::from(low);
     let distance = next_up.wrapping_sub(1).wrapping_sub(low) & 0xffff;
     let first = next_up.checked_sub(distance + 1);
-    let near = (0..EPOCHS_BEHIND_MAX).filter_map(move |epoch| first?.checked_sub(epoch << 16));
+    let near = (0..=EPOCHS_BEHIND_MAX).filter_map(move |epoch| first?.checked_sub(epoch << 16));
     near.chain(Some(low).filter(|low| *low < next_up))
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,7 +89,7 @@ pub enum GwmpError {
         kind: u8,
     },
     /// The body is not the JSON object that its kind has.
-    #[error("failed to read the JSON of a {kind:?}: check the packet forwarder's version")]
+    #[error("failed to read the JSON of a {kind}: check the packet forwarder's version")]
     Json {
         /// What was being read.
         kind: Kind,
@@ -123,7 +123,20 @@ impl Packet {
     }
 }
 
+/// Reads a JSON object into a struct, which serde alone would fill from an array of its fields as well.
+fn object<'a, T: serde::Deserialize<'a>>(json: &'a [u8]) -> Result<T, serde_json::Error> {
+    if json.trim_ascii_start().first() != Some(&b'{') {
+        return Err(serde::de::Error::custom("not a JSON object"));
+    }
+    serde_json::from_slice(json)
+}
+
 /// Keeps a text from outside only if it is short; a longer one is treated as absent.
 fn short(text: Option<String>) -> Option<String> {
     text.filter(|text| text.len() <= TEXT_BYTES_MAX)
 }
+
+#[cfg(test)]
+mod round_trips;
+#[cfg(test)]
+mod tests;

@@ -37,6 +37,8 @@ mod key;
 pub mod region;
 pub mod schedule;
 mod uplink;
+#[cfg(test)]
+mod vectors;
 
 pub use airtime::airtime_us;
 pub use data_rate::{Bandwidth, DataRate, DataRateError, LoraDataRate, SpreadingFactor};

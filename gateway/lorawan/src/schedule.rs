@@ -84,3 +84,6 @@ fn slot(uplink: &Rxpk, received_at_ms: u64, region: Region, phy: &[u8], window: 
     };
     Some(Slot { window, txpk, opens_ms: received_at_ms.saturating_add(1000 * u64::from(delay_s)) })
 }
+
+#[cfg(test)]
+mod tests;

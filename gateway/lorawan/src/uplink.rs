@@ -181,3 +181,6 @@ impl std::fmt::Debug for Uplink {
         write!(f, "Uplink({})", hex::encode(&self.bytes))
     }
 }
+
+#[cfg(test)]
+mod tests;

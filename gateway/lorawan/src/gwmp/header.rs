@@ -32,6 +32,16 @@ pub enum Kind {
     TxAck,
 }
 
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Kind::PushData => "PUSH_DATA",
+            Kind::PullData => "PULL_DATA",
+            Kind::TxAck => "TX_ACK",
+        })
+    }
+}
+
 /// The fixed part of a gateway's datagram: enough to acknowledge it before it is parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {

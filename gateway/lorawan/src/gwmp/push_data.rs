@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{GwmpError, Kind, RXPK_MAX, Rxpk, RxpkError, Stat, Token};
+use super::{GwmpError, Kind, RXPK_MAX, Rxpk, RxpkError, Stat, Token, object};
 use crate::Eui64;
 
 /// A PUSH_DATA: uplinks in the order of the datagram, a status report, either or both.
@@ -40,8 +40,10 @@ struct Body<'a> {
 
 impl PushData {
     pub(super) fn parse(token: Token, eui: Eui64, body: &[u8]) -> Result<PushData, GwmpError> {
+        // One damaged text must not cost the other frames: its bytes become U+FFFD, and only its rxpk is refused.
+        let body = String::from_utf8_lossy(body);
         let body: Body<'_> =
-            serde_json::from_slice(body).map_err(|source| GwmpError::Json { kind: Kind::PushData, source })?;
+            object(body.as_bytes()).map_err(|source| GwmpError::Json { kind: Kind::PushData, source })?;
         let objects = body.rxpk.unwrap_or_default();
         if objects.len() > RXPK_MAX {
             return Err(GwmpError::TooManyRxpk { count: objects.len() });

@@ -134,7 +134,7 @@ enum Datr {
 impl Rxpk {
     pub(super) fn parse(json: &str) -> Result<Rxpk, RxpkError> {
         let object: Object =
-            serde_json::from_str(json).map_err(|error| RxpkError::Fields { column: error.column() })?;
+            super::object(json.as_bytes()).map_err(|error| RxpkError::Fields { column: error.column() })?;
         Ok(Rxpk {
             phy: phy(object.size, &object.data)?,
             tmst_us: object.tmst,
@@ -188,7 +188,7 @@ impl Rxpk {
 /// Base64 of a frame, of any of the four kinds in use, and exactly `size` bytes.
 pub(super) fn phy(size: u32, data: &str) -> Result<Vec<u8>, RxpkError> {
     if data.len() > BASE64_BYTES_MAX {
-        return Err(RxpkError::Size { size, bytes: data.len() / 4 * 3 });
+        return Err(RxpkError::Size { size, bytes: data.len() * 3 / 4 });
     }
     let url_safe = data.contains(['-', '_']);
     let phy = if url_safe { URL_SAFE.decode(data) } else { STANDARD.decode(data) }.map_err(|_| RxpkError::Base64)?;

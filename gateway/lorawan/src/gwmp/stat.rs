@@ -44,7 +44,7 @@ pub struct Stat {
 impl Stat {
     /// None if it is no such object: a status report is a courtesy, its loss spoils nothing.
     pub(super) fn parse(json: &str) -> Option<Stat> {
-        let stat: Stat = serde_json::from_str(json).ok()?;
+        let stat: Stat = super::object(json.as_bytes()).ok()?;
         Some(Stat { time: super::short(stat.time), ..stat })
     }
 }

@@ -112,8 +112,7 @@ impl TxAck {
             // Some forwarders send the empty C string with its end.
             Object::default()
         } else {
-            let body: Body =
-                serde_json::from_slice(body).map_err(|source| GwmpError::Json { kind: Kind::TxAck, source })?;
+            let body: Body = super::object(body).map_err(|source| GwmpError::Json { kind: Kind::TxAck, source })?;
             body.txpk_ack.unwrap_or_default()
         };
         let outcome = match (object.error.as_deref(), object.warn.as_deref()) {
