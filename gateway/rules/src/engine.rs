@@ -26,6 +26,10 @@ pub const OUTSTANDING_RECORDS_MAX: u64 = 4_096;
 
 /// Judges records by rules. Feed it every committed record once, in the order of the journal, those of its own
 /// transitions included: at start the journal so far, then each commit. Nothing else is needed to restore it.
+///
+/// A journal of a year need not be read whole at start: all alarm records, and the frames of the last two
+/// [`crate::ON_DELAY_S_MAX`], still in order, give the same engine, except that a run of samples beyond a setpoint that
+/// began before them counts from them.
 #[derive(Debug, Clone)]
 pub struct Engine {
     rules: Vec<Rule>,

@@ -100,15 +100,17 @@ struct File {
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-enum Section {
-    Limit(LimitSection),
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Limit,
 }
 
+/// A `[[rule]]` as it stands in the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct LimitSection {
+struct Section {
     id: RuleId,
+    kind: Kind,
     devices: Vec<String>,
     quantity: Quantity,
     unit: Unit,
@@ -143,7 +145,7 @@ impl RuleSet {
         let mut rules: Vec<Rule> = Vec::with_capacity(file.rule.len());
         for section in file.rule {
             let line = line_of(section.span().start);
-            let Section::Limit(section) = section.into_inner();
+            let section = section.into_inner();
             let id = section.id.clone();
             if rules.iter().any(|rule| rule.id == id) {
                 return Err(RuleSetError::Duplicate { line, rule: id });
@@ -163,7 +165,7 @@ impl RuleSet {
     }
 }
 
-impl LimitSection {
+impl Section {
     fn into_rule(self) -> Result<Rule, RuleError> {
         if !self.unit.is_known() {
             return Err(RuleError::UnknownUnit { hint: unit_hint(&self.quantity), unit: self.unit });
@@ -174,6 +176,7 @@ impl LimitSection {
         if self.on_delay_s > ON_DELAY_S_MAX {
             return Err(RuleError::OnDelay(self.on_delay_s));
         }
+        let Kind::Limit = self.kind;
         let (side, setpoint) = match (self.high, self.low) {
             (Some(high), None) => (LimitSide::High, high),
             (None, Some(low)) => (LimitSide::Low, low),
@@ -239,35 +242,92 @@ mod tests {
 
     #[test]
     fn defaults_are_the_plainest_rule() {
-        check("", expect![[]]);
-        check(RULE, expect![[]]);
+        check("", expect!["[]"]);
+        check(
+            RULE,
+            expect![[
+                r#"[Rule { id: "cod-high", devices: Every, quantity: "cod", unit: "mg/L", limit: Limit { side: High, setpoint: 80, reset: 80, on_delay_ms: 0 }, priority: Medium }]"#
+            ]],
+        );
         check(
             &RULE
                 .replace("high = 80", "low = 6.5\ndeadband = 0.2\non_delay_s = 10\npriority = \"high\"")
                 .replace("\"*\"", "\"b\", \"a\""),
-            expect![[]],
+            expect![[
+                r#"[Rule { id: "cod-high", devices: Named({"a", "b"}), quantity: "cod", unit: "mg/L", limit: Limit { side: Low, setpoint: 6.5, reset: 6.7, on_delay_ms: 10000 }, priority: High }]"#
+            ]],
         );
     }
 
     #[test]
     fn faults_name_line_and_key() {
-        check(&format!("{RULE}hihg = 1\n"), expect![[]]);
-        check(&RULE.replace("\"limit\"", "\"mean\""), expect![[]]);
-        check(&RULE.replace("unit = \"mg/L\"\n", ""), expect![[]]);
-        check(&RULE.replace("mg/L", "mg/l"), expect![[]]);
-        check(&RULE.replace("cod\"\n", "cod_x\"\n").replace("mg/L", "mg/l"), expect![[]]);
-        check(&RULE.replace("high = 80", ""), expect![[]]);
-        check(&format!("{RULE}low = 1\n"), expect![[]]);
-        check(&format!("{RULE}deadband = -1\n"), expect![[]]);
-        check(&format!("{RULE}deadband = 1e-30\n"), expect![[]]);
-        check(&format!("{RULE}on_delay_s = 86401\n"), expect![[]]);
-        check(&RULE.replace("80", "\"80 mg/L\""), expect![[]]);
-        check(&RULE.replace("80", "nan"), expect![[]]);
-        check(&RULE.replace("\"*\"", ""), expect![[]]);
-        check(&RULE.replace("\"*\"", "\"*\", \"a\""), expect![[]]);
-        check(&RULE.replace("\"*\"", "\"a b\""), expect![[]]);
-        check(&format!("{RULE}{RULE}"), expect![[]]);
+        check(
+            &format!("{RULE}hihg = 1\n"),
+            expect![
+                "line 9: unknown field `hihg`, expected one of `id`, `kind`, `devices`, `quantity`, `unit`, `high`, `low`, `deadband`, `on_delay_s`, `priority`"
+            ],
+        );
+        check(&RULE.replace("\"limit\"", "\"mean\""), expect!["line 4: unknown variant `mean`, expected `limit`"]);
+        check(&RULE.replace("unit = \"mg/L\"\n", ""), expect!["line 2: missing field `unit`"]);
+        check(
+            &RULE.replace("mg/L", "mg/l"),
+            expect!["line 2: rule `cod-high`: unit `mg/l` is not known: `cod` usually comes in `mg/L`"],
+        );
+        check(
+            &RULE.replace("cod\"\n", "cod_x\"\n").replace("mg/L", "mg/l"),
+            expect![
+                "line 2: rule `cod-high`: unit `mg/l` is not known: write it as UCUM does (mg/L, m3/h, uS/cm, Cel)"
+            ],
+        );
+        check(
+            &RULE.replace("high = 80", ""),
+            expect![
+                "line 2: rule `cod-high`: it has neither of `high` and `low`: write one; for both sides, write two rules"
+            ],
+        );
+        check(
+            &format!("{RULE}low = 1\n"),
+            expect![
+                "line 2: rule `cod-high`: it has both of `high` and `low`: write one; for both sides, write two rules"
+            ],
+        );
+        check(
+            &format!("{RULE}deadband = -1\n"),
+            expect!["line 2: rule `cod-high`: deadband -1 is below 0: write how far the value must come back, as 2"],
+        );
+        check(
+            &format!("{RULE}deadband = 1e-30\n"),
+            expect![
+                "line 2: rule `cod-high`: limit 80 and deadband 0.000000000000000000000000000001 cannot be added exactly: use fewer digits"
+            ],
+        );
+        check(
+            &format!("{RULE}on_delay_s = 86401\n"),
+            expect!["line 2: rule `cod-high`: on_delay_s 86401 is more than 86400 (one day): use a shorter delay"],
+        );
+        check(&RULE.replace("80", "\"80 mg/L\""), expect!["line 8: `80 mg/L` is not a decimal number"]);
+        check(&RULE.replace("80", "nan"), expect!["line 8: `NaN` is not a decimal number"]);
+        check(
+            &RULE.replace("\"*\"", ""),
+            expect![[
+                r#"line 2: rule `cod-high`: `devices` is empty, or has `*` beside names: name devices, or write ["*"] for every one"#
+            ]],
+        );
+        check(
+            &RULE.replace("\"*\"", "\"*\", \"a\""),
+            expect![[
+                r#"line 2: rule `cod-high`: `devices` is empty, or has `*` beside names: name devices, or write ["*"] for every one"#
+            ]],
+        );
+        check(
+            &RULE.replace("\"*\"", "\"a b\""),
+            expect!["line 2: rule `cod-high`: `devices`: `a b` is not a device name: use 1 to 64 of A-Z a-z 0-9 _ . -"],
+        );
+        check(&format!("{RULE}{RULE}"), expect!["line 10: rule `cod-high` stands twice: give each its own id"]);
         let many: String = (0..257).map(|n| RULE.replace("cod-high", &format!("r{n}"))).collect();
-        check(&many, expect![[]]);
+        check(
+            &many,
+            expect!["257 rules are more than the 256 of one box: join rules by naming several devices in one"],
+        );
     }
 }

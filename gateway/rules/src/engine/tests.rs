@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use record::{AlarmState, AlarmTransition, Body, Quality, RecordAt, Seq};
 
 use super::*;
-use journal::{Input, Journal, Writer, inputs, rule_set, sample};
+use journal::{Input, Journal, Writer, flushed, inputs, rule_set, sample};
 
 /// `rule` as `high=80 deadband=2 on_delay=10s`; samples as `16s 83`, with a word behind for another quality, unit or
 /// device, and `boot`, `unset`, `ack` for what else can happen.
@@ -44,33 +44,84 @@ fn a_limit_raises_after_its_delay_and_clears_below_its_deadband() {
         expect!["16s normal -> unacknowledged (83)"],
     );
     check("high=80 deadband=2 on_delay=10s", "6s 82 | 15s 83 | 15s 84", expect![""]);
-    check("high=80 deadband=2", "0s 80 | 1s 80.000000000000001 | 2s 78.1 | 3s 81 | 4s 78 | 5s 80 | 6s 81", expect![[]]);
-    check("low=6 deadband=0.2", "0s 6 | 1s 5.9 | 2s 6.1 | 3s 6.2 | 4s 5", expect![[]]);
-    check("high=80", "0s 81 | 1s 80", expect![[]]);
+    check(
+        "high=80 deadband=2",
+        "0s 80 | 1s 80.000000000000001 | 2s 78.1 | 3s 81 | 4s 78 | 5s 80 | 6s 81",
+        expect![[r#"
+        1s normal -> unacknowledged (80.000000000000001)
+        4s unacknowledged -> returned_unacknowledged (78)
+        6s returned_unacknowledged -> unacknowledged (81)"#]],
+    );
+    check(
+        "low=6 deadband=0.2",
+        "0s 6 | 1s 5.9 | 2s 6.1 | 3s 6.2 | 4s 5",
+        expect![[r#"
+        1s normal -> unacknowledged (5.9)
+        3s unacknowledged -> returned_unacknowledged (6.2)
+        4s returned_unacknowledged -> unacknowledged (5)"#]],
+    );
+    check(
+        "high=80",
+        "0s 81 | 1s 80",
+        expect![[r#"
+        0s normal -> unacknowledged (81)
+        1s unacknowledged -> returned_unacknowledged (80)"#]],
+    );
 }
 
 #[test]
 fn an_acknowledged_alarm_returns_to_normal() {
-    check("high=80 deadband=2", "0s 81 | ack | 1s 90 | 2s 79 | 3s 78 | 4s 81", expect![[]]);
-    check("high=80 deadband=2", "0s 81 | 1s 70 | ack | 2s 81", expect![[]]);
+    check(
+        "high=80 deadband=2",
+        "0s 81 | ack | 1s 90 | 2s 79 | 3s 78 | 4s 81",
+        expect![[r#"
+        0s normal -> unacknowledged (81)
+        0s unacknowledged -> acknowledged (a person)
+        3s acknowledged -> normal (78)
+        4s normal -> unacknowledged (81)"#]],
+    );
+    check(
+        "high=80 deadband=2",
+        "0s 81 | 1s 70 | ack | 2s 81",
+        expect![[r#"
+        0s normal -> unacknowledged (81)
+        1s unacknowledged -> returned_unacknowledged (70)
+        1s returned_unacknowledged -> normal (a person)
+        2s normal -> unacknowledged (81)"#]],
+    );
 }
 
 #[test]
 fn what_cannot_be_believed_is_no_sample() {
-    check("high=80 on_delay=2s", "0s 81 | 1s 99 out_of_range | 2s 99 not_a_number | 3s 81", expect![[]]);
+    check(
+        "high=80 on_delay=2s",
+        "0s 81 | 1s 99 out_of_range | 2s 99 not_a_number | 3s 81",
+        expect!["3s normal -> unacknowledged (81)"],
+    );
     check("high=80", "0s 99 missing | 1s 99 unknown_unit | 2s 99 ug/L | 3s 81 tp", expect![""]);
 }
 
 #[test]
 fn each_device_has_its_own_state() {
-    check("high=80", "0s 81 @a | 1s 81 @b | 2s 70 @a | 3s 82 @b", expect![[]]);
-    check("high=80 devices=a", "0s 81 @b | 1s 81 @a", expect![[]]);
+    check(
+        "high=80",
+        "0s 81 @a | 1s 81 @b | 2s 70 @a | 3s 82 @b",
+        expect![[r#"
+        0s normal -> unacknowledged (81)
+        1s normal -> unacknowledged (81)
+        2s unacknowledged -> returned_unacknowledged (70)"#]],
+    );
+    check("high=80 devices=a", "0s 81 @b | 1s 81 @a", expect!["1s normal -> unacknowledged (81)"]);
 }
 
 #[test]
 fn a_delay_counts_across_boots_only_by_clocks_that_were_set() {
-    check("high=80 on_delay=10s", "0s 81 | boot | 12s 82", expect![[]]);
-    check("high=80 on_delay=10s", "0s 81 | boot | unset | 12s 82 | 21s 83 | 22s 84", expect![[]]);
+    check("high=80 on_delay=10s", "0s 81 | boot | 12s 82", expect!["12s normal -> unacknowledged (82)"]);
+    check(
+        "high=80 on_delay=10s",
+        "0s 81 | boot | unset | 12s 82 | 21s 83 | 22s 84",
+        expect!["22s normal -> unacknowledged (84)"],
+    );
 }
 
 #[test]
@@ -163,7 +214,7 @@ fn r1_holds(alarms: &[AlarmTransition]) -> bool {
 /// The journal of an engine that is never restarted.
 fn uninterrupted(rule: &str, inputs: &[Input]) -> Journal {
     let mut writer = Writer::new(Engine::new(rule_set(rule)), Journal::default());
-    writer.take(inputs);
+    writer.take(inputs, 0);
     writer.journal
 }
 
@@ -177,7 +228,7 @@ fn restarted(rule: &str, inputs: &[Input], whole: &Journal, kept: usize, replay:
     let taken = prefix.inputs_taken();
     let waiting = engine.outstanding().cloned().collect();
     let mut writer = Writer::resume(engine, prefix, waiting);
-    writer.take(&inputs[taken..]);
+    writer.take(inputs, taken);
     writer.journal
 }
 
@@ -200,8 +251,7 @@ proptest! {
 
 /// Inputs that raise and clear an alarm and restart in between, for the broken cores.
 fn eventful() -> Vec<Input> {
-    let words = ["0s 81", "4s 82", "5s 70", "6s 90", "10s 91", "11s 70"];
-    words.iter().map(|word| Input::of(word)).collect()
+    flushed(&["0s 81", "4s 82", "5s 70", "6s 90", "10s 91", "11s 70"])
 }
 
 #[test]

@@ -3,10 +3,11 @@
 use super::*;
 use record::{BootNo, ClockQuality, Link, MonoMs, Record, UnixMs};
 
-/// Every record so far, and which of them came from which input.
+/// Every record so far, and how many inputs had been taken, in part or whole, when each was written.
 #[derive(Clone, Default)]
 pub(crate) struct Journal {
     pub(crate) records: Vec<RecordAt>,
+    taken: Vec<usize>,
 }
 
 impl Journal {
@@ -19,12 +20,12 @@ impl Journal {
     }
 
     pub(crate) fn prefix(&self, kept: usize) -> Journal {
-        Journal { records: self.records[..kept].to_vec() }
+        Journal { records: self.records[..kept].to_vec(), taken: self.taken[..kept].to_vec() }
     }
 
-    /// Each input begins with exactly one frame.
+    /// The input after the one that wrote the newest record.
     pub(crate) fn inputs_taken(&self) -> usize {
-        self.records.iter().filter(|record| matches!(record.record.body, Body::Frame(_))).count()
+        self.taken.last().copied().unwrap_or(0)
     }
 
     /// The transitions, each with the number of the frame that caused it: places in the journal may differ by when
@@ -41,33 +42,32 @@ pub(crate) struct Writer {
     pub(crate) engine: Engine,
     pub(crate) journal: Journal,
     waiting: Vec<AlarmTransition>,
+    taken: usize,
 }
 
 impl Writer {
     pub(crate) fn new(engine: Engine, journal: Journal) -> Writer {
-        Writer { engine, journal, waiting: Vec::new() }
+        Writer { engine, journal, waiting: Vec::new(), taken: 0 }
     }
 
     /// Goes on after a restart: what is outstanding is journaled first.
     pub(crate) fn resume(engine: Engine, journal: Journal, waiting: Vec<AlarmTransition>) -> Writer {
         let stamp = journal.records.last().map_or(Clock::default().stamp(), |record| record.record.stamp);
-        let mut writer = Writer { engine, journal, waiting };
+        let taken = journal.inputs_taken();
+        let mut writer = Writer { engine, journal, waiting, taken };
         writer.flush(stamp);
         writer
     }
 
-    pub(crate) fn take(&mut self, inputs: &[Input]) {
-        for input in inputs {
-            self.frame(input.stamp, &input.source, input.reading.clone());
-            if input.flush || input.acknowledge {
-                self.flush(input.stamp);
+    /// Takes the inputs from the `first` on.
+    pub(crate) fn take(&mut self, inputs: &[Input], first: usize) {
+        for (place, input) in inputs.iter().enumerate().skip(first) {
+            self.taken = place + 1;
+            match input {
+                Input::Frame { stamp, source, reading } => self.frame(*stamp, source, reading.clone()),
+                Input::Flush(stamp) => self.flush(*stamp),
+                Input::Acknowledge(stamp) => self.acknowledge(*stamp),
             }
-            if input.acknowledge {
-                self.acknowledge(input.stamp);
-            }
-        }
-        if let Some(last) = inputs.last() {
-            self.flush(last.stamp);
         }
     }
 
@@ -107,6 +107,7 @@ impl Writer {
         let record = RecordAt { seq, record: Record { stamp, body } };
         let caused = self.engine.apply(&record);
         self.journal.records.push(record);
+        self.journal.taken.push(self.taken);
         caused
     }
 }
@@ -153,38 +154,37 @@ impl Clock {
     }
 }
 
-/// One frame, and what happens right after it.
+/// What happens to the writer.
 #[derive(Debug, Clone)]
-pub(crate) struct Input {
-    stamp: Stamp,
-    source: SourceId,
-    reading: Reading,
-    flush: bool,
-    acknowledge: bool,
+pub(crate) enum Input {
+    Frame { stamp: Stamp, source: SourceId, reading: Reading },
+    Flush(Stamp),
+    Acknowledge(Stamp),
 }
 
-impl Input {
-    /// A sample of [`sample`]'s form, its transitions journaled at once.
-    pub(crate) fn of(word: &str) -> Input {
+/// Frames in the form of [`sample`], the transitions of each journaled at once.
+pub(crate) fn flushed(words: &[&str]) -> Vec<Input> {
+    let of = |word: &&str| {
         let (at_s, reading, source) = sample(word);
-        let clock = Clock { now_s: at_s, ..Clock::default() };
-        Input { stamp: clock.stamp(), source, reading, flush: true, acknowledge: false }
-    }
+        let stamp = Clock { now_s: at_s, ..Clock::default() }.stamp();
+        [Input::Frame { stamp, source, reading }, Input::Flush(stamp)]
+    };
+    words.iter().flat_map(of).collect()
 }
 
-/// Up to 40 frames of two devices around the limit, over several boots with clocks of every quality.
+/// Up to 40 frames of two devices around the limit, over several boots with clocks of every quality; transitions are
+/// journaled now and then, and at the end; people acknowledge what they see journaled.
 pub(crate) fn inputs() -> impl Strategy<Value = Vec<Input>> {
     let quality = prop_oneof![
         4 => Just(ClockQuality::Synchronised),
         1 => Just(ClockQuality::Holdover { error_ms: 1_500 }),
         1 => Just(ClockQuality::Unset),
     ];
-    let step =
-        (76u8..84, 0u64..4, prop::bool::weighted(0.1), quality, 0u8..8, any::<bool>(), prop::bool::weighted(0.1));
+    let step = (76u8..84, 0u64..4, prop::bool::weighted(0.1), quality, 0u8..8, 0u8..10);
     prop::collection::vec(step, 0..40).prop_map(|steps| {
         let mut clock = Clock::default();
         let mut inputs = Vec::new();
-        for (value, seconds, boots, quality, kind, flush, acknowledge) in steps {
+        for (value, seconds, boots, quality, kind, then) in steps {
             clock.quality = quality;
             clock.now_s += seconds;
             if boots {
@@ -192,8 +192,14 @@ pub(crate) fn inputs() -> impl Strategy<Value = Vec<Input>> {
             }
             let unusual = if kind == 0 { "out_of_range" } else { "" };
             let (_, reading, source) = sample(&format!("0s {value} {unusual} @d{}", kind % 2));
-            inputs.push(Input { stamp: clock.stamp(), source, reading, flush, acknowledge });
+            inputs.push(Input::Frame { stamp: clock.stamp(), source, reading });
+            match then {
+                0..5 => inputs.push(Input::Flush(clock.stamp())),
+                5 => inputs.extend([Input::Flush(clock.stamp()), Input::Acknowledge(clock.stamp())]),
+                _ => {}
+            }
         }
+        inputs.push(Input::Flush(clock.stamp()));
         inputs
     })
 }
