@@ -138,3 +138,49 @@ fn cut(reason: &str) -> &str {
     let end = (0..=reason.len().min(REASON_BYTES_MAX)).rev().find(|&i| reason.is_char_boundary(i));
     &reason[..end.unwrap_or(0)]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(write: impl Fn(&mut BytesMut), expected: &[u8]) {
+        let mut out = BytesMut::new();
+        write(&mut out);
+        assert_eq!(&out[..], expected);
+    }
+
+    #[test]
+    fn reasons_are_optional_and_cut() {
+        check(|out| disconnect(out, 0x8B, None), &[0xE0, 1, 0x8B]);
+        check(|out| disconnect(out, 0x8B, Some("why")), b"\xe0\x08\x8b\x06\x1f\x00\x03why");
+        check(|out| acknowledge_with(out, PUBREC, 258, 0x87, None), &[0x50, 3, 1, 2, 0x87]);
+        let mut out = BytesMut::new();
+        disconnect(&mut out, 0x80, Some(&"ä".repeat(150)));
+        // 200 bytes of text; 203 of properties, whose length takes 2; the code.
+        assert_eq!((&out[..8], out.len()), (&[0xE0, 0xCE, 1, 0x80, 0xCB, 1, 0x1F, 0][..], 3 + 206));
+        disconnect(&mut out, 0x80, Some(&format!("a{}", "ä".repeat(150))));
+        assert!(std::str::from_utf8(&out[out.len() - 199..]).is_ok(), "cut at a character");
+    }
+
+    #[test]
+    fn publishes() {
+        check(|out| publish(out, Level::V4, None, "a/b", b"hi"), b"\x30\x07\x00\x03a/bhi");
+        check(|out| publish(out, Level::V4, Some(9), "a/b", b"hi"), b"\x32\x09\x00\x03a/b\x00\x09hi");
+        check(|out| publish(out, Level::V5, Some(9), "a/b", b"hi"), b"\x32\x0a\x00\x03a/b\x00\x09\x00hi");
+    }
+
+    #[test]
+    fn lengths() {
+        // MQTT 5 §1.5.5, table 1-1.
+        for (length, bytes) in [
+            (0, &[0][..]),
+            (127, &[0x7F]),
+            (128, &[0x80, 1]),
+            (16_383, &[0xFF, 0x7F]),
+            (16_384, &[0x80, 0x80, 1]),
+            (268_435_455, &[0xFF, 0xFF, 0xFF, 0x7F]),
+        ] {
+            check(|out| put_length(out, length), bytes);
+        }
+    }
+}

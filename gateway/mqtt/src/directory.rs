@@ -6,7 +6,7 @@ use std::sync::Arc;
 ///
 /// Called on an async worker for each CONNECT: an implementation answers from memory, within microseconds, and
 /// compares passwords in constant time.
-pub trait Directory: std::fmt::Debug + Send + Sync {
+pub trait Directory: Send + Sync {
     /// The device behind these credentials. `client_id` is 1 to 64 characters of `[A-Za-z0-9_.-]`.
     ///
     /// The edge itself demands that `client_id`, `user` and [`Device::name`] are equal, so that whoever takes over a

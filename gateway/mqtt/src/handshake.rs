@@ -49,14 +49,14 @@ impl Admitted {
 }
 
 /// A client that was not let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refused {
     /// It is not told why: it does not speak MQTT, or is gone.
     Silently(Close),
     /// A protocol level that we do not speak; `answer` has the version in which it is told.
     Level { answer: Level },
-    /// Told in CONNACK.
-    With(Level, Why),
+    /// Told in CONNACK. The client id, as far as it was read, is for the log.
+    With { level: Level, why: Why, client_id: String },
 }
 
 /// Why a well-understood CONNECT is refused.
@@ -126,9 +126,9 @@ impl Why {
 
 impl Refused {
     /// Counts the refusal and writes the answer, if there is one.
-    pub(crate) fn answer(self, counters: &Counters, out: &mut BytesMut) -> Option<u64> {
-        match self {
-            Self::Silently(close) => return close.counter(counters).map(Counter::count),
+    pub(crate) fn answer(&self, counters: &Counters, out: &mut BytesMut) -> Option<u64> {
+        match *self {
+            Self::Silently(close) => close.counter(counters).map(Counter::count),
             Self::Level { answer: level } => {
                 let code = match level {
                     Level::V4 => Code::RefusedProtocolVersion,
@@ -137,7 +137,7 @@ impl Refused {
                 answer::connack(out, level, code, told("use MQTT 3.1.1 or MQTT 5"));
                 Some(counters.level_refused.count())
             }
-            Self::With(level, why) => {
+            Self::With { level, why, .. } => {
                 let (v4, v5, reason) = why.told();
                 let code = if level == Level::V4 { v4 } else { v5 };
                 answer::connack(out, level, code, told(reason));
@@ -158,14 +158,17 @@ where
 {
     let header = read_connect(wire, &shared.limits).await?;
     let level = connect_level(&wire.input[header.header_bytes..header.packet_bytes()])?;
-    let with = |why| Refused::With(level, why);
     let malformed = match level {
         Level::V4 => Refused::Silently(Close::Malformed),
-        Level::V5 => with(Why::Malformed),
+        Level::V5 => Refused::With { level, why: Why::Malformed, client_id: String::new() },
     };
     match level.parse(&mut wire.input, header.body_bytes) {
         Ok(protocol::Packet::Connect(connect, properties, will, _, login)) => {
             let properties = properties.as_ref();
+            let with = |why| {
+                let client_id = connect.client_id.chars().take(CLIENT_ID_BYTES_MAX).collect();
+                Refused::With { level, why, client_id }
+            };
             if properties.is_some_and(|p| p.authentication_method.is_some()) {
                 return Err(with(Why::AuthMethod));
             }

@@ -12,7 +12,7 @@
 //!
 //! **Deliberately does not know:** what a payload means (`ingest`), how it is stored (`journal`), where devices are
 //! configured ([`Directory`]), what a transaction is. It holds nothing once a publish is acknowledged: no retained
-//! messages, no stored sessions, no QoS 2 state.
+//! messages, no stored sessions, no QoS 2 state. A will is checked and counted, never routed.
 //!
 //! Invariants: **A1** PUBACK and PUBREC leave only after [`Outcome::Stored`] or [`Outcome::Duplicate`]; **A2** a
 //! publish that failed, or whose [`Reply`] was dropped, is never acknowledged; **A3** received = submitted + shed +

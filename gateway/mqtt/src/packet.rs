@@ -193,3 +193,137 @@ fn packet_id(body: &[u8]) -> Result<u16, Fault> {
 pub(crate) fn qos(number: u8) -> QoS {
     protocol::qos(number).unwrap_or(QoS::AtMostOnce)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PACKET_BYTES_MAX: usize = 512;
+
+    /// All packets at the front of `bytes`, and why it went no further.
+    fn all(level: Level, bytes: &mut BytesMut) -> (Vec<Packet>, Option<Fault>) {
+        let mut packets = Vec::new();
+        loop {
+            let before = bytes.len();
+            match take(level, bytes, PACKET_BYTES_MAX) {
+                Ok(Some(packet)) => packets.push(packet),
+                Ok(None) => return (packets, None),
+                Err(fault) => return (packets, Some(fault)),
+            }
+            assert!(bytes.len() < before, "a packet takes its bytes");
+        }
+    }
+
+    fn level() -> impl Strategy<Value = Level> {
+        prop_oneof![Just(Level::V4), Just(Level::V5)]
+    }
+
+    /// Packets as a client sends them, MQTT 5 with properties.
+    fn samples(level: Level) -> Vec<Vec<u8>> {
+        let mut samples: Vec<Vec<u8>> = vec![
+            b"\x40\x02\x00\x01".to_vec(),
+            b"\x62\x02\x00\x02".to_vec(),
+            b"\xc0\x00".to_vec(),
+            b"\xe0\x00".to_vec(),
+        ];
+        match level {
+            Level::V4 => samples.extend([
+                b"\x30\x05\x00\x03a/b".to_vec(),
+                b"\x3b\x09\x00\x03a/b\x00\x07hi".to_vec(),
+                b"\x82\x08\x00\x09\x00\x03a/b\x02".to_vec(),
+                b"\xa2\x07\x00\x09\x00\x03a/b".to_vec(),
+            ]),
+            Level::V5 => samples.extend([
+                b"\x30\x06\x00\x03a/b\x00".to_vec(),
+                b"\x34\x15\x00\x03a/b\x00\x07\x0b\x26\x00\x01k\x00\x01v\x02\x00\x00\x00hi".to_vec(),
+                b"\x82\x0b\x00\x09\x02\x0b\x05\x00\x03a/b\x01".to_vec(),
+                b"\xa2\x08\x00\x09\x00\x00\x03a/b".to_vec(),
+                b"\xe0\x01\x04".to_vec(),
+            ]),
+        }
+        samples
+    }
+
+    #[test]
+    fn what_the_codec_hides_is_read() {
+        let mut bytes = BytesMut::from(&b"\x3c\x0a\x00\x03a/b\x12\x34\x00hi"[..]);
+        let expected = Publish {
+            qos: 2,
+            packet_id: 0x1234,
+            dup: true,
+            retain: false,
+            topic: "a/b".into(),
+            payload: "hi".into(),
+            topic_alias: false,
+        };
+        assert_eq!(all(Level::V5, &mut bytes), (vec![Packet::Publish(expected)], None));
+    }
+
+    #[test]
+    fn every_sample_is_a_packet() {
+        for level in [Level::V4, Level::V5] {
+            for sample in samples(level) {
+                let (packets, fault) = all(level, &mut BytesMut::from(&sample[..]));
+                assert_eq!((packets.len(), fault), (1, None), "{level:?} {sample:02x?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_length_of_five_bytes_is_malformed() {
+        assert_eq!(Header::read(&[0x30, 0xFF, 0xFF, 0xFF]), Ok(None));
+        assert_eq!(Header::read(&[0x30, 0xFF, 0xFF, 0xFF, 0xFF]), Err(Fault::Malformed));
+        let longest = Header { first: 0x30, header_bytes: 5, body_bytes: 268_435_455 };
+        assert_eq!(Header::read(&[0x30, 0xFF, 0xFF, 0xFF, 0x7F]), Ok(Some(longest)));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_answered(level in level(), bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+            all(level, &mut BytesMut::from(&bytes[..]));
+        }
+
+        #[test]
+        fn damaged_packets_are_answered(
+            level in level(), order in prop::collection::vec(any::<prop::sample::Index>(), 1..8),
+            damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        ) {
+            let samples = samples(level);
+            let mut bytes: Vec<u8> = order.iter().flat_map(|i| i.get(&samples).clone()).collect();
+            for (at, byte) in damage {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            all(level, &mut BytesMut::from(&bytes[..]));
+        }
+
+        #[test]
+        fn pieces_make_the_same_packets(
+            level in level(), order in prop::collection::vec(any::<prop::sample::Index>(), 1..8), piece in 1_usize..9,
+        ) {
+            let samples = samples(level);
+            let bytes: Vec<u8> = order.iter().flat_map(|i| i.get(&samples).clone()).collect();
+            let whole = all(level, &mut BytesMut::from(&bytes[..])).0;
+            let (mut buffer, mut packets) = (BytesMut::new(), Vec::new());
+            for piece in bytes.chunks(piece) {
+                buffer.extend_from_slice(piece);
+                packets.extend(all(level, &mut buffer).0);
+            }
+            prop_assert_eq!(packets, whole);
+        }
+
+        #[test]
+        fn any_connect_is_answered(level in level(), tail in prop::collection::vec(any::<u8>(), 0..120)) {
+            let mut bytes = BytesMut::from(&[0x10, 0][..]);
+            bytes.extend_from_slice(b"\x00\x04MQTT");
+            bytes.extend_from_slice(&[level.number()]);
+            bytes.extend_from_slice(&tail);
+            let body_bytes = bytes.len() - 2;
+            bytes[1] = u8::try_from(body_bytes).unwrap();
+            let parsed = level.parse(&mut bytes, body_bytes);
+            prop_assert!(matches!(parsed, Ok(protocol::Packet::Connect(..)) | Err(Fault::Malformed)));
+        }
+    }
+}

@@ -61,12 +61,6 @@ pub(crate) struct Router {
     opening: tokio::sync::Mutex<()>,
 }
 
-impl std::fmt::Debug for Router {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Router").field("subscribers", &self.subscribers).finish_non_exhaustive()
-    }
-}
-
 /// True for a topic that the router may see: exact, printable ASCII without spaces, not of the server's own `$` tree.
 pub(crate) fn routable(topic: &str) -> bool {
     let plain = |b: u8| b.is_ascii_graphic() && b != b'+' && b != b'#';
@@ -106,7 +100,7 @@ impl Router {
     pub(crate) async fn open(self: &Arc<Self>, name: &Arc<str>) -> Option<DeviceLink> {
         let _one_at_a_time = self.opening.lock().await;
         let (broker, id) = (Arc::clone(&self.broker), Arc::clone(name));
-        let (tx, rx) = spawn_blocking(move || broker.link(&id)).await.ok()?.ok()?;
+        let (tx, rx) = spawn_blocking(move || broker.link(&id).ok()).await.ok()??;
         Some(DeviceLink { tx, rx, topics: Vec::new(), router: Arc::clone(self) })
     }
 
@@ -231,5 +225,60 @@ fn send_now(tx: &mut LinkTx, packet: Packet) -> Result<(), LinkLost> {
     match pin!(tx.send(packet)).poll(&mut Context::from_waker(Waker::noop())) {
         std::task::Poll::Ready(Ok(_)) => Ok(()),
         std::task::Poll::Ready(Err(_)) | std::task::Poll::Pending => Err(LinkLost),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn only_plain_topics_are_routable() {
+        for topic in ["d/a/up", "a", "d/a$b/up", "/"] {
+            assert!(routable(topic), "{topic}");
+        }
+        for topic in ["", "é/up", "d/é", "d/+/up", "#", "$SYS/a", "$share/g/a", "a b", "a\0"] {
+            assert!(!routable(topic), "{topic}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_watchdog_notices_the_death_of_the_router() {
+        let (router, mut died) = Router::start().unwrap();
+        let (mut tx, rx) = router.broker.link("a").unwrap();
+        // The trap that drop guards and places avoid: `Ready` for a link that is gone.
+        let disconnect = Disconnect { reason_code: DisconnectReasonCode::NormalDisconnection };
+        send_now(&mut tx, Packet::Disconnect(disconnect, None)).unwrap();
+        assert!(!*died.borrow());
+        rx.ready().unwrap();
+        timeout(PATIENCE, died.wait_for(|died| *died)).await.unwrap().unwrap();
+        assert!(Arc::new(router).open(&"b".into()).await.is_none(), "and no link hangs");
+    }
+
+    #[tokio::test]
+    async fn a_dropped_link_counts_no_subscriber() {
+        let router = Arc::new(Router::start().unwrap().0);
+        let (topic, other): (Arc<str>, Arc<str>) = ("d/a/down".into(), "d/a/other".into());
+        for _ in 0..3 {
+            let mut link = router.open(&"a".into()).await.unwrap();
+            link.subscribe(&topic, 0).unwrap();
+            link.subscribe(&topic, 1).unwrap();
+            link.subscribe(&other, 0).unwrap();
+            assert!(link.unsubscribe(&other).unwrap());
+            assert!(!link.unsubscribe(&other).unwrap());
+            assert_eq!((router.subscribers(&topic), router.subscribers(&other)), (1, 0));
+            assert_eq!(router.publish(&topic, "1".into()), Routed::To { subscribers: 1 });
+            let (to, payload, qos) = timeout(PATIENCE, link.next()).await.unwrap().unwrap();
+            assert_eq!((to, &payload[..], qos), (Arc::clone(&topic), &b"1"[..], 1));
+            drop(link);
+            assert_eq!(router.publish(&topic, "2".into()), Routed::NoSubscriber);
+        }
+        assert!(lock(&router.subscribers).is_empty());
     }
 }

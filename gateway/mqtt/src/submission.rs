@@ -39,7 +39,8 @@ pub enum Outcome {
         /// One sentence for the device's maker.
         reason: String,
     },
-    /// Not stored, nothing is acknowledged: at QoS 1 and 2 the connection is closed and the device sends it again.
+    /// Not stored, nothing is acknowledged: at QoS 1 and 2 the connection is closed (MQTT 5: DISCONNECT 0x97) and the
+    /// device sends it again. A PUBACK with 0x97 would end the exchange: clients then forget the publish.
     Failed,
 }
 

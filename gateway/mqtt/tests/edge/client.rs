@@ -8,31 +8,31 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// Longer than anything here takes; only a failure waits for it.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-pub struct Client {
-    pub stream: TcpStream,
-    pub level: u8,
+pub(crate) struct Client {
+    pub(crate) stream: TcpStream,
+    pub(crate) level: u8,
 }
 
 /// CONNECT, to be varied by its fields.
-pub struct Connect<'a> {
-    pub level: u8,
-    pub id: &'a str,
-    pub user: Option<&'a str>,
-    pub password: Option<&'a str>,
-    pub keep_alive: u16,
-    pub will: Option<(&'a str, bool)>,
-    pub properties: &'a [u8],
+pub(crate) struct Connect<'a> {
+    pub(crate) level: u8,
+    pub(crate) id: &'a str,
+    pub(crate) user: Option<&'a str>,
+    pub(crate) password: Option<&'a str>,
+    pub(crate) keep_alive: u16,
+    pub(crate) will: Option<(&'a str, bool)>,
+    pub(crate) properties: &'a [u8],
 }
 
 impl<'a> Connect<'a> {
-    pub fn new(level: u8, name: &'a str) -> Self {
+    pub(crate) fn new(level: u8, name: &'a str) -> Self {
         let (user, password) = (Some(name), Some("secret"));
         Self { level, id: name, user, password, keep_alive: 60, will: None, properties: &[] }
     }
 
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut flags = 0b10;
         let mut tail = string(self.id);
         if let Some((topic, retain)) = self.will {
@@ -61,13 +61,13 @@ impl<'a> Connect<'a> {
     }
 }
 
-pub fn string(s: &str) -> Vec<u8> {
+pub(crate) fn string(s: &str) -> Vec<u8> {
     let mut bytes = (s.len() as u16).to_be_bytes().to_vec();
     bytes.extend(s.as_bytes());
     bytes
 }
 
-pub fn packet(first: u8, body: &[u8]) -> Vec<u8> {
+pub(crate) fn packet(first: u8, body: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first];
     let mut length = body.len();
     loop {
@@ -82,7 +82,7 @@ pub fn packet(first: u8, body: &[u8]) -> Vec<u8> {
 }
 
 /// PUBLISH; `flags` are the low four bits.
-pub fn publish(level: u8, flags: u8, id: u16, topic: &str, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn publish(level: u8, flags: u8, id: u16, topic: &str, payload: &[u8]) -> Vec<u8> {
     let mut body = string(topic);
     if flags & 0b110 != 0 {
         body.extend(id.to_be_bytes());
@@ -94,7 +94,7 @@ pub fn publish(level: u8, flags: u8, id: u16, topic: &str, payload: &[u8]) -> Ve
     packet(0x30 | flags, &body)
 }
 
-pub fn subscribe(level: u8, id: u16, filter: &str, qos: u8) -> Vec<u8> {
+pub(crate) fn subscribe(level: u8, id: u16, filter: &str, qos: u8) -> Vec<u8> {
     let mut body = id.to_be_bytes().to_vec();
     if level == 5 {
         body.push(0);
@@ -104,7 +104,7 @@ pub fn subscribe(level: u8, id: u16, filter: &str, qos: u8) -> Vec<u8> {
     packet(0x82, &body)
 }
 
-pub fn unsubscribe(level: u8, id: u16, filter: &str) -> Vec<u8> {
+pub(crate) fn unsubscribe(level: u8, id: u16, filter: &str) -> Vec<u8> {
     let mut body = id.to_be_bytes().to_vec();
     if level == 5 {
         body.push(0);
@@ -114,14 +114,14 @@ pub fn unsubscribe(level: u8, id: u16, filter: &str) -> Vec<u8> {
 }
 
 impl Client {
-    pub async fn dial(address: SocketAddr, level: u8) -> Self {
+    pub(crate) async fn dial(address: SocketAddr, level: u8) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
         Self { stream, level }
     }
 
     /// Connects and expects to be let in.
-    pub async fn connect(address: SocketAddr, level: u8, name: &str) -> Self {
+    pub(crate) async fn connect(address: SocketAddr, level: u8, name: &str) -> Self {
         let mut client = Self::dial(address, level).await;
         client.send(&Connect::new(level, name).bytes()).await;
         let connack = client.packet().await;
@@ -129,18 +129,18 @@ impl Client {
         client
     }
 
-    pub async fn send(&mut self, bytes: &[u8]) {
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
         // A server that has closed already is what some tests expect.
         let _ = self.stream.write_all(bytes).await;
     }
 
-    pub async fn publish(&mut self, flags: u8, id: u16, topic: &str, payload: &[u8]) {
+    pub(crate) async fn publish(&mut self, flags: u8, id: u16, topic: &str, payload: &[u8]) {
         let bytes = publish(self.level, flags, id, topic, payload);
         self.send(&bytes).await;
     }
 
     /// The next packet whole, or none at the end of the stream.
-    pub async fn next(&mut self) -> Option<Vec<u8>> {
+    pub(crate) async fn next(&mut self) -> Option<Vec<u8>> {
         let read = async {
             let mut bytes = vec![self.stream.read_u8().await.ok()?];
             let mut length = 0;
@@ -160,12 +160,12 @@ impl Client {
         timeout(PATIENCE, read).await.expect("the edge answers or closes")
     }
 
-    pub async fn packet(&mut self) -> Vec<u8> {
+    pub(crate) async fn packet(&mut self) -> Vec<u8> {
         self.next().await.expect("a packet, not the end")
     }
 
-    /// Expects the end of the stream, for MQTT 5 after a DISCONNECT with this code.
-    pub async fn closed(&mut self, code: u8) {
+    /// Expects the end of the stream, for MQTT 5 after a DISCONNECT with this code; and closes its own side.
+    pub(crate) async fn closed(mut self, code: u8) {
         if self.level == 5 {
             let bytes = self.packet().await;
             assert_eq!((bytes[0], bytes[2]), (0xE0, code), "{bytes:02x?}");
@@ -175,7 +175,7 @@ impl Client {
     }
 
     /// True if nothing arrives for a moment.
-    pub async fn silent(&mut self) -> bool {
+    pub(crate) async fn silent(&mut self) -> bool {
         timeout(Duration::from_millis(60), self.stream.peek(&mut [0])).await.is_err()
     }
 }

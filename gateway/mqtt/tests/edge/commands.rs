@@ -2,7 +2,7 @@
 
 use mqtt::Routed;
 
-use crate::client::{Client, Connect, publish, subscribe, unsubscribe};
+use crate::client::{Client, Connect, packet, publish, string, subscribe, unsubscribe};
 use crate::world::{World, limits};
 
 #[tokio::test]
@@ -73,19 +73,44 @@ async fn a_device_that_acknowledges_nothing_gets_a_window() {
 }
 
 #[tokio::test]
-async fn a_property_does_not_reach_a_subscriber_of_the_old_version() {
-    // Row 6: `shared` may subscribe to what it publishes, so that both versions meet on one topic.
+async fn a_stored_publish_is_copied_to_subscribers_without_its_properties() {
+    // Row 6: in the stock router a user property ends the session of an MQTT 3.1.1 subscriber.
     let world = World::start(limits()).await;
     let mut old = Client::connect(world.address, 4, "a").await;
-    old.send(&subscribe(4, 1, "d/a/down", 0)).await;
+    old.send(&subscribe(4, 1, "shared", 0)).await;
     old.packet().await;
-    let mut body = crate::client::string("d/b/up");
-    body.extend([0, 5, 7, 0x26, 0, 1, b'k', 0, 1, b'v']);
-    body.extend(b"12");
     let mut new = Client::connect(world.address, 5, "b").await;
-    new.send(&crate::client::packet(0x32, &body)).await;
-    assert_eq!(new.packet().await, [0x40, 2, 0, 5]);
-    world.edge.publish("d/a/down", "still here".into());
-    assert_eq!(old.packet().await, publish(4, 0, 0, "d/a/down", b"still here"));
+    for (id, payload) in [(5, "12"), (6, "evidence"), (7, "again")] {
+        let mut body = string("shared");
+        body.extend([0, id, 7, 0x26, 0, 1, b'k', 0, 1, b'v']);
+        body.extend(payload.bytes());
+        new.send(&packet(0x32, &body)).await;
+        assert_eq!(new.packet().await[3], id);
+    }
+    assert_eq!(old.packet().await, publish(4, 0, 0, "shared", b"12"));
+    assert!(old.silent().await, "neither evidence nor a repeat is copied");
+    assert_eq!(world.end().await.routed, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backlog_does_not_outlive_its_session() {
+    let world = World::start(limits()).await;
+    for _ in 0..5 {
+        let mut old = Client::connect(world.address, 4, "a").await;
+        old.send(&subscribe(4, 1, "d/a/down", 1)).await;
+        old.packet().await;
+        // The window of 16 is full and the router has unscheduled the link when the next connection takes over.
+        for _ in 0..300 {
+            while world.edge.publish("d/a/down", "old".into()) == Routed::Busy {
+                tokio::task::yield_now().await;
+            }
+        }
+        assert_eq!(old.packet().await, publish(4, 2, 1, "d/a/down", b"old"));
+        let mut new = Client::connect(world.address, 4, "a").await;
+        new.send(&subscribe(4, 1, "d/a/down", 1)).await;
+        new.packet().await;
+        world.edge.publish("d/a/down", "new".into());
+        assert_eq!(new.packet().await, publish(4, 2, 1, "d/a/down", b"new"));
+    }
     world.end().await;
 }

@@ -95,12 +95,12 @@ async fn what_is_no_connect() {
         &[0x10, 0],
     ];
     for bytes in bad {
-        assert_eq!(refused(&world, 4, bytes).await, [], "{bytes:02x?}");
+        assert_eq!(refused(&world, 4, bytes).await, b"", "{bytes:02x?}");
     }
     let mut lying = Connect::new(5, "a").bytes();
     lying[12] = 0x7F;
     assert_eq!(refused(&world, 5, &lying).await[3], 0x81, "a property length beyond the packet");
-    assert_eq!(refused(&world, 4, &[0x10, 0x80, 0x80, 0x10]).await, [], "256 KiB announced");
+    assert_eq!(refused(&world, 4, &[0x10, 0x80, 0x80, 0x10]).await, b"", "256 KiB announced");
     let counters = world.end().await;
     assert_eq!((counters.malformed, counters.oversize), (7, 1));
 }

@@ -7,7 +7,7 @@ use mqtt::{Edge, EdgeError, Limits, Outcome, Routed};
 use tokio::sync::mpsc;
 
 use crate::client::{Client, Connect, publish, subscribe};
-use crate::world::{Table, World, edge, limits};
+use crate::world::{Table, World, commit, edge, limits};
 
 #[tokio::test]
 async fn the_newer_connection_takes_over() {
@@ -32,7 +32,7 @@ async fn the_newer_connection_takes_over() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crowd_of_one_device() {
     let world = World::start(limits()).await;
     let mut tasks = Vec::new();
@@ -56,20 +56,27 @@ async fn a_crowd_of_one_device() {
 
 #[tokio::test]
 async fn silence_ends_a_session() {
-    let idle_max = Duration::from_millis(300);
+    let idle_max = Duration::from_millis(400);
     let world = World::start(Limits { idle_max, ..limits() }).await;
-    for (level, keep_alive) in [(4, 1), (5, 1), (4, 0), (5, 0)] {
+    let address = world.address;
+    let served = |name, level, keep_alive, allowed: Duration| async move {
         let start = Instant::now();
-        let mut client = Client::dial(world.address, level).await;
-        client.send(&Connect { keep_alive, ..Connect::new(level, "a") }.bytes()).await;
+        let mut client = Client::dial(address, level).await;
+        client.send(&Connect { keep_alive, ..Connect::new(level, name) }.bytes()).await;
         client.packet().await;
-        let allowed = if keep_alive == 0 { idle_max } else { Duration::from_millis(1_500) };
         tokio::time::sleep(allowed / 2).await;
         client.send(&[0xC0, 0]).await;
         assert_eq!(client.packet().await, [0xD0, 0]);
         client.closed(0x8D).await;
         assert!(start.elapsed() >= allowed * 3 / 2, "the ping counts: {:?}", start.elapsed());
-    }
+    };
+    let one_and_a_half = Duration::from_millis(1_500);
+    tokio::join!(
+        served("a", 4, 1, one_and_a_half),
+        served("b", 5, 1, one_and_a_half),
+        served("c", 4, 0, idle_max),
+        served("d", 5, 0, idle_max),
+    );
     assert_eq!(world.end().await.idle, 4);
 }
 
@@ -104,7 +111,6 @@ async fn stop_acknowledges_what_was_submitted() {
         submission.reply.settle(Outcome::Stored);
         assert_eq!(client.packet().await, [0x40, 2, 0, 6]);
         client.closed(0x8B).await;
-        drop(client);
         stopping.await.unwrap();
         assert!(tokio::net::TcpStream::connect(address).await.is_err(), "the listener is closed");
     }
@@ -119,8 +125,21 @@ async fn a_stuck_committer_does_not_hold_the_stop() {
     let _held = submissions.recv().await.unwrap();
     let stopping = tokio::spawn(edge.stop());
     client.closed(0x8B).await;
-    drop(client);
     stopping.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_panic_ends_one_connection() {
+    let (edge, submissions) = edge(limits(), 8).await;
+    commit(submissions);
+    let mut other = Client::connect(edge.local_addr(), 5, "a").await;
+    let mut client = Client::dial(edge.local_addr(), 4).await;
+    client.send(&Connect::new(4, "panic").bytes()).await;
+    assert_eq!(client.next().await, None);
+    other.publish(2, 1, "d/a/up", b"1").await;
+    assert_eq!(other.packet().await, [0x40, 2, 0, 1]);
+    let counters = edge.counters();
+    assert_eq!((counters.panicked, counters.connections_now), (1, 1), "its slot is free again");
 }
 
 #[tokio::test]

@@ -12,36 +12,37 @@ use tokio::time::{sleep, timeout};
 
 use crate::client::{Client, PATIENCE};
 
-/// Every name without `x` is a device with the password `secret`.
-#[derive(Debug)]
-pub struct Table;
+/// Every name without `x` is a device with the password `secret`. All may use `shared` both ways; `é/up` is a topic
+/// that the edge must not take even from the device table.
+pub(crate) struct Table;
 
 impl Directory for Table {
     fn authenticate(&self, id: &str, _user: Option<&str>, password: Option<&[u8]>) -> Result<Device, Refusal> {
+        assert_ne!(id, "panic", "a fault of ours");
         if id.contains('x') {
             return Err(Refusal::UnknownDevice);
         }
         if password != Some(b"secret") {
             return Err(Refusal::BadPassword);
         }
-        let publish = vec![format!("d/{id}/up").into(), "é/up".into()];
-        Ok(Device { name: id.into(), publish, subscribe: vec![format!("d/{id}/down").into()] })
+        let publish = vec![format!("d/{id}/up").into(), "shared".into(), "é/up".into()];
+        Ok(Device { name: id.into(), publish, subscribe: vec![format!("d/{id}/down").into(), "shared".into()] })
     }
 }
 
 /// Short enough for tests, long enough for a busy machine.
-pub fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     Limits { shed_wait: Duration::from_millis(20), ..Limits::default() }
 }
 
-pub async fn edge(limits: Limits, queue: usize) -> (Edge, mpsc::Receiver<Submission>) {
+pub(crate) async fn edge(limits: Limits, queue: usize) -> (Edge, mpsc::Receiver<Submission>) {
     let (tx, rx) = mpsc::channel(queue);
     let edge = Edge::start("127.0.0.1:0".parse().unwrap(), limits, Arc::new(Table), tx).await.unwrap();
     (edge, rx)
 }
 
 /// A committer on a plain thread: the payload says what becomes of it.
-pub fn commit(mut submissions: mpsc::Receiver<Submission>) {
+pub(crate) fn commit(mut submissions: mpsc::Receiver<Submission>) {
     std::thread::spawn(move || {
         while let Some(submission) = submissions.blocking_recv() {
             let outcome = match &submission.payload[..] {
@@ -56,16 +57,16 @@ pub fn commit(mut submissions: mpsc::Receiver<Submission>) {
     });
 }
 
-pub struct World {
-    pub edge: Edge,
-    pub address: SocketAddr,
+pub(crate) struct World {
+    pub(crate) edge: Edge,
+    pub(crate) address: SocketAddr,
     stop: Arc<AtomicBool>,
     bystander: JoinHandle<u32>,
 }
 
 impl World {
     /// Starts an edge with a committer, and a bystander that publishes at QoS 1, one at a time.
-    pub async fn start(limits: Limits) -> Self {
+    pub(crate) async fn start(limits: Limits) -> Self {
         let (edge, submissions) = edge(limits, 1024).await;
         commit(submissions);
         let address = edge.local_addr();
@@ -86,12 +87,12 @@ impl World {
         Self { edge, address, stop, bystander }
     }
 
-    pub fn counters(&self) -> CountersSnapshot {
+    pub(crate) fn counters(&self) -> CountersSnapshot {
         self.edge.counters()
     }
 
     /// Waits until the counters are as expected.
-    pub async fn until(&self, what: &str, expected: impl Fn(&CountersSnapshot) -> bool) {
+    pub(crate) async fn until(&self, what: &str, expected: impl Fn(&CountersSnapshot) -> bool) {
         let wait = async {
             while !expected(&self.counters()) {
                 sleep(Duration::from_millis(2)).await;
@@ -101,7 +102,7 @@ impl World {
     }
 
     /// Ends the world: the bystander must have been served to the end, the router must live, the sums must be right.
-    pub async fn end(self) -> CountersSnapshot {
+    pub(crate) async fn end(self) -> CountersSnapshot {
         let seen = self.counters().acks_qos1;
         self.until("the bystander is served after all this", |c| c.acks_qos1 > seen).await;
         self.stop.store(true, Ordering::Relaxed);
