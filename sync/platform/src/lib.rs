@@ -14,12 +14,13 @@
 //! Invariants: **J1** a record that is stored never changes, and a box that shows another one, or a second history of
 //! its tree, is refused and counted. **D1** a receipt names only what is committed with `synchronous=FULL`. **D2** the id is the
 //! hash of the bytes, so a repeated batch changes nothing and gets the same receipt. **D3** a record that comes in
-//! two batches is stored once. **B1** bodies, uploads at once, queue, pages of answers and the file have bounds.
+//! two batches is stored once. **B1** connections, bodies, uploads at once, queue, pages of answers and the file have bounds.
 //! **S1** SQL lives in `store` only.
 //!
 //! Standards: RFC 9052 (COSE), RFC 8032 (Ed25519), RFC 9110 (HTTP), RFC 8446 (TLS 1.3), RFC 6750 (bearer tokens),
 //! RFC 8288 (`Link`), RFC 4180 (CSV), OpenAPI 3.1.
 
+mod accept;
 mod config;
 pub mod export;
 mod http;

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use batch::PublicKey;
 use identity::IdentityError;
 use tokio::task::JoinHandle;
 
+use crate::accept::{Bounded, log_failures};
 use crate::config::Config;
 use crate::state_dir::StateDir;
 use crate::store::{OpenError, Store};
@@ -20,8 +21,9 @@ use crate::{http, tls};
 
 /// How long requests under way may take when the platform stops.
 const STOP_GRACE: Duration = Duration::from_secs(10);
-/// How long a client may take to send the head of a request.
-const HEAD_READ: Duration = Duration::from_secs(30);
+/// How long a client may take to send the head of a request; also how long an idle connection is kept, so that a box
+/// that cuts a batch a minute pays for one handshake only.
+const HEAD_READ: Duration = Duration::from_secs(150);
 
 /// Why the platform does not start.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +80,7 @@ pub struct Running {
     local_addr: SocketAddr,
     key: PublicKey,
     state: StateDir,
-    store: Option<Arc<Store>>,
+    store: Arc<Store>,
     handle: Handle<SocketAddr>,
     serving: Option<JoinHandle<io::Result<()>>>,
 }
@@ -98,11 +100,14 @@ impl Platform {
         let refused = |source| StartError::Listen { listen: config.listen, source };
         let listener = TcpListener::bind(config.listen).map_err(refused)?;
         let local_addr = listener.local_addr().map_err(refused)?;
-        let mut server = axum_server::from_tcp_rustls(listener, RustlsConfig::from_config(tls)).map_err(refused)?;
+        let server = axum_server::from_tcp(listener).map_err(refused)?;
         let store = Store::open(&state.database(), config.store_bytes_max, &config.boxes, config.name.clone(), key)
             .map_err(StartError::Store)?;
         let store = Arc::new(store);
         let handle = Handle::new();
+        let bounded = Bounded::new(handle.clone());
+        let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(tls)).acceptor(bounded);
+        let mut server = server.acceptor(acceptor).accept_error_handler(log_failures());
         server.http_builder().http1().header_read_timeout(HEAD_READ);
         let router = http::router(&config, public, Arc::clone(&store));
         let server = server.http1_only().first_request_timeout(HEAD_READ).handle(handle.clone());
@@ -114,7 +119,7 @@ impl Platform {
         if config.read_token.is_none() {
             log::warn!("reading needs no token: set read_token unless this port is closed to others");
         }
-        Ok(Running { local_addr, key: public, state, store: Some(store), handle, serving: Some(serving) })
+        Ok(Running { local_addr, key: public, state, store, handle, serving: Some(serving) })
     }
 }
 
@@ -156,12 +161,7 @@ impl Running {
     pub async fn stop(mut self) -> Result<(), StopError> {
         self.handle.graceful_shutdown(Some(STOP_GRACE));
         let ended = self.ended().await;
-        // The last holder closes; a request that outlived the grace may still have it, and closes it when dropped.
-        if let Some(store) = self.store.take().and_then(Arc::into_inner)
-            && let Err(error) = tokio::task::spawn_blocking(|| store.close()).await
-        {
-            log::error!("failed to close the database: {error}");
-        }
+        self.store.close().await;
         ended
     }
 }

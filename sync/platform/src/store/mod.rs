@@ -38,7 +38,6 @@ const IDLE_MAX: usize = 4;
 #[derive(Debug)]
 pub struct Store {
     jobs: mpsc::Sender<Job>,
-    thread: std::thread::JoinHandle<()>,
     archive: Archive,
 }
 
@@ -56,15 +55,16 @@ impl Store {
         platform: PlatformId,
         key: SigningKey,
     ) -> Result<Store, OpenError> {
+        let lock = schema::lock(path)?;
         let mut db = schema::open_writer(path, bytes_max)?;
         enrol(&mut db, boxes).map_err(|source| OpenError::Open { path: path.to_owned(), source })?;
         let (jobs, queue) = mpsc::channel(writer::QUEUE_MAX);
         let signer = accept::Signer { platform, key };
-        let thread = std::thread::Builder::new()
+        std::thread::Builder::new()
             .name("platform-store".to_owned())
-            .spawn(move || writer::run(db, &signer, queue))
+            .spawn(move || writer::run(db, lock, &signer, queue))
             .map_err(OpenError::Thread)?;
-        Ok(Store { jobs, thread, archive: Archive::new(path) })
+        Ok(Store { jobs, archive: Archive::new(path) })
     }
 
     /// Stores a verified batch. When this returns `Ok`, batch, rows, coverage and receipt are on the disk.
@@ -95,11 +95,15 @@ impl Store {
         &self.archive
     }
 
-    /// Finishes what waits and closes the file. Blocks for that long.
-    pub fn close(self) {
-        drop(self.jobs);
-        if self.thread.join().is_err() {
-            log::error!("the database thread panicked; report this with the log above as a bug");
+    /// Stores what waits, folds the log into the database and closes it; what comes later is answered
+    /// [`AcceptError::Closed`].
+    pub async fn close(&self) {
+        let (answer, answered) = oneshot::channel();
+        // A thread that is gone has closed the file already.
+        if self.jobs.send(Job::Close(answer)).await.is_ok() && answered.await.is_err() {
+            log::error!(
+                "the database thread broke; nothing receipted is lost, report this with the log above as a bug"
+            );
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How a connection is opened, and the one version of the schema (`schema.sql`).
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -29,6 +29,12 @@ pub enum OpenError {
         #[source]
         source: io::Error,
     },
+    /// Another process writes it.
+    #[error("database `{path}` is in use by another platform; stop that one, or set another state_dir")]
+    InUse {
+        /// The database.
+        path: PathBuf,
+    },
     /// SQLite does not take it.
     #[error("failed to open database `{path}`; if it is damaged, move it away, and boxes deliver again what they hold")]
     Open {
@@ -51,6 +57,19 @@ pub enum OpenError {
     /// The writer's thread cannot be started.
     #[error("failed to start the database thread; raise the limit of tasks of this service (TasksMax)")]
     Thread(#[source] io::Error),
+}
+
+/// Keeps other processes from writing this database, until it is dropped. A file of its own: SQLite's locks on the
+/// database would fall with any other handle on it that is closed.
+pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
+    let beside = path.with_extension("lock");
+    let opened = OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(MODE).open(&beside);
+    let lock = opened.map_err(|source| OpenError::Create { path: beside.clone(), source })?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(OpenError::Create { path: beside, source }),
+    }
 }
 
 /// The one connection that writes. `bytes_max` bounds the file; beyond it SQLite answers `SQLITE_FULL`.

@@ -1,0 +1,146 @@
+//! What readers get: exact, in pages, with the token.
+
+use expect_test::expect;
+
+use crate::world::{World, batch, box_key, checkpoint, others, readings, seal, sealed};
+
+const BOX: &str = "/v1/boxes/outfall-1";
+
+async fn filled() -> World {
+    let world = World::new().await;
+    let values = ["40.125", "0.00000000000000001", "-7", "123456789012345678", "40"];
+    let rows = (0..).zip(values).map(|(seq, value)| readings(seq, value));
+    let mut first = batch(rows.chain(others(5)).collect());
+    first.checkpoints = vec![checkpoint(8, &box_key())];
+    assert_eq!(world.put(&seal(&first)).await.status, 201);
+    world
+}
+
+#[tokio::test]
+async fn readings_are_exact() {
+    let world = filled().await;
+    let answer = world.get(&format!("{BOX}/readings?quantity=cod")).await;
+    expect![[r#"
+        seq,idx,source,quantity,unit,value,quality,at_ms,wall_ms,clock
+        0,0,cod-1,cod,mg/L,40.125,good,1700000000500,1700000000000,holdover
+        1,0,cod-2,cod,mg/L,0.00000000000000001,good,1700000001500,1700000001000,holdover
+        2,0,cod-1,cod,mg/L,-7,good,1700000002500,1700000002000,holdover
+        3,0,cod-2,cod,mg/L,123456789012345678,good,1700000003500,1700000003000,holdover
+        4,0,cod-1,cod,mg/L,40,good,1700000004500,1700000004000,holdover
+    "#]]
+    .assert_eq(&String::from_utf8(answer.bytes).unwrap().replace("\r\n", "\n"));
+    let answer = world.get(&format!("{BOX}/readings?source=cod-2&from=1700000002000&format=jsonl")).await;
+    expect![[r#"
+        {"seq":3,"idx":0,"source":"cod-2","quantity":"cod","unit":"mg/L","value":"123456789012345678","quality":"good","at_ms":1700000003500,"wall_ms":1700000003000,"clock":"holdover"}
+        {"seq":3,"idx":1,"source":"cod-2","quantity":"flow","unit":"m3/h","value":null,"quality":"missing","at_ms":null,"wall_ms":1700000003000,"clock":"holdover"}
+    "#]]
+    .assert_eq(&String::from_utf8(answer.bytes).unwrap());
+}
+
+#[tokio::test]
+async fn pages_follow_one_another_without_gap_or_repeat() {
+    let world = filled().await;
+    let whole = world.get(&format!("{BOX}/readings?format=jsonl")).await;
+    assert_eq!(whole.link, None);
+    // Three is odd and records have two readings: a page passes its limit rather than tear a record apart.
+    let (mut query, mut pages) = ("?format=jsonl&limit=3&to=1800000000000".to_owned(), Vec::new());
+    loop {
+        let answer = world.get(&format!("{BOX}/readings{query}")).await;
+        pages.push(answer.bytes);
+        let Some(link) = answer.link else { break };
+        query = link.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap().to_owned();
+    }
+    assert_eq!(pages.len(), 3);
+    assert_eq!(pages.concat(), whole.bytes);
+    let first = world.get(&format!("{BOX}/batches?limit=1")).await.json();
+    assert_eq!((first["items"].as_array().unwrap().len(), &first["next"]), (1, &serde_json::Value::Null));
+    world.put(&sealed(8..9)).await;
+    let first = world.get(&format!("{BOX}/batches?limit=1")).await;
+    assert_eq!(first.link.as_deref(), Some("<?after=1&limit=1>; rel=\"next\""));
+    let second = world.get(&format!("{BOX}/batches?after=1&limit=1")).await.json();
+    assert_eq!(second["items"][0]["first_seq"], 8);
+}
+
+#[tokio::test]
+async fn alarms_coverage_and_counts() {
+    let world = filled().await;
+    let alarms = world.get(&format!("{BOX}/alarms")).await.json();
+    expect![[r#"{"items":[{"seq":7,"source":"cod-1","rule":"cod-high","quantity":"cod","from":"normal","to":"unacknowledged","side":"high","limit":"80","value":"83.1","cause":1,"wall_ms":1700000007000,"clock":"holdover"}],"next":null}"#]]
+        .assert_eq(&String::from_utf8(world.get(&format!("{BOX}/alarms")).await.bytes).unwrap());
+    assert_eq!(alarms["items"][0]["limit"], "80");
+    expect![[r#"{"box":"outfall-1","holds":[{"first":0,"last":7}],"records":8}"#]]
+        .assert_eq(&world.get(&format!("{BOX}/coverage")).await.json().to_string());
+    let status = world.get("/v1/status").await.json();
+    expect![[r#"[{"box":"outfall-1","kind":"boot","readings":0,"records":1,"source":""},{"box":"outfall-1","kind":"rejected","readings":0,"records":1,"source":""},{"box":"outfall-1","kind":"alarm","readings":0,"records":1,"source":"cod-1"},{"box":"outfall-1","kind":"readings","readings":6,"records":3,"source":"cod-1"},{"box":"outfall-1","kind":"readings","readings":4,"records":2,"source":"cod-2"}]"#]]
+        .assert_eq(&status["sources"].to_string());
+    assert_eq!(status["refused"], serde_json::json!({}));
+}
+
+#[tokio::test]
+async fn the_evidence_comes_back_byte_for_byte() {
+    let world = World::new().await;
+    let sealed = sealed(0..3);
+    let receipt = world.put(&sealed).await;
+    assert_eq!(world.get(&format!("{BOX}/batches/{}", sealed.id)).await.bytes, sealed.bytes);
+    assert_eq!(world.get(&format!("{BOX}/batches/{}/receipt", sealed.id)).await.bytes, receipt.bytes);
+    let nothing = "0".repeat(64);
+    assert_eq!(world.get(&format!("{BOX}/batches/{nothing}")).await.refusal(), (404, "not_found".to_owned()));
+    let elsewhere = format!("/v1/boxes/other/batches/{}", sealed.id);
+    assert_eq!(world.get(&elsewhere).await.refusal(), (404, "not_found".to_owned()));
+}
+
+#[tokio::test]
+async fn reading_needs_the_token_and_delivering_does_not() {
+    let token = "0123456789abcdef";
+    let world = World::with(&format!("read_token = \"{token}\"")).await;
+    let sealed = sealed(0..1);
+    assert_eq!(world.put(&sealed).await.status, 201);
+    let batch = format!("{BOX}/batches/{}", sealed.id);
+    for path in ["/v1/status", "/v1/boxes", &format!("{BOX}/readings"), &batch, &format!("{batch}/receipt")] {
+        assert_eq!(world.get(path).await.refusal(), (401, "unauthorized".to_owned()), "{path}");
+        assert_eq!(world.get_with_token(path, "0123456789abcdeF").await.status, 401, "{path}");
+        assert_eq!(world.get_with_token(path, token).await.status, 200, "{path}");
+    }
+    for path in ["/healthz", "/v1/key", "/openapi.json"] {
+        assert_eq!(world.get(path).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_question_is_told_what_is_wrong() {
+    let world = World::new().await;
+    for (query, named) in [
+        ("limit=0", "limit"),
+        ("limit=10001", "limit"),
+        ("from=noon", "from"),
+        ("quantity=COD", "quantity"),
+        ("colour=red", "colour"),
+        ("format=xml", "format"),
+        ("source=a%2Fb", "source"),
+    ] {
+        let answer = world.get(&format!("{BOX}/readings?{query}")).await;
+        assert_eq!(answer.refusal(), (400, "bad_query".to_owned()), "{query}");
+        assert!(answer.json()["message"].as_str().unwrap().contains(named), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_described_method_is_served_and_no_other() {
+    let world = World::new().await;
+    let description = world.get("/openapi.json").await.json();
+    for (path, item) in description["paths"].as_object().unwrap() {
+        let concrete = path.replace("{box}", "outfall-1").replace("{id}", &"0".repeat(64));
+        for method in ["GET", "PUT", "POST", "DELETE"] {
+            let url = world.url(&concrete);
+            let response = world.client.request(method.parse().unwrap(), url).send().await.unwrap();
+            let served = response.status() != 405;
+            assert_eq!(served, item.get(method.to_lowercase()).is_some(), "{method} {path}");
+            // What it answers is described, too.
+            if served {
+                let status = response.status().as_str().to_owned();
+                assert!(item[method.to_lowercase()]["responses"].get(&status).is_some(), "{method} {path}: {status}");
+            }
+        }
+    }
+    assert_eq!(world.get("/v2").await.refusal(), (404, "no_route".to_owned()));
+}

@@ -1,0 +1,226 @@
+//! A platform on a free port, a client that trusts its certificate, and a box that seals batches.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use batch::{Batch, BatchId, BoxId, Checkpoint, Content, Lane, PublicKey, Receipt, Row, Sealed, SigningKey, TreeHead};
+use platform::{Config, Platform, Running};
+use record::merkle::Hash;
+use record::{
+    AlarmState, AlarmTransition, Boot, BootNo, ClockQuality, Decimal, LimitSide, MonoMs, Quality, Quantity, Reading,
+    Reason, RuleId, Seq, SeqRange, SourceId, Stamp, Unit, UnixMs,
+};
+use reqwest::{Client, Response, StatusCode};
+use rusqlite::Connection;
+use rusqlite::types::Value;
+
+pub(crate) const BOX: &str = "outfall-1";
+
+pub(crate) fn box_key() -> SigningKey {
+    SigningKey::from_seed(&[1; 32])
+}
+
+pub(crate) struct World {
+    pub(crate) running: Running,
+    pub(crate) client: Client,
+    pub(crate) folder: tempfile::TempDir,
+}
+
+/// What a request was answered.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) retry_after: Option<String>,
+    pub(crate) link: Option<String>,
+}
+
+impl Answer {
+    async fn of(response: Response) -> Answer {
+        let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        let (retry_after, link) = (header("retry-after"), header("link"));
+        Answer { status: response.status(), retry_after, link, bytes: response.bytes().await.unwrap().to_vec() }
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.bytes).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    /// Status and code of a refusal, which must have a message and a next step.
+    pub(crate) fn refusal(&self) -> (u16, String) {
+        let json = self.json();
+        assert!(json["message"].as_str().is_some_and(|text| !text.is_empty()), "{json}");
+        assert!(json["next"].as_str().is_some_and(|text| !text.is_empty()), "{json}");
+        (self.status.as_u16(), json["code"].as_str().unwrap().to_owned())
+    }
+}
+
+pub(crate) fn config(folder: &Path, more: &str) -> Config {
+    let key = box_key().public();
+    let text = format!(
+        "name = \"city\"\nlisten = \"127.0.0.1:0\"\nstate_dir = \"state\"\n{more}\n\
+         [[box]]\nid = \"{BOX}\"\nkey = \"{key}\"\n"
+    );
+    Config::parse(&text, &folder.join("platform.toml")).unwrap()
+}
+
+impl World {
+    pub(crate) async fn new() -> World {
+        World::with("").await
+    }
+
+    /// With further lines of `platform.toml`.
+    pub(crate) async fn with(more: &str) -> World {
+        let folder = tempfile::tempdir().unwrap();
+        let running = Platform::start(config(folder.path(), more)).await.unwrap();
+        let client = client(&running);
+        World { running, client, folder }
+    }
+
+    /// Stops it and starts it again in the same folder, on another port.
+    pub(crate) async fn restart(self) -> World {
+        self.running.stop().await.unwrap();
+        let running = Platform::start(config(self.folder.path(), "")).await.unwrap();
+        let client = client(&running);
+        World { running, client, folder: self.folder }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("https://{}{path}", self.running.local_addr())
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.client.get(self.url(path)).send().await.unwrap()).await
+    }
+
+    pub(crate) async fn get_with_token(&self, path: &str, token: &str) -> Answer {
+        Answer::of(self.client.get(self.url(path)).bearer_auth(token).send().await.unwrap()).await
+    }
+
+    pub(crate) async fn put_at(&self, path: &str, body: Vec<u8>) -> Answer {
+        Answer::of(self.client.put(self.url(path)).body(body).send().await.unwrap()).await
+    }
+
+    pub(crate) async fn put_bytes(&self, id: &BatchId, body: Vec<u8>) -> Answer {
+        self.put_at(&format!("/v1/boxes/{BOX}/batches/{id}"), body).await
+    }
+
+    pub(crate) async fn put(&self, sealed: &Sealed) -> Answer {
+        self.put_bytes(&sealed.id, sealed.bytes.clone()).await
+    }
+
+    pub(crate) fn receipt(&self, answer: &Answer) -> Receipt {
+        Receipt::verify(&answer.bytes, &self.running.public_key()).unwrap_or_else(|error| panic!("{error}: {answer:?}"))
+    }
+
+    pub(crate) fn database(&self) -> std::path::PathBuf {
+        self.running.state_dir().database()
+    }
+
+    pub(crate) fn dump(&self) -> BTreeMap<String, Vec<Vec<Value>>> {
+        dump(&self.database())
+    }
+}
+
+fn client(running: &Running) -> Client {
+    // Which provider does not matter here, and another test may have been first.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let pem = std::fs::read(running.state_dir().tls_cert()).unwrap();
+    let certificate = reqwest::Certificate::from_pem(&pem).unwrap();
+    Client::builder().tls_certs_only([certificate]).no_proxy().build().unwrap()
+}
+
+/// Every line of every table.
+pub(crate) fn dump(database: &Path) -> BTreeMap<String, Vec<Vec<Value>>> {
+    let db = Connection::open_with_flags(database, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let mut names = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").unwrap();
+    let names: Vec<String> = names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let table = |name: String| {
+        let mut select = db.prepare(&format!("SELECT * FROM {name}")).unwrap();
+        let width = select.column_count();
+        let lines = select.query_map([], |row| (0..width).map(|at| row.get(at)).collect()).unwrap();
+        (name, lines.map(Result::unwrap).collect())
+    };
+    names.into_iter().map(table).collect()
+}
+
+/// Lines of one table.
+pub(crate) fn count(world: &World, table: &str) -> usize {
+    world.dump()[table].len()
+}
+
+pub(crate) fn stamp(seq: u64) -> Stamp {
+    Stamp {
+        boot: BootNo(0),
+        mono_ms: MonoMs(seq * 1000),
+        wall_ms: UnixMs(1_700_000_000_000 + i64::try_from(seq).unwrap() * 1000),
+        clock: ClockQuality::Holdover { error_ms: 40 },
+    }
+}
+
+/// A record with two readings: `value`, and one that has none.
+pub(crate) fn readings(seq: u64, value: &str) -> Row {
+    let reading = |quantity: &str, unit: &str, value: Option<&str>| Reading {
+        quantity: Quantity::new(quantity).unwrap(),
+        unit: Unit::new(unit).unwrap(),
+        value: value.map(|value| Decimal::parse(value).unwrap()),
+        quality: if value.is_some() { Quality::Good } else { Quality::Missing },
+        at_ms: value.map(|_| UnixMs(1_700_000_000_500 + i64::try_from(seq).unwrap() * 1000)),
+    };
+    let source = SourceId::new(if seq.is_multiple_of(2) { "cod-1" } else { "cod-2" }).unwrap();
+    let readings = vec![reading("cod", "mg/L", Some(value)), reading("flow", "m3/h", None)];
+    Row { seq: Seq(seq), stamp: stamp(seq), content: Content::Readings { source, readings } }
+}
+
+/// One record of each other kind, from this number on.
+pub(crate) fn others(seq: u64) -> Vec<Row> {
+    let boot = Boot { boot_id: "b0".to_owned(), version: "0.1.0".to_owned() };
+    let rejected = Content::Rejected {
+        source: None,
+        why: Reason::BadMic,
+        detail: "the MIC does not verify".to_owned(),
+        raw_len: 23,
+        raw_sha256: [9; 32],
+    };
+    let alarm = AlarmTransition {
+        rule: RuleId::new("cod-high").unwrap(),
+        source: SourceId::new("cod-1").unwrap(),
+        quantity: Quantity::new("cod").unwrap(),
+        from: AlarmState::Normal,
+        to: AlarmState::Unacknowledged,
+        limit: Decimal::parse("80").unwrap(),
+        side: LimitSide::High,
+        value: Decimal::parse("83.10").ok(),
+        cause: Seq(1),
+    };
+    let contents = [Content::Boot(boot), rejected, Content::Alarm(alarm)];
+    (seq..).zip(contents).map(|(seq, content)| Row { seq: Seq(seq), stamp: stamp(seq), content }).collect()
+}
+
+pub(crate) fn head(size: u64) -> TreeHead {
+    TreeHead { size, root: Hash([u8::try_from(size % 251).unwrap(); 32]) }
+}
+
+pub(crate) fn batch(rows: Vec<Row>) -> Batch {
+    let ranges = rows.iter().map(|row| SeqRange { first: row.seq, last: row.seq }).collect();
+    let head = head(rows.last().unwrap().seq.0 + 1);
+    let box_id = BoxId::new(BOX).unwrap();
+    Batch { box_id, lane: Lane::Live, ranges, head, checkpoints: Vec::new(), rows }
+}
+
+pub(crate) fn seal(batch: &Batch) -> Sealed {
+    batch.seal(&box_key()).unwrap()
+}
+
+/// Sealed readings with these numbers.
+pub(crate) fn sealed(seqs: std::ops::Range<u64>) -> Sealed {
+    seal(&batch(seqs.map(|seq| readings(seq, "40.125")).collect()))
+}
+
+pub(crate) fn checkpoint(size: u64, key: &SigningKey) -> Vec<u8> {
+    Checkpoint { box_id: BoxId::new(BOX).unwrap(), head: head(size), stamp: stamp(size) }.sign(key)
+}
+
+pub(crate) fn public_key(path: &Path) -> PublicKey {
+    std::fs::read_to_string(path).unwrap().trim().parse().unwrap()
+}
