@@ -77,13 +77,15 @@ pub enum Transient {
     NotEnrolled,
     /// The answer is not a receipt signed with the pinned key, or not for this batch.
     Unverified,
+    /// The stored bytes could not be read here, so nothing was sent.
+    Unreadable,
     /// The receipt is genuine but does not hold all records of the batch; found by the core.
     Short,
 }
 
 impl Transient {
     /// Every cause, in the order of [`Counters::failed`](crate::Counters::failed).
-    pub const ALL: [Transient; 9] = [
+    pub const ALL: [Transient; 10] = [
         Transient::Unreachable,
         Transient::Untrusted,
         Transient::Broken,
@@ -92,6 +94,7 @@ impl Transient {
         Transient::Faulty,
         Transient::NotEnrolled,
         Transient::Unverified,
+        Transient::Unreadable,
         Transient::Short,
     ];
 
@@ -106,6 +109,7 @@ impl Transient {
             Transient::Faulty => "faulty",
             Transient::NotEnrolled => "not_enrolled",
             Transient::Unverified => "receipt_unverified",
+            Transient::Unreadable => "unreadable",
             Transient::Short => "receipt_short",
         }
     }

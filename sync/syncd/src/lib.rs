@@ -1,1 +1,37 @@
-//! Written next.
+//! The upload daemon: it carries the journal to every destination and proves what arrived.
+//!
+//! ```text
+//! journal.db ─► Reader ─► delivery::Destination ─► batch (signed) ─► outbox.db ─► HTTPS PUT ─► platform
+//!   (gatewayd writes)       one a destination                           ▲                         │
+//!                                                 coverage, receipt ◄───┴── verified receipt ◄────┘
+//! ```
+//! **In:** `sync.toml` ([`SyncConfig`]), the journal and the box's key (both made by the gateway; [`run`] waits for
+//! them), answers of platforms, requests on the control socket. **Out:** signed batches, the outbox, log lines with
+//! fields, and [`status`].
+//!
+//! **Deliberately does not know:** what leaves next and when to try again (`delivery` decides), what a record means,
+//! the field. It never writes the journal.
+//!
+//! Invariants: **D1** coverage grows only in the transaction that stores a verified receipt. **D2** a batch is stored
+//! before it is sent, and sent from there. **D4** a destination has its own task, connections and state; they share
+//! only the file thread, which never waits for a network. **B1** the file thread's queue, requests under way (the
+//! windows of `delivery`), answers read and destinations are bounded. **S1** no SQL here, no transaction over an await.
+//!
+//! New records are found by asking the journal's position every 100 ms: two lookups by primary key in a read
+//! transaction of their own, some 50 µs on a Raspberry Pi Zero 2 W; an alarm waits for it 50 ms on average.
+//!
+//! Standards: RFC 9110 (HTTP semantics; `Retry-After` in seconds, §10.2.3), RFC 8446 (TLS 1.3), RFC 9052 §10.2 (media
+//! type of COSE).
+
+mod clock;
+mod config;
+mod destination;
+mod files;
+mod run;
+pub mod status;
+
+pub use config::{
+    Backoff, BaseUrl, BatchLimits, ConfigError, DestinationConfig, SyncConfig, Timeouts, Windows, Within,
+};
+pub use destination::{TlsError, Transport};
+pub use run::{SyncError, run};

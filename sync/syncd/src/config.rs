@@ -1,0 +1,218 @@
+//! `sync.toml`: text to a validated configuration in one step. Nothing reads the environment or the file later.
+
+mod destination;
+mod within;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+pub use destination::{Backoff, BaseUrl, BatchLimits, DestinationConfig, Timeouts, Windows};
+pub use within::Within;
+
+/// Longest file that is read: sixteen destinations need 8 kB.
+const FILE_BYTES_MAX: u64 = 256 * 1024;
+/// Most destinations of one box: each has up to six batches in memory.
+const DESTINATIONS_MAX: usize = 16;
+
+/// What the daemon is told.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SyncConfig {
+    /// Folder of journal, identity and outbox. A relative path starts at the folder of the file.
+    #[serde(default = "state_dir_default")]
+    pub state_dir: PathBuf,
+    /// Folder of the control socket `sync.sock`. A relative path starts at the folder of the file.
+    #[serde(default = "run_dir_default")]
+    pub run_dir: PathBuf,
+    /// Who gets the records.
+    #[serde(default, rename = "destination")]
+    pub destinations: Vec<DestinationConfig>,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("failed to read `{path}` · try: give its path with --config, and check that this user may read it")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The file is no configuration by its size.
+    #[error("`{path}` has {bytes} bytes, at most {max} are read · try: check that --config names the right file")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+        /// The bound.
+        max: u64,
+    },
+    /// A key is unknown, missing or has a value that does not fit; the source names line, key and range.
+    #[error("`{path}` is not a valid sync configuration · try: correct the line below, then weir config check")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Line, column, key and cause.
+        source: toml::de::Error,
+    },
+    /// Two destinations have one name.
+    #[error("`{path}`: [[destination]] name = \"{name}\" stands there twice · try: give each its own name")]
+    NameTwice {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
+    /// More destinations than one box serves.
+    #[error("`{path}` has {count} [[destination]] entries, at most {max} are served · try: remove some")]
+    TooMany {
+        /// The file.
+        path: PathBuf,
+        /// How many.
+        count: usize,
+        /// The bound.
+        max: usize,
+    },
+}
+
+impl SyncConfig {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// [`ConfigError`] by cause.
+    pub fn load(path: &Path) -> Result<SyncConfig, ConfigError> {
+        let failed = |source| ConfigError::Read { path: path.into(), source };
+        let bytes = std::fs::metadata(path).map_err(failed)?.len();
+        if bytes > FILE_BYTES_MAX {
+            return Err(ConfigError::TooLarge { path: path.into(), bytes, max: FILE_BYTES_MAX });
+        }
+        SyncConfig::parse(&std::fs::read_to_string(path).map_err(failed)?, path)
+    }
+
+    /// Checks a text; `path` is where it came from, for errors and for relative paths.
+    ///
+    /// # Errors
+    /// As [`SyncConfig::load`], without the reading.
+    pub fn parse(text: &str, path: &Path) -> Result<SyncConfig, ConfigError> {
+        let mut config: SyncConfig =
+            toml::from_str(text).map_err(|source| ConfigError::Parse { path: path.into(), source })?;
+        let count = config.destinations.len();
+        if count > DESTINATIONS_MAX {
+            return Err(ConfigError::TooMany { path: path.into(), count, max: DESTINATIONS_MAX });
+        }
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = config.destinations.iter().find(|entry| !seen.insert(entry.name.as_str())) {
+            return Err(ConfigError::NameTwice { path: path.into(), name: twice.name.to_string() });
+        }
+        let folder = path.parent().unwrap_or(Path::new(""));
+        config.state_dir = folder.join(&config.state_dir);
+        config.run_dir = folder.join(&config.run_dir);
+        for destination in &mut config.destinations {
+            destination.ca_file = folder.join(&destination.ca_file);
+        }
+        Ok(config)
+    }
+
+    /// The gateway's journal.
+    pub fn journal_path(&self) -> PathBuf {
+        self.state_dir.join("journal/journal.db")
+    }
+
+    /// The outbox, this daemon's own file.
+    pub fn outbox_path(&self) -> PathBuf {
+        self.state_dir.join("outbox/outbox.db")
+    }
+
+    /// The box's key, made by the gateway.
+    pub fn key_path(&self) -> PathBuf {
+        self.state_dir.join("identity/box.key")
+    }
+
+    /// The control socket.
+    pub fn socket_path(&self) -> PathBuf {
+        self.run_dir.join("sync.sock")
+    }
+}
+
+fn state_dir_default() -> PathBuf {
+    PathBuf::from("/var/lib/weir")
+}
+
+fn run_dir_default() -> PathBuf {
+    PathBuf::from("/run/weir")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+
+    fn entry(name: &str, more: &str) -> String {
+        let url = "https://platform.example";
+        format!("[[destination]]\nname = \"{name}\"\nurl = \"{url}\"\nca_file = \"ca.pem\"\nkey = \"{KEY}\"\n{more}\n")
+    }
+
+    fn refused(text: &str) -> String {
+        let error = SyncConfig::parse(text, Path::new("/etc/weir/sync.toml")).unwrap_err();
+        let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        format!("{error}\n{source}")
+    }
+
+    #[test]
+    fn the_shipped_example_is_valid_and_states_the_defaults() {
+        let example = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/sync.toml"));
+        let config = SyncConfig::load(example).unwrap();
+        let [first, second] = config.destinations.as_slice() else { panic!("two destinations") };
+        let plain = SyncConfig::parse(&entry("x", ""), example).unwrap();
+        let plain = &plain.destinations[0];
+        assert_eq!(first.delivery(), plain.delivery());
+        assert_eq!(first.batch, plain.batch);
+        assert_eq!(first.timeouts, plain.timeouts);
+        assert_eq!(second.delivery(), plain.delivery());
+    }
+
+    #[test]
+    fn paths_start_at_the_folder_of_the_file() {
+        let text = format!("state_dir = \"state\"\n{}", entry("city", ""));
+        let config = SyncConfig::parse(&text, Path::new("/etc/weir/sync.toml")).unwrap();
+        assert_eq!(config.journal_path(), Path::new("/etc/weir/state/journal/journal.db"));
+        assert_eq!(config.socket_path(), Path::new("/run/weir/sync.sock"));
+        assert_eq!(config.destinations[0].ca_file, Path::new("/etc/weir/ca.pem"));
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_delivery() {
+        let config = SyncConfig::parse(&entry("city", ""), Path::new("sync.toml")).unwrap();
+        assert_eq!(config.destinations[0].delivery(), delivery::Config::default());
+    }
+
+    #[test]
+    fn a_wrong_line_is_named_with_its_cure() {
+        for (text, line, cause) in [
+            (entry("city", "colour = 1"), "line 6", "unknown field `colour`"),
+            (entry("city", "[destination.windows]\nroutine = 0"), "line 7", "1 to 64"),
+            (entry("city", "[destination.batch]\nbytes_max = 99999999"), "line 7", "4096 to 2097152"),
+            (entry("ci/ty", ""), "line 2", "ci/ty"),
+            (entry("city", "").replace("https://", "http://"), "line 3", "https://"),
+            (entry("city", "").replace("example", "example/?a=b"), "line 3", "without query"),
+            (entry("city", "").replace(KEY, "12"), "line 5", "64 hex digits"),
+            ("state_dir = 7\n".to_owned(), "line 1", "string"),
+        ] {
+            let told = refused(&text);
+            assert!(told.contains(line) && told.contains(cause) && told.contains("weir config check"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_name_stands_once_and_destinations_are_bounded() {
+        assert!(refused(&format!("{}{}", entry("city", ""), entry("city", ""))).contains("\"city\""));
+        let many: String = (0..=DESTINATIONS_MAX).map(|n| entry(&format!("d{n}"), "")).collect();
+        assert!(refused(&many).contains("at most 16"));
+    }
+}

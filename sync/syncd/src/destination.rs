@@ -1,0 +1,17 @@
+//! One destination: its core, its connections and its part of the outbox. Nothing of it is shared with another one but
+//! the file thread (D4).
+
+mod answer;
+mod board;
+mod driver;
+mod transport;
+
+pub(crate) use board::Board;
+pub(crate) use driver::{Driver, Signals, restore};
+pub use transport::{TlsError, Transport};
+
+/// An error with all its causes.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

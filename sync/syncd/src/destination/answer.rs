@@ -1,0 +1,179 @@
+//! What a platform's answer means.
+
+use batch::{BatchId, BoxId, PublicKey, Receipt};
+use delivery::Transient;
+use record::SeqRanges;
+use serde::Deserialize;
+
+/// Longest text of an answer that is kept, in characters.
+const WORDS_MAX: usize = 300;
+
+/// The outcome of one try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// A receipt that the pinned key signed, for this batch.
+    Receipt { bytes: Vec<u8>, holds: SeqRanges },
+    /// These bytes will never be taken.
+    Refused { why: String },
+    /// Another try may succeed.
+    Failed { why: Transient, retry_after_ms: Option<u64>, what: String },
+}
+
+/// What the receipt must be about.
+#[derive(Debug, Clone)]
+pub(crate) struct Expected {
+    pub(crate) key: PublicKey,
+    pub(crate) box_id: BoxId,
+}
+
+/// An answer as it came.
+#[derive(Debug)]
+pub(crate) struct Raw {
+    pub(crate) status: u16,
+    pub(crate) retry_after: Option<String>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// A refusal in the platform's own form.
+#[derive(Deserialize)]
+struct Refusal {
+    code: String,
+    message: String,
+    #[serde(default)]
+    next: String,
+}
+
+impl Expected {
+    /// What an answer to this batch means.
+    pub(crate) fn judge(&self, id: BatchId, raw: Raw) -> Answer {
+        let refusal: Option<Refusal> = serde_json::from_slice(&raw.body).ok();
+        // A body that broke on the way is the platform's 400, but says nothing about the bytes that we hold.
+        let is_cut_off = refusal.as_ref().is_some_and(|refusal| refusal.code == "body_incomplete");
+        let why = match raw.status {
+            200 | 201 => return self.verify(id, raw.body),
+            400 if is_cut_off => Transient::Broken,
+            400 | 409 | 413 | 415 | 422 => return Answer::Refused { why: words(raw.status, refusal, &raw.body) },
+            401 | 403 => Transient::NotEnrolled,
+            408 => Transient::TimedOut,
+            429 | 503 | 507 => Transient::Overloaded,
+            _ => Transient::Faulty,
+        };
+        // Dates are not read: a box without a clock cannot compare them.
+        let seconds = raw.retry_after.and_then(|text| text.trim().parse::<u64>().ok());
+        let retry_after_ms = seconds.map(|seconds| seconds.saturating_mul(1_000));
+        Answer::Failed { why, retry_after_ms, what: words(raw.status, refusal, &raw.body) }
+    }
+
+    fn verify(&self, id: BatchId, bytes: Vec<u8>) -> Answer {
+        let unverified = |what: String| Answer::Failed { why: Transient::Unverified, retry_after_ms: None, what };
+        match Receipt::verify(&bytes, &self.key) {
+            Err(error) => unverified(super::chain(&error)),
+            Ok(receipt) if receipt.batch != id || receipt.box_id != self.box_id => {
+                unverified(format!("the receipt is for batch {} of box {}", receipt.batch, receipt.box_id))
+            }
+            Ok(receipt) => Answer::Receipt { bytes, holds: receipt.holds },
+        }
+    }
+}
+
+/// Printable and short: it goes to logs and screens.
+fn words(status: u16, refusal: Option<Refusal>, body: &[u8]) -> String {
+    let told = match refusal {
+        Some(Refusal { code, message, next }) if next.is_empty() => format!("{code}: {message}"),
+        Some(Refusal { code, message, next }) => format!("{code}: {message} · try: {next}"),
+        None => String::from_utf8_lossy(&body[..body.len().min(4 * WORDS_MAX)]).into_owned(),
+    };
+    let printable = told.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let told: String = printable.take(WORDS_MAX).collect();
+    if told.trim().is_empty() { format!("HTTP {status}") } else { format!("HTTP {status} {}", told.trim()) }
+}
+
+/// What a person can do about a cause.
+pub(crate) fn cure(why: Transient) -> &'static str {
+    match why {
+        Transient::Unreachable => "check the link and the url in sync.toml: weir doctor",
+        Transient::Untrusted => {
+            "compare ca_file in sync.toml with the platform's certificate, and the box's clock with the time"
+        }
+        Transient::Broken | Transient::TimedOut => "nothing; it is tried again. If it lasts, check the signal",
+        Transient::Overloaded => "nothing; it is tried again. If it lasts, tell the platform's operator",
+        Transient::Faulty => "check the url in sync.toml, then tell the platform's operator",
+        Transient::NotEnrolled => "give the platform's operator the lines that weir identity prints",
+        Transient::Unverified => "compare key in sync.toml with the platform's own public key",
+        Transient::Unreadable => "weir verify",
+        Transient::Short => "tell the platform's operator: its receipts do not hold what was sent",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use batch::{PlatformId, SigningKey, TreeHead};
+    use record::merkle::Hash;
+    use record::{Seq, SeqRange, UnixMs};
+
+    const ID: BatchId = BatchId([7; 32]);
+
+    fn expected() -> Expected {
+        Expected { key: SigningKey::from_seed(&[1; 32]).public(), box_id: BoxId::new("box").unwrap() }
+    }
+
+    fn receipt(box_id: &str, batch: BatchId, seed: u8) -> Vec<u8> {
+        let receipt = Receipt {
+            platform: PlatformId::new("city").unwrap(),
+            box_id: BoxId::new(box_id).unwrap(),
+            batch,
+            holds: [SeqRange { first: Seq(0), last: Seq(4) }].into_iter().collect(),
+            head: TreeHead { size: 5, root: Hash([0; 32]) },
+            received_ms: UnixMs(0),
+        };
+        receipt.sign(&SigningKey::from_seed(&[seed; 32]))
+    }
+
+    fn judge(status: u16, retry_after: Option<&str>, body: &[u8]) -> String {
+        let raw = Raw { status, retry_after: retry_after.map(str::to_owned), body: body.to_vec() };
+        match expected().judge(ID, raw) {
+            Answer::Receipt { holds, .. } => format!("receipt {:?}", holds.iter().collect::<Vec<_>>()),
+            Answer::Refused { why } => format!("refused: {why}"),
+            Answer::Failed { why, retry_after_ms, what } => {
+                format!("{} {}: {what}", why.as_str(), retry_after_ms.map_or("-".into(), |ms| ms.to_string()))
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_pinned_keys_receipt_for_this_batch_is_one() {
+        assert_eq!(judge(201, None, &receipt("box", ID, 1)), "receipt [0-4]");
+        assert_eq!(judge(200, None, &receipt("box", ID, 1)), "receipt [0-4]");
+        for body in [receipt("box", ID, 2), receipt("cox", ID, 1), receipt("box", BatchId([8; 32]), 1), b"ok".to_vec()]
+        {
+            let told = judge(201, None, &body);
+            assert!(told.starts_with("receipt_unverified -: "), "{told}");
+        }
+        let mut flipped = receipt("box", ID, 1);
+        let last = flipped.len() - 1;
+        flipped[last] ^= 1;
+        assert!(judge(201, None, &flipped).starts_with("receipt_unverified"));
+    }
+
+    #[test]
+    fn every_status_has_its_meaning() {
+        let refusal = br#"{"code":"conflict","message":"another row","next":"weir verify"}"#;
+        assert_eq!(judge(409, None, refusal), "refused: HTTP 409 conflict: another row · try: weir verify");
+        assert_eq!(judge(400, None, b"no\x1b[31m\nbatch"), "refused: HTTP 400 no [31m batch");
+        assert!(judge(413, None, b"").starts_with("refused"));
+        assert!(judge(415, None, b"").starts_with("refused"));
+        assert!(judge(422, None, b"").starts_with("refused"));
+        let cut_off = br#"{"code":"body_incomplete","message":"stalled"}"#;
+        assert_eq!(judge(400, None, cut_off), "broken -: HTTP 400 body_incomplete: stalled");
+        assert_eq!(judge(503, Some("30"), b""), "overloaded 30000: HTTP 503");
+        assert_eq!(judge(429, Some("Fri, 31 Dec 1999 23:59:59 GMT"), b""), "overloaded -: HTTP 429");
+        assert_eq!(judge(507, None, b""), "overloaded -: HTTP 507");
+        assert_eq!(judge(403, None, b""), "not_enrolled -: HTTP 403");
+        assert_eq!(judge(401, None, b""), "not_enrolled -: HTTP 401");
+        for status in [204, 301, 404, 405, 500, 502] {
+            assert_eq!(judge(status, None, b""), format!("faulty -: HTTP {status}"));
+        }
+        assert_eq!(judge(500, None, &vec![b'x'; 100_000]).len(), "faulty -: HTTP 500 ".len() + WORDS_MAX);
+    }
+}

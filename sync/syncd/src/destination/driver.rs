@@ -1,0 +1,350 @@
+//! The task of one destination: waits for one event, hands it to the core, does what the core orders.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use batch::{BatchId, BoxId, Lane};
+use delivery::{Action, Destination, Input, Restored, RestoredBatch, Transient};
+use journal::{Outbox, StoreError};
+use record::{MonoMs, Seq, SeqRanges};
+use tokio::sync::{Notify, watch};
+use tokio::task::{AbortHandle, JoinError, JoinSet};
+
+use super::answer::{Answer, Expected, cure};
+use super::board::Told;
+use super::{Board, Transport, chain};
+use crate::DestinationConfig;
+use crate::clock::mono_ms;
+use crate::files::{FileThread, FileThreadEnded};
+
+/// Alarm numbers read from the journal at once.
+const ALARMS_READ_MAX: usize = 1_024;
+/// A receipt that cannot be stored (disk full) is tried again this often; nothing else of this destination goes on.
+const STORE_RETRY: Duration = Duration::from_secs(1);
+/// The longest sleep without looking at the clock.
+const SLEEP_MAX: Duration = Duration::from_secs(60);
+
+/// One destination at work.
+pub(crate) struct Driver {
+    config: DestinationConfig,
+    name: Arc<str>,
+    transport: Transport,
+    expected: Expected,
+    files: FileThread,
+    core: Destination,
+    /// Tries under way: at most one for each batch that the core has in flight.
+    requests: JoinSet<Tried>,
+    aborts: HashMap<BatchId, AbortHandle>,
+    /// The receipt that the core is just being told of.
+    receipt: Option<(BatchId, Vec<u8>)>,
+    told: Told,
+    board: watch::Sender<Board>,
+    signals: Signals,
+}
+
+/// What a task listens to.
+#[derive(Clone)]
+pub(crate) struct Signals {
+    /// Where the journal ends.
+    pub(crate) end: watch::Receiver<Seq>,
+    /// The link is back.
+    pub(crate) link_up: Arc<Notify>,
+    /// The daemon stops.
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+/// A try that has ended.
+struct Tried {
+    id: BatchId,
+    bytes_len: u64,
+    sent_at: MonoMs,
+    answer: Answer,
+}
+
+/// What a task waits for.
+enum Event {
+    Stop,
+    Answered(Result<Tried, JoinError>),
+    Grew,
+    LinkUp,
+    Time,
+}
+
+/// What the outbox remembers of a destination.
+pub(crate) fn restore(outbox: &Outbox, name: &str) -> Result<(Restored, journal::DestinationTally), StoreError> {
+    let outstanding = outbox.batches(name)?.into_iter().map(|stored| RestoredBatch {
+        id: BatchId(stored.id),
+        lane: Lane::ALL.into_iter().find(|lane| *lane as u8 == stored.lane).unwrap_or(Lane::Backlog),
+        ranges: stored.ranges,
+        bytes_len: u64::try_from(stored.bytes.len()).unwrap_or(u64::MAX),
+    });
+    let outstanding = outstanding.collect();
+    let restored = Restored { covered: outbox.coverage(name)?, parked: outbox.parked(name)?, outstanding };
+    Ok((restored, outbox.tally(name)?))
+}
+
+impl Driver {
+    /// A destination as the outbox left it, and where it will show itself.
+    pub(crate) fn new(
+        config: DestinationConfig,
+        transport: Transport,
+        box_id: BoxId,
+        files: FileThread,
+        seed: u64,
+        (restored, tally): (Restored, journal::DestinationTally),
+        signals: Signals,
+    ) -> (Driver, watch::Receiver<Board>) {
+        let core = Destination::new(config.delivery(), seed, restored);
+        let told = Told { tally, ..Told::default() };
+        let (board, shown) = watch::channel(Board::new(&core, &told));
+        let driver = Driver {
+            name: config.name.as_str().into(),
+            expected: Expected { key: config.key, box_id },
+            config,
+            transport,
+            files,
+            core,
+            requests: JoinSet::new(),
+            aborts: HashMap::new(),
+            receipt: None,
+            told,
+            board,
+            signals,
+        };
+        (driver, shown)
+    }
+
+    /// Works until the daemon stops. Requests under way are given up then: their batches are in the outbox.
+    ///
+    /// # Errors
+    /// [`FileThreadEnded`].
+    pub(crate) async fn run(mut self) -> Result<(), FileThreadEnded> {
+        log::info!(destination:% = self.name, url:% = self.config.url, covered = self.core.covered().len(),
+            outstanding = self.core.standing().outstanding; "destination served");
+        loop {
+            self.hear().await?;
+            self.obey().await?;
+            self.board.send_replace(Board::new(&self.core, &self.told));
+            match self.next().await {
+                Event::Stop => return Ok(()),
+                // An aborted try was given up for a newer one of the same batch.
+                Event::Answered(Err(_)) | Event::Grew => {}
+                Event::Answered(Ok(tried)) => self.answered(tried),
+                Event::LinkUp => self.core.handle(mono_ms(), Input::LinkUp),
+                Event::Time => self.core.handle(mono_ms(), Input::Tick),
+            }
+        }
+    }
+
+    /// Waits for one event.
+    async fn next(&mut self) -> Event {
+        let sleep = self.sleep();
+        let Signals { end, link_up, stop } = &mut self.signals;
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => Event::Stop,
+            Some(done) = self.requests.join_next() => Event::Answered(done),
+            // The journal's watcher ends first only when the daemon stops or its thread broke.
+            grew = end.changed() => if grew.is_ok() { Event::Grew } else { Event::Stop },
+            () = link_up.notified() => Event::LinkUp,
+            () = tokio::time::sleep(sleep) => Event::Time,
+        }
+    }
+
+    fn sleep(&self) -> Duration {
+        let until = self.core.next_timeout();
+        let wait = until.map(|at| Duration::from_millis(at.0.saturating_sub(mono_ms().0)));
+        wait.unwrap_or(SLEEP_MAX).min(SLEEP_MAX)
+    }
+
+    /// Tells the core how far the journal goes, alarms first known.
+    async fn hear(&mut self) -> Result<(), FileThreadEnded> {
+        let end = *self.signals.end.borrow_and_update();
+        while self.core.told() < end {
+            let from = self.core.told();
+            let read = self.files.run(move |files| files.reader.alarms(from, ALARMS_READ_MAX)).await?;
+            let alarms = match read {
+                Ok(alarms) => alarms,
+                Err(error) => {
+                    log::error!(destination:% = self.name, error = chain(&error).as_str(); "failed to look for alarms");
+                    return Ok(());
+                }
+            };
+            // A full page may have left alarms behind it.
+            let page_end = alarms.last().filter(|_| alarms.len() == ALARMS_READ_MAX).map(|last| last.next());
+            let end = page_end.map_or(end, |page_end| page_end.min(end));
+            self.core.handle(mono_ms(), Input::Journaled { end, alarms });
+            if self.core.told() == from {
+                // It knows as many alarms as it can; the next receipt makes room.
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    async fn obey(&mut self) -> Result<(), FileThreadEnded> {
+        while let Some(action) = self.core.poll() {
+            match action {
+                Action::Cut { lane, ranges } => self.cut(lane, ranges).await?,
+                Action::Send { id, timeout_ms } => self.send(id, timeout_ms).await?,
+                Action::Advance { id } => self.advance(id).await?,
+                Action::Park { id, reason } => self.park(id, reason).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn cut(&mut self, lane: Lane, ranges: SeqRanges) -> Result<(), FileThreadEnded> {
+        let name = self.name.clone();
+        let bytes_max = usize::try_from(self.config.batch.bytes_max.get()).unwrap_or(usize::MAX);
+        let cut = self.files.run(move |files| files.cut(&name, lane, &ranges, bytes_max)).await?;
+        let input = match cut {
+            Ok(cut) => {
+                log::debug!(destination:% = self.name, batch:% = cut.id, lane:%, records = cut.ranges.len(),
+                    bytes = cut.bytes_len; "batch cut");
+                Input::Cut { lane, id: cut.id, ranges: cut.ranges, bytes_len: cut.bytes_len }
+            }
+            Err(error) => {
+                log::error!(destination:% = self.name, lane:%, error = chain(&error).as_str();
+                    "failed to cut a batch, tried again");
+                Input::NotCut { lane }
+            }
+        };
+        self.core.handle(mono_ms(), input);
+        Ok(())
+    }
+
+    async fn send(&mut self, id: BatchId, timeout_ms: u64) -> Result<(), FileThreadEnded> {
+        let name = self.name.clone();
+        let bytes = self.files.run(move |files| files.outbox.batch_bytes(&name, &id.0)).await?;
+        let bytes = match bytes.map(|bytes| bytes.ok_or_else(|| format!("batch {id} is not in the outbox"))) {
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(what)) => {
+                self.failed(id, Transient::Unreadable, None, what);
+                return Ok(());
+            }
+            Err(error) => {
+                self.failed(id, Transient::Unreadable, None, chain(&error));
+                return Ok(());
+            }
+        };
+        let bytes_len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let (transport, expected) = (self.transport.clone(), self.expected.clone());
+        let sent_at = mono_ms();
+        let request = self.requests.spawn(async move {
+            let answer = transport.put(&expected, id, bytes, Duration::from_millis(timeout_ms)).await;
+            Tried { id, bytes_len, sent_at, answer }
+        });
+        if let Some(earlier) = self.aborts.insert(id, request) {
+            earlier.abort();
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self, tried: Tried) {
+        let Tried { id, bytes_len, sent_at, answer } = tried;
+        let now = mono_ms();
+        if !matches!(answer, Answer::Failed { why: Transient::Unreachable | Transient::Untrusted, .. }) {
+            self.told.bytes_sent = self.told.bytes_sent.saturating_add(bytes_len);
+        }
+        self.aborts.remove(&id);
+        match answer {
+            Answer::Receipt { bytes, holds } => {
+                self.told.rtt_ms = Some(now.0.saturating_sub(sent_at.0));
+                self.receipt = Some((id, bytes));
+                let short_before = self.core.counters().failed(Transient::Short);
+                self.core.handle(now, Input::Acked { id, holds });
+                if self.core.counters().failed(Transient::Short) > short_before {
+                    self.remember(Transient::Short, format!("the receipt for {id} does not hold its records"));
+                }
+            }
+            Answer::Refused { why } => self.core.handle(now, Input::Refused { id, why }),
+            Answer::Failed { why, retry_after_ms, what } => self.failed(id, why, retry_after_ms, what),
+        }
+    }
+
+    fn failed(&mut self, id: BatchId, why: Transient, retry_after_ms: Option<u64>, what: String) {
+        log::debug!(destination:% = self.name, batch:% = id, why = why.as_str(); "try failed");
+        self.remember(why, what);
+        self.core.handle(mono_ms(), Input::Failed { id, retry_after_ms, why });
+    }
+
+    /// Keeps the failure for people, and logs it when it is another one than before: a dead link must not fill a log.
+    fn remember(&mut self, why: Transient, what: String) {
+        let known = self.told.last_error.as_ref().is_some_and(|(_, before, _)| *before == why);
+        match why {
+            _ if known => {}
+            Transient::Untrusted | Transient::NotEnrolled | Transient::Unverified | Transient::Unreadable => {
+                log::error!(destination:% = self.name, why = why.as_str(), what = what.as_str(), next = cure(why);
+                    "nothing is delivered until a person acts");
+            }
+            _ => {
+                log::warn!(destination:% = self.name, why = why.as_str(), what = what.as_str(), next = cure(why);
+                    "delivery failed, tried again");
+            }
+        }
+        self.told.last_error = Some((mono_ms(), why, what));
+    }
+
+    /// Makes the receipt durable; until that is done this destination does nothing else (D1).
+    async fn advance(&mut self, id: BatchId) -> Result<(), FileThreadEnded> {
+        let Some((_, receipt)) = self.receipt.take_if(|(of, _)| *of == id) else {
+            debug_assert!(false, "D1: {id} advances without a receipt");
+            return Ok(());
+        };
+        let receipt: Arc<[u8]> = receipt.into();
+        let mut failures = 0;
+        loop {
+            let (name, receipt) = (self.name.clone(), receipt.clone());
+            match self.files.run(move |files| files.settle(&name, id, &receipt)).await? {
+                Ok(tally) => {
+                    self.told.tally = tally;
+                    break;
+                }
+                Err(error) => failures = self.not_stored(&error, failures).await,
+            }
+            if *self.signals.stop.borrow() {
+                return Ok(());
+            }
+        }
+        self.told.last_receipt = Some(mono_ms());
+        if let Some((_, why, _)) = self.told.last_error.take() {
+            log::info!(destination:% = self.name, why = why.as_str(); "delivery works again");
+        }
+        log::debug!(destination:% = self.name, batch:% = id, rtt_ms = self.told.rtt_ms.unwrap_or(0); "receipt verified");
+        Ok(())
+    }
+
+    async fn park(&mut self, id: BatchId, reason: String) -> Result<(), FileThreadEnded> {
+        log::error!(destination:% = self.name, batch:% = id, why = reason.as_str(), next = "weir verify";
+            "batch refused and put aside");
+        let reason: Arc<str> = reason.into();
+        let mut failures = 0;
+        loop {
+            let (name, why) = (self.name.clone(), reason.clone());
+            match self.files.run(move |files| files.park(&name, id, &why)).await? {
+                Ok(()) => return Ok(()),
+                Err(error) => failures = self.not_stored(&error, failures).await,
+            }
+            if *self.signals.stop.borrow() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Says so the 1st, 2nd, 4th, 8th … time, and rests.
+    async fn not_stored(&mut self, error: &StoreError, failures: u64) -> u64 {
+        let failures = failures + 1;
+        if failures.is_power_of_two() {
+            log::error!(destination:% = self.name, failures, error = chain(error).as_str();
+                "failed to store an answer, tried again");
+        }
+        let mut stop = self.signals.stop.clone();
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => {}
+            () = tokio::time::sleep(STORE_RETRY) => {}
+        }
+        failures
+    }
+}

@@ -1,0 +1,82 @@
+//! Journal, outbox and key on one thread of their own: SQLite never runs on an async worker, and no transaction
+//! outlives the job that began it.
+
+mod cut;
+
+use std::path::Path;
+use std::thread::JoinHandle;
+
+use batch::{BoxId, SigningKey};
+use journal::{Outbox, Reader};
+use tokio::sync::{mpsc, oneshot};
+
+/// Jobs that may wait: a few for each of the destinations; who finds it full waits his turn.
+const JOBS_MAX: usize = 64;
+
+/// What the thread owns.
+#[derive(Debug)]
+pub(crate) struct Files {
+    pub(crate) reader: Reader,
+    pub(crate) outbox: Outbox,
+    pub(crate) key: SigningKey,
+    pub(crate) box_id: BoxId,
+    pub(crate) carried: cut::Carried,
+}
+
+type Job = Box<dyn FnOnce(&mut Files) + Send>;
+
+/// The way to the thread. It ends when the last of these is dropped.
+#[derive(Debug, Clone)]
+pub(crate) struct FileThread {
+    jobs: mpsc::Sender<Job>,
+}
+
+/// The thread has ended: a job on it panicked.
+#[derive(Debug, thiserror::Error)]
+#[error("the thread that reads the journal has ended · try: report the log as a bug; the service starts again")]
+pub struct FileThreadEnded;
+
+impl FileThread {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// What the system said when it had no thread to give.
+    pub(crate) fn start(mut files: Files) -> std::io::Result<(FileThread, JoinHandle<()>)> {
+        let (jobs, mut queue) = mpsc::channel::<Job>(JOBS_MAX);
+        let work = move || {
+            while let Some(job) = queue.blocking_recv() {
+                job(&mut files);
+            }
+        };
+        let thread = std::thread::Builder::new().name("weir-sync-files".into()).spawn(work)?;
+        Ok((FileThread { jobs }, thread))
+    }
+
+    /// Does a job there and brings back what it returned.
+    pub(crate) async fn run<T, F>(&self, job: F) -> Result<T, FileThreadEnded>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Files) -> T + Send + 'static,
+    {
+        let (done, outcome) = oneshot::channel();
+        let job: Job = Box::new(move |files| {
+            // Nobody listens any more when the daemon stops; the job is done all the same.
+            drop(done.send(job(files)));
+        });
+        self.jobs.send(job).await.map_err(|_| FileThreadEnded)?;
+        outcome.await.map_err(|_| FileThreadEnded)
+    }
+}
+
+/// Key and journal, when the gateway has made them; until then, what is missing.
+pub(crate) fn open(key: &Path, journal: &Path) -> Result<(SigningKey, Reader, BoxId), String> {
+    let told = |error: &dyn std::error::Error| crate::destination::chain(error);
+    let key = identity::load(key).map_err(|error| told(&error))?;
+    if !journal.exists() {
+        return Err(format!("there is no journal `{}` yet · try: weir gateway run", journal.display()));
+    }
+    let reader = Reader::open(journal).map_err(|error| told(&error))?;
+    let position = reader.position().map_err(|error| told(&error))?;
+    let box_id = BoxId::new(&position.box_id).map_err(|error| told(&error))?;
+    Ok((key, reader, box_id))
+}

@@ -1,0 +1,123 @@
+//! From record numbers to a signed batch in the outbox.
+
+use std::collections::HashMap;
+
+use batch::{Batch, BatchId, Lane, Row, SealError, TreeHead};
+use journal::{StoreError, StoredBatch};
+use record::{RecordAt, Seq, SeqRange, SeqRanges};
+
+use super::Files;
+
+/// Signed tree heads that travel in one batch, under 512 bytes each. The rest goes with the next ones.
+const CHECKPOINTS_MAX: usize = 8;
+
+/// A batch that is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CutBatch {
+    pub(crate) id: BatchId,
+    pub(crate) ranges: SeqRanges,
+    pub(crate) bytes_len: u64,
+}
+
+/// Why no batch was cut. All of it is tried again later.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CutError {
+    #[error("failed to read the journal for a batch")]
+    Journal(#[source] StoreError),
+    #[error("record {seq} is not in the journal although later ones are · try: weir verify")]
+    NoRecord { seq: Seq },
+    #[error("failed to sign a batch")]
+    Seal(#[source] SealError),
+    #[error("failed to store a batch in the outbox")]
+    Outbox(#[source] StoreError),
+}
+
+/// Which tree heads are on their way, so that two batches do not carry the same ones. Bounded by the batches
+/// outstanding; lost in a restart, after which a head may travel twice.
+#[derive(Debug, Default)]
+pub(crate) struct Carried {
+    /// The largest tree size cut for a destination.
+    newest: HashMap<String, u64>,
+    /// The largest one in a batch.
+    by_batch: HashMap<BatchId, u64>,
+}
+
+impl Files {
+    /// Reads, signs and stores a batch for a destination.
+    pub(crate) fn cut(
+        &mut self,
+        destination: &str,
+        lane: Lane,
+        asked: &SeqRanges,
+        bytes_max: usize,
+    ) -> Result<CutBatch, CutError> {
+        // Before the records: a head that is older than a record in the batch would not cover it.
+        let position = self.reader.position().map_err(CutError::Journal)?;
+        let records = self.records(asked, bytes_max)?;
+        let ranges: SeqRanges = records.iter().map(|at| SeqRange { first: at.seq, last: at.seq }).collect();
+        let sent = self.outbox.checkpoints_sent(destination).map_err(CutError::Outbox)?;
+        let after = self.carried.newest.get(destination).copied().unwrap_or(0).max(sent);
+        let checkpoints = self.reader.checkpoints_after(after, CHECKPOINTS_MAX).map_err(CutError::Journal)?;
+        let newest = checkpoints.last().map(|checkpoint| checkpoint.size);
+        let batch = Batch {
+            box_id: self.box_id.clone(),
+            lane,
+            ranges,
+            head: TreeHead { size: position.frontier.size(), root: position.frontier.root() },
+            checkpoints: checkpoints.into_iter().map(|checkpoint| checkpoint.cose).collect(),
+            rows: records.iter().map(Row::from).collect(),
+        };
+        let sealed = batch.seal(&self.key).map_err(CutError::Seal)?;
+        let bytes_len = u64::try_from(sealed.bytes.len()).unwrap_or(u64::MAX);
+        let (id, ranges) = (sealed.id, batch.ranges);
+        let stored = StoredBatch { id: id.0, lane: lane as u8, ranges: ranges.clone(), bytes: sealed.bytes };
+        self.outbox.put_batch(destination, &stored).map_err(CutError::Outbox)?;
+        if let Some(size) = newest {
+            self.carried.newest.insert(destination.to_owned(), size);
+            self.carried.by_batch.insert(id, size);
+        }
+        Ok(CutBatch { id, ranges, bytes_len })
+    }
+
+    /// The leading records of `asked`, in one unbroken row, up to the bound; at least one.
+    fn records(&self, asked: &SeqRanges, bytes_max: usize) -> Result<Vec<RecordAt>, CutError> {
+        let mut records: Vec<RecordAt> = Vec::new();
+        let mut room = bytes_max;
+        for range in asked.iter() {
+            let read = self.reader.read(range, room).map_err(CutError::Journal)?;
+            let numbers = (range.first.0..=range.last.0).map(Seq);
+            let unbroken = read.iter().zip(numbers).take_while(|(at, seq)| at.seq == *seq).count();
+            let whole = u64::try_from(unbroken).is_ok_and(|count| count == range.len());
+            records.extend(read.into_iter().take(unbroken));
+            let bytes: usize = records.iter().rev().take(unbroken).map(|at| at.record.to_canonical().len()).sum();
+            room = room.saturating_sub(bytes);
+            if !whole || room == 0 {
+                break;
+            }
+        }
+        let first = asked.bounds().map_or(Seq(0), |bounds| bounds.first);
+        if records.is_empty() { Err(CutError::NoRecord { seq: first }) } else { Ok(records) }
+    }
+
+    /// Stores a verified receipt and returns what the destination has taken in all.
+    pub(crate) fn settle(
+        &mut self,
+        destination: &str,
+        id: BatchId,
+        receipt: &[u8],
+    ) -> Result<journal::DestinationTally, StoreError> {
+        let checkpoints = self.carried.by_batch.get(&id).copied().unwrap_or(0);
+        self.outbox.settle(destination, &id.0, receipt, checkpoints)?;
+        self.carried.by_batch.remove(&id);
+        self.outbox.tally(destination)
+    }
+
+    /// Puts a refused batch aside; the tree heads it carried travel again with another one.
+    pub(crate) fn park(&mut self, destination: &str, id: BatchId, reason: &str) -> Result<(), StoreError> {
+        self.outbox.park(destination, &id.0, reason)?;
+        if self.carried.by_batch.remove(&id).is_some() {
+            self.carried.newest.remove(destination);
+        }
+        Ok(())
+    }
+}

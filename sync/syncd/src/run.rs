@@ -1,0 +1,229 @@
+//! The daemon from start to stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use batch::{BoxId, SigningKey};
+use control::ControlError;
+use journal::{Outbox, Reader, StoreError};
+use record::{MonoMs, Seq};
+use serde_json::{Value, json};
+use tokio::sync::{Notify, watch};
+use tokio::task::{JoinError, JoinSet};
+
+use crate::clock::mono_ms;
+use crate::destination::{Board, Driver, Signals, chain, restore};
+use crate::files::{FileThread, FileThreadEnded, Files, open};
+use crate::status::{Request, Status};
+use crate::{DestinationConfig, SyncConfig, TlsError, Transport};
+
+/// The journal is asked this often whether it grew; see the crate's head.
+const JOURNAL_POLL: Duration = Duration::from_millis(100);
+/// The gateway's files are looked for this often.
+const START_POLL: Duration = Duration::from_millis(250);
+/// What is missing at the start is said again after this long.
+const START_REMINDER_MS: u64 = 60_000;
+
+/// Why the daemon could not start, or ended otherwise than by being stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// A destination cannot be reached safely with these settings.
+    #[error("destination `{name}` cannot be set up")]
+    Destination {
+        /// Its name.
+        name: String,
+        /// The cause.
+        source: TlsError,
+    },
+    /// The outbox cannot be opened or read.
+    #[error("failed to open the outbox")]
+    Outbox(#[source] StoreError),
+    /// The control socket cannot be opened.
+    #[error("failed to open the control socket")]
+    Control(#[source] ControlError),
+    /// The system gave no randomness for the backoff.
+    #[error("failed to get randomness from the kernel · try: start again")]
+    Random(#[source] getrandom::Error),
+    /// The system gave no thread.
+    #[error("failed to start a thread · try: check limits with systemctl show weir-sync -p TasksMax")]
+    Thread(#[source] std::io::Error),
+    /// A part broke.
+    #[error("a part of the daemon broke · try: report the log as a bug; the service starts again")]
+    Task(#[source] JoinError),
+    /// The file thread broke.
+    #[error(transparent)]
+    FileThread(#[from] FileThreadEnded),
+}
+
+/// What the control socket can see.
+enum Phase {
+    /// Something of the gateway's is missing.
+    Waiting(String),
+    /// At work.
+    Running { box_id: BoxId, end: watch::Receiver<Seq>, destinations: Vec<Shown> },
+}
+
+struct Shown {
+    config: DestinationConfig,
+    board: watch::Receiver<Board>,
+    link_up: Arc<Notify>,
+}
+
+/// Serves all destinations until `shutdown` is ready, on the current tokio runtime. While journal or key are missing
+/// it says so and waits for the gateway.
+///
+/// # Errors
+/// [`SyncError`] by cause; what can heal by itself is not among them.
+pub async fn run(config: SyncConfig, shutdown: impl Future<Output = ()> + Send) -> Result<(), SyncError> {
+    let destinations = transports(&config)?;
+    if destinations.is_empty() {
+        log::warn!("no destination is enabled: nothing will be delivered; add a [[destination]] to sync.toml");
+    }
+    let path = config.outbox_path();
+    let outbox = tokio::task::spawn_blocking(move || Outbox::open(&path)).await.map_err(SyncError::Task)?;
+    let outbox = outbox.map_err(SyncError::Outbox)?;
+    let (phase, shown) = watch::channel(Phase::Waiting("the gateway's files".into()));
+    let started = mono_ms();
+    let answer = move |request: &Value| answer(request, &shown.borrow(), started);
+    // Dropped at the end of this function: then the socket is closed.
+    let mut control = JoinSet::new();
+    control.spawn(control::serve(&config.socket_path(), answer).map_err(SyncError::Control)?);
+    log::info!(socket:% = config.socket_path().display(), destinations = destinations.len(); "sync started");
+
+    tokio::pin!(shutdown);
+    let (key, reader, box_id) = tokio::select! {
+        () = &mut shutdown => return Ok(()),
+        opened = wait_for_gateway(&config, &phase) => opened?,
+    };
+    log::info!(box_id:%, key:% = key.public(); "journal and key found");
+    let files = Files { reader, outbox, key, box_id: box_id.clone(), carried: Default::default() };
+    let (files, thread) = FileThread::start(files).map_err(SyncError::Thread)?;
+    let (stop, stopped) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    let (end_sender, end) = watch::channel(Seq(0));
+    let mut running = Vec::new();
+    for (config, transport) in destinations {
+        let link_up = Arc::new(Notify::new());
+        let signals = Signals { end: end.clone(), link_up: link_up.clone(), stop: stopped.clone() };
+        let name = config.name.to_string();
+        let restored = files.run(move |files| restore(&files.outbox, &name)).await?.map_err(SyncError::Outbox)?;
+        let seed = getrandom::u64().map_err(SyncError::Random)?;
+        let (driver, board) =
+            Driver::new(config.clone(), transport, box_id.clone(), files.clone(), seed, restored, signals);
+        tasks.spawn(driver.run());
+        running.push(Shown { config, board, link_up });
+    }
+    tasks.spawn(watch_journal(files, end_sender, stopped));
+    phase.send_replace(Phase::Running { box_id, end, destinations: running });
+    let ended = tokio::select! {
+        () = &mut shutdown => Ok(()),
+        Some(ended) = tasks.join_next() => flat(ended),
+    };
+    stop.send_replace(true);
+    // Each task ends after the job it waits for; the thread ends with the last of them and closes the outbox.
+    while let Some(task) = tasks.join_next().await {
+        flat(task)?;
+    }
+    tokio::task::spawn_blocking(move || thread.join()).await.map_err(SyncError::Task)?.map_err(|_| FileThreadEnded)?;
+    log::info!("sync stopped");
+    ended
+}
+
+fn flat(ended: Result<Result<(), FileThreadEnded>, JoinError>) -> Result<(), SyncError> {
+    Ok(ended.map_err(SyncError::Task)??)
+}
+
+fn transports(config: &SyncConfig) -> Result<Vec<(DestinationConfig, Transport)>, SyncError> {
+    let enabled = config.destinations.iter().filter(|destination| destination.enabled);
+    let transport = |destination: &DestinationConfig| match Transport::new(destination) {
+        Ok(transport) => Ok((destination.clone(), transport)),
+        Err(source) => Err(SyncError::Destination { name: destination.name.to_string(), source }),
+    };
+    enabled.map(transport).collect()
+}
+
+async fn wait_for_gateway(
+    config: &SyncConfig,
+    phase: &watch::Sender<Phase>,
+) -> Result<(SigningKey, Reader, BoxId), SyncError> {
+    let mut said: Option<(String, MonoMs)> = None;
+    loop {
+        let (key, journal) = (config.key_path(), config.journal_path());
+        let opened = tokio::task::spawn_blocking(move || open(&key, &journal)).await.map_err(SyncError::Task)?;
+        let missing = match opened {
+            Ok(opened) => return Ok(opened),
+            Err(missing) => missing,
+        };
+        let now = mono_ms();
+        let is_news = said.as_ref().is_none_or(|(what, at)| *what != missing || now.0 - at.0 >= START_REMINDER_MS);
+        if is_news {
+            log::warn!(missing = missing.as_str(); "waiting for the gateway");
+            phase.send_replace(Phase::Waiting(missing.clone()));
+            said = Some((missing, now));
+        }
+        tokio::time::sleep(START_POLL).await;
+    }
+}
+
+/// Tells all destinations how far the journal goes.
+async fn watch_journal(
+    files: FileThread,
+    end: watch::Sender<Seq>,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), FileThreadEnded> {
+    let mut failures: u64 = 0;
+    loop {
+        match files.run(|files| files.reader.position()).await? {
+            Ok(position) => {
+                failures = 0;
+                end.send_if_modified(|end| std::mem::replace(end, position.end) != position.end);
+            }
+            Err(error) => {
+                failures += 1;
+                if failures.is_power_of_two() {
+                    log::error!(failures, error = chain(&error).as_str(); "failed to read the journal, tried again");
+                }
+            }
+        }
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            () = tokio::time::sleep(JOURNAL_POLL) => {}
+        }
+    }
+}
+
+fn answer(request: &Value, phase: &Phase, started: MonoMs) -> Result<Value, String> {
+    let request: Request = serde_json::from_value(request.clone())
+        .map_err(|error| format!("unknown request ({error}) · known: {{\"do\":\"status\"}}, {{\"do\":\"link_up\"}}"))?;
+    match (request, phase) {
+        (Request::Status, phase) => serde_json::to_value(status(phase, started))
+            .map(|status| json!({ "status": status }))
+            .map_err(|error| format!("failed to write the status as JSON: {error} · try: report this as a bug")),
+        (Request::LinkUp, Phase::Waiting(missing)) => Err(format!("not yet: {missing}")),
+        (Request::LinkUp, Phase::Running { destinations, .. }) => {
+            destinations.iter().for_each(|shown| shown.link_up.notify_one());
+            Ok(json!({}))
+        }
+    }
+}
+
+fn status(phase: &Phase, started: MonoMs) -> Status {
+    let now = mono_ms();
+    let status = Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        uptime_ms: now.0.saturating_sub(started.0),
+        waiting_for: None,
+        box_id: None,
+        journal_end: 0,
+        destinations: Vec::new(),
+    };
+    match phase {
+        Phase::Waiting(missing) => Status { waiting_for: Some(missing.clone()), ..status },
+        Phase::Running { box_id, end, destinations } => Status {
+            box_id: Some(box_id.to_string()),
+            journal_end: end.borrow().0,
+            destinations: destinations.iter().map(|shown| shown.board.borrow().status(&shown.config, now)).collect(),
+            ..status
+        },
+    }
+}

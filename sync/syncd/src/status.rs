@@ -1,0 +1,107 @@
+//! What the daemon says of itself on its control socket. The command reads the same types.
+//!
+//! Request `{"do":"status"}`, answer `{"ok":true,"status":{…}}` with a [`Status`]. Request `{"do":"link_up"}`: everything
+//! that waits is tried at once; answer `{"ok":true}`. Anything else: `{"ok":false,"error":"…"}`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Most coverage ranges listed; the number of all of them stands beside.
+pub const RANGES_SHOWN_MAX: usize = 16;
+
+/// A request, one JSON object on a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// How do you do?
+    Status,
+    /// The link is back: try everything now.
+    LinkUp,
+}
+
+/// The daemon's view, made when it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The program's version.
+    pub version: String,
+    /// How long it runs. ms.
+    pub uptime_ms: u64,
+    /// What it waits for before it can begin; none when it works.
+    pub waiting_for: Option<String>,
+    /// The name of the box; none while the journal is not there.
+    pub box_id: Option<String>,
+    /// The number that the next record will get, as last read from the journal.
+    pub journal_end: u64,
+    /// In the order of the configuration; those that are not enabled are left out.
+    pub destinations: Vec<DestinationStatus>,
+}
+
+/// One destination.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DestinationStatus {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Where it is.
+    pub url: String,
+    /// Records before this number are known to its queue.
+    pub end: u64,
+    /// Records it holds by verified receipts.
+    pub covered: u64,
+    /// The first of their ranges, `[first, last]` each, at most [`RANGES_SHOWN_MAX`].
+    pub covered_ranges: Vec<[u64; 2]>,
+    /// How many ranges there are.
+    pub covered_ranges_total: u64,
+    /// Records set aside in batches that it refused.
+    pub parked: u64,
+    /// Alarm records in no batch yet.
+    pub alarms_waiting: u64,
+    /// Live records in no batch yet.
+    pub live_waiting: u64,
+    /// Backlog records in no batch yet.
+    pub backlog: u64,
+    /// Records before `end` that are neither covered nor parked: all of the above and what is under way.
+    pub missing: u64,
+    /// Batches cut and not receipted.
+    pub outstanding: u64,
+    /// Of those, batches on the wire now.
+    pub in_flight: u64,
+    /// How long ago the last verified receipt came. ms.
+    pub last_receipt_ms_ago: Option<u64>,
+    /// From the request to the receipt, last time. ms.
+    pub rtt_ms: Option<u64>,
+    /// When a batch that failed is tried again, from now. ms.
+    pub next_try_ms: Option<u64>,
+    /// The last failure since the last receipt.
+    pub last_error: Option<LastError>,
+    /// Bytes of batches in all tries since the start that found a trusted connection, repeated ones included.
+    pub bytes_sent: u64,
+    /// What it has taken, for ever.
+    pub delivered: Delivered,
+    /// Counts since the start: `cut not_cut sent acked refused`, and `failed_…` for each cause that occurred.
+    pub counters: BTreeMap<String, u64>,
+}
+
+/// What a destination has taken, for ever.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivered {
+    /// Batches with a verified receipt.
+    pub receipts: u64,
+    /// Records in them.
+    pub records: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+}
+
+/// A failure and its cure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastError {
+    /// Its kind, as in the counters.
+    pub kind: String,
+    /// In words, with the causes.
+    pub what: String,
+    /// What to do next.
+    pub cure: String,
+    /// How long ago. ms.
+    pub ms_ago: u64,
+}
