@@ -46,7 +46,7 @@ impl Decimal {
         let (mut mantissa, mut exponent) = (mantissa, exponent);
         while mantissa % 10 == 0 {
             mantissa /= 10;
-            exponent += 1;
+            exponent = exponent.saturating_add(1);
         }
         let exponent = i8::try_from(exponent).ok().filter(|e| i32::from(*e).abs() <= EXPONENT_MAX)?;
         Some(Decimal { mantissa, exponent })
@@ -280,7 +280,7 @@ mod tests {
         for text in ["", "-", ".", "NaN", "Infinity", "1e", "1e+", "1,5", "0x10", "1 ", "十", "--1", "1e1.5"] {
             assert!(matches!(Decimal::parse(text), Err(DecimalError::NotANumber(_))), "{text}");
         }
-        for text in ["1e41", "1e-41", "1e99999999999"] {
+        for text in ["1e41", "1e-41", "1e99999999999", "10e2147483647", "0.1e-2147483648"] {
             assert!(matches!(Decimal::parse(text), Err(DecimalError::OutOfRange(_))), "{text}");
         }
     }
