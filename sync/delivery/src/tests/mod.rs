@@ -1,5 +1,6 @@
 //! Scenarios in virtual time, random worlds, and broken cores that the checks must catch.
 
+mod bounds;
 mod broken;
 mod properties;
 mod scenarios;

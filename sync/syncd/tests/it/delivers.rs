@@ -1,162 +1,13 @@
-//! The daemon on real files and sockets, against the reference platform.
-#![allow(clippy::unwrap_used, reason = "helpers of tests; clippy's allowance covers test functions only")]
+//! Against the reference platform.
 
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::Path;
 
-use batch::{PublicKey, Receipt, SigningKey};
-use journal::{Journal, Outbox, Transaction};
-use platform::{Platform, Running};
-use record::{
-    AlarmState, AlarmTransition, Body, Boot, BootNo, ClockQuality, Decimal, Frame, LimitSide, Link, MonoMs, Quality,
-    Quantity, Reading, Record, RuleId, Seq, SeqRange, SourceId, Stamp, Unit, UnixMs,
-};
+use batch::{Receipt, SigningKey};
+use platform::Running;
+use record::{Seq, SeqRange};
 use serde_json::json;
-use syncd::SyncConfig;
-use syncd::status::{DestinationStatus, Status};
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
-/// Debug builds on a loaded machine; a test that passes needs two seconds.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A box's folders, its gateway played by the test.
-struct Bench {
-    folder: tempfile::TempDir,
-}
-
-impl Bench {
-    fn new() -> Bench {
-        Bench { folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn key(&self) -> SigningKey {
-        identity::load_or_create(&self.path("state/identity/box.key")).unwrap()
-    }
-
-    fn journal(&self) -> Journal {
-        Journal::open(&self.path("state/journal/journal.db"), "outfall-7").unwrap()
-    }
-
-    fn outbox(&self) -> Outbox {
-        Outbox::open_read_only(&self.path("state/outbox/outbox.db")).unwrap()
-    }
-
-    /// A platform that has enrolled this key under the box's name.
-    async fn platform(&self, name: &str, port: u16, enrolled: PublicKey) -> Running {
-        let text = format!(
-            "name = \"{name}\"\nlisten = \"127.0.0.1:{port}\"\nstate_dir = \"{name}\"\n\
-             [[box]]\nid = \"outfall-7\"\nkey = \"{enrolled}\"\n"
-        );
-        Platform::start(platform::Config::parse(&text, &self.path("platform.toml")).unwrap()).await.unwrap()
-    }
-
-    fn config(&self, destinations: &str) -> SyncConfig {
-        let text = format!("state_dir = \"state\"\nrun_dir = \"run\"\n{destinations}");
-        SyncConfig::parse(&text, &self.path("sync.toml")).unwrap()
-    }
-
-    async fn status(&self) -> Option<Status> {
-        let socket = self.path("run/sync.sock");
-        let asked = tokio::task::spawn_blocking(move || control::ask(&socket, &json!({"do": "status"})).ok());
-        serde_json::from_value(asked.await.unwrap()?["status"].take()).unwrap()
-    }
-
-    async fn until(&self, what: &str, is_so: impl Fn(&Status) -> bool) -> Status {
-        let deadline = Instant::now() + PATIENCE;
-        let mut last = None;
-        while Instant::now() < deadline {
-            last = self.status().await;
-            match last {
-                Some(status) if is_so(&status) => return status,
-                _ => tokio::time::sleep(Duration::from_millis(20)).await,
-            }
-        }
-        panic!("not within {PATIENCE:?}: {what}; last seen: {last:#?}");
-    }
-}
-
-struct Daemon {
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<Result<(), syncd::SyncError>>,
-}
-
-impl Daemon {
-    fn start(config: SyncConfig) -> Daemon {
-        let (stop, stopped) = oneshot::channel();
-        let shutdown = async move { drop(stopped.await) };
-        Daemon { stop, task: tokio::spawn(syncd::run(config, shutdown)) }
-    }
-
-    async fn stop(self) {
-        self.stop.send(()).unwrap();
-        self.task.await.unwrap().unwrap();
-    }
-}
-
-fn entry(name: &str, port: u16, ca_file: &Path, key: PublicKey) -> String {
-    format!(
-        "[[destination]]\nname = \"{name}\"\nurl = \"https://127.0.0.1:{port}\"\nca_file = \"{}\"\nkey = \"{key}\"\n\
-         [destination.batch]\nlinger_ms = 50\n[destination.backoff]\nbase_ms = 50\nceiling_ms = 200\n",
-        ca_file.display()
-    )
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-fn stamp() -> Stamp {
-    let clock = ClockQuality::Synchronised;
-    Stamp { boot: BootNo(0), mono_ms: MonoMs(5), wall_ms: UnixMs(1_793_491_200_000), clock }
-}
-
-fn frame(value: i64) -> Record {
-    let reading = Reading {
-        quantity: Quantity::new("cod").unwrap(),
-        unit: Unit::new("mg/L").unwrap(),
-        value: Some(Decimal::from(value)),
-        quality: Quality::Good,
-        at_ms: None,
-    };
-    let link = Link::Mqtt { topic: "d/cod-1/up".into(), qos: 1, packet_id: Some(7), level: 4 };
-    let raw = format!("{{\"cod\":{value}}}").into_bytes();
-    let body = Body::Frame(Frame { source: SourceId::new("cod-1").unwrap(), link, raw, readings: vec![reading] });
-    Record { stamp: stamp(), body }
-}
-
-fn alarm(cause: u64) -> Record {
-    let body = Body::Alarm(AlarmTransition {
-        rule: RuleId::new("cod-high").unwrap(),
-        source: SourceId::new("cod-1").unwrap(),
-        quantity: Quantity::new("cod").unwrap(),
-        from: AlarmState::Normal,
-        to: AlarmState::Unacknowledged,
-        limit: Decimal::from(80),
-        side: LimitSide::High,
-        value: Some(Decimal::from(99)),
-        cause: Seq(cause),
-    });
-    Record { stamp: stamp(), body }
-}
-
-fn boot() -> Record {
-    let boot_id = "0b0b0b0b-0000-4000-8000-000000000000".to_owned();
-    Record { stamp: stamp(), body: Body::Boot(Boot { boot_id, version: "0.1.0".into() }) }
-}
-
-fn commit(journal: &mut Journal, records: Vec<Record>) {
-    journal.commit(&Transaction { records, ..Transaction::default() }).unwrap();
-}
-
-fn one(status: &Status) -> &DestinationStatus {
-    &status.destinations[0]
-}
+use crate::bench::{Bench, Daemon, alarm, boot, commit, entry, frame, free_port, one_of};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_platform_down_delays_neither_the_other_nor_an_alarm_and_all_arrives_once() {
@@ -175,11 +26,11 @@ async fn one_platform_down_delays_neither_the_other_nor_an_alarm_and_all_arrives
     bench.until("it waits for the journal", |status| status.waiting_for.is_some()).await;
 
     let mut journal = bench.journal();
-    commit(&mut journal, std::iter::once(boot()).chain((1..2_500).map(frame)).collect());
+    commit(&mut journal, &key, std::iter::once(boot()).chain((1..2_500).map(frame)).collect());
     bench
         .until("the city has the backlog", |status| one_of(status, "city").is_some_and(|city| city.covered == 2_500))
         .await;
-    commit(&mut journal, vec![alarm(2_499)]);
+    commit(&mut journal, &key, vec![alarm(2_499)]);
     bench
         .until("the city has the alarm", |status| one_of(status, "city").is_some_and(|city| city.covered == 2_501))
         .await;
@@ -217,6 +68,7 @@ async fn one_platform_down_delays_neither_the_other_nor_an_alarm_and_all_arrives
         let most = receipts.iter().map(|receipt| receipt.holds.len()).max();
         assert_eq!(most, Some(2_501), "{name}");
         assert_eq!(bench.outbox().coverage(name).unwrap().iter().collect::<Vec<_>>(), [all], "{name}");
+        assert_eq!(bench.outbox().checkpoints_sent(name).unwrap(), 2_501, "{name}: both tree heads travelled");
         if name == "province" {
             assert!(
                 before.iter().all(|id| ids.contains(id)),
@@ -228,24 +80,19 @@ async fn one_platform_down_delays_neither_the_other_nor_an_alarm_and_all_arrives
     province.stop().await.unwrap();
 }
 
-fn one_of<'a>(status: &'a Status, name: &str) -> Option<&'a DestinationStatus> {
-    status.destinations.iter().find(|destination| destination.name == name)
-}
-
 /// A destination that fails for `kind`, whose coverage stays empty, and which says what to do.
 async fn fails_as(kind: &str, setup: impl AsyncFn(&Bench) -> (Running, String), cure: &str) {
     let bench = Bench::new();
     let key = bench.key();
-    commit(&mut bench.journal(), vec![boot(), frame(1)]);
+    commit(&mut bench.journal(), &key, vec![boot(), frame(1)]);
     let (platform, destination) = setup(&bench).await;
-    drop(key);
     let daemon = Daemon::start(bench.config(&destination));
     let counter = format!("failed_{kind}");
     let status = bench.until(kind, |status| {
         status.destinations.first().is_some_and(|shown| shown.counters.get(&counter).is_some_and(|count| *count >= 2))
     });
     let status = status.await;
-    let shown = one(&status);
+    let shown = one_of(&status, "city").unwrap();
     let error = shown.last_error.as_ref().unwrap();
     assert_eq!((shown.covered, shown.delivered.receipts, error.kind.as_str()), (0, 0, kind));
     assert!(error.cure.contains(cure), "{error:?}");
