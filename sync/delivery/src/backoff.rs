@@ -26,7 +26,7 @@ impl Jitter {
     pub(crate) fn wait_ms(&mut self, backoff: Backoff, failures: u32) -> u64 {
         let doubled = 1u64.checked_shl(failures.saturating_sub(1)).unwrap_or(u64::MAX);
         let longest = backoff.base_ms.saturating_mul(doubled).min(backoff.ceiling_ms).max(1);
-        // The bias of the remainder is below 2^-40 for waits under a day.
+        // The bias of the remainder is below 2^-37 for waits up to a day.
         1 + self.next() % longest
     }
 }

@@ -48,7 +48,8 @@ const fn records(number: u32) -> NonZeroU32 {
 }
 
 impl Default for Config {
-    /// 500 records of 5 readings are about 10 kB signed: two seconds of a 64 kbit/s link.
+    /// Small enough that an alarm that shares a thin link with one routine batch is not held up for long, large enough
+    /// that signature and envelope (under 200 bytes) do not matter.
     fn default() -> Config {
         Config {
             records_max: records(500),

@@ -12,7 +12,7 @@ use crate::outstanding::{Outstanding, Stage};
 use crate::unclaimed::{count, first_unclaimed, union};
 use crate::{Action, Config, Counters, Input, RestoredBatch, Transient, invariant};
 
-/// Most alarm records known and in no batch yet: 64 kB of memory. When it is full the core hears no further record
+/// Most alarm records known and in no batch yet: 32 kB of numbers. When it is full the core hears no further record
 /// ([`Destination::told`] stands still), so that no alarm is ever treated as something less.
 pub const ALARMS_MAX: usize = 4_096;
 

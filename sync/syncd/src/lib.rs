@@ -17,8 +17,9 @@
 //! only the file thread, which never waits for a network. **B1** the file thread's queue, requests under way (the
 //! windows of `delivery`), answers read and destinations are bounded. **S1** no SQL here, no transaction over an await.
 //!
-//! New records are found by asking the journal's position every 100 ms: two lookups by primary key in a read
-//! transaction of their own, some 50 µs on a Raspberry Pi Zero 2 W; an alarm waits for it 50 ms on average.
+//! New records are found by asking the journal's position every 100 ms: three lookups by primary key in a read
+//! transaction of their own, which see a commit of the other process without its help; an alarm waits for it 50 ms on
+//! average, 100 ms at most.
 //!
 //! Standards: RFC 9110 (HTTP semantics; `Retry-After` in seconds, §10.2.3), RFC 8446 (TLS 1.3), RFC 9052 §10.2 (media
 //! type of COSE).

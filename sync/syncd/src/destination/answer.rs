@@ -91,7 +91,7 @@ fn words(status: u16, refusal: Option<Refusal>, body: &[u8]) -> String {
 /// What a person can do about a cause.
 pub(crate) fn cure(why: Transient) -> &'static str {
     match why {
-        Transient::Unreachable => "check the link and the url in sync.toml: weir doctor",
+        Transient::Unreachable => "check the link, and the url in sync.toml",
         Transient::Untrusted => {
             "compare ca_file in sync.toml with the platform's certificate, and the box's clock with the time"
         }
