@@ -158,6 +158,28 @@ async fn a_full_queue_holds_qos_1_back_and_sheds_qos_0() {
     }
     let counters = edge.counters();
     assert_eq!((counters.received, counters.submitted, counters.shed), (4, 3, 1), "A3");
+    let by_device: Vec<_> = counters.devices.iter().map(|d| (&*d.name, d.received, d.submitted, d.shed)).collect();
+    assert_eq!(by_device, [("a", 3, 3, 0), ("b", 1, 0, 1)]);
+}
+
+#[tokio::test]
+async fn a_publish_that_waits_when_its_session_ends_is_shed() {
+    let (edge, _submissions) = edge(limits(), 1).await;
+    let mut old = Client::connect(edge.local_addr(), 5, "a").await;
+    old.publish(0b0010, 1, "d/a/up", b"1").await;
+    old.publish(0b0010, 2, "d/a/up", b"2").await;
+    let full = async {
+        while edge.counters().queue_full < 1 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(PATIENCE, full).await.unwrap();
+    Client::connect(edge.local_addr(), 5, "a").await;
+    old.closed(0x8E).await;
+    let counters = edge.counters();
+    let device = &counters.devices[0];
+    assert_eq!((device.received, device.submitted, device.shed, device.refused), (2, 1, 1, 0), "A3");
+    assert_eq!(counters.acks_qos1, 0, "A2");
 }
 
 #[tokio::test]

@@ -115,7 +115,6 @@ impl World {
         }
         assert_eq!(counters.panicked, 0);
         assert!(timeout(Duration::from_millis(1), self.edge.failed()).await.is_err(), "the router lives");
-        self.edge.stop().await;
         counters
     }
 }
