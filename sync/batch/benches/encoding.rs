@@ -47,7 +47,8 @@ fn main() {
             let batches: Vec<Batch> = rows.chunks(frames).take(batches).map(batch_of).collect();
             let readings = (batches.len() * frames * QUANTITIES.len()) as f64;
             let total = |of: fn(&Batch) -> usize| batches.iter().map(of).sum::<usize>() as f64 / readings;
-            let (json, senml) = (total(|b| gzip(&json(b))), total(|b| zstd::bulk::compress(&senml(b), 3).unwrap().len()));
+            let (json, senml) =
+                (total(|b| gzip(&json(b))), total(|b| zstd::bulk::compress(&senml(b), 3).unwrap().len()));
             let begin = Instant::now();
             let sealed: Vec<_> = batches.iter().map(|batch| batch.seal(&key).unwrap()).collect();
             let encode = readings / begin.elapsed().as_secs_f64() / 1e6;

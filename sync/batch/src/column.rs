@@ -51,11 +51,11 @@ pub(crate) fn decode(name: &'static str, bytes: &[u8], count: usize) -> Result<V
     Ok(values)
 }
 
-fn zigzag(number: i64) -> u64 {
+pub(crate) fn zigzag(number: i64) -> u64 {
     number.cast_unsigned() << 1 ^ (number >> 63).cast_unsigned()
 }
 
-fn unzigzag(number: u64) -> i64 {
+pub(crate) fn unzigzag(number: u64) -> i64 {
     (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
 }
 

@@ -31,9 +31,9 @@ impl Artifact {
     /// The COSE content type (header parameter 3).
     pub fn content_type(self) -> &'static str {
         match self {
-            Artifact::Batch => "application/vnd.weir.batch+cbor-zstd",
-            Artifact::Receipt => "application/vnd.weir.receipt+cbor",
-            Artifact::Checkpoint => "application/vnd.weir.checkpoint+cbor",
+            Artifact::Batch => "application/vnd.weir.batch",
+            Artifact::Receipt => "application/vnd.weir.receipt",
+            Artifact::Checkpoint => "application/vnd.weir.checkpoint",
         }
     }
 

@@ -1,11 +1,14 @@
 //! The wire format: signed batches, receipts and checkpoints, for both ends.
 
 mod batch;
+mod bits;
 mod checkpoint;
 mod column;
 mod envelope;
 mod error;
 mod head;
+#[cfg(test)]
+mod hostile;
 mod id;
 mod key;
 mod lane;

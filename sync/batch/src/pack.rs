@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use minicbor::bytes::ByteVec;
 use record::{ClockQuality, Decimal, Quality, Quantity, Reading, SourceId, Unit, UnixMs};
 
+use crate::bits::Predict;
 use crate::wire::{Body, Field, Group, List, QuantityRef, RejectedFrame, SHAPE_FIRST};
-use crate::{Batch, Content, Row, column};
+use crate::{Batch, Content, Row, bits, column};
 
 /// What all frames of a group have in common.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +27,8 @@ struct Frames<'a> {
 
 struct Frame<'a> {
     row: usize,
+    /// Whether it is the first of its source in its group.
+    is_first: bool,
     wall_ms: UnixMs,
     readings: &'a [Reading],
 }
@@ -35,13 +38,14 @@ pub(crate) fn pack(batch: &Batch) -> Body {
     let rows = &batch.rows;
     let groups = collect(rows);
     let kinds = kinds(rows, &groups);
+    let mono = by_kind(&kinds).into_iter().map(|(is_first, at)| (is_first, rows[at].stamp.mono_ms.0.cast_signed()));
     let mut body = Body {
         box_id: batch.box_id.clone(),
         lane: batch.lane,
         ranges: List(batch.ranges.iter().collect()),
         head: batch.head,
-        kinds: column::encode(kinds),
-        mono: column::encode(rows.iter().map(|row| row.stamp.mono_ms.0.cast_signed())),
+        kinds: column::encode(kinds.iter().copied()),
+        mono: bits::encode(Predict::Slope, mono),
         offset: column::encode(rows.iter().map(|row| row.stamp.wall_ms.0.wrapping_sub_unsigned(row.stamp.mono_ms.0))),
         boot: column::encode(rows.iter().map(|row| i64::from(row.stamp.boot.0))),
         clock: column::encode(rows.iter().map(|row| clock_code(row.stamp.clock))),
@@ -63,7 +67,7 @@ fn collect(rows: &[Row]) -> Vec<Frames<'_>> {
     let mut last_of: BTreeMap<&SourceId, (usize, usize)> = BTreeMap::new();
     for (at, row) in rows.iter().enumerate() {
         let Content::Readings { source, readings } = &row.content else { continue };
-        let frame = Frame { row: at, wall_ms: row.stamp.wall_ms, readings };
+        let mut frame = Frame { row: at, is_first: false, wall_ms: row.stamp.wall_ms, readings };
         if let Some((group, place)) = last_of.get(source)
             && groups[*group].layout.fits(readings)
         {
@@ -83,6 +87,7 @@ fn collect(rows: &[Row]) -> Vec<Frames<'_>> {
                 by_source.len() - 1
             }
         };
+        frame.is_first = by_source[place].1.is_empty();
         by_source[place].1.push(frame);
         last_of.insert(source, (group, place));
     }
@@ -103,6 +108,15 @@ fn kinds(rows: &[Row], groups: &[Frames]) -> Vec<i64> {
         frames.iter().for_each(|frame| kinds[frame.row] = shape);
     }
     kinds
+}
+
+/// The rows sorted by kind, each with whether it is the first of its kind: a device that sends once a minute is then a
+/// series of equal steps.
+pub(crate) fn by_kind(kinds: &[i64]) -> Vec<(bool, usize)> {
+    let mut order: Vec<usize> = (0..kinds.len()).collect();
+    order.sort_by_key(|at| kinds[*at]);
+    let is_first = |place: usize| place == 0 || kinds[order[place - 1]] != kinds[order[place]];
+    (0..order.len()).map(|place| (is_first(place), order[place])).collect()
 }
 
 fn clock_code(clock: ClockQuality) -> i64 {
@@ -170,10 +184,13 @@ fn pack_group(group: &Frames) -> Group {
 
 /// Device time minus the box's time, for the reading at this place of each frame.
 fn lags(frames: &[&Frame], place: usize) -> ByteVec {
-    column::encode(frames.iter().map(|frame| {
-        let at_ms = frame.readings[place].at_ms.unwrap_or(frame.wall_ms);
-        at_ms.0.wrapping_sub(frame.wall_ms.0)
-    }))
+    bits::encode(
+        Predict::Last,
+        frames.iter().map(|frame| {
+            let at_ms = frame.readings[place].at_ms.unwrap_or(frame.wall_ms);
+            (frame.is_first, at_ms.0.wrapping_sub(frame.wall_ms.0))
+        }),
+    )
 }
 
 fn pack_field(frames: &[&Frame], place: usize, (quantity, unit, own_time): &(Quantity, Unit, HasOwnTime)) -> Field {
@@ -187,10 +204,11 @@ fn pack_field(frames: &[&Frame], place: usize, (quantity, unit, own_time): &(Qua
     let aligned: Option<Vec<i64>> = values.iter().map(|value| value.mantissa_at(exponent)).collect();
     let apart = aligned.is_none();
     let mantissas = aligned.unwrap_or_else(|| values.iter().map(|value| value.mantissa()).collect());
+    let firsts: Vec<bool> = frames.iter().filter(|f| f.readings[place].value.is_some()).map(|f| f.is_first).collect();
     let exponents = || column::encode(values.iter().map(|value| i64::from(value.exponent())));
     Field {
         quantity: QuantityRef(quantity.clone()),
-        mantissas: column::encode(mantissas),
+        mantissas: bits::encode(Predict::Last, firsts.into_iter().zip(mantissas)),
         exponent: if apart { 0 } else { exponent },
         unit: (!usual).then(|| unit.clone()),
         quality: (!readings().all(is_plain)).then(|| column::encode(readings().map(quality))),

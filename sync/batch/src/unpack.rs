@@ -6,8 +6,10 @@ use record::{
     SourceId, Stamp, Unit, UnixMs,
 };
 
+use crate::bits::Predict;
+use crate::pack::by_kind;
 use crate::wire::{Body, Field, Group, List, RejectedFrame, SHAPE_FIRST};
-use crate::{Batch, Content, Inconsistency, READINGS_MAX, ROWS_MAX, Row, column};
+use crate::{Batch, Content, Inconsistency, READINGS_MAX, ROWS_MAX, Row, bits, column};
 
 const fn wrong(column: &'static str, why: &'static str) -> Inconsistency {
     Inconsistency::Column { column, why }
@@ -22,7 +24,7 @@ pub(crate) fn unpack(mut body: Body) -> Result<Batch, Inconsistency> {
     let count = usize::try_from(ranges.len()).ok().filter(|count| *count <= ROWS_MAX);
     let count = count.ok_or(wrong("ranges", "they have more numbers than a batch may have rows"))?;
     let kinds = column::decode("kinds", &body.kinds, count)?;
-    let stamps = stamps(&body, count)?;
+    let stamps = stamps(&body, &kinds)?;
 
     let groups = list(body.groups.take());
     let sources: Vec<SourceId> = groups.iter().flat_map(|group| &group.sources.0).cloned().collect();
@@ -99,8 +101,12 @@ fn is_normalised(decimal: Decimal) -> bool {
     Decimal::new(decimal.mantissa(), i32::from(decimal.exponent())) == Some(decimal)
 }
 
-fn stamps(body: &Body, count: usize) -> Result<Vec<Stamp>, Inconsistency> {
-    let mono = column::decode("mono", &body.mono, count)?;
+fn stamps(body: &Body, kinds: &[i64]) -> Result<Vec<Stamp>, Inconsistency> {
+    let count = kinds.len();
+    let (firsts, order): (Vec<bool>, Vec<usize>) = by_kind(kinds).into_iter().unzip();
+    let mut mono = vec![0; count];
+    let by_kind = bits::decode("mono", Predict::Slope, &body.mono, &firsts)?;
+    order.into_iter().zip(by_kind).for_each(|(at, value)| mono[at] = value);
     let offset = column::decode("offset", &body.offset, count)?;
     let boot = column::decode("boot", &body.boot, count)?;
     let clock = column::decode("clock", &body.clock, count)?;
@@ -124,6 +130,8 @@ fn stamps(body: &Body, count: usize) -> Result<Vec<Stamp>, Inconsistency> {
 struct Frames {
     group: Group,
     rows: Vec<usize>,
+    /// Which of them are the first of their source.
+    firsts: Vec<bool>,
 }
 
 /// Finds the rows of each group.
@@ -138,8 +146,9 @@ fn frames(groups: Vec<Group>, kinds: &[i64]) -> Result<Vec<Frames>, Inconsistenc
     }
     let mut rows_of = rows_of.into_iter();
     let with_rows = |group: Group| {
-        let rows = rows_of.by_ref().take(group.sources.0.len()).flatten().collect();
-        Frames { group, rows }
+        let of_sources: Vec<Vec<usize>> = rows_of.by_ref().take(group.sources.0.len()).collect();
+        let firsts = of_sources.iter().flat_map(|rows| (0..rows.len()).map(|place| place == 0)).collect();
+        Frames { group, rows: of_sources.into_iter().flatten().collect(), firsts }
     };
     let frames: Vec<Frames> = groups.into_iter().map(with_rows).collect();
     // Columns leave out what repeats, so a few bytes can stand for very many readings: count before allocating.
@@ -155,17 +164,23 @@ impl Frames {
         self.group.fields.as_ref().map_or(&[], |list| &list.0)
     }
 
+    /// Device times from their difference to the time of the row.
+    fn times(&self, column: &ByteVec, stamps: &[Stamp]) -> Result<Vec<UnixMs>, Inconsistency> {
+        let lags = bits::decode("at", Predict::Last, column, &self.firsts)?.into_iter().zip(&self.rows);
+        Ok(lags.map(|(lag, row)| UnixMs(stamps[*row].wall_ms.0.wrapping_add(lag))).collect())
+    }
+
     /// Adds the readings of these frames to their rows.
     fn unpack(&self, stamps: &[Stamp], readings: &mut [Vec<Reading>]) -> Result<(), Inconsistency> {
         self.rows.iter().for_each(|row| readings[*row].reserve_exact(self.fields().len()));
-        let shared = self.group.at.as_ref().map(|column| times(column, &self.rows, stamps)).transpose()?;
+        let shared = self.group.at.as_ref().map(|column| self.times(column, stamps)).transpose()?;
         for field in self.fields() {
-            let own = field.at.as_ref().map(|column| times(column, &self.rows, stamps)).transpose()?;
+            let own = field.at.as_ref().map(|column| self.times(column, stamps)).transpose()?;
             let at = match (&shared, &own) {
                 (Some(_), Some(_)) => return Err(wrong("at", "both for the frame and for a reading")),
                 (shared, own) => shared.as_ref().or(own.as_ref()),
             };
-            let values = values(field, self.rows.len())?;
+            let values = values(field, &self.firsts)?;
             let unit = unit(field)?;
             for (place, (row, (value, quality))) in self.rows.iter().zip(values).enumerate() {
                 let at_ms = at.map(|times| times[place]);
@@ -177,12 +192,6 @@ impl Frames {
     }
 }
 
-/// Device times from their difference to the time of the row.
-fn times(column: &ByteVec, rows: &[usize], stamps: &[Stamp]) -> Result<Vec<UnixMs>, Inconsistency> {
-    let lags = column::decode("at", column, rows.len())?;
-    Ok(lags.into_iter().zip(rows).map(|(lag, row)| UnixMs(stamps[*row].wall_ms.0.wrapping_add(lag))).collect())
-}
-
 fn unit(field: &Field) -> Result<Unit, Inconsistency> {
     let usual = || field.quantity.0.code().and_then(Quantity::from_code).map(|(_, usual)| usual);
     match &field.unit {
@@ -191,21 +200,23 @@ fn unit(field: &Field) -> Result<Unit, Inconsistency> {
     }
 }
 
-/// The values and qualities of one field, `count` of each.
-fn values(field: &Field, count: usize) -> Result<Vec<(Option<Decimal>, Quality)>, Inconsistency> {
+/// The values and qualities of one field, one for each frame.
+fn values(field: &Field, firsts: &[bool]) -> Result<Vec<(Option<Decimal>, Quality)>, Inconsistency> {
     let qualities = match &field.quality {
-        None => vec![(Quality::Good, true); count],
+        None => vec![(Quality::Good, true); firsts.len()],
         Some(column) => {
             let quality = |code: i64| {
                 let quality = u8::try_from(code / 2).ok().and_then(Quality::from_code);
                 quality.filter(|_| code >= 0).map(|quality| (quality, code % 2 == 0))
             };
-            let codes = column::decode("quality", column, count)?.into_iter();
+            let codes = column::decode("quality", column, firsts.len())?.into_iter();
             codes.map(|code| quality(code).ok_or(wrong("quality", "an unknown number"))).collect::<Result<_, _>>()?
         }
     };
-    let present = qualities.iter().filter(|(_, present)| *present).count();
-    let mantissas = column::decode("mantissas", &field.mantissas, present)?;
+    let with_value = firsts.iter().zip(&qualities).filter(|(_, (_, present))| *present);
+    let firsts: Vec<bool> = with_value.map(|(is_first, _)| *is_first).collect();
+    let present = firsts.len();
+    let mantissas = bits::decode("mantissas", Predict::Last, &field.mantissas, &firsts)?;
     let own = field.exponents.as_ref().map(|column| column::decode("exponents", column, present)).transpose()?;
     let decimal = |at: usize| {
         let own = own.as_ref().map_or(0, |exponents| exponents[at]);

@@ -1,0 +1,146 @@
+//! Tests of what only the holder of a known key can send: correctly signed nonsense.
+
+use minicbor::bytes::ByteVec;
+use proptest::prelude::*;
+use record::merkle::leaf_hash;
+use record::{
+    BootNo, ClockQuality, Decimal, MonoMs, Quality, Quantity, Reading, Seq, SeqRange, SourceId, Stamp, Unit, UnixMs,
+};
+
+use crate::pack::pack;
+use crate::wire::Body;
+use crate::{Artifact, Batch, BoxId, Content, Lane, OpenError, Row, SigningKey, TreeHead, payload};
+
+fn key() -> SigningKey {
+    SigningKey::from_seed(&[7; 32])
+}
+
+fn open_packed(packed: Vec<u8>) -> Result<Batch, OpenError> {
+    let bytes = crate::envelope::sign(Artifact::Batch, packed, &key());
+    Batch::open(&bytes, None, |_| Some(key().public()))
+}
+
+fn open_plain(plain: &[u8]) -> Result<Batch, OpenError> {
+    open_packed(zstd::bulk::compress(plain, 3).unwrap())
+}
+
+fn example() -> Batch {
+    let row = |seq: u64| {
+        let reading = |name: &str, value: u64| Reading {
+            quantity: Quantity::new(name).unwrap(),
+            unit: Unit::new("mg/L").unwrap(),
+            value: Decimal::new(value.cast_signed(), -1),
+            quality: if seq == 7 { Quality::OutOfRange } else { Quality::Good },
+            at_ms: Some(UnixMs(3)),
+        };
+        let readings = vec![reading("cod", 401 + seq), reading("silt", 7)];
+        let source = SourceId::new(if seq.is_multiple_of(2) { "even" } else { "odd" }).unwrap();
+        let (mono_ms, wall_ms) = (MonoMs(seq * 1000), UnixMs(5));
+        let stamp = Stamp { boot: BootNo(0), mono_ms, wall_ms, clock: ClockQuality::Unset };
+        Row { seq: Seq(seq), stamp, content: Content::Readings { source, readings } }
+    };
+    Batch {
+        box_id: BoxId::new("box-1").unwrap(),
+        lane: Lane::Backlog,
+        ranges: SeqRange::new(Seq(0), Seq(9)).into_iter().collect(),
+        head: TreeHead { size: 10, root: leaf_hash(b"") },
+        checkpoints: vec![vec![1, 2]],
+        rows: (0..10).map(row).collect(),
+    }
+}
+
+fn check(spoil: impl FnOnce(&mut Body), expected: &str) {
+    let mut body = pack(&example());
+    spoil(&mut body);
+    match open_plain(&payload::encode(&body)) {
+        Err(OpenError::Inconsistent(why)) => assert_eq!(why.to_string(), expected),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn columns_that_do_not_fit_are_refused() {
+    let all = SeqRange { first: Seq(0), last: Seq(u64::MAX) };
+    check(|b| b.ranges.0 = vec![all], "ranges: they have more numbers than a batch may have rows");
+    check(|b| b.ranges.0.push(SeqRange { first: Seq(10), last: Seq(11) }), "the ranges are not sorted and apart");
+    check(|b| (b.groups, b.kinds) = (None, ByteVec::from(vec![1])), "kinds: a negative number");
+    check(|b| b.kinds = ByteVec::from(vec![126]), "kinds: a number that no shape has");
+    check(|b| b.kinds = ByteVec::from(vec![6]), "groups: a source without a frame");
+    check(|b| b.kinds = ByteVec::from(vec![2; 11]), "kinds: it has more values than rows");
+    check(|b| b.clock = ByteVec::from(vec![1]), "clock: an error beyond 32 bits");
+    check(|b| b.boot = ByteVec::from(vec![1]), "boot: a number beyond 32 bits");
+    check(|b| b.groups.as_mut().unwrap().0[0].at.as_mut().unwrap().push(0), "at: not the one spelling of its values");
+    check(|b| b.groups.as_mut().unwrap().0[0].fields.as_mut().unwrap().0[0].exponent = 127, "exponents: beyond 10^±40");
+    check(
+        |b| b.groups.as_mut().unwrap().0[0].fields.as_mut().unwrap().0[1].unit = None,
+        "unit: left out, and no usual one",
+    );
+}
+
+/// Columns that leave everything out: a hundred bytes that would be 10^10 readings.
+#[test]
+fn a_small_batch_cannot_claim_very_much() {
+    let spoil = |body: &mut Body| {
+        body.ranges.0 = vec![SeqRange { first: Seq(0), last: Seq(199_999) }];
+        (body.kinds, body.mono) = (ByteVec::from(vec![6]), ByteVec::from(vec![]));
+        let group = &mut body.groups.as_mut().unwrap().0[0];
+        group.sources.0.truncate(1);
+        let fields = &mut group.fields.as_mut().unwrap().0;
+        while fields.len() < 50_000 {
+            let next = pack(&example()).groups.unwrap().0.remove(0).fields.unwrap().0;
+            fields.extend(next);
+        }
+    };
+    check(spoil, "groups: more readings than a batch may have");
+}
+
+#[test]
+fn lists_are_bounded_before_they_are_built() {
+    let mut plain = payload::encode(&pack(&example()));
+    // The list of checkpoints is the last: 81 42 01 02. Claim 2^32 of them.
+    plain.truncate(plain.len() - 4);
+    plain.extend([0x9a, 0xff, 0xff, 0xff, 0xff]);
+    assert!(matches!(open_plain(&plain), Err(OpenError::Payload { .. })));
+}
+
+#[test]
+fn other_spellings_of_a_payload_are_refused() {
+    let plain = payload::encode(&pack(&example()));
+    assert!(open_plain(&plain).is_ok());
+    assert!(matches!(open_plain(&[&plain[..], &[0]].concat()), Err(OpenError::NotCanonical { .. })));
+    // The version in two bytes instead of one; then another version; then an indefinite array.
+    let long = [&plain[..1], &[0x18, 0x01], &plain[2..]].concat();
+    assert!(matches!(open_plain(&long), Err(OpenError::NotCanonical { .. })));
+    let newer = [&plain[..1], &[2], &plain[2..]].concat();
+    assert!(matches!(open_plain(&newer), Err(OpenError::UnsupportedVersion { version: 2, .. })));
+    let indefinite = [&[0x9f], &plain[1..], &[0xff]].concat();
+    assert!(matches!(open_plain(&indefinite), Err(OpenError::Payload { .. })));
+}
+
+#[test]
+fn only_one_whole_zstd_frame_is_taken() {
+    let plain = payload::encode(&pack(&example()));
+    let packed = zstd::bulk::compress(&plain, 3).unwrap();
+    let refused = |packed: Vec<u8>| assert!(matches!(open_packed(packed), Err(OpenError::Decompress { .. })));
+    refused(vec![]);
+    refused(plain);
+    refused([&packed[..], &packed[..]].concat());
+    refused(packed[..packed.len() - 1].to_vec());
+    let bomb = zstd::bulk::compress(&vec![0; crate::PAYLOAD_BYTES_MAX + 1], 3).unwrap();
+    assert!(matches!(open_packed(bomb), Err(OpenError::TooLarge { .. })));
+}
+
+proptest! {
+    /// Signed, mutated real payloads: an answer, and if it is a batch, one that can be sealed again.
+    #[test]
+    fn mutations_are_answered(changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)) {
+        let mut plain = payload::encode(&pack(&example()));
+        for (at, byte) in changes {
+            let place = at.index(plain.len());
+            plain[place] = byte;
+        }
+        if let Ok(batch) = open_plain(&plain) {
+            prop_assert!(batch.seal(&key()).is_ok());
+        }
+    }
+}

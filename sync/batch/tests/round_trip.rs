@@ -1,0 +1,266 @@
+//! What is sealed is opened, equal to the last digit; what is not sealed by the known key is not.
+
+use batch::{
+    Artifact, Batch, BatchId, BoxId, Checkpoint, Content, Inconsistency, Lane, OpenError, PlatformId, Receipt, Row,
+    SealError, SigningKey, TreeHead,
+};
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+use record::merkle::leaf_hash;
+use record::{
+    AlarmState, AlarmTransition, Boot, BootNo, ClockQuality, Decimal, LimitSide, MonoMs, Quality, Quantity, Reading,
+    Reason, RuleId, Seq, SeqRange, SeqRanges, SourceId, Stamp, Unit, UnixMs,
+};
+
+fn key() -> SigningKey {
+    SigningKey::from_seed(&[7; 32])
+}
+
+fn open(bytes: &[u8]) -> Result<Batch, OpenError> {
+    Batch::open(bytes, None, |kid| (kid == key().id()).then(|| key().public()))
+}
+
+fn stamp(ms: u64) -> Stamp {
+    let wall_ms = UnixMs(1_777_888_800_000 + ms.cast_signed());
+    Stamp { boot: BootNo(4), mono_ms: MonoMs(ms), wall_ms, clock: ClockQuality::Synchronised }
+}
+
+fn reading(quantity: &str, unit: &str, value: &str) -> Reading {
+    Reading {
+        quantity: Quantity::new(quantity).unwrap(),
+        unit: Unit::new(unit).unwrap(),
+        value: Decimal::parse(value).ok(),
+        quality: if value.is_empty() { Quality::Missing } else { Quality::Good },
+        at_ms: None,
+    }
+}
+
+fn batch(contents: Vec<Content>) -> Batch {
+    let rows: Vec<Row> = (0..)
+        .zip(contents)
+        .map(|(place, content)| Row { seq: Seq(20 + place), stamp: stamp(60_000 * (place + 1)), content })
+        .collect();
+    let last = Seq(19 + rows.len() as u64);
+    Batch {
+        box_id: BoxId::new("box-1").unwrap(),
+        lane: Lane::Live,
+        ranges: SeqRange::new(Seq(20), last).into_iter().collect(),
+        head: TreeHead { size: last.0 + 1, root: leaf_hash(b"root") },
+        checkpoints: Vec::new(),
+        rows,
+    }
+}
+
+fn frame(source: &str, readings: Vec<Reading>) -> Content {
+    Content::Readings { source: SourceId::new(source).unwrap(), readings }
+}
+
+/// One of everything, as small as it can be shown.
+fn example() -> Batch {
+    let mut late = reading("ph", "[pH]", "7.2");
+    late.at_ms = Some(UnixMs(1_777_888_800_000));
+    let alarm = AlarmTransition {
+        rule: RuleId::new("cod-high").unwrap(),
+        source: SourceId::new("cod-1").unwrap(),
+        quantity: Quantity::new("cod").unwrap(),
+        from: AlarmState::Normal,
+        to: AlarmState::Unacknowledged,
+        limit: Decimal::from(80),
+        side: LimitSide::High,
+        value: Decimal::parse("81.5").ok(),
+        cause: Seq(22),
+    };
+    let mut batch = batch(vec![
+        Content::Boot(Boot { boot_id: "b0".into(), version: "0.1.0".into() }),
+        frame("cod-1", vec![reading("cod", "mg/L", "79.5"), reading("silt", "mm", "3")]),
+        frame("cod-1", vec![reading("cod", "mg/L", "81.5"), reading("silt", "mm", "")]),
+        Content::Alarm(alarm),
+        frame("ph-1", vec![late]),
+        Content::Rejected {
+            source: None,
+            why: Reason::BadMic,
+            detail: "no".into(),
+            raw_len: 3,
+            raw_sha256: leaf_hash(b"raw").0,
+        },
+    ]);
+    batch.rows[5].stamp.clock = ClockQuality::Holdover { error_ms: 250 };
+    let checkpoint = Checkpoint { box_id: batch.box_id.clone(), head: batch.head, stamp: stamp(1) };
+    batch.checkpoints.push(checkpoint.sign(&key()));
+    batch
+}
+
+fn check_hex(bytes: &[u8], expected: Expect) {
+    let lines: Vec<String> = bytes.chunks(48).map(hex::encode).collect();
+    expected.assert_eq(&lines.join("\n"));
+}
+
+#[test]
+fn every_kind_of_row_comes_back() {
+    let sealed = example().seal(&key()).unwrap();
+    assert_eq!(open(&sealed.bytes).unwrap(), example());
+    assert_eq!(sealed.id, BatchId::of(&sealed.bytes));
+    assert_eq!(example().seal(&key()).unwrap(), sealed, "D2");
+}
+
+/// Decimals, times and layouts that meet every branch of the columns.
+#[test]
+fn awkward_readings_come_back() {
+    fn check(contents: Vec<Content>) {
+        let batch = batch(contents);
+        assert_eq!(open(&batch.seal(&key()).unwrap().bytes).unwrap(), batch);
+    }
+    let mut huge = reading("volume", "m3", "1e-40");
+    huge.value = Decimal::new(i64::MAX, 0);
+    let mut own_time = vec![reading("cod", "mg/L", "1"), reading("cod", "mg/L", "2")];
+    own_time[1].at_ms = Some(UnixMs(i64::MIN));
+    let mut contradiction = reading("cod", "mg/L", "5");
+    contradiction.quality = Quality::Missing;
+    check(vec![frame("a", vec![huge]), frame("a", vec![reading("volume", "m3", "1e-40")])]);
+    check(vec![frame("a", own_time), frame("a", vec![]), frame("b", vec![])]);
+    check(vec![frame("a", vec![contradiction]), frame("a", vec![reading("cod", "g/L", "0")])]);
+    check(vec![frame("a", vec![reading("cod", "mg/L", "0"), reading("cod", "mg/L", "")])]);
+}
+
+#[test]
+fn rows_that_do_not_fill_the_ranges_are_not_sealed() {
+    let refused = |spoil: fn(&mut Batch)| {
+        let mut batch = example();
+        spoil(&mut batch);
+        match batch.seal(&key()) {
+            Err(SealError::Inconsistent(why)) => why,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(refused(|b| b.rows.clear()), Inconsistency::Empty);
+    assert_eq!(refused(|b| drop(b.rows.remove(2))), Inconsistency::RowCount { rows: 5, numbers: 6 });
+    let number = |row, expected| Inconsistency::RowNumber { row: Seq(row), expected: Seq(expected) };
+    assert_eq!(refused(|b| b.rows.swap(0, 1)), number(21, 20));
+    assert_eq!(refused(|b| b.rows[5].seq = Seq(24)), number(24, 25));
+}
+
+#[test]
+fn a_batch_for_another_key_or_id_is_not_opened() {
+    let sealed = example().seal(&key()).unwrap();
+    assert!(matches!(Batch::open(&sealed.bytes, None, |_| None), Err(OpenError::UnknownKey { .. })));
+    let other = SigningKey::from_seed(&[8; 32]);
+    let opened = Batch::open(&sealed.bytes, None, |_| Some(other.public()));
+    assert!(matches!(opened, Err(OpenError::UnknownKey { .. })), "a key by another name");
+    let opened = Batch::open(&sealed.bytes, Some(&BatchId([0; 32])), |_| Some(key().public()));
+    assert!(matches!(opened, Err(OpenError::OtherId { .. })));
+    assert!(matches!(open(&vec![0; 5 << 20]), Err(OpenError::TooLarge { .. })));
+}
+
+#[test]
+fn one_artifact_never_passes_for_another() {
+    let checkpoint = Checkpoint { box_id: BoxId::new("b").unwrap(), head: example().head, stamp: stamp(1) };
+    let bytes = checkpoint.sign(&key());
+    assert_eq!(Checkpoint::verify(&bytes, &key().public()).unwrap(), checkpoint);
+    assert!(matches!(open(&bytes), Err(OpenError::WrongArtifact { artifact: Artifact::Batch, .. })));
+    assert!(matches!(Receipt::verify(&bytes, &key().public()), Err(OpenError::WrongArtifact { .. })));
+}
+
+#[test]
+fn any_changed_bit_is_noticed() {
+    let checkpoint = Checkpoint { box_id: BoxId::new("b").unwrap(), head: example().head, stamp: stamp(1) };
+    let (sealed, checkpoint) = (example().seal(&key()).unwrap().bytes, checkpoint.sign(&key()));
+    let flipped = |bytes: &[u8], bit: usize| {
+        let mut bytes = bytes.to_vec();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        bytes
+    };
+    for bit in 0..sealed.len() * 8 {
+        assert!(open(&flipped(&sealed, bit)).is_err(), "batch, bit {bit}");
+    }
+    for bit in 0..checkpoint.len() * 8 {
+        assert!(Checkpoint::verify(&flipped(&checkpoint, bit), &key().public()).is_err(), "checkpoint, bit {bit}");
+    }
+    for len in 0..sealed.len() {
+        assert!(open(&sealed[..len]).is_err(), "cut at {len}");
+    }
+    assert!(open(&[sealed, vec![0]].concat()).is_err(), "a byte behind it");
+}
+
+/// The vectors of `batch.cddl`: the key's seed is 32 times 07. A change here is another format version.
+#[test]
+fn golden_bytes() {
+    let holds = [(0, 9), (20, 25)].map(|(first, last)| SeqRange { first: Seq(first), last: Seq(last) });
+    let receipt = Receipt {
+        platform: PlatformId::new("city").unwrap(),
+        box_id: BoxId::new("box-1").unwrap(),
+        batch: BatchId([0xab; 32]),
+        holds: SeqRanges::from_iter(holds),
+        head: example().head,
+        received_ms: UnixMs(1_777_888_800_123),
+    };
+    assert_eq!(Receipt::verify(&receipt.sign(&key()), &key().public()).unwrap(), receipt);
+    check_hex(&example().seal(&key()).unwrap().bytes, expect![[r#"
+        d284582aa3012703781a6170706c69636174696f6e2f766e642e776569722e62617463680448fe812c12f3ab4ce6a059
+        018728b52ffd60a300ed0b00a41682018e65626f782d3101818214181982181a58203c06f9a65725af605261f636672c
+        9620d409731d89a451d7455fe9c4ae1678294600060001040555fff43a981ffe9c93e01d4bf9d4bffffa1d4c057e4046
+        80b4f1a6be6741084700f80382828165636f642d3182830143fc6da020856473696c74410300626d6d42000e83816470
+        682d3181830541482045fff4e49efc8189686869676863636f640001820801008219032f2016818262623065302e312e
+        308185f603626e6f03582056e356e0cbfff92b48ba5f0794e2ef661222f7dbdad4b158888619fa07208fad8158b5d284
+        582fa3012703781f6170706c69636174696f6e2f766e642e776569722e636865636b706f696e740448fe812c12f3ab4c
+        e6a0583d8201838404011b0000019df26e2d01820080584062a9122c5102422b6edbf33ae64f228a7a8a8b7773fa1563
+        4974a2663a05c7839a6b55d6c6eec6ae8cfb90ed699787ee9bdab087d2b8ece2de0ebe25658add05050042f681c0c91a
+        d2ab2158550017803358401e4481b7460b55c07ec2fb4880d5df6bbe907fd008d8905a213ff8a043a53065ea93a5f702
+        9aac43ca088ffc5c81ff5f4faab7c308421090cebaaed0f9cf4b0a"#]]);
+    check_hex(&receipt.sign(&key()), expect![[r#"
+        d284582ca3012703781c6170706c69636174696f6e2f766e642e776569722e726563656970740448fe812c12f3ab4ce6
+        a05866820186646369747965626f782d315820ababababababababababababababababababababababababababababab
+        ababab828200098214181982181a58203c06f9a65725af605261f636672c9620d409731d89a451d7455fe9c4ae167829
+        1b0000019df26e2d7b5840b281470d31be5c02ff2c7a8c3f501dc3fe692545bdf7bee27b152c923e8b3b7299f3cf40b0
+        b026b75e5717edecb63296042a6623a94918f8dddcc6b9d713ba0d"#]]);
+    check_hex(&example().checkpoints[0], expect![[r#"
+        d284582fa3012703781f6170706c69636174696f6e2f766e642e776569722e636865636b706f696e740448fe812c12f3
+        ab4ce6a0583d82018365626f782d3182181a58203c06f9a65725af605261f636672c9620d409731d89a451d7455fe9c4
+        ae1678298404011b0000019df26e2d01820080584062a9122c5102422b6edbf33ae64f228a7a8a8b7773fa15634974a2
+        663a05c7839a6b55d6c6eec6ae8cfb90ed699787ee9bdab087d2b8ece2de0ebe25658add05"#]]);
+}
+
+prop_compose! {
+    fn any_reading()(
+        quantity in prop_oneof![Just("cod"), Just("flow"), Just("silt")],
+        unit in prop_oneof![Just("mg/L"), Just("m3/h"), Just("xx")],
+        mantissa in prop_oneof![any::<i64>(), -2000i64..2000],
+        exponent in -20i32..5,
+        quality in 0u8..8,
+        at_ms in proptest::option::of(any::<i64>()),
+    ) -> Reading {
+        let quality = Quality::from_code(quality).unwrap_or(Quality::Good);
+        let mut reading = reading(quantity, unit, "");
+        reading.value = Decimal::new(mantissa, exponent).filter(|_| quality != Quality::Missing);
+        reading.quality = quality;
+        reading.at_ms = at_ms.map(UnixMs);
+        reading
+    }
+}
+
+fn any_frame() -> impl Strategy<Value = (u8, Vec<Reading>, u64, i64)> {
+    (0u8..3, proptest::collection::vec(any_reading(), 0..3), any::<u64>(), any::<i64>())
+}
+
+proptest! {
+    #[test]
+    fn any_batch_comes_back(frames in proptest::collection::vec(any_frame(), 1..12), alike in any::<bool>()) {
+        let contents = frames.iter().map(|(source, readings, ..)| {
+            let readings = if alike { &frames[0].1 } else { readings };
+            frame(&format!("s{source}"), readings.clone())
+        });
+        let mut batch = batch(contents.collect());
+        for (row, (source, _, mono_ms, wall_ms)) in batch.rows.iter_mut().zip(&frames) {
+            row.stamp.mono_ms = MonoMs(*mono_ms);
+            row.stamp.wall_ms = UnixMs(*wall_ms);
+            let holdover = ClockQuality::Holdover { error_ms: u32::MAX };
+            row.stamp.clock = if *source == 0 { ClockQuality::Unset } else { holdover };
+        }
+        prop_assert_eq!(open(&batch.seal(&key()).unwrap().bytes).unwrap(), batch);
+    }
+
+    #[test]
+    fn any_bytes_are_answered(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        prop_assert!(open(&bytes).is_err());
+        prop_assert!(Receipt::verify(&bytes, &key().public()).is_err());
+    }
+}
