@@ -1,1 +1,59 @@
-fn main() {}
+//! `weir`: the one binary. Daemons run under it, technicians type it.
+//!
+//! **In:** the command line, control sockets, the two databases read-only. **Out:** text or JSON, an exit status.
+//!
+//! **Deliberately does not know:** how anything is done; it asks the daemons and the crates below. It never writes the
+//! journal or the outbox.
+
+mod check;
+mod cli;
+mod daemon;
+mod demo;
+mod error;
+mod exit;
+mod export;
+mod identity_card;
+mod lang;
+mod logging;
+mod output;
+mod status;
+mod tail;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command, ConfigCommand, Daemon, Output};
+use error::CommandError;
+use exit::Exit;
+use lang::Lang;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(exit) => exit.into(),
+        Err(CommandError::OutputClosed) => Exit::Good.into(),
+        Err(error) => {
+            error::print(&error);
+            error.exit().into()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<Exit, CommandError> {
+    let lang = Lang::choose(cli.lang);
+    let (state_dir, run_dir) = (&cli.state_dir, &cli.run_dir);
+    match cli.command.unwrap_or(Command::Status(Output { json: false })) {
+        Command::Gateway(Daemon::Run { config }) => daemon::gateway(&config),
+        Command::Sync(Daemon::Run { config }) => daemon::sync(&config),
+        Command::Platform(Daemon::Run { config }) => daemon::platform(&config),
+        Command::Status(output) => status::run(run_dir, output.json, lang),
+        Command::Tail(args) => tail::run(state_dir, &args),
+        Command::Export(args) => export::run(state_dir, &args),
+        Command::Verify(args) => verify::run(state_dir, &args, lang),
+        Command::Identity(output) => identity_card::run(state_dir, output.json, lang),
+        Command::Config(ConfigCommand::Check { files, json }) => check::run(&files, json, lang),
+        Command::Demo(args) => demo::run(&args, lang).map_err(CommandError::Demo),
+    }
+}

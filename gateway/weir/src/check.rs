@@ -1,0 +1,66 @@
+//! `weir config check`: whether the daemons would accept these files.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use gatewayd::GatewayConfig;
+use serde_json::json;
+use syncd::{SyncConfig, Transport};
+
+use crate::error::{CommandError, chain};
+use crate::exit::Exit;
+use crate::lang::Lang;
+use crate::output::{self, line};
+
+/// The kinds of file, by name.
+const KINDS: [&str; 5] = ["gateway", "sync", "platform", "devices", "rules"];
+
+/// Checks each file as the daemon that reads it does. [`Exit::Config`] if one is refused.
+pub(crate) fn run(files: &[PathBuf], json: bool, lang: Lang) -> Result<Exit, CommandError> {
+    let installed = ["/etc/weir/gateway.toml", "/etc/weir/sync.toml"].map(PathBuf::from);
+    let files = if files.is_empty() { &installed[..] } else { files };
+    let mut out = output::stdout();
+    let mut refused = false;
+    let mut answers = Vec::new();
+    for path in files {
+        let verdict = check(path);
+        refused |= verdict.is_err();
+        if json {
+            answers.push(json!({"file": path, "ok": verdict.is_ok(), "error": verdict.err()}));
+            continue;
+        }
+        let text = match verdict {
+            Ok(()) => format!("{}  {}", lang.pick("ok     ", "通过"), path.display()),
+            Err(why) => format!("{}  {}\n  {why}", lang.pick("refused", "拒绝"), path.display()),
+        };
+        line(&mut out, &text)?;
+    }
+    if json {
+        line(&mut out, &json!({"ok": !refused, "files": answers}).to_string())?;
+    }
+    out.flush().map_err(CommandError::output)?;
+    Ok(if refused { Exit::Config } else { Exit::Good })
+}
+
+fn check(path: &Path) -> Result<(), String> {
+    let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let kind = KINDS.into_iter().find(|kind| name.contains(kind));
+    match kind {
+        Some("gateway") => GatewayConfig::load(path).map(drop).map_err(|error| chain(&error)),
+        Some("sync") => check_sync(path),
+        Some("platform") => platform::Config::load(path).map(drop).map_err(|error| chain(&error)),
+        Some("devices") => gatewayd::config::load_devices(path).map(drop).map_err(|error| chain(&error)),
+        Some("rules") => gatewayd::config::load_rules(path).map(drop).map_err(|error| chain(&error)),
+        _ => Err(format!("what `{name}` is cannot be told · try: a name with one of {}", KINDS.join(", "))),
+    }
+}
+
+/// Beside the file also what it names: a certificate that cannot be read stops the daemon just as well.
+fn check_sync(path: &Path) -> Result<(), String> {
+    let config = SyncConfig::load(path).map_err(|error| chain(&error))?;
+    for destination in config.destinations.iter().filter(|destination| destination.enabled) {
+        Transport::new(destination)
+            .map_err(|error| format!("destination `{}`: {}", destination.name, chain(&error)))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! The command line, as typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::demo::DemoArgs;
+use crate::lang::Lang;
+
+/// Weir keeps what outfall sensors say, judges it, and delivers it signed to the platforms.
+///
+/// Without a command it prints the status of this box. 入河排污口边缘网关：接收、验证、保存、研判并签名上传监测数据。
+#[derive(Debug, Parser)]
+#[command(name = "weir", version, propagate_version = true)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// Where this box keeps its journal, outbox and identity.
+    #[arg(long, global = true, env = "WEIR_STATE_DIR", default_value = "/var/lib/weir", value_name = "DIR")]
+    pub(crate) state_dir: PathBuf,
+    /// Where the daemons' control sockets are.
+    #[arg(long, global = true, env = "WEIR_RUN_DIR", default_value = "/run/weir", value_name = "DIR")]
+    pub(crate) run_dir: PathBuf,
+    /// Language of what people read; without it, LANG decides.
+    #[arg(long, global = true, value_enum)]
+    pub(crate) lang: Option<Lang>,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// The field daemon: sensors in, journal, rules, acknowledgements.
+    #[command(subcommand)]
+    Gateway(Daemon),
+    /// The upload daemon: journal out, receipts in.
+    #[command(subcommand)]
+    Sync(Daemon),
+    /// The reference platform.
+    #[command(subcommand)]
+    Platform(Daemon),
+    /// How this box is: devices, alarms, journal, platforms.
+    Status(Output),
+    /// The newest records, and with --follow those to come.
+    Tail(TailArgs),
+    /// Readings as CSV or JSON Lines.
+    Export(ExportArgs),
+    /// Whether the journal, its signed tree heads and the receipts hold.
+    Verify(VerifyArgs),
+    /// The public key by which platforms know this box.
+    Identity(Output),
+    /// The configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// The main job, end to end, in a folder of its own: two platforms, both daemons, sensors, faults, a table.
+    Demo(DemoArgs),
+}
+
+/// What a daemon can be told.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Daemon {
+    /// Run in the foreground until SIGTERM or SIGINT.
+    Run {
+        /// Its configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+}
+
+/// How an answer is printed.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Output {
+    /// One JSON object instead of text for people.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `weir tail`
+#[derive(Debug, Args)]
+pub(crate) struct TailArgs {
+    /// How many records to begin with.
+    #[arg(short = 'n', long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(0..=100_000))]
+    pub(crate) lines: u64,
+    /// Go on as records are written, until interrupted.
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Only records of this device.
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) source: Option<String>,
+    /// One JSON object a line, with the exact bytes as hex.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `weir export`
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// csv: one reading a line under a heading. jsonl: the same as objects.
+    #[arg(long, value_enum, default_value_t = ExportFormat::Csv)]
+    pub(crate) format: ExportFormat,
+    /// The same as --format jsonl.
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+    /// Only this device.
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) source: Option<String>,
+    /// Only this quantity.
+    #[arg(long)]
+    pub(crate) quantity: Option<String>,
+    /// From this time on, as 2026-11-23T08:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<jiff::Timestamp>,
+    /// Before this time.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<jiff::Timestamp>,
+    /// Into this file instead of standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// The form of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// Comma-separated values (RFC 4180).
+    Csv,
+    /// One JSON object a line.
+    Jsonl,
+}
+
+/// `weir verify`
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The upload daemon's configuration: it names each platform's key, without which receipts prove nothing.
+    #[arg(long, value_name = "FILE", default_value = "/etc/weir/sync.toml")]
+    pub(crate) sync_config: PathBuf,
+    /// One JSON object instead of text for people.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `weir config`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Whether these files would be accepted; without files, those in /etc/weir.
+    Check {
+        /// gateway.toml, sync.toml, platform.toml, devices.toml or rules.toml.
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// One JSON object instead of text for people.
+        #[arg(long)]
+        json: bool,
+    },
+}

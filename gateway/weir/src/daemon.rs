@@ -1,0 +1,75 @@
+//! The long-running verbs: load, start, wait for a signal, stop.
+
+use std::path::Path;
+
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::logging;
+
+/// Two threads serve a Raspberry Pi's sockets; the committer and the router have their own.
+const WORKERS: usize = 2;
+/// Stacks of worker threads, in bytes: futures are small, and 200 clients must fit beside them in 32 MiB.
+const STACK_BYTES: usize = 1024 * 1024;
+
+/// `weir gateway run`
+pub(crate) fn gateway(path: &Path) -> Result<Exit, CommandError> {
+    logging::start();
+    let config = gatewayd::GatewayConfig::load(path).map_err(CommandError::GatewayConfig)?;
+    let runtime = runtime(WORKERS)?;
+    let stop = stop_signal(&runtime)?;
+    runtime.block_on(gatewayd::run(config, stop)).map_err(CommandError::Gateway)?;
+    Ok(Exit::Good)
+}
+
+/// `weir sync run`
+pub(crate) fn sync(path: &Path) -> Result<Exit, CommandError> {
+    logging::start();
+    let config = syncd::SyncConfig::load(path).map_err(CommandError::SyncConfig)?;
+    let runtime = runtime(WORKERS)?;
+    let stop = stop_signal(&runtime)?;
+    runtime.block_on(syncd::run(config, stop)).map_err(CommandError::Sync)?;
+    Ok(Exit::Good)
+}
+
+/// `weir platform run`
+pub(crate) fn platform(path: &Path) -> Result<Exit, CommandError> {
+    logging::start();
+    let config = platform::Config::load(path).map_err(CommandError::PlatformConfig)?;
+    let runtime = runtime(WORKERS)?;
+    let stop = stop_signal(&runtime)?;
+    runtime.block_on(async {
+        let mut running = platform::Platform::start(config).await.map_err(CommandError::PlatformStart)?;
+        tokio::select! {
+            () = stop => running.stop().await,
+            ended = running.ended() => ended,
+        }
+        .map_err(CommandError::PlatformStop)
+    })?;
+    Ok(Exit::Good)
+}
+
+fn runtime(workers: usize) -> Result<Runtime, CommandError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .thread_stack_size(STACK_BYTES)
+        .enable_all()
+        .build()
+        .map_err(CommandError::Runtime)
+}
+
+/// Resolves at the first SIGTERM or SIGINT.
+fn stop_signal(runtime: &Runtime) -> Result<impl Future<Output = ()> + use<>, CommandError> {
+    let _entered = runtime.enter();
+    let mut terminate = signal(SignalKind::terminate()).map_err(CommandError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(CommandError::Signals)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        log::info!("stopping");
+    })
+}

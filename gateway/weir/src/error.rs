@@ -1,0 +1,123 @@
+//! Why the command failed, printed once, here at the top.
+
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+
+use crate::exit::Exit;
+
+/// Why a verb could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    /// `gateway.toml` or a file it names.
+    #[error("the gateway's configuration is refused")]
+    GatewayConfig(#[source] gatewayd::ConfigError),
+    /// `sync.toml`.
+    #[error("the upload daemon's configuration is refused")]
+    SyncConfig(#[source] syncd::ConfigError),
+    /// `platform.toml`.
+    #[error("the platform's configuration is refused")]
+    PlatformConfig(#[source] platform::ConfigError),
+    /// The field daemon.
+    #[error("the gateway ended")]
+    Gateway(#[source] gatewayd::StartError),
+    /// The upload daemon.
+    #[error("the upload daemon ended")]
+    Sync(#[source] syncd::SyncError),
+    /// The platform.
+    #[error("the platform did not start")]
+    PlatformStart(#[source] platform::StartError),
+    /// The platform.
+    #[error("the platform ended")]
+    PlatformStop(#[source] platform::StopError),
+    /// No asynchronous runtime.
+    #[error("failed to start the runtime · try: ulimit -n, ulimit -u")]
+    Runtime(#[source] io::Error),
+    /// Signals.
+    #[error("failed to listen for SIGTERM and SIGINT")]
+    Signals(#[source] io::Error),
+    /// A database.
+    #[error("failed to look into this box's databases")]
+    Store(#[source] journal::StoreError),
+    /// The box's public key.
+    #[error(
+        "there is no identity at `{path}` · try: weir gateway run makes it at its first start; or give --state-dir"
+    )]
+    NoIdentity {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The box's public key is none.
+    #[error("`{path}` holds no public key · try: restore it, or remove it and restart weir-gateway")]
+    BadIdentity {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: batch::PublicKeyError,
+    },
+    /// A device or quantity name.
+    #[error("{0}")]
+    BadName(String),
+    /// The output cannot be written.
+    #[error("failed to write `{path}`")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// Who reads our output has gone (`weir export | head`): not an error.
+    #[error("the reader of the output has gone")]
+    OutputClosed,
+    /// The demo.
+    #[error("the demo could not run")]
+    Demo(#[source] crate::demo::DemoError),
+}
+
+impl CommandError {
+    /// The status that tells a supervisor what to do.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            CommandError::GatewayConfig(_) | CommandError::SyncConfig(_) | CommandError::PlatformConfig(_) => {
+                Exit::Config
+            }
+            CommandError::Gateway(
+                gatewayd::StartError::Mqtt(gatewayd::EdgeError::RouterDied) | gatewayd::StartError::CommitterDied,
+            ) => Exit::Restart,
+            _ => Exit::Failed,
+        }
+    }
+
+    /// Takes a failure of standard output.
+    pub(crate) fn output(error: io::Error) -> CommandError {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => CommandError::OutputClosed,
+            _ => CommandError::Write { path: "standard output".into(), source: error },
+        }
+    }
+}
+
+/// The whole chain on standard error, one cause a line, so that a long path does not hide the end, which says what to
+/// type next.
+pub(crate) fn print(error: &CommandError) {
+    eprintln!("weir: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        eprintln!("  · {cause}");
+        source = cause.source();
+    }
+}
+
+/// The chain in one line, for JSON and log fields.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,135 @@
+//! `weir export`: readings as CSV or JSON Lines, exact to the last digit.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use journal::Reader;
+use record::{Body, Quantity, Reading, RecordAt, Seq, SeqRange, SourceId};
+use serde::Serialize;
+
+use crate::cli::{ExportArgs, ExportFormat};
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::output;
+
+/// Bytes read at once: the memory of an export, whatever its length.
+const PAGE_BYTES: usize = 1024 * 1024;
+
+/// The heading of the CSV form; the JSON form has the same names.
+const HEADING: &str = "seq,time,clock,source,quantity,value,unit,quality,device_time";
+
+/// One reading, flat.
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    seq: u64,
+    time: String,
+    clock: &'a str,
+    source: &'a str,
+    quantity: &'a str,
+    value: Option<String>,
+    unit: &'a str,
+    quality: &'a str,
+    device_time: Option<String>,
+}
+
+/// Writes them.
+pub(crate) fn run(state_dir: &Path, args: &ExportArgs) -> Result<Exit, CommandError> {
+    let reader = Reader::open(&state_dir.join("journal/journal.db")).map_err(CommandError::Store)?;
+    let filter = Filter::new(args)?;
+    match &args.out {
+        None => write(&reader, args, &filter, output::stdout(), CommandError::output)?,
+        Some(path) => {
+            let failed = |source| CommandError::Write { path: path.clone(), source };
+            let file = File::create(path).map_err(failed)?;
+            write(&reader, args, &filter, BufWriter::new(file), failed)?;
+        }
+    }
+    Ok(Exit::Good)
+}
+
+/// What is wanted.
+struct Filter<'a> {
+    source: Option<SourceId>,
+    quantity: Option<Quantity>,
+    args: &'a ExportArgs,
+}
+
+impl Filter<'_> {
+    fn new(args: &ExportArgs) -> Result<Filter<'_>, CommandError> {
+        let source = args.source.as_deref().map(SourceId::new).transpose();
+        let quantity = args.quantity.as_deref().map(Quantity::new).transpose();
+        Ok(Filter {
+            source: source.map_err(|error| CommandError::BadName(error.to_string()))?,
+            quantity: quantity.map_err(|error| CommandError::BadName(error.to_string()))?,
+            args,
+        })
+    }
+
+    fn takes(&self, record: &RecordAt) -> bool {
+        let at = record.record.stamp.wall_ms.0;
+        self.source.as_ref().is_none_or(|source| record.record.body.source() == Some(source))
+            && self.args.from.is_none_or(|from| at >= from.as_millisecond())
+            && self.args.to.is_none_or(|to| at < to.as_millisecond())
+    }
+}
+
+fn write<W: Write>(
+    reader: &Reader,
+    args: &ExportArgs,
+    filter: &Filter<'_>,
+    mut out: W,
+    failed: impl Fn(std::io::Error) -> CommandError,
+) -> Result<(), CommandError> {
+    let csv = args.format == ExportFormat::Csv && !args.json;
+    if csv {
+        // RFC 4180 asks for CRLF.
+        out.write_all(format!("{HEADING}\r\n").as_bytes()).map_err(&failed)?;
+    }
+    let end = reader.position().map_err(CommandError::Store)?.end;
+    let mut next = Seq(0);
+    while let Some(range) = SeqRange::new(next, Seq(end.0.saturating_sub(1))).filter(|_| next < end) {
+        let records = reader.read(range, PAGE_BYTES).map_err(CommandError::Store)?;
+        let Some(last) = records.last() else { break };
+        next = last.seq.next();
+        for record in records.iter().filter(|record| filter.takes(record)) {
+            let Body::Frame(frame) = &record.record.body else { continue };
+            let wanted = |reading: &&Reading| filter.quantity.as_ref().is_none_or(|q| *q == reading.quantity);
+            for reading in frame.readings.iter().filter(wanted) {
+                let row = row(record, &frame.source, reading);
+                let line = if csv { csv_line(&row) } else { json_line(&row) };
+                out.write_all(line.as_bytes()).map_err(&failed)?;
+            }
+        }
+    }
+    out.flush().map_err(failed)
+}
+
+fn row<'a>(record: &RecordAt, source: &'a SourceId, reading: &'a Reading) -> Row<'a> {
+    Row {
+        seq: record.seq.0,
+        time: output::time(record.record.stamp.wall_ms),
+        clock: record.record.stamp.clock.as_str(),
+        source: source.as_str(),
+        quantity: reading.quantity.as_str(),
+        value: reading.value.map(|value| value.to_string()),
+        unit: reading.unit.as_str(),
+        quality: reading.quality.as_str(),
+        device_time: reading.at_ms.map(output::time),
+    }
+}
+
+/// Names, numbers and times have no comma, quote or line break; a unit that a sensor made up may have.
+fn csv_line(row: &Row<'_>) -> String {
+    let unit = match row.unit.contains([',', '"']) {
+        true => format!("\"{}\"", row.unit.replace('"', "\"\"")),
+        false => row.unit.to_owned(),
+    };
+    let (value, device_time) = (row.value.as_deref().unwrap_or(""), row.device_time.as_deref().unwrap_or(""));
+    let Row { seq, time, clock, source, quantity, quality, .. } = row;
+    format!("{seq},{time},{clock},{source},{quantity},{value},{unit},{quality},{device_time}\r\n")
+}
+
+fn json_line(row: &Row<'_>) -> String {
+    serde_json::to_string(row).map(|line| line + "\n").unwrap_or_default()
+}

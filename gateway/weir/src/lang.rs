@@ -1,0 +1,34 @@
+//! The two languages of what people read.
+
+use clap::ValueEnum;
+
+/// English or Chinese.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Lang {
+    /// English.
+    En,
+    /// 中文。
+    Zh,
+}
+
+impl Lang {
+    /// As asked for, else as `LC_ALL`, `LC_MESSAGES` or `LANG` say, else English.
+    pub(crate) fn choose(asked: Option<Lang>) -> Lang {
+        let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(|name| {
+            let value = std::env::var(name).ok()?;
+            (!value.is_empty()).then_some(value)
+        });
+        asked.unwrap_or(match locale {
+            Some(locale) if locale.starts_with("zh") => Lang::Zh,
+            _ => Lang::En,
+        })
+    }
+
+    /// One of two texts.
+    pub(crate) fn pick<'a>(self, english: &'a str, chinese: &'a str) -> &'a str {
+        match self {
+            Lang::En => english,
+            Lang::Zh => chinese,
+        }
+    }
+}

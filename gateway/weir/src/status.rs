@@ -1,0 +1,163 @@
+//! `weir status`: both daemons asked, what is wrong first.
+
+use std::io::Write;
+use std::path::Path;
+
+use gatewayd::status::{AlarmStatus, Status as Gateway};
+use record::UnixMs;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use syncd::status::Status as Sync;
+
+use crate::error::{CommandError, chain};
+use crate::exit::Exit;
+use crate::lang::Lang;
+use crate::output::{self, age, line, table};
+
+/// Asks and prints. [`Exit::NotWell`] if a daemon does not answer, frames are not stored, an alarm stands, or a platform
+/// does not take its records.
+pub(crate) fn run(run_dir: &Path, json: bool, lang: Lang) -> Result<Exit, CommandError> {
+    let gateway = ask::<Gateway>(&run_dir.join("gateway.sock"));
+    let sync = ask::<Sync>(&run_dir.join("sync.sock"));
+    let wrong = what_is_wrong(&gateway, &sync, lang);
+    let exit = if wrong.is_empty() { Exit::Good } else { Exit::NotWell };
+    let mut out = output::stdout();
+    if json {
+        let shown = json!({"well": wrong.is_empty(), "wrong": wrong, "gateway": value(&gateway), "sync": value(&sync)});
+        line(&mut out, &shown.to_string())?;
+    } else {
+        for problem in &wrong {
+            line(&mut out, &format!("! {problem}"))?;
+        }
+        if let Ok(gateway) = &gateway {
+            for returned in gateway.alarms.iter().filter(|alarm| alarm.state == "returned_unacknowledged") {
+                line(&mut out, &format!("· {}", show_alarm(returned, lang)))?;
+            }
+            print_gateway(&mut out, gateway, lang)?;
+        }
+        if let Ok(sync) = &sync {
+            print_sync(&mut out, sync, lang)?;
+        }
+    }
+    out.flush().map_err(CommandError::output)?;
+    Ok(exit)
+}
+
+fn ask<T: DeserializeOwned>(socket: &Path) -> Result<T, String> {
+    let mut answer = control::ask(socket, &json!({"do": "status"})).map_err(|error| chain(&error))?;
+    let status = answer.get_mut("status").map(Value::take).unwrap_or_default();
+    serde_json::from_value(status).map_err(|error| format!("{}: {error}", socket.display()))
+}
+
+fn value<T: serde::Serialize>(status: &Result<T, String>) -> Value {
+    match status {
+        Ok(status) => json!(status),
+        Err(error) => json!({"error": error}),
+    }
+}
+
+fn what_is_wrong(gateway: &Result<Gateway, String>, sync: &Result<Sync, String>, lang: Lang) -> Vec<String> {
+    let mut wrong = Vec::new();
+    match gateway {
+        Err(error) => wrong.push(format!("{}: {error}", lang.pick("gateway", "采集服务"))),
+        Ok(gateway) => {
+            if let Some(failing) = &gateway.journal.failing {
+                let text = lang.pick("frames are not stored and not acknowledged", "数据帧未能存储，也未确认");
+                wrong.push(format!("{text}: {failing}"));
+            }
+            let standing = gateway.alarms.iter().filter(|alarm| alarm.state != "returned_unacknowledged");
+            wrong.extend(standing.map(|alarm| show_alarm(alarm, lang)));
+            if gateway.clock.state != "synchronised" {
+                let text = lang.pick("the clock is not synchronised", "时钟未同步");
+                wrong.push(format!("{text} ({}) · try: timedatectl status", gateway.clock.state));
+            }
+        }
+    }
+    match sync {
+        Err(error) => wrong.push(format!("{}: {error}", lang.pick("upload", "上传服务"))),
+        Ok(sync) => {
+            if let Some(waiting) = &sync.waiting_for {
+                wrong.push(format!("{}: {waiting}", lang.pick("the upload daemon waits for", "上传服务正在等待")));
+            }
+            for destination in &sync.destinations {
+                if let Some(error) = &destination.last_error {
+                    let (name, what, cure) = (&destination.name, &error.what, &error.cure);
+                    wrong.push(format!("{} {name}: {what} · try: {cure}", lang.pick("platform", "平台")));
+                }
+            }
+        }
+    }
+    wrong
+}
+
+fn show_alarm(alarm: &AlarmStatus, lang: Lang) -> String {
+    let AlarmStatus { rule, source, quantity, unit, state, limit, value, since_ms } = alarm;
+    let (text, limit_text) = (lang.pick("alarm", "报警"), lang.pick("limit", "限值"));
+    let (value, since) = (value.as_deref().unwrap_or("-"), output::time(UnixMs(*since_ms)));
+    format!("{text} {rule} {source} {quantity} {value} {unit}, {limit_text} {limit}: {state}, {since}")
+}
+
+fn print_gateway(out: &mut impl Write, gateway: &Gateway, lang: Lang) -> Result<(), CommandError> {
+    let journal = &gateway.journal;
+    let title = format!(
+        "{} {}  weir {}  {} {}  {} {}  {} {}",
+        lang.pick("box", "站点"),
+        gateway.box_id,
+        gateway.version,
+        lang.pick("up", "运行"),
+        age(gateway.uptime_ms),
+        lang.pick("records", "记录"),
+        journal.records,
+        lang.pick("signed to", "已签名至"),
+        journal.checkpoint,
+    );
+    line(out, &title)?;
+    let heading = match lang {
+        Lang::En => ["device", "link", "seen", "stored", "again", "refused", "shed", "last readings"],
+        Lang::Zh => ["设备", "链路", "最近", "已存", "重复", "拒绝", "丢弃", "最近读数"],
+    };
+    let mut rows = vec![heading.map(str::to_owned).to_vec()];
+    for (name, device) in &gateway.devices {
+        let seen = device.seen_ms_ago.map_or_else(|| "-".to_owned(), age);
+        let last = match &device.refusal {
+            Some(refusal) if device.readings.is_empty() => refusal.clone(),
+            _ => device.readings.join(", "),
+        };
+        let counts = [device.accepted, device.duplicate, device.rejected, device.shed].map(|count| count.to_string());
+        let name = if name.is_empty() { lang.pick("(unknown)", "（未知）").to_owned() } else { name.clone() };
+        let mut row = vec![name, device.link.clone(), seen];
+        row.extend(counts);
+        row.push(last);
+        rows.push(row);
+    }
+    table(out, &rows)?;
+    if let Some(gwmp) = &gateway.gwmp {
+        for (eui, view) in &gwmp.gateways {
+            let state = if view.online { lang.pick("online", "在线") } else { lang.pick("silent", "离线") };
+            line(out, &format!("{} {eui}: {state}", lang.pick("LoRa gateway", "LoRa 网关")))?;
+        }
+    }
+    Ok(())
+}
+
+fn print_sync(out: &mut impl Write, sync: &Sync, lang: Lang) -> Result<(), CommandError> {
+    let heading = match lang {
+        Lang::En => ["platform", "holds", "missing", "on the way", "parked", "last receipt", "answer in", "next try"],
+        Lang::Zh => ["平台", "已收", "未收", "在途", "搁置", "最近回执", "应答", "下次重试"],
+    };
+    let mut rows = vec![heading.map(str::to_owned).to_vec()];
+    for destination in &sync.destinations {
+        let dash = || "-".to_owned();
+        rows.push(vec![
+            destination.name.clone(),
+            destination.covered.to_string(),
+            destination.missing.to_string(),
+            destination.outstanding.to_string(),
+            destination.parked.to_string(),
+            destination.last_receipt_ms_ago.map_or_else(dash, age),
+            destination.rtt_ms.map_or_else(dash, |ms| format!("{ms} ms")),
+            destination.next_try_ms.map_or_else(dash, age),
+        ]);
+    }
+    table(out, &rows)
+}

@@ -1,0 +1,152 @@
+//! `weir verify`: whether the journal, its signed tree heads and the platforms' receipts hold. Reads only.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+
+use batch::{Checkpoint, PublicKey, Receipt};
+use journal::{Outbox, Reader};
+use record::SeqRanges;
+use record::merkle::Hash;
+use serde::Serialize;
+use syncd::SyncConfig;
+
+use crate::cli::VerifyArgs;
+use crate::error::{CommandError, chain};
+use crate::exit::Exit;
+use crate::identity_card::public_key;
+use crate::lang::Lang;
+use crate::output::{self, line};
+
+/// Signed tree heads read at once.
+const CHECKPOINTS_PAGE: usize = 1_000;
+
+/// One statement, and whether it is proven.
+#[derive(Debug, Serialize)]
+struct Finding {
+    holds: bool,
+    what: String,
+}
+
+/// Checks everything and prints one line for each statement.
+pub(crate) fn run(state_dir: &Path, args: &VerifyArgs, lang: Lang) -> Result<Exit, CommandError> {
+    let key = public_key(state_dir)?;
+    let reader = Reader::open(&state_dir.join("journal/journal.db")).map_err(CommandError::Store)?;
+    let mut findings = Vec::new();
+    verify_journal(&reader, &key, lang, &mut findings)?;
+    verify_receipts(state_dir, args, lang, &mut findings)?;
+    let well = findings.iter().all(|finding| finding.holds);
+    let mut out = output::stdout();
+    if args.json {
+        let shown = serde_json::json!({"holds": well, "box_key": key, "findings": findings});
+        line(&mut out, &shown.to_string())?;
+    } else {
+        for finding in &findings {
+            let mark = if finding.holds { lang.pick("ok  ", "通过") } else { lang.pick("FAIL", "失败") };
+            line(&mut out, &format!("{mark}  {}", finding.what))?;
+        }
+    }
+    out.flush().map_err(CommandError::output)?;
+    Ok(if well { Exit::Good } else { Exit::NotWell })
+}
+
+/// Every record in canonical form, numbered without gap; every signed tree head equal to the tree over them.
+fn verify_journal(
+    reader: &Reader,
+    key: &PublicKey,
+    lang: Lang,
+    findings: &mut Vec<Finding>,
+) -> Result<(), CommandError> {
+    let position = reader.position().map_err(CommandError::Store)?;
+    let mut signed: BTreeMap<u64, Option<Hash>> = BTreeMap::new();
+    let (mut after, mut unsigned) = (0, 0u64);
+    loop {
+        let page = reader.checkpoints_after(after, CHECKPOINTS_PAGE).map_err(CommandError::Store)?;
+        let Some(last) = page.last() else { break };
+        after = last.size;
+        for stored in &page {
+            let root = Checkpoint::verify(&stored.cose, key).ok().filter(|c| c.head.size == stored.size);
+            unsigned += u64::from(root.is_none());
+            signed.insert(stored.size, root.map(|checkpoint| checkpoint.head.root));
+        }
+    }
+    let mut differ = Vec::new();
+    let end = position.end.0;
+    let mut root_at_end = (end == 0).then(|| position.frontier.root());
+    let recomputed = reader.recompute(|size, root| {
+        if size == end {
+            root_at_end = Some(root);
+        }
+        if let Some(Some(expected)) = signed.get(&size)
+            && *expected != root
+        {
+            differ.push(size);
+        }
+    });
+    let root = position.frontier.root();
+    findings.push(match recomputed {
+        Err(error) => Finding { holds: false, what: chain(&error) },
+        Ok(_) => Finding {
+            holds: root_at_end == Some(root),
+            what: format!(
+                "{} {end}: {root}",
+                lang.pick("journal: records without gap, Merkle root over", "日志：记录连续，默克尔根，记录数")
+            ),
+        },
+    });
+    let beyond = signed.keys().filter(|size| **size > end).count();
+    let text = lang.pick("signed tree heads that equal the tree", "与记录一致的签名树头");
+    let bad = differ.len() + beyond;
+    let mut what = format!("{text}: {}/{}", signed.len().saturating_sub(bad), signed.len());
+    if let Some(first) = differ.first() {
+        let text = lang.pick("the first that differs is over", "首个不一致的树头覆盖记录数");
+        what.push_str(&format!(" · {text} {first}"));
+    }
+    findings.push(Finding { holds: bad == 0 && unsigned == 0, what });
+    Ok(())
+}
+
+/// Every receipt signed by its platform's pinned key and about this box; no coverage without a receipt (D1).
+fn verify_receipts(
+    state_dir: &Path,
+    args: &VerifyArgs,
+    lang: Lang,
+    findings: &mut Vec<Finding>,
+) -> Result<(), CommandError> {
+    let path = state_dir.join("outbox/outbox.db");
+    if !path.exists() {
+        return Ok(());
+    }
+    let outbox = Outbox::open_read_only(&path).map_err(CommandError::Store)?;
+    let config = match SyncConfig::load(&args.sync_config) {
+        Ok(config) => config,
+        Err(error) => {
+            let text =
+                lang.pick("receipts are not judged, the platforms' keys are unknown", "平台公钥未知，未验证回执");
+            findings
+                .push(Finding { holds: false, what: format!("{text}: {} · try: --sync-config FILE", chain(&error)) });
+            return Ok(());
+        }
+    };
+    for destination in &config.destinations {
+        let (mut good, mut bad) = (0u64, 0u64);
+        let mut held = SeqRanges::new();
+        outbox
+            .receipts(destination.name.as_str(), |stored| match Receipt::verify(&stored.cose, &destination.key) {
+                Ok(receipt) if receipt.batch.0 == stored.id => {
+                    good += 1;
+                    receipt.holds.iter().for_each(|range| held.insert(range));
+                }
+                _ => bad += 1,
+            })
+            .map_err(CommandError::Store)?;
+        let coverage = outbox.coverage(destination.name.as_str()).map_err(CommandError::Store)?;
+        let text = lang.pick("receipts verified", "已验证回执");
+        findings
+            .push(Finding { holds: bad == 0, what: format!("{}: {text}: {good}/{}", destination.name, good + bad) });
+        let text = lang.pick("records claimed as delivered, each under a receipt", "声称已送达且有回执的记录");
+        let what = format!("{}: {text}: {}", destination.name, coverage.len());
+        findings.push(Finding { holds: held.covers(&coverage), what });
+    }
+    Ok(())
+}
