@@ -1,7 +1,8 @@
 //! Noise columns: numbers whose low bits nobody can predict, as adaptive Golomb-Rice codes.
 //!
 //! A byte is too coarse for them: a step of three bits would cost eight, and a general compressor wins back only a part,
-//! with one code table for columns of different noise. (Measured: 13 % of a batch of 1,000 or 10,000 readings.)
+//! with one code table for columns of different noise. (Measured: bits make batches of 1,000 and
+//! 10,000 readings 16 % smaller than LEB128 bytes under the same zstd.)
 //!
 //! The values stand series after series (source after source). What is coded of a value `v`, modulo 2^64:
 //!

@@ -1,4 +1,38 @@
 //! The wire format: signed batches, receipts and checkpoints, for both ends.
+//!
+//! **In:** [`record::RecordAt`]s as [`Row`]s, keys, tree heads. **Out:** bytes to send, and rows again from bytes that
+//! are believed.
+//!
+//! ```text
+//! box       Batch ── seal ──► COSE_Sign1( zstd( CBOR columns )) ──► Batch::open ─► rows   platform
+//! box       Receipt::verify ◄──────── COSE_Sign1( CBOR ) ◄──────── Receipt::sign          platform
+//! ```
+//!
+//! | layer | what it is | where |
+//! |---|---|---|
+//! | envelope | `18([<<{1: -8, 3: content type, 4: kid}>>, {}, payload, signature])`, Ed25519 | `envelope` |
+//! | batch payload | one zstd frame with its size, level 3 | `batch` |
+//! | `[version, body]` | deterministic CBOR, arrays only | `payload`, `wire` |
+//! | rows | kind, time, boot and clock columns; numbers follow from the ranges | `pack`, `unpack` |
+//! | groups | frames of the same quantities and units: names once, then a column per quantity | `pack`, `unpack` |
+//! | `steps` columns | delta, zigzag, LEB128: for what mostly repeats | `column` |
+//! | `bits` columns | prediction, zigzag, adaptive Golomb-Rice: for what is noise in its low digits | `bits` |
+//!
+//! `batch.cddl` beside this crate says all of it for other languages; its golden bytes are in `tests/round_trip.rs`.
+//! A name stands once in a batch, a usual unit never, and a column that repeats itself or keeps its pace is some bytes.
+//! `cargo bench -p batch` measures bytes per reading against gzip of JSON rows.
+//!
+//! **Deliberately does not know:** where records are kept (`journal`), what is sent when (`delivery`), how
+//! (`syncd`), which key belongs to which box (`platform`; it must compare the box named inside with the key's owner).
+//! Raw frames and links do not travel; of a refused frame its SHA-256 does. It reads no clock, randomness,
+//! environment, file or socket.
+//!
+//! Invariants carried here: **D2** (a [`BatchId`] is the hash of the bytes; sealing is deterministic), **D1/J2** (every
+//! number of the ranges has exactly one row), **T1** (every row has its clock quality), **B1** (nothing is allocated
+//! beyond [`BATCH_BYTES_MAX`], [`PAYLOAD_BYTES_MAX`], [`ROWS_MAX`], [`READINGS_MAX`] and a bound on list entries).
+//!
+//! Standards: RFC 9052/9053 (COSE), RFC 8032 (Ed25519), RFC 8949 §4.2 (deterministic CBOR), RFC 8610 (CDDL),
+//! RFC 8878 (zstd), RFC 9162 (tree heads).
 
 mod batch;
 mod bits;

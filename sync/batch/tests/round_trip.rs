@@ -1,4 +1,5 @@
 //! What is sealed is opened, equal to the last digit; what is not sealed by the known key is not.
+#![allow(clippy::unwrap_used, reason = "tests stop at the first surprise, in their helpers too")]
 
 use batch::{
     Artifact, Batch, BatchId, BoxId, Checkpoint, Content, Inconsistency, Lane, OpenError, PlatformId, Receipt, Row,
@@ -194,7 +195,9 @@ fn golden_bytes() {
         received_ms: UnixMs(1_777_888_800_123),
     };
     assert_eq!(Receipt::verify(&receipt.sign(&key()), &key().public()).unwrap(), receipt);
-    check_hex(&example().seal(&key()).unwrap().bytes, expect![[r#"
+    check_hex(
+        &example().seal(&key()).unwrap().bytes,
+        expect![[r#"
         d284582aa3012703781a6170706c69636174696f6e2f766e642e776569722e62617463680448fe812c12f3ab4ce6a059
         018728b52ffd60a300ed0b00a41682018e65626f782d3101818214181982181a58203c06f9a65725af605261f636672c
         9620d409731d89a451d7455fe9c4ae1678294600060001040555fff43a981ffe9c93e01d4bf9d4bffffa1d4c057e4046
@@ -205,18 +208,42 @@ fn golden_bytes() {
         e6a0583d8201838404011b0000019df26e2d01820080584062a9122c5102422b6edbf33ae64f228a7a8a8b7773fa1563
         4974a2663a05c7839a6b55d6c6eec6ae8cfb90ed699787ee9bdab087d2b8ece2de0ebe25658add05050042f681c0c91a
         d2ab2158550017803358401e4481b7460b55c07ec2fb4880d5df6bbe907fd008d8905a213ff8a043a53065ea93a5f702
-        9aac43ca088ffc5c81ff5f4faab7c308421090cebaaed0f9cf4b0a"#]]);
-    check_hex(&receipt.sign(&key()), expect![[r#"
+        9aac43ca088ffc5c81ff5f4faab7c308421090cebaaed0f9cf4b0a"#]],
+    );
+    check_hex(
+        &receipt.sign(&key()),
+        expect![[r#"
         d284582ca3012703781c6170706c69636174696f6e2f766e642e776569722e726563656970740448fe812c12f3ab4ce6
         a05866820186646369747965626f782d315820ababababababababababababababababababababababababababababab
         ababab828200098214181982181a58203c06f9a65725af605261f636672c9620d409731d89a451d7455fe9c4ae167829
         1b0000019df26e2d7b5840b281470d31be5c02ff2c7a8c3f501dc3fe692545bdf7bee27b152c923e8b3b7299f3cf40b0
-        b026b75e5717edecb63296042a6623a94918f8dddcc6b9d713ba0d"#]]);
-    check_hex(&example().checkpoints[0], expect![[r#"
+        b026b75e5717edecb63296042a6623a94918f8dddcc6b9d713ba0d"#]],
+    );
+    check_hex(
+        &example().checkpoints[0],
+        expect![[r#"
         d284582fa3012703781f6170706c69636174696f6e2f766e642e776569722e636865636b706f696e740448fe812c12f3
         ab4ce6a0583d82018365626f782d3182181a58203c06f9a65725af605261f636672c9620d409731d89a451d7455fe9c4
         ae1678298404011b0000019df26e2d01820080584062a9122c5102422b6edbf33ae64f228a7a8a8b7773fa15634974a2
-        663a05c7839a6b55d6c6eec6ae8cfb90ed699787ee9bdab087d2b8ece2de0ebe25658add05"#]]);
+        663a05c7839a6b55d6c6eec6ae8cfb90ed699787ee9bdab087d2b8ece2de0ebe25658add05"#]],
+    );
+}
+
+/// What other languages read is what this one writes.
+#[test]
+fn the_cddl_names_what_the_code_has() {
+    let cddl = include_str!("../batch.cddl");
+    for (code, (name, unit)) in Quantity::registry().iter().enumerate() {
+        let line = format!("; {code:2} {name:18} {unit}");
+        assert!(cddl.lines().any(|l| l == line), "{line}");
+    }
+    for artifact in [Artifact::Batch, Artifact::Receipt, Artifact::Checkpoint] {
+        assert!(cddl.contains(&format!("protected<\"{}\">", artifact.content_type())), "{artifact}");
+        assert!(cddl.contains(&artifact.bytes_max().to_string()), "{artifact}");
+    }
+    for limit in [batch::ROWS_MAX, batch::READINGS_MAX, batch::PAYLOAD_BYTES_MAX] {
+        assert!(cddl.contains(&limit.to_string()), "{limit}");
+    }
 }
 
 prop_compose! {
