@@ -68,15 +68,13 @@ enum Waiting {
 impl Committer {
     /// Opens the journal, notes a new boot, and reads back what judging must remember.
     pub(crate) fn open(parts: Parts) -> Result<Committer, StartError> {
-        let mut journal =
-            Journal::open(&parts.journal_path, parts.box_id.as_str()).map_err(StartError::Journal)?;
+        let mut journal = Journal::open(&parts.journal_path, parts.box_id.as_str()).map_err(StartError::Journal)?;
         let reader = Reader::open(&parts.journal_path).map_err(StartError::Journal)?;
         let clock = start_clock(&mut journal, &reader, &parts.boot_id).map_err(StartError::Journal)?;
         let checkpoint_size = journal.checkpoint_size().map_err(StartError::Journal)?;
         let (rows, ingest, engine) = restore(&parts, &reader)?;
         let checkpoint_at = mono_ms();
-        let mut committer =
-            Committer { parts, journal, clock, ingest, engine, rows, checkpoint_at, checkpoint_size };
+        let mut committer = Committer { parts, journal, clock, ingest, engine, rows, checkpoint_at, checkpoint_size };
         committer.journal_outstanding()?;
         committer.note_all();
         Ok(committer)

@@ -20,10 +20,10 @@ pub struct GatewayFile {
     /// The name of this box, as the platforms enrol it.
     #[serde(rename = "box")]
     pub box_id: BoxId,
-    /// Where journal and identity live.
+    /// Where journal and identity live, relative to this file.
     #[serde(default = "default_state_dir")]
     pub state_dir: PathBuf,
-    /// Where the control socket lives.
+    /// Where the control socket lives, relative to this file.
     #[serde(default = "default_run_dir")]
     pub run_dir: PathBuf,
     /// The device table, relative to this file.
@@ -249,15 +249,14 @@ impl GatewayConfig {
     /// # Errors
     /// [`ConfigError`]: unreadable, not TOML, unknown key, out of range, or a bad device or rule.
     pub fn load(path: &Path) -> Result<GatewayConfig, ConfigError> {
-        let file: GatewayFile = toml::from_str(&read(path)?)
+        let mut file: GatewayFile = toml::from_str(&read(path)?)
             .map_err(|source| ConfigError::Parse { path: path.into(), source: Box::new(source) })?;
         file.check(path)?;
         let beside = |name: &Path| path.parent().unwrap_or(Path::new(".")).join(name);
+        file.state_dir = beside(&file.state_dir);
+        file.run_dir = beside(&file.run_dir);
         let (devices_path, rules_path) = (beside(&file.devices), beside(&file.rules));
-        let devices = DeviceTable::from_toml(&read(&devices_path)?)
-            .map_err(|source| ConfigError::Devices { path: devices_path, source })?;
-        let rules =
-            RuleSet::from_toml(&read(&rules_path)?).map_err(|source| ConfigError::Rules { path: rules_path, source })?;
+        let (devices, rules) = (load_devices(&devices_path)?, load_rules(&rules_path)?);
         Ok(GatewayConfig { file, devices: Arc::new(devices), rules })
     }
 
@@ -296,6 +295,22 @@ impl GatewayFile {
         }
         Ok(())
     }
+}
+
+/// Reads and checks a device table.
+///
+/// # Errors
+/// [`ConfigError::Read`], [`ConfigError::TooLong`], [`ConfigError::Devices`].
+pub fn load_devices(path: &Path) -> Result<DeviceTable, ConfigError> {
+    DeviceTable::from_toml(&read(path)?).map_err(|source| ConfigError::Devices { path: path.into(), source })
+}
+
+/// Reads and checks rules.
+///
+/// # Errors
+/// [`ConfigError::Read`], [`ConfigError::TooLong`], [`ConfigError::Rules`].
+pub fn load_rules(path: &Path) -> Result<RuleSet, ConfigError> {
+    RuleSet::from_toml(&read(path)?).map_err(|source| ConfigError::Rules { path: path.into(), source })
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {

@@ -43,6 +43,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use config::{ConfigError, GatewayConfig};
 pub use error::StartError;
+pub use mqtt::EdgeError;
 
 use board::Board;
 use clock::{mono_ms, wall_ms};
@@ -94,8 +95,15 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
     let (stop_lora, stopping) = watch::channel(false);
     let lora = start_lora(&config, frames, confirmed, &lost, stopping).await?;
     let conserving = edge.as_ref().map(|edge| tokio::spawn(conserve(edge.clone(), lost.clone())));
-    let view = View { config: config.clone(), board, edge: edge.clone(), lora: lora.as_ref().map(|l| l.view.clone()), started: mono_ms() };
-    let serving = control::serve(&config.socket_path(), move |request| view.answer(request)).map_err(StartError::Control)?;
+    let view = View {
+        config: config.clone(),
+        board,
+        edge: edge.clone(),
+        lora: lora.as_ref().map(|l| l.view.clone()),
+        started: mono_ms(),
+    };
+    let serving =
+        control::serve(&config.socket_path(), move |request| view.answer(request)).map_err(StartError::Control)?;
     let serving = tokio::spawn(serving);
     log::info!(
         box_id:% = config.file.box_id, mqtt:? = edge.as_ref().map(|edge| edge.local_addr()),
@@ -268,10 +276,10 @@ impl View {
             journal: board.journal.clone(),
             devices: board.show_devices(now),
             alarms: board.alarms.clone(),
-            mqtt: self.edge.as_ref().map(|edge| MqttStatus {
-                listen: edge.local_addr().to_string(),
-                counters: counters(edge),
-            }),
+            mqtt: self
+                .edge
+                .as_ref()
+                .map(|edge| MqttStatus { listen: edge.local_addr().to_string(), counters: counters(edge) }),
             gwmp: self.lora.as_ref().map(|lora| gwmp::status(&lora.gateways, &lora.not_gwmp, lora.listen)),
         }
     }
