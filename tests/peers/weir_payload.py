@@ -1,0 +1,220 @@
+"""Decodes the payloads of Weir's signed artifacts, written from sync/batch/batch.cddl and nothing else."""
+
+from typing import NamedTuple
+
+import zstandard
+from weir_columns import noise, plain, signed
+from weir_words import (
+    NAME, QUANTITY, RULE, UNIT, Head, array, body, decimal, head, integer, listed, normalised, octets, ranges, stamp, text,
+    uint, want,
+)
+
+from cose_sign1 import Bad
+
+PAYLOAD_BYTES_MAX = 64 * 1024 * 1024
+SHAPE_FIRST = 3  # row kinds below: 0 boot, 1 refused, 2 alarm
+QUALITIES = ["good", "out_of_range", "not_a_number", "missing", "unknown_unit"]
+REASONS = 8
+# Registered quantities by number, with the unit that is not repeated.
+REGISTRY = [
+    ("flow", "m3/h"), ("cod", "mg/L"), ("nh3_n", "mg/L"), ("tp", "mg/L"), ("tn", "mg/L"), ("ph", "[pH]"),
+    ("water_temperature", "Cel"), ("conductivity", "uS/cm"), ("turbidity", "{NTU}"), ("dissolved_oxygen", "mg/L"),
+    ("suspended_solids", "mg/L"), ("level", "m"), ("velocity", "m/s"), ("volume", "m3"), ("rain", "mm"),
+    ("air_temperature", "Cel"), ("battery_voltage", "V"), ("battery", "%"), ("bod5", "mg/L"), ("orp", "mV"),
+    ("humidity", "%"), ("pressure", "hPa"), ("cod_mn", "mg/L"), ("distance", "mm"), ("uv254", "1/m"),
+    ("chlorophyll", "ug/L"), ("oil", "mg/L"), ("chromium6", "mg/L"),
+]
+
+
+class Receipt(NamedTuple):
+    """A platform's word about what it holds."""
+
+    platform: str
+    box: str
+    batch: bytes
+    holds: tuple
+    head: Head
+    received_ms: int
+
+
+class Reading(NamedTuple):
+    """One value; `value` is its exact decimal text."""
+
+    quantity: str
+    unit: str
+    value: str | None
+    quality: str
+    at_ms: int | None
+
+
+class Row(NamedTuple):
+    """One record: a frame with its readings, or a boot, refused frame or alarm with its facts."""
+
+    seq: int
+    kind: str
+    wall_ms: int
+    stamp: tuple
+    source: str | None
+    readings: tuple
+    facts: tuple
+
+
+class Batch(NamedTuple):
+    """Records on their way to a platform."""
+
+    box: str
+    lane: int
+    ranges: tuple
+    head: Head
+    rows: list
+    checkpoints: list
+
+
+class Checkpoint(NamedTuple):
+    """A box's word about its journal."""
+
+    box: str
+    head: Head
+    stamp: list
+
+
+def receipt(payload):
+    platform, box, batch, holds, tree, received_ms = body(payload, "receipt", 6)
+    return Receipt(
+        text(platform, "platform", NAME), text(box, "box", NAME), octets(batch, "batch id", 32),
+        ranges(holds, "holds", may_be_empty=True), head(tree), integer(received_ms, "received_ms"),
+    )
+
+
+def checkpoint(payload):
+    box, tree, made = body(payload, "checkpoint", 3)
+    return Checkpoint(text(box, "box", NAME), head(tree), stamp(made))
+
+
+def boot(item):
+    boot_id, version = array(item, "boot", 2)
+    return None, (text(boot_id, "boot id"), text(version, "version"))
+
+
+def refused(item):
+    source, why, detail, size, digest = array(item, "refused frame", 5)
+    want(source is None or text(source, "source", NAME), "source")
+    want(uint(why, "reason") < REASONS, "reason")
+    return source, (why, text(detail, "detail"), uint(size, "raw length"), octets(digest, "raw digest", 32))
+
+
+def alarm(item):
+    rule, source, quantity, before, after, limit, side, value, cause = array(item, "alarm", 9)
+    want(all(uint(state, "alarm state") < 4 for state in (before, after)) and uint(side, "side") < 2, "alarm")
+    facts = (
+        text(rule, "rule", RULE), text(quantity, "quantity", QUANTITY), before, after, normalised(limit, "limit"), side,
+        None if value is None else normalised(value, "alarm value"), uint(cause, "cause"),
+    )
+    return text(source, "source", NAME), facts
+
+
+def field(item, places, firsts, wall_ms, shared):
+    """The readings of one field, one for each frame of the group."""
+    quantity, mantissas, exponent, unit, quality, exponents, at = array(item, "field", 3, 7)
+    usual = None
+    if isinstance(quantity, int):
+        want(uint(quantity, "quantity") < len(REGISTRY), "quantity number")
+        quantity, usual = REGISTRY[quantity]
+    else:
+        text(quantity, "quantity", QUANTITY)
+        want(all(quantity != name for name, _ in REGISTRY), "a registered quantity goes by its number")
+    want(unit is None or text(unit, "unit", UNIT) != usual, "the usual unit is left out")
+    want(unit or usual, "unit left out, and no usual one")
+    codes = [0] * len(places) if quality is None else plain(octets(quality, "quality"), len(places), "quality")
+    want(all(0 <= code < 2 * len(QUALITIES) for code in codes), "quality")
+    # A source whose first frame has no value here has no first in this column: its values follow the source before.
+    present = [first for first, code in zip(firsts, codes) if code % 2 == 0]
+    numbers = iter(noise(octets(mantissas, "mantissas"), present, False, "mantissas"))
+    apart = [0] * len(present) if exponents is None else plain(octets(exponents, "exponents"), len(present), "exponents")
+    powers = iter(integer(exponent, "exponent", 8) + more for more in apart)
+    want(at is None or shared is None, "device time both of the frame and of a reading")
+    times = shared if at is None else device_times(at, firsts, places, wall_ms)
+    return [
+        Reading(
+            quantity, unit or usual, decimal(next(numbers), next(powers)) if code % 2 == 0 else None,
+            QUALITIES[code // 2], None if times is None else times[n],
+        )
+        for n, code in enumerate(codes)
+    ]
+
+
+def device_times(column, firsts, places, wall_ms):
+    lags = noise(octets(column, "device times"), firsts, False, "device times")
+    return [signed(wall_ms[place] + lag) for place, lag in zip(places, lags)]
+
+
+def groups(items, kinds, wall_ms):
+    """(sources by shape, {row: readings})."""
+    sources, readings, of_shape = [], {}, {}
+    for place, kind in enumerate(kinds):
+        of_shape.setdefault(kind - SHAPE_FIRST, []).append(place)
+    for item in items:
+        names, fields, at = array(item, "group", 1, 3)
+        want(isinstance(names, list) and names, "a group has sources")
+        shapes = range(len(sources), len(sources) + len(names))
+        want(all(shape in of_shape for shape in shapes), "a source without a frame")
+        sources += [text(name, "source", NAME) for name in names]
+        places = [place for shape in shapes for place in of_shape[shape]]
+        firsts = [n == 0 for shape in shapes for n in range(len(of_shape[shape]))]
+        shared = None if at is None else device_times(at, firsts, places, wall_ms)
+        columns = [field(one, places, firsts, wall_ms, shared) for one in listed(fields, "fields")]
+        for n, place in enumerate(places):
+            readings[place] = tuple(column[n] for column in columns)
+    return sources, readings
+
+
+def inflate(payload):
+    """One zstd frame that states its size, whole."""
+    try:
+        size = zstandard.get_frame_parameters(payload).content_size
+        want(size <= PAYLOAD_BYTES_MAX, "the payload states a size up to 64 MiB")
+        reader = zstandard.ZstdDecompressor().decompressobj()
+        data = reader.decompress(payload)
+    except zstandard.ZstdError as error:
+        raise Bad(f"zstd: {error}") from error
+    want(reader.eof and not reader.unused_data and len(data) == size, "one whole zstd frame")
+    return data
+
+
+def batch(payload):
+    parts = body(inflate(payload), "batch", 9, 14)
+    box, lane, spans, tree, kinds, mono, offset, boots_of, clocks = parts[:9]
+    in_groups, alarms, boots, refusals, checkpoints = parts[9:]
+    spans = ranges(spans, "ranges")
+    count = sum(last - first + 1 for first, last in spans)
+    want(count <= 200_000, "rows")
+    kinds = plain(octets(kinds, "kinds"), count, "kinds")
+    order = sorted(range(count), key=lambda place: kinds[place])
+    firsts = [n == 0 or kinds[order[n - 1]] != kinds[place] for n, place in enumerate(order)]
+    mono_ms = dict(zip(order, noise(octets(mono, "mono"), firsts, True, "mono")))
+    wall_ms = [signed(mono_ms[n] + more) for n, more in enumerate(plain(octets(offset, "offset"), count, "offset"))]
+    boots_of = plain(octets(boots_of, "boot"), count, "boot")
+    clocks = plain(octets(clocks, "clock"), count, "clock")
+    sources, readings = groups(listed(in_groups, "groups"), kinds, wall_ms)
+    rare = {
+        0: ("boot", map(boot, listed(boots, "boots"))),
+        1: ("refused", map(refused, listed(refusals, "refused frames"))),
+        2: ("alarm", map(alarm, listed(alarms, "alarms"))),
+    }
+    rows = []
+    for n, seq in enumerate(seq for first, last in spans for seq in range(first, last + 1)):
+        stamp_ = (uint(boots_of[n], "boot", 32), mono_ms[n] % (1 << 64), wall_ms[n], uint(clocks[n], "clock", 33))
+        if kinds[n] in rare:
+            kind, entries = rare[kinds[n]]
+            entry = next(entries, None)
+            want(entry is not None, f"fewer {kind} entries than rows")
+            rows.append(Row(seq, kind, wall_ms[n], stamp_, entry[0], (), entry[1]))
+        else:
+            want(SHAPE_FIRST <= kinds[n] < SHAPE_FIRST + len(sources), "kinds")
+            rows.append(Row(seq, "frame", wall_ms[n], stamp_, sources[kinds[n] - SHAPE_FIRST], readings[n], ()))
+    want(all(next(entries, None) is None for _, entries in rare.values()), "more rare entries than rows")
+    inner = [octets(entry, "checkpoint") for entry in listed(checkpoints, "checkpoints")]
+    return Batch(text(box, "box", NAME), uint(lane, "lane", 2), spans, head(tree), rows, inner)
+
+
+DECODERS = {"batch": batch, "receipt": receipt, "checkpoint": checkpoint}
