@@ -1,0 +1,125 @@
+//! The configuration files of a [`crate::World`].
+
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+
+/// The box's name in all tests.
+pub const BOX: &str = "outfall-1";
+
+/// The session keys of every LoRaWAN device: those of the worked example in lora-packet's own tests.
+const NWK_S_KEY: &str = "44024241ed4ce9a68c6a8bc055233fd3";
+const APP_S_KEY: &str = "ec925802ae430ca77fd3dd73cb2cc588";
+
+/// One entry of `devices.toml`.
+#[derive(Debug, Clone)]
+pub struct Device {
+    /// Its name, which is also its MQTT user name.
+    pub name: String,
+    /// Its DevAddr, if it is a LoRaWAN device.
+    pub dev_addr: Option<String>,
+    toml: String,
+}
+
+impl Device {
+    /// An MQTT sensor that sends `{"n": 1, "cod": 40.17}`.
+    pub fn cod(name: &str) -> Device {
+        let codec = "kind = \"json\"\n\
+            [[device.codec.fields]]\npath = \"/n\"\nquantity = \"n\"\nunit = \"1\"\noptional = true\n\
+            [[device.codec.fields]]\npath = \"/cod\"\nquantity = \"cod\"\nunit = \"mg/L\"\n";
+        Device::mqtt(name, codec)
+    }
+
+    /// An MQTT sensor that sends `{"n": 1, "time": "2022-03-20T11:00:00+01:00", "flow": 100.59}`.
+    pub fn flow(name: &str) -> Device {
+        let codec = "kind = \"json\"\ntime = { path = \"/time\", format = \"rfc3339\" }\n\
+            [[device.codec.fields]]\npath = \"/n\"\nquantity = \"n\"\nunit = \"1\"\n\
+            [[device.codec.fields]]\npath = \"/flow\"\nquantity = \"flow\"\nunit = \"L/s\"\n";
+        Device::mqtt(name, codec)
+    }
+
+    /// An MQTT sensor that sends SenML JSON.
+    pub fn senml(name: &str) -> Device {
+        Device::mqtt(name, "kind = \"senml_json\"\n")
+    }
+
+    /// An MQTT sensor with this `[device.codec]`.
+    pub fn mqtt(name: &str, codec: &str) -> Device {
+        let password = Device::password_of(name);
+        let toml = format!(
+            "[[device]]\nname = \"{name}\"\n[device.mqtt]\npassword = \"{password}\"\n[device.codec]\n{codec}\n"
+        );
+        Device { name: name.into(), dev_addr: None, toml }
+    }
+
+    /// A LoRaWAN 1.0 device, activated by personalisation, that sends Cayenne LPP.
+    pub fn lora(name: &str, dev_addr: &str) -> Device {
+        let toml = format!(
+            "[[device]]\nname = \"{name}\"\n[device.lorawan]\ndev_addr = \"{dev_addr}\"\n\
+             nwk_s_key = \"{NWK_S_KEY}\"\napp_s_key = \"{APP_S_KEY}\"\n[device.codec]\nkind = \"cayenne_lpp\"\n"
+        );
+        Device { name: name.into(), dev_addr: Some(dev_addr.into()), toml }
+    }
+
+    /// The password of a device's MQTT user.
+    pub fn password(&self) -> String {
+        Device::password_of(&self.name)
+    }
+
+    /// The topic it may publish to.
+    pub fn topic(&self) -> String {
+        format!("d/{}/up", self.name)
+    }
+
+    fn password_of(name: &str) -> String {
+        format!("secret-of-{name}")
+    }
+}
+
+/// `devices.toml`.
+pub fn devices_toml(devices: &[Device]) -> String {
+    devices.iter().map(|device| device.toml.as_str()).collect()
+}
+
+/// `devices.json` of `lora_device.js`: the LoRaWAN devices among these.
+pub fn lora_devices_json(devices: &[Device]) -> String {
+    let lora = devices.iter().filter_map(|device| {
+        let dev_addr = device.dev_addr.as_deref()?;
+        let keys = serde_json::json!({
+            "name": device.name, "dev_addr": dev_addr, "nwk_s_key": NWK_S_KEY, "app_s_key": APP_S_KEY,
+        });
+        Some(keys)
+    });
+    serde_json::Value::from_iter(lora).to_string()
+}
+
+/// `gateway.toml`; `more` is added at its end.
+pub fn gateway_toml(mqtt: u16, gwmp: u16, more: &str) -> String {
+    format!(
+        "box = \"{BOX}\"\nstate_dir = \"state\"\nrun_dir = \"run\"\n\
+         [mqtt]\nlisten = \"127.0.0.1:{mqtt}\"\n[gwmp]\nlisten = \"127.0.0.1:{gwmp}\"\n{more}"
+    )
+}
+
+/// One `[[destination]]` of `sync.toml`, impatient, because tests are.
+pub fn destination_toml(name: &str, port: u16, ca_file: &str, key: &str) -> String {
+    format!(
+        "[[destination]]\nname = \"{name}\"\nurl = \"https://127.0.0.1:{port}/\"\nca_file = \"{ca_file}\"\n\
+         key = \"{key}\"\n[destination.batch]\nlinger_ms = 50\n[destination.backoff]\nbase_ms = 50\nceiling_ms = 500\n"
+    )
+}
+
+/// `platform.toml` with this box enrolled under this key.
+pub fn platform_toml(name: &str, port: u16, state_dir: &str, enrolled: Option<&str>) -> String {
+    let enrolled = enrolled.map_or_else(String::new, |key| format!("[[box]]\nid = \"{BOX}\"\nkey = \"{key}\"\n"));
+    format!("name = \"{name}\"\nlisten = \"127.0.0.1:{port}\"\nstate_dir = \"{state_dir}\"\n{enrolled}")
+}
+
+/// A port that the kernel just gave for TCP. It stays ours although nobody holds it: the kernel gives odd numbers to
+/// those who bind and even ones to those who connect, and no test binds many.
+pub fn free_tcp_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// The same for UDP.
+pub fn free_udp_port() -> u16 {
+    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}

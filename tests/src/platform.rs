@@ -1,0 +1,117 @@
+//! A reference platform of a [`crate::World`], and what it holds.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use ::platform::StateDir;
+use rusqlite::{Connection, OpenFlags};
+use serde_json::Value;
+
+use crate::config::{BOX, free_tcp_port, platform_toml};
+use crate::{Answer, Daemon, Row, until};
+
+/// One platform: its files, and its process while it runs.
+#[derive(Debug)]
+pub struct Party {
+    /// Its name, as receipts and `sync.toml` say it.
+    pub name: &'static str,
+    /// The port it listens on.
+    pub port: u16,
+    /// Its folder.
+    pub state: StateDir,
+    config: PathBuf,
+    logs: PathBuf,
+    process: Option<Daemon>,
+}
+
+impl Party {
+    /// Writes `DIR/NAME-platform.toml` with the box enrolled under this key, and starts it.
+    pub fn start(name: &'static str, dir: &Path, enrolled: Option<&str>) -> Party {
+        let mut party = Party {
+            name,
+            port: free_tcp_port(),
+            state: StateDir::new(dir.join(name)),
+            config: dir.join(format!("{name}-platform.toml")),
+            logs: dir.into(),
+            process: None,
+        };
+        party.enrol(enrolled);
+        party.restart();
+        party
+    }
+
+    /// Writes its configuration anew; it is read at the next start.
+    pub fn enrol(&self, key: Option<&str>) {
+        fs::write(&self.config, platform_toml(self.name, self.port, self.name, key)).unwrap();
+    }
+
+    /// Starts it, again if need be, and waits until it serves.
+    pub fn restart(&mut self) {
+        self.stop();
+        let mut process = Daemon::start("platform", &self.config, &self.logs);
+        until(&format!("platform {} serves", self.name), 20, || {
+            process.check();
+            let ready = self.state.tls_cert().exists() && self.curl("/healthz", &["--fail"]).code == Some(0);
+            ready.then_some(())
+        });
+        self.process = Some(process);
+    }
+
+    /// Ends it at once.
+    pub fn stop(&mut self) {
+        self.process = None;
+    }
+
+    /// Its public key as 64 hex digits.
+    pub fn public_key(&self) -> String {
+        fs::read_to_string(self.state.public_key()).unwrap().trim().to_owned()
+    }
+
+    /// `curl` with its certificate as the only trusted one.
+    pub fn curl(&self, path: &str, options: &[&str]) -> Answer {
+        let mut command = Command::new("curl");
+        command.args(["--silent", "--show-error", "--max-time", "10", "--cacert"]).arg(self.state.tls_cert());
+        Answer::of(command.args(options).arg(format!("https://127.0.0.1:{}{path}", self.port)))
+    }
+
+    /// An answer of its read API.
+    pub fn get(&self, path: &str) -> Value {
+        self.curl(path, &["--fail"]).exits(0).json()
+    }
+
+    /// Every reading it holds, by the published schema of its database.
+    pub fn rows(&self) -> Vec<Row> {
+        let sql = "SELECT seq, source, quantity, coalesce(value, ''), unit, quality, wall_ms, at_ms FROM reading \
+                   WHERE box = ?1 ORDER BY seq, idx";
+        self.query(sql, |row| {
+            Ok(Row {
+                seq: row.get::<_, i64>(0)?.unsigned_abs(),
+                source: row.get(1)?,
+                quantity: row.get(2)?,
+                value: row.get(3)?,
+                unit: row.get(4)?,
+                quality: row.get(5)?,
+                wall_ms: row.get(6)?,
+                at_ms: row.get(7)?,
+            })
+        })
+    }
+
+    /// Every record's number, ascending.
+    pub fn seqs(&self) -> Vec<u64> {
+        let sql = "SELECT seq FROM record WHERE box = ?1 ORDER BY seq";
+        self.query(sql, |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))
+    }
+
+    /// Why it holds frames as refused, in order.
+    pub fn refusals(&self) -> Vec<String> {
+        self.query("SELECT why FROM rejected WHERE box = ?1 ORDER BY seq", |row| row.get(0))
+    }
+
+    fn query<T>(&self, sql: &str, read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>) -> Vec<T> {
+        let database = Connection::open_with_flags(self.state.database(), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        let mut statement = database.prepare(sql).unwrap();
+        statement.query_map([BOX], read).unwrap().collect::<Result<_, _>>().unwrap()
+    }
+}

@@ -1,0 +1,177 @@
+//! Two platforms, the upload daemon and the gateway, each a process, on loopback.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::config::{destination_toml, devices_toml, free_tcp_port, free_udp_port, gateway_toml, lora_devices_json};
+use crate::{Answer, Daemon, Device, Party, Row, until};
+
+/// A box and, if started so, its two platforms. Everything ends with it.
+#[derive(Debug)]
+pub struct World {
+    /// The port of MQTT.
+    pub mqtt_port: u16,
+    /// The port of GWMP.
+    pub gwmp_port: u16,
+    /// The field daemon while it runs.
+    pub gateway: Option<Daemon>,
+    /// The upload daemon while it runs.
+    pub sync: Option<Daemon>,
+    /// `municipal` and `provincial`, or none.
+    pub platforms: Vec<Party>,
+    dir: TempDir,
+}
+
+impl World {
+    /// Everything, with these devices.
+    pub fn start(devices: &[Device]) -> World {
+        let mut world = World::box_only(devices, "");
+        world.start_platforms();
+        world.start_sync();
+        world
+    }
+
+    /// Only a gateway; `more` is added to `gateway.toml`.
+    pub fn box_only(devices: &[Device], more: &str) -> World {
+        let mut world = World::prepared(devices, more);
+        world.start_gateway();
+        world
+    }
+
+    /// Only the files of a gateway.
+    pub fn prepared(devices: &[Device], more: &str) -> World {
+        let dir = TempDir::with_prefix("weir-").unwrap();
+        let (mqtt_port, gwmp_port) = (free_tcp_port(), free_udp_port());
+        let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+        write("gateway.toml", &gateway_toml(mqtt_port, gwmp_port, more));
+        write("devices.toml", &devices_toml(devices));
+        write("rules.toml", "");
+        write("lora.json", &lora_devices_json(devices));
+        World { mqtt_port, gwmp_port, gateway: None, sync: None, platforms: Vec::new(), dir }
+    }
+
+    /// A file of this world.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Starts the gateway and waits until it is ready: its control socket opens last.
+    pub fn start_gateway(&mut self) {
+        self.gateway = None;
+        let mut gateway = Daemon::start("gateway", &self.path("gateway.toml"), self.dir.path());
+        let socket = self.path("run/gateway.sock");
+        until("the gateway is ready", 20, || {
+            gateway.check();
+            std::os::unix::net::UnixStream::connect(&socket).ok()
+        });
+        self.gateway = Some(gateway);
+    }
+
+    /// SIGKILL to the gateway.
+    pub fn kill_gateway(&mut self) {
+        self.gateway = None;
+    }
+
+    /// Starts two platforms that know this box.
+    pub fn start_platforms(&mut self) {
+        let key = self.public_key();
+        let start = |name| Party::start(name, self.dir.path(), Some(&key));
+        self.platforms = vec![start("municipal"), start("provincial")];
+    }
+
+    /// Starts the upload daemon towards both platforms.
+    pub fn start_sync(&mut self) {
+        let destination = |party: &Party| {
+            destination_toml(party.name, party.port, &party.state.tls_cert().display().to_string(), &party.public_key())
+        };
+        let destinations: String = self.platforms.iter().map(destination).collect();
+        let config = self.path("sync.toml");
+        fs::write(&config, format!("state_dir = \"state\"\nrun_dir = \"run\"\n{destinations}")).unwrap();
+        self.restart_sync();
+    }
+
+    /// Starts the upload daemon with the configuration that is there.
+    pub fn restart_sync(&mut self) {
+        self.sync = None;
+        let mut sync = Daemon::start("sync", &self.path("sync.toml"), self.dir.path());
+        let socket = self.path("run/sync.sock");
+        until("the upload daemon is ready", 20, || {
+            sync.check();
+            std::os::unix::net::UnixStream::connect(&socket).ok()
+        });
+        self.sync = Some(sync);
+    }
+
+    /// The box's public key, as `weir identity` prints it.
+    pub fn public_key(&self) -> String {
+        self.weir(&["identity", "--json"]).exits(0).json()["key"].as_str().expect("key").to_owned()
+    }
+
+    /// `weir` on this box.
+    pub fn weir(&self, arguments: &[&str]) -> Answer {
+        World::weir_in(self.dir.path(), arguments)
+    }
+
+    /// `weir` on the box whose `state` and `run` are in this folder.
+    pub fn weir_in(dir: &Path, arguments: &[&str]) -> Answer {
+        let (state, run) = (dir.join("state").display().to_string(), dir.join("run").display().to_string());
+        let mut all = vec!["--state-dir", &state, "--run-dir", &run];
+        all.extend(arguments);
+        Answer::of_weir(&all)
+    }
+
+    /// `weir status --json`.
+    pub fn status(&self) -> Value {
+        self.weir(&["status", "--json"]).json()
+    }
+
+    /// A number of `weir status --json`, by JSON pointer; 0 if it is not there.
+    pub fn count(&self, pointer: &str) -> u64 {
+        self.status().pointer(pointer).and_then(Value::as_u64).unwrap_or(0)
+    }
+
+    /// Records in the journal.
+    pub fn records(&self) -> u64 {
+        self.count("/gateway/journal/records")
+    }
+
+    /// Every reading in the journal, as `weir export` writes it.
+    pub fn export(&self) -> Vec<Row> {
+        let lines = self.weir(&["export", "--json"]).exits(0).json_lines();
+        lines.iter().map(Row::of_export).collect()
+    }
+
+    /// Waits until both platforms hold every record, and each of them once; then compares all readings.
+    pub fn delivered(&self) -> Vec<Row> {
+        let end = self.records();
+        until("both platforms hold every record", 60, || {
+            let status = self.status();
+            let destinations = status["sync"]["destinations"].as_array()?;
+            let all = |d: &Value| d["covered"].as_u64() >= Some(end) && d["missing"] == 0 && d["outstanding"] == 0;
+            (destinations.len() == self.platforms.len() && destinations.iter().all(all)).then_some(())
+        });
+        let journal = self.export();
+        for party in &self.platforms {
+            assert_eq!(party.seqs(), (0..end).collect::<Vec<_>>(), "{} holds each record once", party.name);
+            assert!(party.rows() == journal, "the readings of {} are not those of the journal", party.name);
+        }
+        journal
+    }
+
+    /// `weir verify --json` with this world's platforms.
+    pub fn verify(&self) -> Answer {
+        self.weir(&["verify", "--json", "--sync-config", &self.path("sync.toml").display().to_string()])
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.dir.disable_cleanup(true);
+            eprintln!("-- kept: {}", self.dir.path().display());
+        }
+    }
+}
