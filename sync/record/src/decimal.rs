@@ -13,12 +13,9 @@ const EXPONENT_MAX: i32 = 40;
 /// `mantissa × 10^exponent`, always normalised: no trailing zero in the mantissa, zero is `0 × 10^0`.
 ///
 /// Not a float, because limits are compared with it and evidence is printed from it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
-#[cbor(array)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Decimal {
-    #[n(0)]
     mantissa: i64,
-    #[n(1)]
     exponent: i8,
 }
 
@@ -146,6 +143,28 @@ fn round_half_even(digits: &[u8]) -> (i64, i32) {
         }
     }
     (number, i32::try_from(rest.len()).unwrap_or(i32::MAX))
+}
+
+impl<C> Encode<C> for Decimal {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut minicbor::Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.array(2)?.i64(self.mantissa)?.i8(self.exponent)?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Decimal {
+    /// Only the normalised form is one: else a number had two spellings, and two leaf hashes.
+    fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        if d.array()? != Some(2) {
+            return Err(minicbor::decode::Error::message("a decimal is an array of two"));
+        }
+        let read = Decimal { mantissa: d.i64()?, exponent: d.i8()? };
+        let normal = Decimal::new(read.mantissa, i32::from(read.exponent)).filter(|normal| *normal == read);
+        normal.ok_or_else(|| minicbor::decode::Error::message("a decimal is not normalised"))
+    }
 }
 
 impl PartialOrd for Decimal {
@@ -291,6 +310,13 @@ mod tests {
         for pair in sorted.windows(2) {
             assert!(Decimal::parse(pair[0]).unwrap() < Decimal::parse(pair[1]).unwrap(), "{pair:?}");
         }
+    }
+
+    #[test]
+    fn a_second_spelling_of_a_number_is_refused() {
+        let decode = |m: i64, e: i8| minicbor::decode::<Decimal>(&minicbor::to_vec((m, e)).unwrap());
+        assert_eq!(decode(1, 1).unwrap().to_string(), "10");
+        assert!(decode(10, 0).is_err() && decode(0, 1).is_err() && decode(1, 41).is_err());
     }
 
     proptest! {

@@ -101,7 +101,9 @@ impl SeqRanges {
             if next < held.first {
                 missing.push(SeqRange { first: next, last: Seq(held.first.0 - 1) });
             }
-            next = held.last.next();
+            // Behind the largest number there is none.
+            let Some(behind) = held.last.0.checked_add(1) else { return SeqRanges(missing) };
+            next = Seq(behind);
         }
         missing.extend(SeqRange::new(next, within.last));
         SeqRanges(missing)
@@ -142,6 +144,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
+
+    #[test]
+    fn the_largest_number_can_be_held() {
+        let top = SeqRange { first: Seq(u64::MAX - 1), last: Seq(u64::MAX) };
+        let ranges: SeqRanges = [top].into_iter().collect();
+        assert!(ranges.missing_in(top).is_empty() && ranges.covers(&ranges));
+    }
 
     proptest! {
         #[test]
