@@ -1,6 +1,5 @@
 //! Alarm states and their legal transitions (ISA-18.2 §5).
 
-use std::fmt;
 use std::sync::Arc;
 
 use minicbor::{Decode, Encode};
@@ -36,13 +35,7 @@ impl RuleId {
     }
 }
 
-crate::record::text_type!(RuleId);
-
-impl fmt::Display for RuleId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
+crate::text_type!(RuleId, RuleIdError);
 
 /// Where an alarm stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]

@@ -29,6 +29,7 @@ mod reading;
 mod record;
 mod source;
 mod stamp;
+mod text;
 mod unit;
 
 pub use alarm::{AlarmState, AlarmTransition, LimitSide, RuleId, RuleIdError};

@@ -1,6 +1,5 @@
 //! What was measured.
 
-use std::fmt;
 use std::sync::Arc;
 
 /// Longest name, in bytes.
@@ -85,13 +84,7 @@ impl Quantity {
     }
 }
 
-crate::record::text_type!(Quantity);
-
-impl fmt::Display for Quantity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
+crate::text_type!(Quantity, QuantityError);
 
 #[cfg(test)]
 mod tests {

@@ -174,43 +174,6 @@ impl Record {
     }
 }
 
-/// A checked text newtype `$name(Arc<str>)` with `new` and `as_str`: CBOR and serde go through the check.
-macro_rules! text_type {
-    ($name:ident) => {
-        impl std::fmt::Debug for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                write!(f, "{:?}", self.as_str())
-            }
-        }
-        impl<C> minicbor::Encode<C> for $name {
-            fn encode<W: minicbor::encode::Write>(
-                &self,
-                e: &mut minicbor::Encoder<W>,
-                _: &mut C,
-            ) -> Result<(), minicbor::encode::Error<W::Error>> {
-                e.str(self.as_str())?.ok()
-            }
-        }
-        impl<'b, C> minicbor::Decode<'b, C> for $name {
-            fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-                $name::new(d.str()?).map_err(minicbor::decode::Error::custom)
-            }
-        }
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
-            }
-        }
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <String as serde::Deserialize>::deserialize(deserializer)?;
-                $name::new(&text).map_err(serde::de::Error::custom)
-            }
-        }
-    };
-}
-pub(crate) use text_type;
-
 #[cfg(test)]
 mod tests {
     use super::*;

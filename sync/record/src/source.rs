@@ -1,6 +1,5 @@
 //! Who sent it.
 
-use std::fmt;
 use std::sync::Arc;
 
 /// Longest device name, in bytes: it stands in MQTT client ids, topics and every batch.
@@ -37,10 +36,4 @@ impl SourceId {
     }
 }
 
-crate::record::text_type!(SourceId);
-
-impl fmt::Display for SourceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
+crate::text_type!(SourceId, SourceIdError);

@@ -1,6 +1,5 @@
 //! In what it was measured.
 
-use std::fmt;
 use std::sync::Arc;
 
 /// Longest unit, in bytes.
@@ -158,10 +157,4 @@ impl Unit {
     }
 }
 
-crate::record::text_type!(Unit);
-
-impl fmt::Display for Unit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
+crate::text_type!(Unit, UnitError);
