@@ -5,84 +5,15 @@ use std::sync::Arc;
 
 use lorawan::Uplink;
 use lorawan::fcnt::{Counters, Judged};
-use record::{Body, Frame, GatewayEui, Link, Reason, Record, Rejected, SourceId, Stamp};
+use record::{Body, Frame, Link, Reason, Record, Rejected, SourceId, Stamp};
 
 use crate::evidence::EvidenceBudget;
 use crate::redelivery::Redelivery;
 use crate::session::{LoraSession, SessionError};
-use crate::{Codec, Device, DeviceLink, DeviceTable, Warning};
+use crate::{Arrival, Codec, Device, DeviceLink, DeviceTable, Ruling, Verdict};
 
 /// How often one stored frame is acknowledged again; then the device's receiver is deaf and we save our airtime.
 const REACKNOWLEDGEMENTS_MAX: u8 = 8;
-
-/// A frame as a socket hands it in.
-#[derive(Debug, Clone)]
-pub enum Arrival {
-    /// A PUBLISH of a client that the edge authenticated as `device`, on a topic of that device.
-    Mqtt {
-        /// The authenticated device.
-        device: SourceId,
-        /// Topic, QoS, packet identifier, level.
-        link: Link,
-        /// DUP flag: the client may have sent this before.
-        dup: bool,
-        /// The application message.
-        payload: Vec<u8>,
-    },
-    /// A frame from the air, with nothing believed yet.
-    Lora {
-        /// The gateway that heard it.
-        gateway: GatewayEui,
-        /// Hz.
-        frequency_hz: u32,
-        /// `SF7BW125`.
-        data_rate: String,
-        /// dBm.
-        rssi_dbm: Option<i16>,
-        /// Tenths of a dB.
-        snr_ddb: Option<i16>,
-        /// The gateway's wrapping microsecond counter at the end of the packet.
-        tmst_us: u32,
-        /// PHYPayload.
-        phy: Vec<u8>,
-    },
-}
-
-/// What a frame is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ruling {
-    /// Authentic, new and decoded: store it, then acknowledge it.
-    Accepted {
-        /// What to store.
-        frame: Frame,
-        /// What was left aside, to be counted.
-        warnings: Vec<Warning>,
-    },
-    /// Stored before: acknowledge it again, store nothing.
-    Duplicate,
-    /// Refused.
-    Rejected {
-        /// Why.
-        why: Reason,
-        /// In words, for a person.
-        detail: String,
-        /// What to store as evidence; `None` once the budget for unauthenticated frames is used up.
-        evidence: Option<Rejected>,
-    },
-}
-
-/// The verdict on one frame.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
-    /// The device, where it could be told.
-    pub source: Option<SourceId>,
-    /// What the frame is.
-    pub ruling: Ruling,
-    /// The PHYPayload to send back in RX1 or RX2, once the transaction of this verdict is durable (A1).
-    pub downlink: Option<Vec<u8>>,
-    /// The device's session changed and must be stored in the same transaction.
-    pub session_changed: bool,
-}
 
 /// Devices with their sessions: all that judging needs to remember.
 ///
@@ -112,13 +43,19 @@ impl Ingest {
         Ok(Ingest { devices, sessions, redelivery: Redelivery::default(), budget })
     }
 
-    /// Takes note of a stored record, oldest first: how a restart knows which MQTT frames it stored.
+    /// Takes note of a stored record, oldest first: how a restart knows which MQTT frames it stored, and how much of
+    /// its evidence budget is used up.
     pub fn remember(&mut self, record: &Record) {
-        if let Body::Frame(frame) = &record.body {
-            self.redelivery.remember(&frame.source, &frame.link, &frame.raw);
-        }
-        if let Body::Rejected(Rejected { source: Some(source), link, raw, .. }) = &record.body {
-            self.redelivery.remember(source, link, raw);
+        match &record.body {
+            Body::Frame(frame) => self.redelivery.remember(&frame.source, &frame.link, &frame.raw),
+            Body::Rejected(rejected) => match (&rejected.source, rejected.why) {
+                (Some(source), Reason::Undecodable) => self.redelivery.remember(source, &rejected.link, &rejected.raw),
+                // What no proof came with was paid for when it was stored.
+                _ => {
+                    self.budget.spend(rejected.raw.len(), record.stamp.mono_ms);
+                }
+            },
+            Body::Boot(_) | Body::Alarm(_) => {}
         }
     }
 
@@ -149,8 +86,7 @@ impl Ingest {
     }
 
     fn judge_mqtt(&mut self, device: SourceId, link: Link, dup: bool, raw: Vec<u8>, now: Stamp) -> Verdict {
-        let verdict =
-            |ruling| Verdict { source: Some(device.clone()), ruling, downlink: None, session_changed: false };
+        let verdict = |ruling| Verdict { source: Some(device.clone()), ruling, downlink: None, session_changed: false };
         if dup && self.redelivery.knows(&device, &link, &raw) {
             return verdict(Ruling::Duplicate);
         }
@@ -164,7 +100,8 @@ impl Ingest {
                 let frame = Frame { source: device.clone(), link, raw, readings: decoded.readings };
                 Ruling::Accepted { frame, warnings: decoded.warnings }
             }
-            // An authenticated device's bytes are always kept; the edge limits its rate.
+            // An authenticated device's bytes are always kept: what is not stored is not acknowledged (A2), and the
+            // device would send it for ever.
             Err(detail) => {
                 let why = Reason::Undecodable;
                 let evidence = Rejected { source: Some(device.clone()), link, raw, why, detail: detail.clone() };
@@ -178,9 +115,9 @@ impl Ingest {
             Ok(uplink) => uplink,
             Err(error) => {
                 let why = match error {
-                    lorawan::UplinkError::Join
-                    | lorawan::UplinkError::Downlink
-                    | lorawan::UplinkError::Proprietary => Reason::UnsupportedType,
+                    lorawan::UplinkError::Join | lorawan::UplinkError::Downlink | lorawan::UplinkError::Proprietary => {
+                        Reason::UnsupportedType
+                    }
                     _ => Reason::Malformed,
                 };
                 return self.refuse(None, link(None), phy, why, error.to_string(), now);
@@ -189,7 +126,8 @@ impl Ingest {
         let as_sent = link(Some((&uplink, u32::from(uplink.f_cnt_low()))));
         let devices = self.devices.clone();
         let Some((device, keys)) = devices.by_dev_addr(uplink.dev_addr()).and_then(lora_keys) else {
-            let detail = format!("no device has DevAddr {} · try: weir config check", uplink.dev_addr());
+            let detail =
+                format!("no device has DevAddr {} · try: if it is yours, add it to devices.toml", uplink.dev_addr());
             return self.refuse(None, as_sent, phy, Reason::UnknownDevAddr, detail, now);
         };
         let source = device.name.clone();
@@ -198,18 +136,17 @@ impl Ingest {
             Judged::New { f_cnt } => {
                 session.counters = Counters::after(&uplink, f_cnt);
                 session.reacknowledged = 0;
-                let downlink = uplink.confirmed().then(|| acknowledge(session, &uplink, keys));
+                let downlink = uplink.confirmed().then(|| acknowledge(session, &uplink, keys)).flatten();
                 let payload = uplink.decrypt(keys, f_cnt);
-                let ruling = decode_lora(&device.codec, &source, link(Some((&uplink, f_cnt))), phy, &payload, &uplink, now);
+                let ruling =
+                    decode_lora(&device.codec, &source, link(Some((&uplink, f_cnt))), phy, &payload, &uplink, now);
                 Verdict { source: Some(source), ruling, downlink, session_changed: true }
             }
             Judged::Retransmission { .. } => {
                 let again = uplink.confirmed() && session.reacknowledged < REACKNOWLEDGEMENTS_MAX;
-                let downlink = again.then(|| {
-                    session.reacknowledged += 1;
-                    acknowledge(session, &uplink, keys)
-                });
+                let downlink = again.then(|| acknowledge(session, &uplink, keys)).flatten();
                 let session_changed = downlink.is_some();
+                session.reacknowledged += u8::from(session_changed);
                 Verdict { source: Some(source), ruling: Ruling::Duplicate, downlink, session_changed }
             }
             refused => {
@@ -250,11 +187,11 @@ fn lora_keys(device: &Device) -> Option<(&Device, &lorawan::SessionKeys)> {
 }
 
 /// The acknowledgement with the next FCntDown, which is stored in the transaction of this verdict and so durable before
-/// the frame leaves.
-fn acknowledge(session: &mut LoraSession, uplink: &Uplink, keys: &lorawan::SessionKeys) -> Vec<u8> {
+/// the frame leaves; none once the session's counters are used up.
+fn acknowledge(session: &mut LoraSession, uplink: &Uplink, keys: &lorawan::SessionKeys) -> Option<Vec<u8>> {
     let f_cnt_down = session.next_down;
-    session.next_down = session.next_down.saturating_add(1);
-    lorawan::acknowledgement(uplink.dev_addr(), keys, f_cnt_down)
+    session.next_down = f_cnt_down.checked_add(1)?;
+    Some(lorawan::acknowledgement(uplink.dev_addr(), keys, f_cnt_down))
 }
 
 fn decode_lora(
@@ -283,7 +220,9 @@ fn refusal(judged: Judged, uplink: &Uplink) -> (Reason, u32, String) {
     let address = uplink.dev_addr();
     match judged {
         Judged::Forked { f_cnt } => {
-            let detail = format!("{address}: other bytes under the stored FCnt {f_cnt}: somebody else has its keys");
+            let detail = format!(
+                "{address}: other bytes under the stored FCnt {f_cnt}: somebody else has its keys · try: give the device new session keys"
+            );
             (Reason::Forked, f_cnt, detail)
         }
         Judged::Replayed { f_cnt } => (Reason::Replayed, f_cnt, format!("{address}: FCnt {f_cnt} was used before")),
@@ -297,3 +236,6 @@ fn refusal(judged: Judged, uplink: &Uplink) -> (Reason, u32, String) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

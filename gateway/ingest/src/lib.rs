@@ -19,12 +19,15 @@
 //! **Deliberately does not know:** sockets, brokers and radios (`mqtt`, `lorawan`), what is stored (`journal`), what a
 //! limit is (`rules`). It reads no clock, randomness, environment, file or socket (S1).
 //!
-//! Invariants: **B1** by [`PAYLOAD_BYTES_MAX`], [`READINGS_MAX`] and [`DEVICES_MAX`]; **T1**: a device's own time is
+//! Invariants: **A3**: every arrival is exactly one of accepted, duplicate and rejected; **B1** by
+//! [`PAYLOAD_BYTES_MAX`], [`READINGS_MAX`], [`DEVICES_MAX`], [`REDELIVERIES_MAX`] and [`EvidenceBudget`]; **R2**: rebuilt
+//! from what is stored, an [`Ingest`] judges as if it had never stopped; **T1**: a device's own time is
 //! kept apart from the box's, and one that cannot be read is left out and counted.
 //!
 //! Standards: RFC 8259 (JSON), RFC 6901 (JSON pointer), RFC 8428 (SenML), RFC 3339 (times), Cayenne Low Power
 //! Payload 1.x (myDevices), UCUM (units).
 
+mod arrival;
 mod codec;
 mod device;
 mod evidence;
@@ -32,7 +35,9 @@ mod judge;
 mod nearest;
 mod redelivery;
 mod session;
+mod verdict;
 
+pub use arrival::Arrival;
 pub use codec::cayenne_lpp::{CayenneLpp, Channel, LppError};
 pub use codec::device_time::{DeviceTime, TimeFormat};
 pub use codec::json::{Field, JsonMapping, MappingError};
@@ -44,5 +49,7 @@ pub use device::password::{Password, PasswordError};
 pub use device::table::{DEVICES_MAX, DeviceTable, DeviceTableError};
 pub use device::{Device, DeviceLink, LorawanDevice, MqttDevice, TopicError};
 pub use evidence::EvidenceBudget;
-pub use judge::{Arrival, Ingest, Ruling, Verdict};
+pub use judge::Ingest;
+pub use redelivery::REDELIVERIES_MAX;
 pub use session::SessionError;
+pub use verdict::{Ruling, Verdict};

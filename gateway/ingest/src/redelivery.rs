@@ -5,14 +5,16 @@ use std::collections::{HashMap, VecDeque};
 use record::{Link, SourceId};
 use sha2::{Digest, Sha256};
 
-/// Frames remembered per device: as many as the edge lets one connection have unacknowledged, so every frame that a
-/// client may rightly send again is among them.
-const FRAMES_MAX: usize = 64;
+/// Frames remembered per device. A connection must not have more unacknowledged, so that every frame that its client
+/// may rightly send again is among them.
+pub const REDELIVERIES_MAX: u16 = 64;
 
 /// The last QoS 1 and 2 frames of each device, by packet identifier and content.
 ///
 /// MQTT has no message identity beyond the packet identifier, which is reused. A frame counts as sent again only if DUP
-/// is set *and* identifier and bytes equal a remembered frame; two equal readings sent on purpose have DUP clear.
+/// is set *and* identifier and bytes equal a remembered frame; two equal readings sent on purpose have DUP clear. What
+/// MQTT cannot tell apart: a client that uses one identifier for every frame, and whose reading, equal to an earlier one,
+/// got lost before it came here and is sent again.
 #[derive(Debug, Default)]
 pub(crate) struct Redelivery {
     frames: HashMap<SourceId, VecDeque<Fingerprint>>,
@@ -27,7 +29,7 @@ impl Redelivery {
             Some(frames) => frames,
             None => self.frames.entry(device.clone()).or_default(),
         };
-        if frames.len() == FRAMES_MAX {
+        if frames.len() == usize::from(REDELIVERIES_MAX) {
             frames.pop_front();
         }
         frames.push_back(fingerprint);

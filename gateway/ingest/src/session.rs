@@ -62,6 +62,52 @@ impl LoraSession {
             minicbor::decode(bytes).map_err(|source| SessionError { device: device.clone(), source })?;
         let last = stored.last_f_cnt.map(|f_cnt| LastUplink { f_cnt, phy: stored.last_phy });
         let counters = Counters { next_up: stored.next_up, last };
-        Ok(LoraSession { counters, next_down: stored.next_down, reacknowledged: stored.reacknowledged })
+        let session = LoraSession { counters, next_down: stored.next_down, reacknowledged: stored.reacknowledged };
+        if session.to_bytes() != bytes {
+            let source = minicbor::decode::Error::message("the session is not in its one form");
+            return Err(SessionError { device: device.clone(), source });
+        }
+        Ok(session)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn source() -> SourceId {
+        SourceId::new("flow-1").unwrap()
+    }
+
+    fn session() -> impl Strategy<Value = LoraSession> {
+        let last = proptest::option::of((any::<u32>(), proptest::collection::vec(any::<u8>(), 0..=255)));
+        (any::<u32>(), any::<u32>(), any::<u8>(), last).prop_map(|(next_up, next_down, reacknowledged, last)| {
+            let last = last.map(|(f_cnt, phy)| LastUplink { f_cnt, phy });
+            LoraSession { counters: Counters { next_up, last }, next_down, reacknowledged }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn comes_back_as_it_was_stored(session in session()) {
+            prop_assert_eq!(LoraSession::from_bytes(&source(), &session.to_bytes()).unwrap(), session);
+        }
+
+        #[test]
+        fn a_cut_or_longer_one_is_refused(session in session(), cut in 0usize..300, more in any::<u8>()) {
+            let mut bytes = session.to_bytes();
+            prop_assert!(LoraSession::from_bytes(&source(), &bytes[..cut % bytes.len()]).is_err());
+            bytes.push(more);
+            prop_assert!(LoraSession::from_bytes(&source(), &bytes).is_err());
+        }
+
+        #[test]
+        fn any_bytes_are_answered(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            if let Ok(session) = LoraSession::from_bytes(&source(), &bytes) {
+                prop_assert_eq!(session.to_bytes(), bytes);
+            }
+        }
     }
 }

@@ -1,0 +1,6 @@
+//! Frames in, verdicts out; a box that may restart between any two of them.
+
+mod bench;
+mod lora;
+mod mqtt;
+mod restart;

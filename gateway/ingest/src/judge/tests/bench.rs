@@ -1,0 +1,159 @@
+//! A box around [`Ingest`]: it stores what the verdicts say, and nothing else survives a restart.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use lorawan::end_device::{DataUp, acknowledged, data_up};
+use lorawan::{DevAddr, SessionKeys};
+use record::{Body, BootNo, ClockQuality, GatewayEui, Link, MonoMs, Record, SourceId, Stamp, UnixMs};
+
+use crate::{Arrival, DeviceTable, EvidenceBudget, Ingest, Ruling, Verdict};
+
+const DEVICES: &str = r#"
+[[device]]
+name = "cod-1"
+[device.mqtt]
+password = "river-otter-7"
+[device.codec]
+kind = "json"
+fields = [{ path = "/cod", quantity = "cod", unit = "mg/L" }]
+
+[[device]]
+name = "flow-1"
+[device.lorawan]
+dev_addr = "26010001"
+nwk_s_key = "44024241ed4ce9a68c6a8bc055233fd3"
+app_s_key = "ec925802ae430ca77fd3dd73cb2cc588"
+[device.codec]
+kind = "cayenne_lpp"
+"#;
+
+pub(super) fn dev_addr() -> DevAddr {
+    DevAddr::from_u32(0x2601_0001)
+}
+
+/// Cayenne: channel 1 is 27.2 degrees.
+pub(super) const WARM: &[u8] = &[1, 103, 1, 16];
+
+/// Evidence of three short frames an hour.
+const EVIDENCE_BYTES: u32 = 3 * 190;
+
+pub(super) fn keys() -> SessionKeys {
+    let key = |hex: &str| hex.parse().unwrap();
+    SessionKeys {
+        nwk_s_key: key("44024241ed4ce9a68c6a8bc055233fd3"),
+        app_s_key: key("ec925802ae430ca77fd3dd73cb2cc588"),
+    }
+}
+
+pub(super) struct Bench {
+    table: Arc<DeviceTable>,
+    ingest: Ingest,
+    records: Vec<Record>,
+    sessions: BTreeMap<SourceId, Vec<u8>>,
+    now_ms: u64,
+}
+
+impl Bench {
+    pub(super) fn new() -> Bench {
+        let table = Arc::new(DeviceTable::from_toml(DEVICES).unwrap());
+        let budget = EvidenceBudget::new(EVIDENCE_BYTES);
+        let ingest = Ingest::new(table.clone(), std::iter::empty(), budget).unwrap();
+        Bench { table, ingest, records: Vec::new(), sessions: BTreeMap::new(), now_ms: 5_000 }
+    }
+
+    pub(super) fn wait(&mut self, ms: u64) {
+        self.now_ms += ms;
+    }
+
+    /// Judges at this moment, and stores what the verdict says.
+    pub(super) fn judge(&mut self, arrival: Arrival) -> Verdict {
+        let stamp = Stamp {
+            boot: BootNo(0),
+            mono_ms: MonoMs(self.now_ms),
+            wall_ms: UnixMs(1_700_000_000_000),
+            clock: ClockQuality::Unset,
+        };
+        let verdict = self.ingest.judge(arrival, stamp);
+        let body = match &verdict.ruling {
+            Ruling::Accepted { frame, .. } => Some(Body::Frame(frame.clone())),
+            Ruling::Duplicate => None,
+            Ruling::Rejected { evidence, .. } => evidence.clone().map(Body::Rejected),
+        };
+        self.records.extend(body.map(|body| Record { stamp, body }));
+        if let Some(source) = verdict.source.as_ref().filter(|_| verdict.session_changed) {
+            self.sessions.insert(source.clone(), self.ingest.session(source));
+        }
+        verdict
+    }
+
+    /// Forgets everything that is not stored.
+    pub(super) fn restart(&mut self) {
+        let stored = self.sessions.iter().map(|(source, bytes)| (source, bytes.as_slice()));
+        self.ingest = Ingest::new(self.table.clone(), stored, EvidenceBudget::new(EVIDENCE_BYTES)).unwrap();
+        self.records.iter().for_each(|record| self.ingest.remember(record));
+    }
+
+    /// What a start says of stored bytes that are no session.
+    pub(super) fn start_with(&self, session: &[u8]) -> String {
+        let source = SourceId::new("flow-1").unwrap();
+        let started = Ingest::new(self.table.clone(), [(&source, session)].into_iter(), EvidenceBudget::new(0));
+        started.map_or_else(|error| error.to_string(), |_| "started".into())
+    }
+}
+
+/// A PUBLISH of `cod-1`.
+pub(super) fn publish(packet_id: Option<u16>, dup: bool, payload: &str) -> Arrival {
+    let qos = u8::from(packet_id.is_some());
+    let link = Link::Mqtt { topic: "d/cod-1/up".into(), qos, packet_id, level: 4 };
+    Arrival::Mqtt { device: SourceId::new("cod-1").unwrap(), link, dup, payload: payload.into() }
+}
+
+/// A PHYPayload as a gateway heard it.
+pub(super) fn heard(phy: Vec<u8>) -> Arrival {
+    Arrival::Lora {
+        gateway: GatewayEui([0xaa, 0x55, 0x5a, 0, 0, 0, 0, 1]),
+        frequency_hz: 868_100_000,
+        data_rate: "SF7BW125".into(),
+        rssi_dbm: Some(-42),
+        snr_ddb: Some(55),
+        tmst_us: 1_000,
+        phy,
+    }
+}
+
+/// A frame of `flow-1`.
+pub(super) fn uplink(f_cnt: u32, confirmed: bool, payload: &[u8]) -> Vec<u8> {
+    data_up(DataUp { dev_addr: dev_addr(), confirmed, f_cnt, f_port: 2, payload }, &keys())
+}
+
+/// `accepted flow-1 #3 temperature_1 27.2 Cel · ack 0`
+pub(super) fn show(verdict: &Verdict) -> String {
+    let source = verdict.source.as_ref().map_or("?", SourceId::as_str);
+    let mut text = match &verdict.ruling {
+        Ruling::Accepted { frame, .. } => {
+            assert_eq!(verdict.source.as_ref(), Some(&frame.source));
+            let counter = match &frame.link {
+                Link::Lora { f_cnt, .. } => format!(" #{f_cnt}"),
+                Link::Mqtt { .. } => String::new(),
+            };
+            let value = |r: &record::Reading| r.value.map_or_else(|| r.quality.as_str().into(), |v| v.to_string());
+            let readings = frame.readings.iter().map(|r| format!(" {} {} {}", r.quantity, value(r), r.unit));
+            format!("accepted {source}{counter}{}", readings.collect::<String>())
+        }
+        Ruling::Duplicate => format!("duplicate {source}"),
+        Ruling::Rejected { why, detail, evidence } => {
+            if let Some(evidence) = evidence {
+                assert_eq!((&evidence.source, evidence.why, &evidence.detail), (&verdict.source, *why, detail));
+            }
+            let kept = if evidence.is_some() { "kept" } else { "counted" };
+            format!("{} {source} {kept}: {detail}", why.as_str())
+        }
+    };
+    if let Some(phy) = &verdict.downlink {
+        assert!(verdict.session_changed, "a used FCntDown is stored");
+        let f_cnt_down = acknowledged(phy, dev_addr(), &keys(), 0).expect("a valid acknowledgement");
+        text += &format!(" · ack {f_cnt_down}");
+    }
+    text
+}
