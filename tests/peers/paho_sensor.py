@@ -17,6 +17,7 @@ Exit status: 0 all acknowledged, 1 not all (refused or out of time), 2 usage, 3 
 """
 
 import argparse
+import os
 import sys
 
 import mqtt_client
@@ -36,6 +37,8 @@ def payloads(args):
                 yield n, line.rstrip("\n")
         return
     for n in range(args.first, args.first + args.count):
+        if args.until and os.path.exists(args.until):
+            return
         yield n, args.payload.replace("%n", str(n)).replace("%v", value(n)).ljust(args.bytes)
 
 
@@ -47,6 +50,7 @@ def main():
     parser.add_argument("--payload", default='{"n":%n,"cod":%v}')
     parser.add_argument("--bytes", type=int, default=0, help="pad each payload with blanks to this length")
     parser.add_argument("--lines", help="publish the lines of this file instead")
+    parser.add_argument("--until", help="publish nothing new once this file exists, --count or not")
     args = parser.parse_args()
     return mqtt_client.main(args, payloads(args))
 
