@@ -80,9 +80,10 @@ impl CommandError {
     /// The status that tells a supervisor what to do.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            CommandError::GatewayConfig(_) | CommandError::SyncConfig(_) | CommandError::PlatformConfig(_) => {
-                Exit::Config
-            }
+            CommandError::GatewayConfig(_)
+            | CommandError::SyncConfig(_)
+            | CommandError::PlatformConfig(_)
+            | CommandError::Sync(syncd::SyncError::Destination { .. }) => Exit::Config,
             CommandError::Gateway(
                 gatewayd::StartError::Mqtt(gatewayd::EdgeError::RouterDied) | gatewayd::StartError::CommitterDied,
             ) => Exit::Restart,

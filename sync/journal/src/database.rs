@@ -43,6 +43,12 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// The file to be read is not there.
+    #[error("there is no database `{path}` yet · try: systemctl status weir-gateway weir-sync, or give --state-dir")]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
     /// SQLite refused to open or set up the file.
     #[error("failed to open database `{path}` · try: weir verify")]
     Open {
@@ -147,6 +153,9 @@ pub(crate) fn open_writer(path: &Path, schema: &str) -> Result<(Connection, File
 
 /// Opens a file read-only. Never creates it, never writes it.
 pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    if !path.exists() {
+        return Err(StoreError::Missing { path: path.into() });
+    }
     let open = |source| StoreError::Open { path: path.into(), source };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(open)?;
