@@ -1,6 +1,6 @@
 //! How anyone can reach the world that is held: a file for programs, and lines to type for people.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -88,13 +88,13 @@ fn lora_device(device: &Device, sources: &[Source]) -> Option<Value> {
 
 /// What to try next: lines that work as they stand.
 pub(crate) fn next_steps(kept: Option<&World>, held: bool, console: &Console) -> String {
-    let exe = std::env::current_exe().map_or("weir".to_owned(), |path| path.display().to_string());
+    let exe = std::env::current_exe().map_or("weir".to_owned(), |path| shell(&path));
     let heading = console.pick("\nWhat to try next:\n", "\n接下来可以试试：\n");
     let Some(world) = kept else {
         let dir = "./weir-demo";
         return format!("{heading}  {exe} demo --dir {dir} --hold\n  {exe} demo --json\n");
     };
-    let root = world.path().display();
+    let root = shell(world.path());
     let mut text = format!(
         "{heading}  {exe} --state-dir {root}/state tail -n 5\n  \
          {exe} --state-dir {root}/state export --source cod-1 --quantity cod | head\n  \
@@ -112,7 +112,7 @@ pub(crate) fn next_steps(kept: Option<&World>, held: bool, console: &Console) ->
 }
 
 fn held_steps(world: &World, exe: &str) -> String {
-    let mut text = format!("  {exe} --run-dir {} status\n", world.run_dir().display());
+    let mut text = format!("  {exe} --run-dir {} status\n", shell(&world.run_dir()));
     let spare = world.devices.iter().find(|device| device.codec == Codec::SpareJson);
     if let Some(Device { name, link: Link::Mqtt { password }, .. }) = spare {
         let (host, port) = (world.mqtt.ip(), world.mqtt.port());
@@ -122,11 +122,31 @@ fn held_steps(world: &World, exe: &str) -> String {
         if let Some(city) = world.platforms.get(CITY) {
             text.push_str(&format!(
                 "  curl --cacert {} -H 'Authorization: Bearer {}' 'https://{}/v1/boxes/{BOX}/readings?source={name}'\n",
-                city.state.tls_cert().display(),
+                shell(&city.state.tls_cert()),
                 city.read_token,
                 city.address
             ));
         }
     }
     text
+}
+
+/// A path as a shell reads it.
+fn shell(path: &Path) -> String {
+    let text = path.display().to_string();
+    match text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte)) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_survive_the_shell() {
+        assert_eq!(shell(Path::new("/tmp/weir-demo")), "/tmp/weir-demo");
+        assert_eq!(shell(Path::new("/tmp/排口 d'eau")), "'/tmp/排口 d'\\''eau'");
+    }
 }

@@ -88,6 +88,8 @@ pub(crate) fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, DemoError> {
                 let (exit, held) = done?;
                 if let Some(world) = held {
                     stop.await;
+                    // Again, with what outsiders made of it.
+                    world.write_artifacts()?;
                     world.end().await;
                 }
                 Ok(exit)

@@ -56,11 +56,12 @@ impl Report<'_> {
         let mut rows = vec![heading.map(|(en, zh)| console.pick(en, zh).to_owned()).to_vec()];
         for (name, tally) in &self.verdict.sources {
             let all = tally.all();
-            rows.push(row(name, tally.sent, tally.acknowledged, tally, tally.delivered(), &all, "-".to_owned()));
+            let latency = latency(self.verdict.first_alarm(name));
+            rows.push(row(name, tally.sent, tally.acknowledged, tally, tally.delivered(), &all, latency));
         }
         let sum = self.sum();
         for PlatformVerdict { name, all, alarm } in &self.verdict.platforms {
-            let mut latency = alarm.raised.map_or("-".to_owned(), |raised| format!("{} ms", raised.as_millis()));
+            let mut latency = latency(alarm.raised);
             if let Some(after) = alarm.raised_after_heal {
                 let text = console.pick("of which after healing", "其中链路恢复后");
                 latency.push_str(&format!(" ({text}: {} ms)", after.as_millis()));
@@ -130,7 +131,7 @@ impl Report<'_> {
                 "source": name, "sent": tally.sent, "acknowledged": tally.acknowledged,
                 "journaled": tally.journal.held, "delivered": tally.delivered(),
                 "missing": all.missing, "doubled": all.doubled, "altered": all.altered,
-                "journal": stored(&tally.journal), "platforms": at,
+                "alarm_latency_ms": self.verdict.first_alarm(name).map(ms), "journal": stored(&tally.journal), "platforms": at,
             })
         };
         let platform = |platform: &PlatformVerdict| {
@@ -165,6 +166,10 @@ impl Report<'_> {
             "access": self.kept.filter(|_| self.held).map(|world| access::path(world).display().to_string()),
         })
     }
+}
+
+fn latency(raised: Option<Duration>) -> String {
+    raised.map_or("-".to_owned(), |raised| format!("{} ms", raised.as_millis()))
 }
 
 fn stored(holding: &Holding) -> Value {

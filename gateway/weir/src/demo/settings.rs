@@ -9,10 +9,12 @@ use super::error::DemoError;
 pub(crate) const BOX: &str = "demo-box";
 /// The rule that the demo's discharge breaks.
 pub(crate) const RULE: &str = "cod-high";
+/// The sensor it judges.
+pub(crate) const ALARM_SOURCE: &str = "cod-1";
 /// Its on-delay.
 pub(crate) const ON_DELAY_S: u64 = 1;
 /// The plan of the simulated LoRa gateway.
-pub(crate) const REGION: &str = "CN470";
+pub(crate) const REGION: &str = "EU868";
 
 /// Free ports on loopback: bound all at once, so that they differ, then given back.
 pub(crate) fn free_ports<const N: usize>() -> Result<[u16; N], DemoError> {
@@ -46,7 +48,7 @@ pub(crate) fn gateway(run_dir: &Path, mqtt: SocketAddr, gwmp: SocketAddr) -> Str
 /// `rules.toml`.
 pub(crate) fn rules() -> String {
     format!(
-        "[[rule]]\nid = \"{RULE}\"\nkind = \"limit\"\ndevices = [\"cod-1\"]\nquantity = \"cod\"\nunit = \"mg/L\"\n\
+        "[[rule]]\nid = \"{RULE}\"\nkind = \"limit\"\ndevices = [\"{ALARM_SOURCE}\"]\nquantity = \"cod\"\nunit = \"mg/L\"\n\
          high = 80\ndeadband = 5\non_delay_s = {ON_DELAY_S}\npriority = \"high\"\n"
     )
 }

@@ -14,6 +14,7 @@ use super::logbook::{Entry, Logbook};
 use super::proof::{self, Proved};
 use super::script::{Kill, Reason, Told};
 use super::sensors::Source;
+use super::settings::ALARM_SOURCE;
 use super::tally::{Holding, Sent, SourceTally};
 use super::wait::Clock;
 use super::world::{PROVINCE, World};
@@ -64,6 +65,12 @@ pub(crate) struct AlarmWay {
 }
 
 impl Verdict {
+    /// How soon the first platform knew of this source's alarm, if it raised one.
+    pub(crate) fn first_alarm(&self, source: &str) -> Option<Duration> {
+        let raised = self.platforms.iter().filter_map(|platform| platform.alarm.raised);
+        raised.min().filter(|_| source == ALARM_SOURCE)
+    }
+
     /// The exit status.
     pub(crate) fn exit(&self) -> Exit {
         if self.reasons.is_empty() { Exit::Good } else { Exit::NotWell }

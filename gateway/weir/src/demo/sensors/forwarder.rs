@@ -16,9 +16,8 @@ pub(crate) const EUI: Eui64 = Eui64([0x00, 0x16, 0xc0, 0xde, 0x00, 0x00, 0x00, 0
 /// How often PULL_DATA keeps the way for downlinks open. Real ones take 5 to 10 s; after the box was killed, nothing can
 /// be acknowledged until the next one.
 const PULL: Duration = Duration::from_millis(500);
-/// The first of eight uplink channels of CN470, Hz, and their distance.
-const UPLINK_HZ: u32 = 470_300_000;
-const SPACING_HZ: u32 = 200_000;
+/// The uplink channels that every device of EU868 has, Hz.
+const UPLINK_HZ: [u32; 3] = [868_100_000, 868_300_000, 868_500_000];
 /// A downlink that comes further ahead than this is refused, as the real counter would have to (µs).
 const AHEAD_US_MAX: u32 = 512_000_000;
 
@@ -81,13 +80,13 @@ impl Forwarder {
     }
 
     async fn forward(&mut self, phy: Uplink) {
-        let channel = self.token % 8;
+        let channel = usize::from(self.token) % UPLINK_HZ.len();
         let rxpk = Rxpk {
             phy,
             tmst_us: self.counter_us(),
             time: None,
             gps_ms: None,
-            frequency_hz: UPLINK_HZ + SPACING_HZ * u32::from(channel),
+            frequency_hz: UPLINK_HZ[channel],
             channel: u8::try_from(channel).ok(),
             rf_chain: Some(0),
             crc: CrcStatus::Ok,
