@@ -64,6 +64,14 @@ class Client(mqtt.Client):
             self.refused_mids[int.from_bytes(packet[:2], "big")] = reason
         return super()._handle_pubrec()
 
+    def _messages_reconnect_reset_out(self):
+        """With a kept session, paho 2.2 forgets on its second attempt to connect that a QoS 2 message has its PUBREC,
+        and publishes it anew with DUP clear, which nobody can tell from a new message: it has to send PUBREL."""
+        for message in self._out_messages.values():
+            if message.state == mqtt.mqtt_ms_resend_pubrel:
+                message.state = mqtt.mqtt_ms_wait_for_pubcomp
+        super()._messages_reconnect_reset_out()
+
 
 class Publisher:
     """Publishes a sequence of payloads to one topic with a window, over as many connections as it takes."""
