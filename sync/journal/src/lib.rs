@@ -20,14 +20,16 @@
 //! locks the writer out.
 
 mod database;
+mod device;
 mod outbox;
 mod reader;
 mod writer;
 
 pub use database::StoreError;
+pub use device::{DeviceRow, Tally};
 pub use outbox::{DestinationTally, Outbox, ReceiptAt, StoredBatch};
 pub use reader::{Position, Reader, StoredCheckpoint};
-pub use writer::{Committed, DeviceRow, Journal, Tally, Transaction};
+pub use writer::{Committed, Journal, Transaction};
 
 #[cfg(test)]
 mod tests;

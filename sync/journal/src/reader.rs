@@ -8,7 +8,7 @@ use record::{Record, RecordAt, Seq, SeqRange, SourceId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::database::{StoreError, from_sql, open_reader, to_sql};
-use crate::writer::{DeviceRow, Tally};
+use crate::device::{DeviceRow, Tally};
 
 /// Where the journal stands, read in one transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]

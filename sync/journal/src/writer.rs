@@ -9,29 +9,8 @@ use record::{Record, RecordAt, Seq, SeqRange, SourceId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::database::{StoreError, from_sql, open_writer, to_sql};
+use crate::device::{DeviceRow, Tally};
 use crate::reader;
-
-/// What happened to the frames of a device, for ever (A3): received = the sum.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Stored as frames.
-    pub accepted: u64,
-    /// Sent again by the device, already stored.
-    pub duplicate: u64,
-    /// Refused.
-    pub rejected: u64,
-    /// Dropped before judgement because a queue was full.
-    pub shed: u64,
-}
-
-/// What the journal keeps of a device beside its records.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DeviceRow {
-    /// What the verifier must remember (counters, last frame); opaque here.
-    pub session: Vec<u8>,
-    /// The conservation tally.
-    pub tally: Tally,
-}
 
 /// One atomic step of the journal. `None` as a device stands for frames whose device could not be told.
 #[derive(Debug, Default)]
