@@ -1,5 +1,6 @@
 //! `gateway.toml`: as typed, then as meant, in one checked step.
 
+use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -185,15 +186,13 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// A file is larger than any configuration.
-    #[error("configuration `{path}` has {bytes} bytes, at most {FILE_BYTES_MAX} are read")]
+    #[error("configuration `{path}` has more than {FILE_BYTES_MAX} bytes: is it the right file?")]
     TooLong {
         /// The file.
         path: PathBuf,
-        /// Its size.
-        bytes: u64,
     },
     /// Not TOML, an unknown key, or a value of the wrong type.
-    #[error("configuration `{path}` is refused · try: correct the line below, then weir config check {path}\n{source}")]
+    #[error("configuration `{path}` is refused · try: correct the line below, then weir config check {path}")]
     Parse {
         /// The file.
         path: PathBuf,
@@ -201,7 +200,7 @@ pub enum ConfigError {
         source: Box<toml::de::Error>,
     },
     /// A number outside its range.
-    #[error("configuration `{path}`: `{key}` is {value}, allowed is {low} to {high}")]
+    #[error("configuration `{path}`: `{key}` is {value}, set it from {low} to {high}")]
     Range {
         /// The file.
         path: PathBuf,
@@ -315,9 +314,15 @@ pub fn load_rules(path: &Path) -> Result<RuleSet, ConfigError> {
 
 fn read(path: &Path) -> Result<String, ConfigError> {
     let failed = |source| ConfigError::Read { path: path.into(), source };
-    let bytes = std::fs::metadata(path).map_err(failed)?.len();
-    if bytes > FILE_BYTES_MAX {
-        return Err(ConfigError::TooLong { path: path.into(), bytes });
+    let mut text = String::new();
+    // Not by the size that the file claims: a device claims none and never ends.
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
+    if u64::try_from(text.len()).is_ok_and(|bytes| bytes > FILE_BYTES_MAX) {
+        return Err(ConfigError::TooLong { path: path.into() });
     }
-    std::fs::read_to_string(path).map_err(failed)
+    Ok(text)
 }
+
+#[cfg(test)]
+mod tests;

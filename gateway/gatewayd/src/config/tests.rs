@@ -1,0 +1,114 @@
+use std::error::Error;
+use std::path::Path;
+
+use expect_test::{Expect, expect};
+
+use super::*;
+
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/gateway.toml");
+
+fn check(text: &str, expected: Expect) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gateway.toml");
+    std::fs::write(&path, text).unwrap();
+    std::fs::write(folder.path().join("devices.toml"), "").unwrap();
+    std::fs::write(folder.path().join("rules.toml"), "").unwrap();
+    let shown = match GatewayConfig::load(&path) {
+        Ok(config) => format!("box {}", config.file.box_id),
+        Err(error) => match error.source() {
+            Some(source) => format!("{error}\n{}", source.to_string().trim_end()),
+            None => error.to_string(),
+        },
+    };
+    expected.assert_eq(&shown.replace(&folder.path().display().to_string(), "/etc/weir"));
+}
+
+#[test]
+fn the_shipped_example_is_valid_and_states_every_default() {
+    let example = GatewayConfig::load(Path::new(EXAMPLE)).unwrap();
+    assert_eq!((example.devices.len(), example.rules.iter().len()), (3, 3));
+    let plain: GatewayFile = toml::from_str("box = \"outfall-1\"").unwrap();
+    let shipped: GatewayFile = toml::from_str(&std::fs::read_to_string(EXAMPLE).unwrap()).unwrap();
+    assert_eq!(format!("{shipped:#?}"), format!("{plain:#?}"));
+    // Each key of the file stands in the example: the names in the Debug form are those of the fields.
+    let example = std::fs::read_to_string(EXAMPLE).unwrap();
+    for line in format!("{plain:#?}").lines() {
+        if let Some((key, _)) = line.trim().split_once(": ").filter(|(key, _)| *key != "box_id") {
+            assert!(
+                example.lines().any(|line| line.starts_with(key) || line == format!("[{key}]")),
+                "{key} is missing"
+            );
+        }
+    }
+}
+
+#[test]
+fn paths_start_at_the_folder_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gateway.toml");
+    std::fs::write(&path, "box = \"b\"\nstate_dir = \"state\"\ndevices = \"/dev/null\"\nrules = \"/dev/null\"")
+        .unwrap();
+    let config = GatewayConfig::load(&path).unwrap();
+    assert_eq!(config.journal_path(), folder.path().join("state/journal/journal.db"));
+    assert_eq!(config.socket_path(), Path::new("/run/weir/gateway.sock"));
+}
+
+#[test]
+fn faults_name_the_file_the_key_and_the_cure() {
+    check("box = \"outfall-1\"", expect!["box outfall-1"]);
+    check(
+        "",
+        expect![[r#"
+        configuration `/etc/weir/gateway.toml` is refused · try: correct the line below, then weir config check /etc/weir/gateway.toml
+        TOML parse error at line 1, column 1
+          |
+        1 | 
+          | ^
+        missing field `box`"#]],
+    );
+    check(
+        "box = \"b\"\n[mqtt]\nport = 1883",
+        expect![[r#"
+        configuration `/etc/weir/gateway.toml` is refused · try: correct the line below, then weir config check /etc/weir/gateway.toml
+        TOML parse error at line 3, column 1
+          |
+        3 | port = 1883
+          | ^^^^
+        unknown field `port`, expected one of `enabled`, `listen`, `connections_max`, `packet_bytes_max`"#]],
+    );
+    check(
+        "box = \"b\"\n[commit]\nlinger_ms = 1001",
+        expect!["configuration `/etc/weir/gateway.toml`: `commit.linger_ms` is 1001, set it from 0 to 1000"],
+    );
+    check(
+        "box = \"b\"\n[commit]\nrows_max = 0",
+        expect!["configuration `/etc/weir/gateway.toml`: `commit.rows_max` is 0, set it from 1 to 10000"],
+    );
+    check(
+        "box = \"b\"\n[mqtt]\nlisten = \"localhost\"",
+        expect![[r#"
+        configuration `/etc/weir/gateway.toml` is refused · try: correct the line below, then weir config check /etc/weir/gateway.toml
+        TOML parse error at line 3, column 10
+          |
+        3 | listen = "localhost"
+          |          ^^^^^^^^^^^
+        invalid socket address syntax"#]],
+    );
+    check(
+        "box = \"b\"\n[gwmp]\nlisten = \"0.0.0.0:1700\"",
+        expect![
+            "configuration `/etc/weir/gateway.toml`: `gwmp.listen` is 0.0.0.0:1700, reachable by others, and GWMP has no authentication · try: list your gateways' EUIs in `gwmp.gateways`, or listen on 127.0.0.1"
+        ],
+    );
+    check("box = \"b\"\n[gwmp]\nlisten = \"0.0.0.0:1700\"\ngateways = [\"aa555a0000000001\"]", expect!["box b"]);
+    check(
+        "box = \"b\"\ndevices = \"rules.tml\"",
+        expect![[r#"
+        failed to read configuration `/etc/weir/rules.tml` · try: ls -l /etc/weir/rules.tml
+        No such file or directory (os error 2)"#]],
+    );
+    check(
+        "box = \"b\"\nrules = \"/dev/zero\"",
+        expect!["configuration `/dev/zero` has more than 4194304 bytes: is it the right file?"],
+    );
+}
