@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use ingest::{DeviceLink, DeviceTable, Ruling, Verdict};
-use journal::DeviceRow;
-use record::{MonoMs, Quality, SourceId};
+use ingest::{DeviceLink, DeviceTable};
+use journal::{DeviceRow, Transaction};
+use record::{Body, Frame, MonoMs, Quality, Reading, SourceId};
 use rules::ActiveAlarm;
 
+use crate::committer::waiting::Judged;
 use crate::status::{AlarmStatus, DeviceStatus, JournalStatus};
 
 /// The notes, behind one lock that is held for microseconds.
@@ -21,6 +22,8 @@ pub(crate) struct Board {
 #[derive(Debug, Default)]
 pub(crate) struct Note {
     seen: Option<MonoMs>,
+    /// Of the last frame; they become text when somebody asks.
+    readings: Vec<Reading>,
     status: DeviceStatus,
 }
 
@@ -47,22 +50,50 @@ impl Board {
         status.shed = row.tally.shed;
     }
 
-    /// Notes what a verdict said, once it is durable.
-    pub(crate) fn judged(&mut self, verdict: &Verdict, now: MonoMs) {
-        let note = self.devices.entry(verdict.source.clone()).or_default();
-        note.seen = Some(now);
-        match &verdict.ruling {
-            Ruling::Accepted { frame, warnings } => {
-                let bad = frame.readings.iter().filter(|reading| reading.quality != Quality::Good).count();
-                note.status.readings_bad += u64::try_from(bad).unwrap_or(0);
-                note.status.warnings += u64::try_from(warnings.len()).unwrap_or(0);
-                note.status.readings = frame.readings.iter().take(READINGS_SHOWN_MAX).map(show).collect();
+    /// Notes a transaction that is durable.
+    pub(crate) fn committed(&mut self, transaction: &Transaction, now: MonoMs) {
+        self.journal.commits += 1;
+        self.journal.failing = None;
+        for (source, row) in &transaction.devices {
+            self.tally(source, row);
+        }
+        let mut newest: BTreeMap<&SourceId, &Frame> = BTreeMap::new();
+        for record in &transaction.records {
+            let Body::Frame(frame) = &record.body else { continue };
+            let bad = frame.readings.iter().filter(|reading| reading.quality != Quality::Good).count();
+            if bad > 0 {
+                self.note(Some(&frame.source)).status.readings_bad += u64::try_from(bad).unwrap_or(0);
             }
-            Ruling::Duplicate => {}
-            Ruling::Rejected { why, detail, .. } => {
-                note.status.refusal = Some(format!("{}: {detail}", why.as_str()));
+            newest.insert(&frame.source, frame);
+        }
+        for (source, frame) in newest {
+            self.note(Some(source)).readings = frame.readings.iter().take(READINGS_SHOWN_MAX).cloned().collect();
+        }
+        // Who sent only duplicates is here too.
+        for source in transaction.devices.keys() {
+            self.note(source.as_ref()).seen = Some(now);
+        }
+    }
+
+    /// Notes what became of a frame, once it is durable.
+    pub(crate) fn judged(&mut self, source: Option<&SourceId>, judged: &Judged) {
+        match judged {
+            Judged::Accepted { warnings: 0 } | Judged::Duplicate => {}
+            Judged::Accepted { warnings } => {
+                self.note(source).status.warnings += u64::try_from(*warnings).unwrap_or(0);
+            }
+            Judged::Rejected { why, detail, .. } => {
+                log::debug!(
+                    source = source.map_or("unknown", SourceId::as_str), why = why.as_str(), detail = detail.as_str();
+                    "frame refused"
+                );
+                self.note(source).status.refusal = Some(format!("{}: {detail}", why.as_str()));
             }
         }
+    }
+
+    fn note(&mut self, source: Option<&SourceId>) -> &mut Note {
+        self.devices.entry(source.cloned()).or_default()
     }
 
     /// Notes alarms that are not normal.
@@ -86,6 +117,7 @@ impl Board {
     pub(crate) fn show_devices(&self, now: MonoMs) -> BTreeMap<String, DeviceStatus> {
         let shown = |(source, note): (&Option<SourceId>, &Note)| {
             let mut status = note.status.clone();
+            status.readings = note.readings.iter().map(show).collect();
             status.seen_ms_ago = note.seen.map(|seen| now.0.saturating_sub(seen.0));
             (source.as_ref().map(SourceId::to_string).unwrap_or_default(), status)
         };
@@ -96,7 +128,7 @@ impl Board {
 /// Readings of a frame that status shows: a screen's width.
 const READINGS_SHOWN_MAX: usize = 8;
 
-fn show(reading: &record::Reading) -> String {
+fn show(reading: &Reading) -> String {
     match (reading.value, reading.quality) {
         (Some(value), Quality::Good) => format!("{} {value} {}", reading.quantity, reading.unit),
         (Some(value), quality) => format!("{} {value} {} ({})", reading.quantity, reading.unit, quality.as_str()),

@@ -5,31 +5,37 @@
 //! When a commit fails, everything derived from its frames is forgotten and rebuilt from what is stored, exactly as a
 //! restart does it; nobody is acknowledged.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod intake;
+mod restore;
+mod schedule;
+#[cfg(test)]
+mod tests;
+mod thread;
+pub(crate) mod waiting;
+
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use batch::{BoxId, Checkpoint, SigningKey, TreeHead};
-use ingest::{Arrival, DeviceTable, EvidenceBudget, Ingest, Ruling, Verdict};
-use journal::{DeviceRow, Journal, Reader, StoreError, Transaction};
+use ingest::{Arrival, DeviceTable};
+use journal::{Journal, Reader, StoreError, Transaction};
 use mqtt::{Outcome, Submission};
-use record::{AlarmTransition, Body, Boot, GatewayEui, Link, MonoMs, Record, RecordAt, Seq, SeqRange, SourceId};
-use rules::{Engine, RuleSet};
-use tokio::sync::mpsc::{Receiver, Sender};
-use tokio::time::{Instant, timeout_at};
+use record::{AlarmTransition, Body, Record, RecordAt, Seq, SourceId, Stamp};
+use rules::RuleSet;
+use tokio::sync::mpsc;
 
 use crate::board::Board;
 use crate::clock::{Clock, mono_ms};
 use crate::config::{CheckpointEvery, Commit, Evidence};
-use crate::error::StartError;
-use crate::job::{Confirmation, Heard, Lost};
-
-/// Records read back at start, so that redeliveries are recognised and rules stand where they stood: at one frame a
-/// second about five hours, read in well under a second.
-const REPLAY_RECORDS_MAX: u64 = 20_000;
-/// Alarm records before those, read back so that each alarm starts in its true state.
-const REPLAY_ALARMS_MAX: usize = 10_000;
+use crate::error::{StartError, chain};
+use crate::job::{Confirmation, Heard, Lost, LostCounts};
+use intake::{Gathering, Intake};
+use restore::{Restored, restore, start_clock};
+use schedule::Schedule;
+pub(crate) use thread::RunningCommitter;
+use waiting::{Answer, Judged, Sender, Waiting, from_lora, from_mqtt, part};
 
 /// What the committer is made of.
 pub(crate) struct Parts {
@@ -44,25 +50,27 @@ pub(crate) struct Parts {
     pub(crate) boot_id: String,
     pub(crate) board: Arc<Mutex<Board>>,
     pub(crate) lost: Arc<Mutex<Lost>>,
-    pub(crate) confirmations: Sender<Confirmation>,
+    pub(crate) confirmations: mpsc::Sender<Confirmation>,
 }
 
 /// The committer's state.
 pub(crate) struct Committer {
     parts: Parts,
     journal: Journal,
-    clock: Clock,
-    ingest: Ingest,
-    engine: Engine,
-    rows: BTreeMap<Option<SourceId>, DeviceRow>,
-    checkpoint_at: MonoMs,
-    checkpoint_size: u64,
+    clock: Arc<Mutex<Clock>>,
+    /// Derived from the journal and nothing else.
+    restored: Restored,
+    checkpoints: Schedule,
 }
 
-/// A frame that waits for its transaction, and who waits for its answer.
-enum Waiting {
-    Mqtt(mqtt::Reply),
-    Lora(Heard),
+/// One transaction while its frames are judged.
+#[derive(Default)]
+struct Draft {
+    transaction: Transaction,
+    waiting: Vec<Waiting>,
+    touched: BTreeSet<Option<SourceId>>,
+    /// What was taken over from the sockets' counts.
+    lost: Lost,
 }
 
 impl Committer {
@@ -71,102 +79,99 @@ impl Committer {
         let mut journal = Journal::open(&parts.journal_path, parts.box_id.as_str()).map_err(StartError::Journal)?;
         let reader = Reader::open(&parts.journal_path).map_err(StartError::Journal)?;
         let clock = start_clock(&mut journal, &reader, &parts.boot_id).map_err(StartError::Journal)?;
-        let checkpoint_size = journal.checkpoint_size().map_err(StartError::Journal)?;
-        let (rows, ingest, engine) = restore(&parts, &reader)?;
-        let checkpoint_at = mono_ms();
-        let mut committer = Committer { parts, journal, clock, ingest, engine, rows, checkpoint_at, checkpoint_size };
+        let clock = Arc::new(Mutex::new(clock));
+        let signed = journal.checkpoint_size().map_err(StartError::Journal)?;
+        let restored = restore(&parts, &reader)?;
+        let checkpoints = Schedule::new(parts.checkpoint, signed, journal.end().0);
+        let mut committer = Committer { parts, journal, clock, restored, checkpoints };
         committer.journal_outstanding()?;
-        committer.note_all();
+        committer.note_restored();
         Ok(committer)
     }
 
-    /// Serves until both queues are closed and empty.
-    pub(crate) async fn run(mut self, mut mqtt: Receiver<Submission>, mut lora: Receiver<Heard>) {
-        let mut submissions = Vec::new();
-        let mut heard = Vec::new();
-        while gather(&mut mqtt, &mut lora, &mut submissions, &mut heard, self.wait()).await {
-            self.apply(&mut submissions, &mut heard);
-            self.sign_checkpoint();
+    /// The box's clock, for whoever shows it.
+    pub(crate) fn clock(&self) -> Arc<Mutex<Clock>> {
+        self.clock.clone()
+    }
+
+    /// Serves until both queues are closed and empty, or until the journal cannot be read back after a failure.
+    pub(crate) async fn run(mut self, mqtt: mpsc::Receiver<Submission>, lora: mpsc::Receiver<Heard>) {
+        let mut intake = Intake::new(mqtt, lora);
+        let mut open = true;
+        while open {
+            self.checkpoint_if_due();
+            // One more turn after the end takes what the sockets let go since.
+            open = intake.gather(self.wait()).await;
+            let (submissions, heard) = intake.taken();
+            if let Err(error) = self.apply(submissions, heard) {
+                // What is believed no longer equals what is stored, so nothing may be judged by it.
+                log::error!(error = chain(&error).as_str(); "the journal cannot be read back, ending to be restarted");
+                return;
+            }
         }
-        self.checkpoint_at = MonoMs(0);
         self.sign_checkpoint();
         log::info!(records = self.journal.end().0; "committer stopped");
     }
 
     fn wait(&self) -> Gathering {
         let Commit { linger_ms, rows_max } = self.parts.commit;
-        let due = self.checkpoint_at.0.saturating_add(self.parts.checkpoint.seconds_max.saturating_mul(1_000));
-        let idle = Duration::from_millis(due.saturating_sub(mono_ms().0).clamp(1, 60_000));
+        let idle = Duration::from_millis(self.checkpoints.wait_ms(mono_ms()));
         Gathering { linger: Duration::from_millis(linger_ms), rows_max, idle }
     }
 
     /// One transaction: judge everything gathered, store it, then answer.
-    fn apply(&mut self, submissions: &mut Vec<Submission>, heard: &mut Vec<Heard>) {
-        let mut transaction = Transaction::default();
-        let mut verdicts = Vec::with_capacity(submissions.len() + heard.len());
-        let mut touched = BTreeSet::new();
-        for submission in submissions.drain(..) {
-            let (arrival, reply) = from_mqtt(submission);
-            let Some(arrival) = arrival else { continue };
-            let verdict = self.judge(arrival, &mut transaction, &mut touched);
-            verdicts.push((verdict, Waiting::Mqtt(reply)));
+    ///
+    /// # Errors
+    /// If it could not be stored and the journal cannot be read back either.
+    fn apply(&mut self, submissions: &mut Vec<Submission>, heard: &mut Vec<Heard>) -> Result<(), StartError> {
+        let mut draft = Draft::default();
+        for (arrival, sender) in submissions.drain(..).filter_map(from_mqtt) {
+            self.judge(arrival, sender, &mut draft);
         }
-        for heard in heard.drain(..) {
-            let verdict = self.judge(from_lora(&heard), &mut transaction, &mut touched);
-            verdicts.push((verdict, Waiting::Lora(heard)));
+        for (arrival, sender) in heard.drain(..).map(from_lora) {
+            self.judge(arrival, sender, &mut draft);
         }
-        self.take_lost(&mut touched);
-        for source in touched {
-            let row = self.rows.entry(source.clone()).or_default();
-            transaction.devices.insert(source, row.clone());
+        self.take_lost(&mut draft);
+        for source in std::mem::take(&mut draft.touched) {
+            let row = self.restored.rows.entry(source.clone()).or_default().clone();
+            draft.transaction.devices.insert(source, row);
         }
-        if transaction.is_empty() {
-            return;
+        if draft.transaction.is_empty() {
+            return Ok(());
         }
-        match self.journal.commit(&transaction) {
-            Ok(_) => self.settle(verdicts, &transaction),
-            Err(error) => self.give_up(verdicts, error),
+        match self.journal.commit(&draft.transaction) {
+            Ok(_) => {
+                self.settle(draft);
+                Ok(())
+            }
+            Err(error) => self.give_up(draft, &error),
         }
     }
 
-    fn judge(
-        &mut self,
-        arrival: Arrival,
-        transaction: &mut Transaction,
-        touched: &mut BTreeSet<Option<SourceId>>,
-    ) -> Verdict {
-        let stamp = self.clock.stamp();
-        let verdict = self.ingest.judge(arrival, stamp);
-        let row = self.rows.entry(verdict.source.clone()).or_default();
-        touched.insert(verdict.source.clone());
+    fn judge(&mut self, arrival: Arrival, sender: Sender, draft: &mut Draft) {
+        let stamp = self.stamp();
+        let verdict = self.restored.ingest.judge(arrival, stamp);
+        let row = self.restored.rows.entry(verdict.source.clone()).or_default();
         if let Some(source) = verdict.source.as_ref().filter(|_| verdict.session_changed) {
-            row.session = self.ingest.session(source);
+            row.session = self.restored.ingest.session(source);
         }
-        let body = match &verdict.ruling {
-            Ruling::Accepted { frame, .. } => {
-                row.tally.accepted += 1;
-                Some(Body::Frame(frame.clone()))
-            }
-            Ruling::Duplicate => {
-                row.tally.duplicate += 1;
-                None
-            }
-            Ruling::Rejected { evidence, .. } => {
-                row.tally.rejected += 1;
-                evidence.clone().map(Body::Rejected)
-            }
-        };
+        let (body, waiting) = part(verdict, sender);
+        match waiting.judged {
+            Judged::Accepted { .. } => row.tally.accepted += 1,
+            Judged::Duplicate => row.tally.duplicate += 1,
+            Judged::Rejected { .. } => row.tally.rejected += 1,
+        }
+        draft.touched.insert(waiting.source.clone());
+        draft.waiting.push(waiting);
         if let Some(body) = body {
-            self.append(Record { stamp, body }, transaction);
+            self.append(Record { stamp, body }, &mut draft.transaction);
         }
-        verdict
     }
 
     /// Appends a record and the alarm transitions that it causes (R1: journaled before anyone sees them).
     fn append(&mut self, record: Record, transaction: &mut Transaction) {
         let stamp = record.stamp;
-        let transitions = self.push(record, transaction);
-        for step in transitions {
+        for step in self.push(record, transaction) {
             // An alarm's own record confirms it; it causes nothing further.
             drop(self.push(Record { stamp, body: Body::Alarm(step) }, transaction));
         }
@@ -175,16 +180,16 @@ impl Committer {
     fn push(&mut self, record: Record, transaction: &mut Transaction) -> Vec<AlarmTransition> {
         let ahead = u64::try_from(transaction.records.len()).unwrap_or(u64::MAX);
         let record = RecordAt { seq: Seq(self.journal.end().0.saturating_add(ahead)), record };
-        let transitions = self.engine.apply(&record);
+        let transitions = self.restored.engine.apply(&record);
         transaction.records.push(record.record);
         transitions
     }
 
     /// Journals what the rules found while reading back: a rule that was changed judges the last hours anew.
     fn journal_outstanding(&mut self) -> Result<(), StartError> {
-        let steps: Vec<AlarmTransition> = self.engine.outstanding().cloned().collect();
+        let steps: Vec<AlarmTransition> = self.restored.engine.outstanding().cloned().collect();
         let mut transaction = Transaction::default();
-        let stamp = self.clock.stamp();
+        let stamp = self.stamp();
         for step in steps {
             drop(self.push(Record { stamp, body: Body::Alarm(step) }, &mut transaction));
         }
@@ -195,272 +200,139 @@ impl Committer {
     }
 
     /// Takes over what the sockets had to let go, so that it is counted for ever (A3).
-    fn take_lost(&mut self, touched: &mut BTreeSet<Option<SourceId>>) {
-        let lost = std::mem::take(&mut *self.parts.lost.lock().unwrap_or_else(PoisonError::into_inner));
-        for (source, counts) in lost {
-            let tally = &mut self.rows.entry(source.clone()).or_default().tally;
+    fn take_lost(&mut self, draft: &mut Draft) {
+        draft.lost = std::mem::take(&mut *self.parts.lost.lock().unwrap_or_else(PoisonError::into_inner));
+        for (source, counts) in &draft.lost {
+            let tally = &mut self.restored.rows.entry(source.clone()).or_default().tally;
             tally.shed += counts.shed;
             tally.rejected += counts.rejected;
-            touched.insert(source);
+            draft.touched.insert(source.clone());
         }
     }
 
-    /// Everything of the transaction is durable: acknowledge.
-    fn settle(&mut self, verdicts: Vec<(Verdict, Waiting)>, transaction: &Transaction) {
-        let now = mono_ms();
-        let mut board = self.parts.board.lock().unwrap_or_else(PoisonError::into_inner);
-        for (verdict, waiting) in verdicts {
-            board.judged(&verdict, now);
-            log_refusal(&verdict);
-            match waiting {
-                Waiting::Mqtt(reply) => reply.settle(outcome(verdict.ruling)),
-                Waiting::Lora(heard) => {
-                    let Some(phy) = verdict.downlink else { continue };
-                    // A full channel means a socket that does not take our answers; the device repeats its frame.
-                    if self.parts.confirmations.try_send(Confirmation { heard, phy }).is_err() {
-                        log::warn!("downlink queue is full, a LoRaWAN acknowledgement is left out");
-                    }
+    /// Everything of the transaction is durable: acknowledge, then note it.
+    fn settle(&self, draft: Draft) {
+        let Draft { transaction, waiting, .. } = draft;
+        let told: Vec<(Option<SourceId>, Judged)> = waiting
+            .into_iter()
+            .map(|Waiting { source, judged, answer }| {
+                self.answer(&judged, answer);
+                (source, judged)
+            })
+            .collect();
+        let mut board = self.board();
+        board.committed(&transaction, mono_ms());
+        for (source, judged) in &told {
+            board.judged(source.as_ref(), judged);
+        }
+        if transaction.records.iter().any(|record| matches!(record.body, Body::Alarm(_))) {
+            board.alarms(self.restored.engine.alarms());
+        }
+        drop(board);
+        self.note_journal();
+        log_alarms(&transaction);
+    }
+
+    fn answer(&self, judged: &Judged, answer: Answer) {
+        match answer {
+            Answer::Mqtt(reply) => reply.settle(judged.outcome()),
+            Answer::Lora(None) => {}
+            Answer::Lora(Some((heard, phy))) => {
+                // A full channel means a socket that does not take our answers; the device repeats its frame.
+                if self.parts.confirmations.try_send(Confirmation { heard, phy }).is_err() {
+                    log::warn!("downlink queue is full, a LoRaWAN acknowledgement is left out");
                 }
             }
         }
-        for (source, row) in &transaction.devices {
-            board.tally(source, row);
-        }
-        let alarms = transaction.records.iter().filter_map(|record| match &record.body {
-            Body::Alarm(step) => Some(step),
-            _ => None,
-        });
-        for step in alarms {
-            log::warn!(
-                rule:% = step.rule, source:% = step.source, from = step.from.as_str(), to = step.to.as_str(),
-                value:? = step.value; "alarm"
-            );
-        }
-        board.alarms(self.engine.alarms());
-        board.journal.commits += 1;
-        board.journal.failing = None;
-        drop(board);
-        self.note_journal();
     }
 
     /// Nothing of the transaction is stored: acknowledge nobody, and forget what was believed.
-    fn give_up(&mut self, verdicts: Vec<(Verdict, Waiting)>, error: StoreError) {
-        let why = crate::error::chain(&error);
-        log::error!(frames = verdicts.len(), error = why.as_str(); "frames are not stored and not acknowledged");
+    fn give_up(&mut self, draft: Draft, error: &StoreError) -> Result<(), StartError> {
+        let why = chain(error);
+        log::error!(frames = draft.waiting.len(), error = why.as_str(); "frames are not stored and not acknowledged");
         {
-            let mut board = self.parts.board.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut lost = self.parts.lost.lock().unwrap_or_else(PoisonError::into_inner);
+            for (source, counts) in draft.lost {
+                lost.entry(source).or_default().add(counts);
+            }
+            for waiting in &draft.waiting {
+                // It was received and came to nothing: that much is kept, with the next transaction that is stored (A3).
+                lost.entry(waiting.source.clone()).or_default().add(LostCounts { shed: 1, rejected: 0 });
+            }
+        }
+        {
+            let mut board = self.board();
             board.journal.commits_failed += 1;
             board.journal.failing = Some(why);
         }
-        for (_, waiting) in verdicts {
-            if let Waiting::Mqtt(reply) = waiting {
+        for waiting in draft.waiting {
+            if let Answer::Mqtt(reply) = waiting.answer {
                 reply.settle(Outcome::Failed);
             }
         }
-        let restored = Reader::open(&self.parts.journal_path)
-            .map_err(StartError::Journal)
-            .and_then(|reader| restore(&self.parts, &reader));
-        match restored {
-            Ok((rows, ingest, engine)) => (self.rows, self.ingest, self.engine) = (rows, ingest, engine),
-            Err(error) => {
-                // What is believed no longer equals what is stored, so nothing may be judged by it.
-                log::error!(error = crate::error::chain(&error).as_str(); "the journal cannot be read back, restarting");
-                std::process::exit(crate::EXIT_RESTART);
-            }
+        let reader = Reader::open(&self.parts.journal_path).map_err(StartError::Journal)?;
+        self.restored = restore(&self.parts, &reader)?;
+        Ok(())
+    }
+
+    fn checkpoint_if_due(&mut self) {
+        let (size, now) = (self.journal.end().0, mono_ms());
+        self.checkpoints.grown(size, now);
+        if self.checkpoints.is_due(size, now) {
+            self.sign_checkpoint();
         }
     }
 
-    /// Signs the tree head when enough records or enough time have passed since the last one.
+    /// Signs the tree head, unless it is signed already.
     fn sign_checkpoint(&mut self) {
         let size = self.journal.end().0;
-        let now = mono_ms();
-        let CheckpointEvery { records_max, seconds_max } = self.parts.checkpoint;
-        let aged = now.0.saturating_sub(self.checkpoint_at.0) >= seconds_max.saturating_mul(1_000);
-        if size == self.checkpoint_size || (size - self.checkpoint_size < records_max && !aged) {
-            if aged {
-                self.checkpoint_at = now;
-            }
+        if size <= self.checkpoints.size() {
             return;
         }
         let head = TreeHead { size, root: self.journal.frontier().root() };
-        let checkpoint = Checkpoint { box_id: self.parts.box_id.clone(), head, stamp: self.clock.stamp() };
+        let checkpoint = Checkpoint { box_id: self.parts.box_id.clone(), head, stamp: self.stamp() };
         match self.journal.keep_checkpoint(size, &checkpoint.sign(&self.parts.key)) {
-            Ok(()) => (self.checkpoint_at, self.checkpoint_size) = (now, size),
-            Err(error) => log::warn!(error = crate::error::chain(&error).as_str(); "checkpoint is not stored"),
+            Ok(()) => self.checkpoints.signed(size),
+            Err(error) => {
+                self.checkpoints.failed(mono_ms());
+                log::warn!(error = chain(&error).as_str(); "checkpoint is not stored, will be tried again");
+            }
         }
         self.note_journal();
+    }
+
+    fn stamp(&self) -> Stamp {
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner).stamp()
+    }
+
+    fn board(&self) -> MutexGuard<'_, Board> {
+        self.parts.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn note_journal(&self) {
-        let mut board = self.parts.board.lock().unwrap_or_else(PoisonError::into_inner);
+        let root = self.journal.frontier().root().to_string();
+        let mut board = self.board();
         board.journal.records = self.journal.end().0;
-        board.journal.root = self.journal.frontier().root().to_string();
-        board.journal.checkpoint = self.checkpoint_size;
+        board.journal.root = root;
+        board.journal.checkpoint = self.checkpoints.size();
     }
 
-    fn note_all(&self) {
+    fn note_restored(&self) {
         self.note_journal();
-        let mut board = self.parts.board.lock().unwrap_or_else(PoisonError::into_inner);
-        for (source, row) in &self.rows {
+        let mut board = self.board();
+        for (source, row) in &self.restored.rows {
             board.tally(source, row);
         }
-        board.alarms(self.engine.alarms());
+        board.alarms(self.restored.engine.alarms());
     }
 }
 
-/// How long to wait for what.
-struct Gathering {
-    linger: Duration,
-    rows_max: usize,
-    idle: Duration,
-}
-
-/// Waits for the first frame, at most `idle`, then takes what is waiting. `false` once both queues are closed.
-async fn gather(
-    mqtt: &mut Receiver<Submission>,
-    lora: &mut Receiver<Heard>,
-    submissions: &mut Vec<Submission>,
-    heard: &mut Vec<Heard>,
-    wait: Gathering,
-) -> bool {
-    let idle = tokio::time::sleep(wait.idle);
-    let open = tokio::select! {
-        biased;
-        count = lora.recv_many(heard, wait.rows_max) => count > 0,
-        count = mqtt.recv_many(submissions, wait.rows_max) => count > 0,
-        () = idle => return true,
-    };
-    if !open {
-        // One side is closed: serve the other alone until it is closed too.
-        let count = if lora.is_closed() && lora.is_empty() {
-            mqtt.recv_many(submissions, wait.rows_max).await
-        } else {
-            lora.recv_many(heard, wait.rows_max).await
-        };
-        return count > 0;
+fn log_alarms(transaction: &Transaction) {
+    for record in &transaction.records {
+        let Body::Alarm(step) = &record.body else { continue };
+        log::warn!(
+            rule:% = step.rule, source:% = step.source, from = step.from.as_str(), to = step.to.as_str(),
+            value:? = step.value; "alarm"
+        );
     }
-    let until = Instant::now() + wait.linger;
-    loop {
-        while submissions.len() + heard.len() < wait.rows_max {
-            match lora.try_recv() {
-                Ok(frame) => heard.push(frame),
-                Err(_) => match mqtt.try_recv() {
-                    Ok(submission) => submissions.push(submission),
-                    Err(_) => break,
-                },
-            }
-        }
-        let room = wait.rows_max.saturating_sub(submissions.len() + heard.len());
-        if wait.linger.is_zero() || room == 0 || Instant::now() >= until {
-            return true;
-        }
-        let more = async {
-            tokio::select! {
-                count = lora.recv_many(heard, room) => count,
-                count = mqtt.recv_many(submissions, room) => count,
-            }
-        };
-        if matches!(timeout_at(until, more).await, Err(_) | Ok(0)) {
-            return true;
-        }
-    }
-}
-
-fn from_mqtt(submission: Submission) -> (Option<Arrival>, mqtt::Reply) {
-    let Submission { device, topic, payload, qos, packet_id, dup, level, reply } = submission;
-    // The edge authenticates by the device table, whose names are source ids.
-    let arrival = SourceId::new(&device).ok().map(|device| Arrival::Mqtt {
-        device,
-        link: Link::Mqtt { topic: topic.to_string(), qos, packet_id, level },
-        dup,
-        payload: payload.to_vec(),
-    });
-    (arrival, reply)
-}
-
-fn from_lora(heard: &Heard) -> Arrival {
-    Arrival::Lora {
-        gateway: GatewayEui(heard.gateway.0),
-        frequency_hz: heard.rxpk.frequency_hz,
-        data_rate: heard.rxpk.data_rate.to_string(),
-        rssi_dbm: heard.rxpk.rssi_dbm,
-        snr_ddb: heard.rxpk.snr_ddb,
-        tmst_us: heard.rxpk.tmst_us,
-        phy: heard.rxpk.phy.clone(),
-    }
-}
-
-fn outcome(ruling: Ruling) -> Outcome {
-    match ruling {
-        Ruling::Accepted { .. } => Outcome::Stored,
-        Ruling::Duplicate => Outcome::Duplicate,
-        Ruling::Rejected { detail, evidence: Some(_), .. } => Outcome::Refused { reason: detail },
-        // Not kept, so not acknowledged (A2).
-        Ruling::Rejected { evidence: None, .. } => Outcome::Failed,
-    }
-}
-
-fn log_refusal(verdict: &Verdict) {
-    if let Ruling::Rejected { why, detail, .. } = &verdict.ruling {
-        let source = verdict.source.as_ref().map_or("unknown", SourceId::as_str);
-        log::debug!(source, why = why.as_str(), detail = detail.as_str(); "frame refused");
-    }
-}
-
-/// Which boot this is: the newest one in the journal if the kernel's boot id is the same, else the next one, which
-/// becomes the first record of that boot.
-fn start_clock(journal: &mut Journal, reader: &Reader, boot_id: &str) -> Result<Clock, StoreError> {
-    let end = journal.end().0;
-    let newest = match end.checked_sub(1) {
-        Some(last) => reader.read(SeqRange { first: Seq(last), last: Seq(last) }, usize::MAX)?.pop(),
-        None => None,
-    };
-    let newest_ms = newest.as_ref().map(|last| last.record.stamp.wall_ms);
-    let version = env!("CARGO_PKG_VERSION");
-    let last_boot = reader.last_boot()?.map(|at| (at.record.stamp.boot, at.record.body));
-    let boot = match last_boot {
-        Some((boot, Body::Boot(known))) if known.boot_id == boot_id && known.version == version => {
-            return Ok(Clock::new(boot, newest_ms));
-        }
-        Some((boot, Body::Boot(known))) if known.boot_id == boot_id => boot,
-        Some((boot, _)) => record::BootNo(boot.0.saturating_add(1)),
-        None => record::BootNo(0),
-    };
-    let mut clock = Clock::new(boot, newest_ms);
-    let body = Body::Boot(Boot { boot_id: boot_id.into(), version: version.into() });
-    let records = vec![Record { stamp: clock.stamp(), body }];
-    journal.commit(&Transaction { records, ..Transaction::default() })?;
-    Ok(clock)
-}
-
-type Restored = (BTreeMap<Option<SourceId>, DeviceRow>, Ingest, Engine);
-
-/// Rebuilds from the journal what a running committer would know (R2).
-fn restore(parts: &Parts, reader: &Reader) -> Result<Restored, StartError> {
-    let rows = reader.devices().map_err(StartError::Journal)?;
-    let sessions = rows.iter().filter_map(|(source, row)| Some((source.as_ref()?, row.session.as_slice())));
-    let budget = EvidenceBudget::new(parts.evidence.bytes_per_hour_max);
-    let mut ingest = Ingest::new(parts.devices.clone(), sessions, budget).map_err(StartError::Session)?;
-    let mut engine = Engine::new(parts.rules.clone());
-    let end = reader.position().map_err(StartError::Journal)?.end;
-    let tail = Seq(end.0.saturating_sub(REPLAY_RECORDS_MAX));
-    for seq in reader.alarms(Seq(0), REPLAY_ALARMS_MAX).map_err(StartError::Journal)? {
-        if seq >= tail {
-            break;
-        }
-        let alarm = reader.read(SeqRange { first: seq, last: seq }, usize::MAX).map_err(StartError::Journal)?;
-        alarm.iter().for_each(|record| drop(engine.apply(record)));
-    }
-    let mut next = tail;
-    while let Some(range) = SeqRange::new(next, Seq(end.0.saturating_sub(1))).filter(|_| next < end) {
-        let records = reader.read(range, 4 * 1024 * 1024).map_err(StartError::Journal)?;
-        let Some(last) = records.last() else { break };
-        next = last.seq.next();
-        for record in &records {
-            ingest.remember(&record.record);
-            // Its transitions were journaled behind it; here they only move the state.
-            drop(engine.apply(record));
-        }
-    }
-    Ok((rows, ingest, engine))
 }

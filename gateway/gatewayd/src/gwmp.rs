@@ -13,46 +13,66 @@ use serde_json::json;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::clock::mono_ms;
+use crate::config;
+use crate::error::StartError;
 use crate::job::{Confirmation, Heard, Lost};
 use crate::status::{GatewayView, GwmpStatus};
 
 /// The largest UDP payload.
 const DATAGRAM_BYTES_MAX: usize = 65_535;
+/// After a receive error that is none of a datagram's own, the loop rests instead of spinning.
+const RECEIVE_PAUSE_MS: u64 = 10;
+/// At stop: how long answers to frames already handed over may take; after RX2, 2 s, nobody listens any more.
+const SETTLE_MS: u64 = 2_000;
 /// Pending TX_ACKs are looked over at least this often.
 const TICK_MS: u64 = 1_000;
 
 /// The LoRa side between its socket and the committer.
-pub(crate) struct LoraSide {
-    pub(crate) socket: UdpSocket,
-    pub(crate) region: Region,
-    pub(crate) gateways: Arc<Mutex<Gateways<Answer>>>,
-    pub(crate) frames: Sender<Heard>,
-    pub(crate) confirmations: Receiver<Confirmation>,
-    pub(crate) lost: Arc<Mutex<Lost>>,
+struct LoraSide {
+    socket: UdpSocket,
+    region: Region,
+    gateways: Arc<Mutex<Gateways<Answer>>>,
+    /// None once it stops.
+    frames: Option<Sender<Heard>>,
+    confirmations: Receiver<Confirmation>,
+    lost: Arc<Mutex<Lost>>,
     /// Datagrams that are no GWMP at all.
-    pub(crate) not_gwmp: Arc<AtomicU64>,
+    not_gwmp: Arc<AtomicU64>,
 }
 
 impl LoraSide {
-    /// Serves until `stop` turns true. Frames already handed over are still answered by then or not at all: their
-    /// devices repeat them.
-    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+    /// Serves until `stop` turns true; then takes no more frames, and answers those already handed over.
+    async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut datagram = vec![0; DATAGRAM_BYTES_MAX];
         let mut tick = tokio::time::interval(Duration::from_millis(TICK_MS));
         loop {
+            // What is rare comes first, or a flood of datagrams would keep it waiting.
             tokio::select! {
                 biased;
+                () = stopped(&mut stop) => break,
+                _ = tick.tick() => drop(self.lock().expire(mono_ms().0)),
                 Some(confirmation) = self.confirmations.recv() => self.confirm(confirmation).await,
                 received = self.socket.recv_from(&mut datagram) => match received {
                     Ok((length, from)) => self.take(&datagram[..length], from).await,
-                    // An ICMP answer to an earlier datagram: the gateway is gone, the socket is fine.
-                    Err(error) => log::debug!(error:% = error; "gateway socket"),
+                    // Mostly an ICMP answer to an earlier datagram: the gateway is gone, the socket is fine.
+                    Err(error) => {
+                        log::debug!(error:% = error; "gateway socket");
+                        tokio::time::sleep(Duration::from_millis(RECEIVE_PAUSE_MS)).await;
+                    }
                 },
-                _ = tick.tick() => drop(self.lock().expire(mono_ms().0)),
-                () = stopped(&mut stop) => return,
             }
+        }
+        self.frames = None;
+        let rest = async {
+            while let Some(confirmation) = self.confirmations.recv().await {
+                self.confirm(confirmation).await;
+            }
+        };
+        if tokio::time::timeout(Duration::from_millis(SETTLE_MS), rest).await.is_err() {
+            log::warn!("stopped before every LoRaWAN frame was answered, their devices repeat them");
         }
     }
 
@@ -75,7 +95,7 @@ impl LoraSide {
             Ok(lorawan::gateways::Admitted::Known) => {}
             Ok(other) => log::info!(gateway:% = header.eui, from:% = from, admitted:? = other; "gateway speaks"),
             Err(refusal) => {
-                log::warn!(from:% = from, error:% = refusal; "gateway refused");
+                self.log_refusal(from, refusal);
                 return;
             }
         }
@@ -99,8 +119,17 @@ impl LoraSide {
         }
     }
 
+    /// Anybody can send refused datagrams, so the log takes the first and then ever fewer.
+    fn log_refusal(&self, from: SocketAddr, refusal: lorawan::gateways::Refusal) {
+        let refused = self.lock().refused();
+        let count = refused.not_allowed.saturating_add(refused.table_full);
+        if count.is_power_of_two() {
+            log::warn!(from:% = from, error:% = refusal, count; "gateway refused");
+        }
+    }
+
     fn hand_over(&self, heard: Heard) {
-        if self.frames.try_send(heard).is_err() {
+        if self.frames.as_ref().is_none_or(|frames| frames.try_send(heard).is_err()) {
             // Which device it was is known only after judging, so it is shed without a name.
             let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
             lost.entry(None).or_default().shed += 1;
@@ -145,8 +174,55 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
+/// The LoRa side at work.
+pub(crate) struct RunningLora {
+    pub(crate) task: JoinHandle<()>,
+    pub(crate) view: LoraView,
+}
+
+/// What status needs of the LoRa side.
+#[derive(Clone)]
+pub(crate) struct LoraView {
+    gateways: Arc<Mutex<Gateways<Answer>>>,
+    not_gwmp: Arc<AtomicU64>,
+    pub(crate) listen: SocketAddr,
+}
+
+/// Opens the port for packet forwarders.
+///
+/// # Errors
+/// [`StartError::Gwmp`] if it cannot be opened.
+pub(crate) async fn start(
+    config: &config::Gwmp,
+    frames: Sender<Heard>,
+    confirmations: Receiver<Confirmation>,
+    lost: &Arc<Mutex<Lost>>,
+    stopping: watch::Receiver<bool>,
+) -> Result<RunningLora, StartError> {
+    let failed = |source| StartError::Gwmp { listen: config.listen, source };
+    let socket = UdpSocket::bind(config.listen).await.map_err(failed)?;
+    let listen = socket.local_addr().map_err(failed)?;
+    let allowed = (!config.gateways.is_empty()).then(|| config.gateways.iter().copied().collect());
+    // The boot clock differs at each start, so tokens of an earlier run are not taken for ours.
+    let [low, high, ..] = mono_ms().0.to_le_bytes();
+    let gateways = Arc::new(Mutex::new(Gateways::new(allowed, u16::from_le_bytes([low, high]))));
+    let not_gwmp: Arc<AtomicU64> = Arc::default();
+    let side = LoraSide {
+        socket,
+        region: config.region,
+        gateways: gateways.clone(),
+        frames: Some(frames),
+        confirmations,
+        lost: lost.clone(),
+        not_gwmp: not_gwmp.clone(),
+    };
+    let task = tokio::spawn(side.run(stopping));
+    Ok(RunningLora { task, view: LoraView { gateways, not_gwmp, listen } })
+}
+
 /// The LoRa side for status.
-pub(crate) fn status(gateways: &Mutex<Gateways<Answer>>, not_gwmp: &AtomicU64, listen: SocketAddr) -> GwmpStatus {
+pub(crate) fn status(view: &LoraView) -> GwmpStatus {
+    let LoraView { gateways, not_gwmp, listen } = view;
     let gateways = gateways.lock().unwrap_or_else(PoisonError::into_inner);
     let view = |gateway: lorawan::gateways::GatewayStatus<'_>| {
         (gateway.eui.to_string(), GatewayView { online: gateway.online, counters: json!(gateway.counters) })

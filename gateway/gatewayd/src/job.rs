@@ -30,11 +30,24 @@ pub(crate) struct Confirmation {
 /// What the sockets had to let go since the last transaction, by device; bounded by the device table.
 pub(crate) type Lost = BTreeMap<Option<SourceId>, LostCounts>;
 
-/// Frames that never reached the committer.
+/// Frames that came to nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct LostCounts {
-    /// A queue was full.
+    /// A queue was full, or the transaction could not be stored.
     pub(crate) shed: u64,
     /// Refused by the edge: a topic of another device, a retained message.
     pub(crate) rejected: u64,
+}
+
+impl LostCounts {
+    pub(crate) fn add(&mut self, more: LostCounts) {
+        self.shed += more.shed;
+        self.rejected += more.rejected;
+    }
+
+    /// What was added since `before`.
+    pub(crate) fn since(self, before: LostCounts) -> LostCounts {
+        let LostCounts { shed, rejected } = before;
+        LostCounts { shed: self.shed.saturating_sub(shed), rejected: self.rejected.saturating_sub(rejected) }
+    }
 }

@@ -67,7 +67,7 @@ pub struct DeviceStatus {
     pub duplicate: u64,
     /// Refused.
     pub rejected: u64,
-    /// Dropped before judgement, a queue was full.
+    /// Let go: a queue was full, or the disk did not take it.
     pub shed: u64,
     /// Warnings of decoding since start.
     pub warnings: u64,

@@ -1,0 +1,104 @@
+//! Both queues of the committer, and what was taken out of them for the next transaction.
+
+use std::time::Duration;
+
+use mqtt::Submission;
+use tokio::sync::mpsc::Receiver;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::job::Heard;
+
+/// How long to wait for what.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gathering {
+    /// How long the first frame waits for company.
+    pub(crate) linger: Duration,
+    /// Most frames of one transaction.
+    pub(crate) rows_max: usize,
+    /// How long to wait for the first frame.
+    pub(crate) idle: Duration,
+}
+
+/// Frames on their way to judgement.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    mqtt: Queue<Submission>,
+    lora: Queue<Heard>,
+}
+
+/// A queue, and what was taken out of it.
+#[derive(Debug)]
+struct Queue<T> {
+    receiver: Receiver<T>,
+    /// False once every sender has gone and the queue is empty.
+    open: bool,
+    taken: Vec<T>,
+}
+
+impl<T> Queue<T> {
+    fn new(receiver: Receiver<T>) -> Queue<T> {
+        Queue { receiver, open: true, taken: Vec::new() }
+    }
+
+    /// Waits until something is there, and takes at most `room` of it. Cancel safe.
+    async fn take(&mut self, room: usize) -> usize {
+        let count = self.receiver.recv_many(&mut self.taken, room).await;
+        self.open = count > 0;
+        count
+    }
+
+    /// Takes what is there, at most `room`.
+    fn take_waiting(&mut self, room: usize) {
+        while self.taken.len() < room
+            && let Ok(frame) = self.receiver.try_recv()
+        {
+            self.taken.push(frame);
+        }
+    }
+}
+
+impl Intake {
+    pub(crate) fn new(mqtt: Receiver<Submission>, lora: Receiver<Heard>) -> Intake {
+        Intake { mqtt: Queue::new(mqtt), lora: Queue::new(lora) }
+    }
+
+    /// What was gathered, to be drained.
+    pub(crate) fn taken(&mut self) -> (&mut Vec<Submission>, &mut Vec<Heard>) {
+        (&mut self.mqtt.taken, &mut self.lora.taken)
+    }
+
+    /// Waits for the first frame, at most `idle`, then takes what is waiting. `false` once both queues are closed and
+    /// empty.
+    pub(crate) async fn gather(&mut self, wait: Gathering) -> bool {
+        match timeout(wait.idle, self.next(wait.rows_max)).await {
+            Err(_) => return true,
+            Ok(false) => return false,
+            Ok(true) => {}
+        }
+        let until = Instant::now() + wait.linger;
+        loop {
+            self.lora.take_waiting(wait.rows_max.saturating_sub(self.mqtt.taken.len()));
+            self.mqtt.take_waiting(wait.rows_max.saturating_sub(self.lora.taken.len()));
+            let room = wait.rows_max.saturating_sub(self.mqtt.taken.len() + self.lora.taken.len());
+            // A timer of no time at all would still cost a millisecond.
+            if room == 0 || wait.linger.is_zero() || !matches!(timeout_at(until, self.next(room)).await, Ok(true)) {
+                return true;
+            }
+        }
+    }
+
+    /// Waits for at least one frame; radio first, because its receive windows close. `false` once both are closed.
+    async fn next(&mut self, room: usize) -> bool {
+        loop {
+            let count = tokio::select! {
+                biased;
+                count = self.lora.take(room), if self.lora.open => count,
+                count = self.mqtt.take(room), if self.mqtt.open => count,
+                else => return false,
+            };
+            if count > 0 {
+                return true;
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! A box in a temporary folder: the committer, a real MQTT edge with one client, and a radio.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use batch::{BoxId, SigningKey};
+use ingest::DeviceTable;
+use journal::{Reader, Tally};
+use lorawan::end_device::{DataUp, data_up};
+use lorawan::gwmp::{CrcStatus, Rxpk};
+use lorawan::{DataRate, DevAddr, Eui64, SessionKeys};
+use mqtt::{Edge, Limits, Submission};
+use record::{Body, RecordAt, Seq, SeqRange, SourceId};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::board::Board;
+use crate::clock::mono_ms;
+use crate::committer::{Committer, Parts};
+use crate::config::{CheckpointEvery, Commit, Evidence};
+use crate::directory::Devices;
+use crate::job::{Confirmation, Heard, Lost};
+
+const DEVICES: &str = r#"
+[[device]]
+name = "cod-1"
+[device.mqtt]
+password = "river-otter-7"
+[device.codec]
+kind = "json"
+fields = [{ path = "/cod", quantity = "cod", unit = "mg/L" }]
+
+[[device]]
+name = "flow-1"
+[device.lorawan]
+dev_addr = "26010001"
+nwk_s_key = "44024241ed4ce9a68c6a8bc055233fd3"
+app_s_key = "ec925802ae430ca77fd3dd73cb2cc588"
+[device.codec]
+kind = "cayenne_lpp"
+"#;
+
+const RULES: &str = r#"
+[[rule]]
+id = "warm"
+kind = "limit"
+devices = ["*"]
+quantity = "temperature_1"
+unit = "Cel"
+high = 20
+"#;
+
+/// Cayenne: channel 1 is 27.2 and 17.2 degrees; the rule `warm` minds the first.
+pub(super) const WARM: &[u8] = &[1, 103, 1, 16];
+pub(super) const COLD: &[u8] = &[1, 103, 0, 172];
+
+/// Longer than anything here takes; only a failure waits for it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(super) fn flow() -> SourceId {
+    SourceId::new("flow-1").unwrap()
+}
+
+pub(super) fn key() -> SigningKey {
+    SigningKey::from_seed(&[7; 32])
+}
+
+/// A frame of `flow-1` as its gateway heard it just now.
+pub(super) fn heard(f_cnt: u32, payload: &[u8]) -> Heard {
+    let key = |hex: &str| hex.parse().unwrap();
+    let keys = SessionKeys {
+        nwk_s_key: key("44024241ed4ce9a68c6a8bc055233fd3"),
+        app_s_key: key("ec925802ae430ca77fd3dd73cb2cc588"),
+    };
+    let up = DataUp { dev_addr: DevAddr::from_u32(0x2601_0001), confirmed: true, f_cnt, f_port: 2, payload };
+    noise(data_up(up, &keys))
+}
+
+/// Any bytes from the air.
+pub(super) fn noise(phy: Vec<u8>) -> Heard {
+    let rxpk = Rxpk {
+        phy,
+        tmst_us: 1_000,
+        time: None,
+        gps_ms: None,
+        frequency_hz: 868_100_000,
+        channel: None,
+        rf_chain: None,
+        crc: CrcStatus::Ok,
+        data_rate: DataRate::Lora("SF7BW125".parse().unwrap()),
+        coding_rate: None,
+        rssi_dbm: Some(-42),
+        snr_ddb: Some(55),
+    };
+    Heard { gateway: Eui64([1; 8]), rxpk, received_at: mono_ms() }
+}
+
+pub(super) struct Bench {
+    pub(super) folder: TempDir,
+    pub(super) committer: Committer,
+    pub(super) confirmed: mpsc::Receiver<Confirmation>,
+    pub(super) board: Arc<Mutex<Board>>,
+    pub(super) lost: Arc<Mutex<Lost>>,
+}
+
+impl Bench {
+    pub(super) fn new() -> Bench {
+        Bench::open(tempfile::tempdir().unwrap(), "boot-a")
+    }
+
+    pub(super) fn open(folder: TempDir, boot_id: &str) -> Bench {
+        let devices = Arc::new(DeviceTable::from_toml(DEVICES).unwrap());
+        let board = Arc::new(Mutex::new(Board::new(&devices)));
+        let lost: Arc<Mutex<Lost>> = Arc::default();
+        let (confirmations, confirmed) = mpsc::channel(64);
+        let parts = Parts {
+            box_id: BoxId::new("outfall-1").unwrap(),
+            key: key(),
+            journal_path: folder.path().join("journal/journal.db"),
+            devices,
+            rules: rules::RuleSet::from_toml(RULES).unwrap(),
+            commit: Commit::default(),
+            checkpoint: CheckpointEvery::default(),
+            evidence: Evidence::default(),
+            boot_id: boot_id.into(),
+            board: board.clone(),
+            lost: lost.clone(),
+            confirmations,
+        };
+        Bench { folder, committer: Committer::open(parts).unwrap(), confirmed, board, lost }
+    }
+
+    /// The next start of the daemon.
+    pub(super) fn reopen(self, boot_id: &str) -> Bench {
+        let Bench { folder, committer, .. } = self;
+        drop(committer);
+        Bench::open(folder, boot_id)
+    }
+
+    /// One transaction of these.
+    pub(super) fn apply(&mut self, heard: impl IntoIterator<Item = Heard>) {
+        self.committer.apply(&mut Vec::new(), &mut heard.into_iter().collect()).unwrap();
+    }
+
+    pub(super) fn reader(&self) -> Reader {
+        Reader::open(&self.folder.path().join("journal/journal.db")).unwrap()
+    }
+
+    pub(super) fn records(&self) -> Vec<RecordAt> {
+        self.reader().read(SeqRange { first: Seq(0), last: Seq(1_000_000) }, usize::MAX).unwrap()
+    }
+
+    /// The kinds of all records, as `boot frame alarm`.
+    pub(super) fn kinds(&self) -> String {
+        let kind = |at: &RecordAt| match at.record.body {
+            Body::Boot(_) => "boot",
+            Body::Frame(_) => "frame",
+            Body::Rejected(_) => "rejected",
+            Body::Alarm(_) => "alarm",
+        };
+        self.records().iter().map(kind).collect::<Vec<_>>().join(" ")
+    }
+
+    pub(super) fn tally(&self, source: Option<&str>) -> Tally {
+        let source = source.map(|name| SourceId::new(name).unwrap());
+        self.reader().devices().unwrap().get(&source).map(|row| row.tally).unwrap_or_default()
+    }
+
+    /// Keeps the disk from taking anything until it is dropped: another connection holds the write lock for longer than
+    /// the journal waits.
+    pub(super) fn stuck_disk(&self) -> rusqlite::Connection {
+        let other = rusqlite::Connection::open(self.folder.path().join("journal/journal.db")).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        other
+    }
+}
+
+/// `cod-1` behind a real edge, whose publishes wait here until the test hands them to the committer.
+pub(super) struct Sensor {
+    edge: Edge,
+    submitted: mpsc::Receiver<Submission>,
+    stream: TcpStream,
+}
+
+impl Sensor {
+    pub(super) async fn connect() -> Sensor {
+        let devices = Arc::new(Devices(Arc::new(DeviceTable::from_toml(DEVICES).unwrap())));
+        let (submissions, submitted) = mpsc::channel(64);
+        let edge = Edge::start("127.0.0.1:0".parse().unwrap(), Limits::default(), devices, submissions).await.unwrap();
+        let stream = TcpStream::connect(edge.local_addr()).await.unwrap();
+        let mut sensor = Sensor { edge, submitted, stream };
+        sensor.log_in().await;
+        sensor
+    }
+
+    pub(super) async fn reconnect(&mut self) {
+        self.stream = TcpStream::connect(self.edge.local_addr()).await.unwrap();
+        self.log_in().await;
+    }
+
+    async fn log_in(&mut self) {
+        let mut connect =
+            b"\x10\x28\x00\x04MQTT\x04\xc2\x00\x3c\x00\x05cod-1\x00\x05cod-1\x00\x0driver-otter-7".to_vec();
+        connect[1] = u8::try_from(connect.len() - 2).unwrap();
+        self.stream.write_all(&connect).await.unwrap();
+        assert_eq!(self.read(4).await, [0x20, 2, 0, 0], "CONNACK");
+    }
+
+    /// Publishes at QoS 1, and gives what the edge submits.
+    pub(super) async fn publish(&mut self, id: u8, dup: bool, payload: &[u8]) -> Submission {
+        let mut packet = vec![0x32 | u8::from(dup) << 3, 0];
+        packet.extend(b"\x00\x0ad/cod-1/up");
+        packet.extend([0, id]);
+        packet.extend(payload);
+        packet[1] = u8::try_from(packet.len() - 2).unwrap();
+        self.stream.write_all(&packet).await.unwrap();
+        timeout(PATIENCE, self.submitted.recv()).await.unwrap().unwrap()
+    }
+
+    /// The next bytes from the edge; fewer if it closes the connection.
+    pub(super) async fn read(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut bounded = (&mut self.stream).take(count as u64);
+        timeout(PATIENCE, bounded.read_to_end(&mut bytes)).await.unwrap().unwrap();
+        bytes
+    }
+}

@@ -1,0 +1,69 @@
+//! A disk that takes nothing (A1, A2).
+
+use record::SourceId;
+
+use super::bench::{Bench, Sensor, WARM, flow, heard};
+use crate::committer::restore::restore;
+
+const COD: &[u8] = br#"{"cod":40.1}"#;
+
+#[tokio::test]
+async fn nobody_is_acknowledged_and_the_next_frame_is_stored() {
+    let mut bench = Bench::new();
+    let mut sensor = Sensor::connect().await;
+    let first = sensor.publish(1, false, COD).await;
+
+    let stuck = bench.stuck_disk();
+    bench.committer.apply(&mut vec![first], &mut vec![heard(0, WARM)]).unwrap();
+    drop(stuck);
+
+    assert!(sensor.read(4).await.is_empty(), "no PUBACK: the connection is closed");
+    assert!(bench.confirmed.try_recv().is_err(), "no downlink");
+    assert_eq!(bench.kinds(), "boot", "nothing of it is stored");
+    let failing = bench.board.lock().unwrap().journal.clone();
+    assert_eq!((failing.commits, failing.commits_failed), (0, 1));
+    assert!(failing.failing.unwrap().contains("df -h"), "says what to do next");
+
+    // What is believed now is what a restart would believe.
+    let restarted = restore(&bench.committer.parts, &bench.reader()).unwrap();
+    let believed = &bench.committer.restored;
+    assert_eq!(believed.rows, restarted.rows);
+    assert_eq!(believed.engine.alarms(), restarted.engine.alarms());
+    assert!(believed.engine.alarms().is_empty(), "the alarm of the lost frame is not believed (R1)");
+    assert_eq!(believed.ingest.session(&flow()), restarted.ingest.session(&flow()));
+
+    sensor.reconnect().await;
+    let again = sensor.publish(1, true, COD).await;
+    bench.committer.apply(&mut vec![again], &mut vec![heard(0, WARM)]).unwrap();
+    assert_eq!(sensor.read(4).await, [0x40, 2, 0, 1], "PUBACK: it was never stored, so it is no duplicate");
+    assert!(bench.confirmed.try_recv().is_ok());
+    assert_eq!(bench.kinds(), "boot frame frame alarm");
+    assert_eq!(bench.board.lock().unwrap().journal.failing, None);
+}
+
+#[tokio::test]
+async fn what_was_let_go_is_counted_once_the_disk_is_back() {
+    let mut bench = Bench::new();
+    let none: Option<SourceId> = None;
+    bench.lost.lock().unwrap().entry(none).or_default().shed = 5;
+    let stuck = bench.stuck_disk();
+    bench.apply([heard(0, WARM), heard(1, WARM)]);
+    drop(stuck);
+    assert_eq!(bench.tally(None).shed, 0);
+    bench.apply([heard(1, WARM)]);
+    assert_eq!(bench.tally(None).shed, 5, "the sockets' count survived the failure");
+    let tally = bench.tally(Some("flow-1"));
+    assert_eq!((tally.accepted, tally.shed), (1, 2), "received three, stored one (A3)");
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_is_not_stored_is_signed_later() {
+    let mut bench = Bench::new();
+    let stuck = bench.stuck_disk();
+    bench.committer.sign_checkpoint();
+    bench.committer.checkpoint_if_due();
+    drop(stuck);
+    assert!(bench.reader().checkpoints_after(0, 10).unwrap().is_empty());
+    bench.committer.sign_checkpoint();
+    assert_eq!(bench.reader().checkpoints_after(0, 10).unwrap().len(), 1);
+}

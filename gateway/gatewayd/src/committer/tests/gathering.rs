@@ -1,0 +1,55 @@
+//! What becomes one transaction.
+
+use std::time::Duration;
+
+use mqtt::Submission;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+use super::bench::{COLD, heard};
+use crate::committer::intake::{Gathering, Intake};
+
+fn wait(linger_ms: u64, rows_max: usize) -> Gathering {
+    Gathering { linger: Duration::from_millis(linger_ms), rows_max, idle: Duration::from_secs(60) }
+}
+
+#[tokio::test]
+async fn takes_what_is_waiting_up_to_its_bound() {
+    // The MQTT side is switched off: the radio is served all the same.
+    let (_, submitted) = mpsc::channel::<Submission>(1);
+    let (lora, received) = mpsc::channel(8);
+    (0..5).for_each(|f_cnt| lora.try_send(heard(f_cnt, COLD)).unwrap());
+    let mut intake = Intake::new(submitted, received);
+    let mut sizes = Vec::new();
+    for _ in 0..3 {
+        assert!(intake.gather(wait(0, 2)).await);
+        sizes.push(intake.taken().1.drain(..).count());
+    }
+    assert_eq!(sizes, [2, 2, 1]);
+    drop(lora);
+    assert!(!intake.gather(wait(0, 2)).await, "both are closed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn lingers_for_company_on_one_side_too() {
+    let (_, submitted) = mpsc::channel::<Submission>(1);
+    let (lora, received) = mpsc::channel(8);
+    let mut intake = Intake::new(submitted, received);
+    tokio::spawn(async move {
+        for f_cnt in 0..4 {
+            lora.send(heard(f_cnt, COLD)).await.unwrap();
+            sleep(Duration::from_millis(8)).await;
+        }
+    });
+    assert!(intake.gather(wait(20, 100)).await);
+    assert_eq!(intake.taken().1.drain(..).count(), 3, "at 0, 8 and 16 ms, not the one at 24");
+}
+
+#[tokio::test(start_paused = true)]
+async fn looks_up_when_nothing_comes() {
+    let (_mqtt, submitted) = mpsc::channel::<Submission>(1);
+    let (_, received) = mpsc::channel(1);
+    let mut intake = Intake::new(submitted, received);
+    assert!(intake.gather(wait(0, 2)).await, "idle is no end, also with one side closed");
+    assert!(intake.taken().0.is_empty());
+}

@@ -1,0 +1,124 @@
+//! What the journal holds afterwards.
+
+use batch::Checkpoint;
+use journal::{Journal, Transaction};
+use mqtt::Submission;
+use record::{Body, Boot, BootNo, ClockQuality, MonoMs, Record, Stamp, UnixMs};
+use tokio::sync::mpsc;
+
+use super::bench::{Bench, COLD, Sensor, WARM, heard, key, noise};
+use crate::clock::wall_ms;
+
+#[tokio::test]
+async fn an_alarm_is_stored_with_its_frame_before_anyone_sees_it() {
+    let mut bench = Bench::new();
+    bench.apply([heard(0, WARM), heard(1, COLD)]);
+    assert_eq!(bench.kinds(), "boot frame alarm frame alarm");
+    let board = bench.board.lock().unwrap();
+    assert_eq!(board.journal.commits, 1, "one transaction");
+    let states: Vec<&str> = board.alarms.iter().map(|alarm| alarm.state.as_str()).collect();
+    assert_eq!(states.len(), 1, "returned, and nobody acknowledged it yet: {states:?}");
+    drop(board);
+    let alarms = bench.committer.restored.engine.alarms();
+    let bench = bench.reopen("boot-a");
+    assert_eq!(bench.committer.restored.engine.alarms(), alarms, "R2");
+    assert_eq!(bench.kinds(), "boot frame alarm frame alarm", "a restart announces nothing anew");
+}
+
+#[tokio::test]
+async fn every_frame_is_counted_as_one_thing_over_restarts() {
+    let mut bench = Bench::new();
+    let mut sensor = Sensor::connect().await;
+    let mut publishes: Vec<Submission> = Vec::new();
+    for (id, payload) in [(1, &b"{\"cod\":1}"[..]), (2, b"{")] {
+        publishes.push(sensor.publish(id, false, payload).await);
+    }
+    bench.committer.apply(&mut publishes, &mut vec![heard(3, WARM), heard(3, WARM), noise(vec![1, 2])]).unwrap();
+    assert_eq!(sensor.read(8).await, [0x40, 2, 0, 1, 0x40, 2, 0, 2], "evidence is acknowledged too");
+    bench = bench.reopen("boot-a");
+    bench.apply([heard(2, WARM), heard(3, WARM), heard(4, WARM)]);
+    bench = bench.reopen("boot-b");
+    publishes.push(sensor.publish(1, true, b"{\"cod\":1}").await);
+    bench.committer.apply(&mut publishes, &mut Vec::new()).unwrap();
+    let shown = |source| {
+        let tally = bench.tally(source);
+        (tally.accepted, tally.duplicate, tally.rejected, tally.shed)
+    };
+    assert_eq!(shown(Some("cod-1")), (1, 1, 1, 0), "received three");
+    assert_eq!(shown(Some("flow-1")), (2, 2, 1, 0), "received five");
+    assert_eq!(shown(None), (0, 0, 1, 0), "received one");
+}
+
+#[tokio::test]
+async fn a_boot_is_noted_once() {
+    let bench = Bench::new().reopen("boot-a").reopen("boot-b").reopen("boot-b");
+    let boots: Vec<(BootNo, Body)> =
+        bench.records().into_iter().map(|at| (at.record.stamp.boot, at.record.body)).collect();
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let boot = |id: &str| Body::Boot(Boot { boot_id: id.into(), version: version.clone() });
+    assert_eq!(boots, [(BootNo(0), boot("boot-a")), (BootNo(1), boot("boot-b"))]);
+}
+
+#[tokio::test]
+async fn a_new_version_is_noted_and_wall_time_never_goes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let ahead = UnixMs(wall_ms().0 + 86_400_000);
+    let mut journal = Journal::open(&folder.path().join("journal/journal.db"), "outfall-1").unwrap();
+    let stamp = Stamp { boot: BootNo(4), mono_ms: MonoMs(0), wall_ms: ahead, clock: ClockQuality::Unset };
+    let body = Body::Boot(Boot { boot_id: "boot-a".into(), version: "0.0.1".into() });
+    journal.commit(&Transaction { records: vec![Record { stamp, body }], ..Transaction::default() }).unwrap();
+    drop(journal);
+    let mut bench = Bench::open(folder, "boot-a");
+    bench.apply([heard(0, COLD)]);
+    assert_eq!(bench.kinds(), "boot boot frame");
+    for at in bench.records() {
+        let stamp = at.record.stamp;
+        assert_eq!((stamp.boot, stamp.wall_ms, stamp.clock), (BootNo(4), ahead, ClockQuality::Unset), "T1");
+    }
+}
+
+#[tokio::test]
+async fn signed_heads_are_the_journals() {
+    let mut bench = Bench::new();
+    bench.committer.checkpoint_if_due();
+    bench.apply([heard(0, WARM), heard(1, COLD)]);
+    bench.committer.sign_checkpoint();
+    bench.committer.sign_checkpoint();
+    let mut roots = std::collections::BTreeMap::new();
+    bench.reader().recompute(|size, root| roots.extend([(size, root)])).unwrap();
+    let sizes: Vec<u64> = bench
+        .reader()
+        .checkpoints_after(0, 10)
+        .unwrap()
+        .into_iter()
+        .map(|stored| {
+            let head = Checkpoint::verify(&stored.cose, &key().public()).unwrap().head;
+            assert_eq!((head.size, head.root), (stored.size, roots[&stored.size]));
+            head.size
+        })
+        .collect();
+    assert_eq!(sizes, [1, 5], "what the start found unsigned, and the whole; the same head is signed once");
+}
+
+#[tokio::test]
+async fn the_end_of_its_queues_is_the_end_of_the_committer_and_everything_is_signed() {
+    let bench = Bench::new();
+    let (mqtt, submitted) = mpsc::channel(1);
+    let (lora, received) = mpsc::channel(8);
+    for f_cnt in 0..3 {
+        lora.try_send(heard(f_cnt, COLD)).unwrap();
+    }
+    drop((mqtt, lora));
+    bench.lost.lock().unwrap().entry(None).or_default().shed = 2;
+    let Bench { folder, committer, mut confirmed, .. } = bench;
+    committer.run(submitted, received).await;
+    let mut answered = 0;
+    while confirmed.try_recv().is_ok() {
+        answered += 1;
+    }
+    assert_eq!(answered, 3);
+    let bench = Bench::open(folder, "boot-a");
+    assert_eq!(bench.kinds(), "boot frame frame frame");
+    assert_eq!(bench.tally(None).shed, 2);
+    assert_eq!(bench.reader().checkpoints_after(0, 10).unwrap().last().unwrap().size, 4);
+}

@@ -1,0 +1,55 @@
+//! The committer's own thread: SQLite blocks, so it has no place among the sockets.
+
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use mqtt::Submission;
+use tokio::sync::{mpsc, watch};
+
+use super::{Committer, Parts};
+use crate::clock::Clock;
+use crate::error::StartError;
+use crate::job::Heard;
+
+/// A committer at work.
+pub(crate) struct RunningCommitter {
+    thread: JoinHandle<()>,
+    /// Closed when the thread ends, also by a panic.
+    alive: watch::Receiver<()>,
+    pub(crate) clock: Arc<Mutex<Clock>>,
+}
+
+impl RunningCommitter {
+    /// Opens the journal here, so that a start that cannot work says so; then gives the committer its thread.
+    pub(crate) fn start(
+        parts: Parts,
+        submitted: mpsc::Receiver<Submission>,
+        heard: mpsc::Receiver<Heard>,
+    ) -> Result<RunningCommitter, StartError> {
+        let committer = Committer::open(parts)?;
+        let clock = committer.clock();
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(StartError::Thread)?;
+        let (life, alive) = watch::channel(());
+        let work = move || {
+            let _life = life;
+            runtime.block_on(committer.run(submitted, heard));
+        };
+        let thread = std::thread::Builder::new().name("committer".into()).spawn(work).map_err(StartError::Thread)?;
+        Ok(RunningCommitter { thread, alive, clock })
+    }
+
+    /// Waits until the committer has ended: its queues are closed and empty, or it cannot go on. Cancel safe.
+    pub(crate) async fn ended(&mut self) {
+        // Nothing is ever sent; an error is the end.
+        let _ = self.alive.changed().await;
+    }
+
+    /// Waits until the thread is gone and with it the journal's lock.
+    pub(crate) async fn join(mut self) {
+        self.ended().await;
+        if self.thread.join().is_err() {
+            log::error!("the committer panicked");
+        }
+    }
+}

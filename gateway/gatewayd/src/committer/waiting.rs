@@ -1,0 +1,97 @@
+//! A frame between its judgement and its answer.
+
+use ingest::{Arrival, Ruling, Verdict};
+use mqtt::{Outcome, Reply, Submission};
+use record::{Body, GatewayEui, Link, Reason, SourceId};
+
+use crate::job::Heard;
+
+/// What is left of a frame while its record is on its way to the disk.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) source: Option<SourceId>,
+    pub(crate) judged: Judged,
+    pub(crate) answer: Answer,
+}
+
+/// What a frame was, without the record that was made of it.
+#[derive(Debug)]
+pub(crate) enum Judged {
+    Accepted { warnings: usize },
+    Duplicate,
+    Rejected { why: Reason, detail: String, kept: bool },
+}
+
+/// Who is answered, and how.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Mqtt(Reply),
+    /// With the PHYPayload to send, if the frame asked for one.
+    Lora(Option<(Heard, Vec<u8>)>),
+}
+
+/// Who handed a frame in.
+#[derive(Debug)]
+pub(super) enum Sender {
+    Mqtt(Reply),
+    Lora(Heard),
+}
+
+impl Sender {
+    pub(super) fn answer(self, downlink: Option<Vec<u8>>) -> Answer {
+        match self {
+            Sender::Mqtt(reply) => Answer::Mqtt(reply),
+            Sender::Lora(heard) => Answer::Lora(downlink.map(|phy| (heard, phy))),
+        }
+    }
+}
+
+/// Parts a verdict: what becomes a record, and what stays to be told.
+pub(super) fn part(verdict: Verdict, sender: Sender) -> (Option<Body>, Waiting) {
+    let (body, judged) = match verdict.ruling {
+        Ruling::Accepted { frame, warnings } => {
+            (Some(Body::Frame(frame)), Judged::Accepted { warnings: warnings.len() })
+        }
+        Ruling::Duplicate => (None, Judged::Duplicate),
+        Ruling::Rejected { why, detail, evidence } => {
+            let kept = evidence.is_some();
+            (evidence.map(Body::Rejected), Judged::Rejected { why, detail, kept })
+        }
+    };
+    (body, Waiting { source: verdict.source, judged, answer: sender.answer(verdict.downlink) })
+}
+
+impl Judged {
+    /// What an MQTT client is told once the transaction is durable.
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Judged::Accepted { .. } => Outcome::Stored,
+            Judged::Duplicate => Outcome::Duplicate,
+            Judged::Rejected { detail, kept: true, .. } => Outcome::Refused { reason: detail.clone() },
+            // Not kept, so not acknowledged (A2).
+            Judged::Rejected { kept: false, .. } => Outcome::Failed,
+        }
+    }
+}
+
+/// `None` for a name that no device of the table has; the edge authenticates by the table, so nobody gets here with one.
+pub(super) fn from_mqtt(submission: Submission) -> Option<(Arrival, Sender)> {
+    let Submission { device, topic, payload, qos, packet_id, dup, level, reply } = submission;
+    let device = SourceId::new(&device).ok()?;
+    let link = Link::Mqtt { topic: topic.to_string(), qos, packet_id, level };
+    Some((Arrival::Mqtt { device, link, dup, payload: payload.into() }, Sender::Mqtt(reply)))
+}
+
+pub(super) fn from_lora(mut heard: Heard) -> (Arrival, Sender) {
+    let arrival = Arrival::Lora {
+        gateway: GatewayEui(heard.gateway.0),
+        frequency_hz: heard.rxpk.frequency_hz,
+        data_rate: heard.rxpk.data_rate.to_string(),
+        rssi_dbm: heard.rxpk.rssi_dbm,
+        snr_ddb: heard.rxpk.snr_ddb,
+        tmst_us: heard.rxpk.tmst_us,
+        // The answer is scheduled by time and frequency alone.
+        phy: std::mem::take(&mut heard.rxpk.phy),
+    };
+    (arrival, Sender::Lora(heard))
+}

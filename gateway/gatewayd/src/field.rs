@@ -1,0 +1,98 @@
+//! Everything that listens: the MQTT edge, the LoRa side, the control socket.
+
+use std::sync::{Arc, Mutex};
+
+use mqtt::{Edge, Submission};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::board::Board;
+use crate::clock::{Clock, mono_ms};
+use crate::config::GatewayConfig;
+use crate::edge;
+use crate::error::StartError;
+use crate::gwmp::{self, RunningLora};
+use crate::job::{Confirmation, Heard, Lost};
+use crate::view::View;
+
+/// The ways to and from the committer.
+pub(crate) struct Queues {
+    pub(crate) submissions: mpsc::Sender<Submission>,
+    pub(crate) frames: mpsc::Sender<Heard>,
+    pub(crate) confirmed: mpsc::Receiver<Confirmation>,
+    pub(crate) lost: Arc<Mutex<Lost>>,
+}
+
+/// The daemon's sockets.
+pub(crate) struct Field {
+    edge: Option<Arc<Edge>>,
+    conserving: Option<JoinHandle<()>>,
+    lora: Option<RunningLora>,
+    serving: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+}
+
+impl Field {
+    /// Opens every socket that is configured.
+    ///
+    /// # Errors
+    /// [`StartError`] by the socket that cannot be opened; those opened before it are closed again.
+    pub(crate) async fn start(
+        config: &GatewayConfig,
+        queues: Queues,
+        board: Arc<Mutex<Board>>,
+        clock: Arc<Mutex<Clock>>,
+    ) -> Result<Field, StartError> {
+        let Queues { submissions, frames, confirmed, lost } = queues;
+        let edge = match config.file.mqtt.enabled {
+            true => Some(Arc::new(edge::start(config, submissions).await?)),
+            false => None,
+        };
+        let (stop, stopping) = watch::channel(false);
+        let lora = match config.file.gwmp.enabled {
+            true => Some(gwmp::start(&config.file.gwmp, frames, confirmed, &lost, stopping.clone()).await?),
+            false => None,
+        };
+        let view = View {
+            config: config.clone(),
+            board,
+            clock,
+            edge: edge.as_ref().map(Arc::downgrade),
+            lora: lora.as_ref().map(|lora| lora.view.clone()),
+            started: mono_ms(),
+        };
+        let serving =
+            control::serve(&config.socket_path(), move |request| view.answer(request)).map_err(StartError::Control)?;
+        let serving = tokio::spawn(serving);
+        let conserving = edge.as_ref().map(|edge| tokio::spawn(edge::conserve(Arc::downgrade(edge), lost, stopping)));
+        log::info!(
+            box_id:% = config.file.box_id, mqtt:? = edge.as_ref().map(|edge| edge.local_addr()),
+            gwmp:? = lora.as_ref().map(|lora| lora.view.listen); "gateway ready"
+        );
+        Ok(Field { edge, conserving, lora, serving, stop })
+    }
+
+    /// Waits until a socket cannot go on. Cancel safe.
+    pub(crate) async fn failed(&self) -> StartError {
+        match &self.edge {
+            Some(edge) => StartError::Mqtt(edge.failed().await),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Takes nothing more, while the committer still settles what it has; then closes its queues.
+    pub(crate) async fn stop(self) {
+        let _ = self.stop.send(true);
+        self.serving.abort();
+        let _ = self.serving.await;
+        if let Some(conserving) = self.conserving {
+            let _ = conserving.await;
+        }
+        if let Some(edge) = self.edge {
+            edge::stop(edge).await;
+        }
+        if let Some(lora) = self.lora {
+            let _ = lora.task.await;
+        }
+    }
+}

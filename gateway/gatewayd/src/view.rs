@@ -1,0 +1,59 @@
+//! What the control socket sees.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use mqtt::Edge;
+use record::MonoMs;
+use serde_json::{Value, json};
+
+use crate::GatewayConfig;
+use crate::board::Board;
+use crate::clock::{Clock, mono_ms};
+use crate::gwmp::{self, LoraView};
+use crate::status::{ClockStatus, MqttStatus, Status};
+
+/// Everything that status is made of. It only looks: the daemon's parts belong to others.
+pub(crate) struct View {
+    pub(crate) config: GatewayConfig,
+    pub(crate) board: Arc<Mutex<Board>>,
+    pub(crate) clock: Arc<Mutex<Clock>>,
+    pub(crate) edge: Option<Weak<Edge>>,
+    pub(crate) lora: Option<LoraView>,
+    pub(crate) started: MonoMs,
+}
+
+impl View {
+    pub(crate) fn answer(&self, request: &Value) -> Result<Value, String> {
+        match request.get("do").and_then(Value::as_str) {
+            Some("status") => Ok(json!({ "status": self.status() })),
+            _ => Err("the gateway knows {\"do\":\"status\"}".into()),
+        }
+    }
+
+    fn status(&self) -> Status {
+        let now = mono_ms();
+        let stamp = self.clock.lock().unwrap_or_else(PoisonError::into_inner).stamp();
+        let mqtt = self.edge.as_ref().and_then(Weak::upgrade).map(|edge| mqtt_status(&edge));
+        let gwmp = self.lora.as_ref().map(gwmp::status);
+        let board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
+        Status {
+            box_id: self.config.file.box_id.to_string(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            uptime_ms: now.0.saturating_sub(self.started.0),
+            clock: ClockStatus { wall_ms: stamp.wall_ms.0, state: stamp.clock.as_str().into() },
+            journal: board.journal.clone(),
+            devices: board.show_devices(now),
+            alarms: board.alarms.clone(),
+            mqtt,
+            gwmp,
+        }
+    }
+}
+
+fn mqtt_status(edge: &Edge) -> MqttStatus {
+    let counted = edge.counters();
+    let now = [("connections_now", counted.connections_now), ("sessions_now", counted.sessions_now)];
+    let all = now.into_iter().chain(counted.totals());
+    let counters = all.filter(|(_, count)| *count > 0).map(|(name, count)| (name.to_owned(), count)).collect();
+    MqttStatus { listen: edge.local_addr().to_string(), counters }
+}
