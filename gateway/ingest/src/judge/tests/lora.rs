@@ -88,7 +88,9 @@ fn what_proves_nothing_is_refused_with_its_reason() {
     let stranger = DataUp { dev_addr: DevAddr::from_u32(7), confirmed: true, f_cnt: 1, f_port: 2, payload: WARM };
     check(
         [data_up(stranger, &keys())],
-        expect!["unknown_dev_addr ? kept: no device has DevAddr 00000007 · try: if it is yours, add it to devices.toml"],
+        expect![
+            "unknown_dev_addr ? kept: no device has DevAddr 00000007 · try: if it is yours, add it to devices.toml"
+        ],
     );
     let mut other_form = uplink(1, true, WARM);
     other_form[0] |= 0b100;
