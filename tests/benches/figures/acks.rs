@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use crate::broker::{self, Autosave};
+use crate::broker::{self, Persistence};
 use crate::gateway::Site;
 use crate::process::{Memory, Process};
 use crate::publisher::{self, Load, Measured};
@@ -14,17 +14,17 @@ const CLIENTS: usize = 50;
 const WARM_UP: Duration = Duration::from_secs(1);
 const WINDOWS: [usize; 2] = [1, 16];
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 enum Server {
     Weir,
-    MosquittoDefault,
-    MosquittoEveryChange,
+    Mosquitto(Persistence),
 }
 
-const SERVERS: [(Server, &str); 3] = [
+const SERVERS: [(Server, &str); 4] = [
     (Server::Weir, "weir, durable"),
-    (Server::MosquittoDefault, "mosquitto, default autosave"),
-    (Server::MosquittoEveryChange, "mosquitto, save on every change"),
+    (Server::Mosquitto(Persistence::Nothing), "mosquitto, nobody subscribes"),
+    (Server::Mosquitto(Persistence::InMemory), "mosquitto, default autosave"),
+    (Server::Mosquitto(Persistence::EveryChange), "mosquitto, save on every change"),
 ];
 
 /// One server under one load in one round.
@@ -37,6 +37,7 @@ struct Run {
 
 pub(crate) fn run(plan: &Plan) -> io::Result<()> {
     println!("{CLIENTS} clients, MQTT 3.1.1, QoS 1, {}-byte frames, a fresh server each time", devices::FRAME_BYTES);
+    println!("mosquitto keeps messages for a persistent subscriber that is offline, except where nobody subscribes");
     let mut appended = Vec::new();
     let mut overwritten = Vec::new();
     let mut runs: Vec<Vec<Vec<Run>>> = vec![vec![Vec::new(); SERVERS.len()]; WINDOWS.len()];
@@ -82,9 +83,8 @@ fn measure(plan: &Plan, server: Server, in_flight: usize) -> io::Result<Run> {
             }
             Ok(run)
         }
-        Server::MosquittoDefault | Server::MosquittoEveryChange => {
-            let autosave = if server == Server::MosquittoDefault { Autosave::Default } else { Autosave::EveryChange };
-            let (process, address) = broker::start(folder.path(), autosave)?;
+        Server::Mosquitto(persistence) => {
+            let (process, address) = broker::start(folder.path(), persistence)?;
             push(&process, address, load)
         }
     }

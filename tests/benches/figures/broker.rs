@@ -9,45 +9,44 @@ use std::process::Command;
 use crate::process::{Process, free_port};
 use crate::publisher;
 
-/// When mosquitto saves.
+/// When mosquitto saves, and what it has to save.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Autosave {
-    /// Its default: every 1,800 s. Nothing is on the disk when it acknowledges.
-    Default,
-    /// `autosave_on_changes` with `autosave_interval 1`: the whole store is written and synced after changes; the
-    /// acknowledgement still does not wait for it.
+pub(crate) enum Persistence {
+    /// Its default, every 1,800 s, and nobody subscribes: it acknowledges and keeps nothing at all.
+    Nothing,
+    /// Its default, every 1,800 s, and a persistent subscriber is offline: it keeps every message, in memory.
+    InMemory,
+    /// `autosave_on_changes` with `autosave_interval 1` and the same subscriber: the whole store is written and synced
+    /// again and again; an acknowledgement still does not wait for it.
     EveryChange,
 }
 
-/// Starts it in a folder of its own. A persistent subscriber that is offline makes it keep messages at all when it
-/// saves at every change; without one it has nothing to save, which is left so for its default: it is faster then.
-pub(crate) fn start(folder: &Path, autosave: Autosave) -> io::Result<(Process, SocketAddr)> {
+/// Starts it in a folder of its own.
+///
+/// By its default it queues 1,000 messages for a client that is offline, then drops what it has acknowledged and saves
+/// nothing more; it is told to keep them all.
+pub(crate) fn start(folder: &Path, persistence: Persistence) -> io::Result<(Process, SocketAddr)> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
     fs::create_dir_all(folder)?;
     let folder = folder.canonicalize()?;
-    let save = match autosave {
-        Autosave::Default => "",
-        Autosave::EveryChange => "autosave_on_changes true\nautosave_interval 1\n",
+    let save = match persistence {
+        Persistence::Nothing | Persistence::InMemory => "",
+        Persistence::EveryChange => "autosave_on_changes true\nautosave_interval 1\n",
     };
+    // As root it would give up its rights, and then could not write this folder.
+    let user = if rustix::process::getuid().is_root() { "user root\n" } else { "" };
     let config = format!(
-        "listener {} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {}/\n{save}",
+        "{user}listener {} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\npersistence true\n\
+         persistence_location {}/\nlog_type error\n{save}",
         address.port(),
         folder.display()
     );
     fs::write(folder.join("mosquitto.conf"), config)?;
-    // As root it would give up its rights and then could not write this folder.
-    fs::write(folder.join("mosquitto.log"), "")?;
     let mut command = Command::new("mosquitto");
     command.arg("-c").arg(folder.join("mosquitto.conf"));
-    if rustix::process::getuid().is_root() {
-        fs::write(
-            folder.join("mosquitto.conf"),
-            format!("user root\n{}", fs::read_to_string(folder.join("mosquitto.conf"))?),
-        )?;
-    }
     let mut process = Process::start(&mut command, &folder.join("mosquitto.log"))?;
     process.wait_for(address)?;
-    if autosave == Autosave::EveryChange {
+    if persistence != Persistence::Nothing {
         subscribe_and_leave(address)?;
     }
     Ok((process, address))

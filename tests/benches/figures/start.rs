@@ -27,7 +27,7 @@ pub(crate) fn run(plan: &Plan) -> io::Result<()> {
     let mosquitto = (0..plan.rounds).map(|_| {
         let folder = tempfile::tempdir_in(&plan.folder)?;
         let begin = Instant::now();
-        let (_process, address) = broker::start(folder.path(), broker::Autosave::Default)?;
+        let (_process, address) = broker::start(folder.path(), broker::Persistence::Nothing)?;
         first_acknowledgement(address)?;
         Ok(begin.elapsed())
     });
