@@ -1,6 +1,7 @@
 //! Two platforms, the upload daemon and the gateway, each a process, on loopback.
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -61,13 +62,23 @@ impl World {
     /// Starts the gateway and waits until it is ready: its control socket opens last.
     pub fn start_gateway(&mut self) {
         self.gateway = None;
-        let mut gateway = Daemon::start("gateway", &self.path("gateway.toml"), self.dir.path());
+        self.gateway = Some(self.ready(Daemon::start("gateway", &self.path("gateway.toml"), self.dir.path())));
+    }
+
+    /// The same under `strace`, which writes to this file.
+    pub fn start_gateway_traced(&mut self, trace: &Path) {
+        self.gateway = None;
+        let traced = Daemon::start_traced("gateway", &self.path("gateway.toml"), self.dir.path(), trace);
+        self.gateway = Some(self.ready(traced));
+    }
+
+    fn ready(&self, mut gateway: Daemon) -> Daemon {
         let socket = self.path("run/gateway.sock");
         until("the gateway is ready", 20, || {
             gateway.check();
-            std::os::unix::net::UnixStream::connect(&socket).ok()
+            UnixStream::connect(&socket).ok()
         });
-        self.gateway = Some(gateway);
+        gateway
     }
 
     /// SIGKILL to the gateway.
@@ -100,7 +111,7 @@ impl World {
         let socket = self.path("run/sync.sock");
         until("the upload daemon is ready", 20, || {
             sync.check();
-            std::os::unix::net::UnixStream::connect(&socket).ok()
+            UnixStream::connect(&socket).ok()
         });
         self.sync = Some(sync);
     }

@@ -1,0 +1,105 @@
+//! The decoders against others: Cayenne LPP as pycayennelpp reads it, SenML JSON as kpn-senml writes it.
+
+use ingest::{CayenneLpp, Codec, SenmlJson};
+use record::{Quality, Reading, UnixMs};
+use serde_json::Value;
+use system_tests::Peer;
+
+/// Frames of each kind.
+const FRAMES: u64 = 10_000;
+/// Billionths: every number here is a whole one of them.
+const NANO: i128 = 1_000_000_000;
+
+fn vectors(kind: &str) -> Vec<Value> {
+    Peer::new("lpp_senml_vectors.py")
+        .with("--kind", kind)
+        .with("--count", FRAMES)
+        .with("--seed", 7)
+        .run()
+        .exits(0)
+        .lines
+}
+
+fn bytes(vector: &Value) -> Vec<u8> {
+    let hex = vector["hex"].as_str().unwrap();
+    hex.as_bytes().chunks(2).map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+}
+
+/// A decimal text in billionths.
+fn nano(text: &str) -> i128 {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    assert!(fraction.len() <= 9, "{text}");
+    let digits = format!("{}{fraction:0<9}", whole.trim_start_matches('-'));
+    let sign = if whole.starts_with('-') { -1 } else { 1 };
+    sign * digits.parse::<i128>().unwrap()
+}
+
+fn value(reading: &Reading) -> i128 {
+    nano(&reading.value.unwrap_or_else(|| panic!("a value: {reading:?}")).to_string())
+}
+
+#[test]
+fn cayenne_lpp_is_read_as_pycayennelpp_reads_it() {
+    let codec = Codec::CayenneLpp(CayenneLpp::default());
+    let vectors = vectors("lpp");
+    assert_eq!(vectors.len() as u64, FRAMES);
+    for vector in &vectors {
+        let decoded = codec.decode(&bytes(vector), UnixMs(0), None).unwrap_or_else(|why| panic!("{vector}: {why}"));
+        let expected: Vec<(u64, u64, i128)> = vector["values"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|item| {
+                let (channel, kind) = (item["channel"].as_u64().unwrap(), item["type"].as_u64().unwrap());
+                let values = item["values"].as_array().unwrap().iter();
+                values.map(move |value| (channel, kind, nano(value.as_str().unwrap())))
+            })
+            .collect();
+        assert_eq!(decoded.readings.len(), expected.len(), "{vector}");
+        for (reading, (channel, kind, oracle)) in decoded.readings.iter().zip(expected) {
+            // Where Weir and the oracle differ in the unit, exactly: g is 9.80665 m/s², and distances stay millimetres.
+            let oracle = match kind {
+                113 => oracle * 980_665 / 100_000,
+                130 => oracle * 1_000,
+                _ => oracle,
+            };
+            assert_eq!(value(reading), oracle, "{reading:?} of {vector}");
+            assert!(reading.quantity.as_str().contains(&format!("_{channel}")), "{reading:?} of channel {channel}");
+            assert_eq!(reading.quality, Quality::Good, "{reading:?}");
+        }
+    }
+}
+
+#[test]
+fn senml_is_read_as_kpn_senml_means_it() {
+    let codec = Codec::SenmlJson(SenmlJson::default());
+    let vectors = vectors("senml");
+    assert_eq!(vectors.len() as u64, FRAMES);
+    for vector in &vectors {
+        let decoded = codec.decode(&bytes(vector), UnixMs(0), None).unwrap_or_else(|why| panic!("{vector}: {why}"));
+        let expected = vector["values"].as_array().unwrap();
+        assert_eq!(decoded.readings.len(), expected.len(), "{vector}");
+        for (reading, oracle) in decoded.readings.iter().zip(expected) {
+            check_senml(reading, oracle);
+        }
+    }
+}
+
+fn check_senml(reading: &Reading, oracle: &Value) {
+    let name = oracle["name"].as_str().unwrap();
+    let last = name.rsplit(':').next().unwrap().replace(['.', '-'], "_");
+    assert_eq!(reading.quantity.as_str(), last, "{oracle}");
+    // RFC 8428 §4.5.3: no time at all means now, which is the box's stamp and not the device's word.
+    let at_ms = oracle["time"].as_str().map(|seconds| nano(seconds) / (NANO / 1_000));
+    assert_eq!(reading.at_ms.map(|at| i128::from(at.0)), at_ms, "{reading:?} {oracle}");
+    if let Some(number) = oracle["value"].as_str() {
+        assert_eq!((value(reading), reading.quality), (nano(number), Quality::Good), "{oracle}");
+        // Both registries know pH; UCUM puts it in brackets.
+        let unit = oracle["unit"].as_str().unwrap();
+        assert_eq!(reading.unit.as_str(), if unit == "pH" { "[pH]" } else { unit }, "{oracle}");
+    } else if let Some(boolean) = oracle["boolean"].as_bool() {
+        assert_eq!(value(reading), if boolean { NANO } else { 0 }, "{oracle}");
+    } else {
+        assert_eq!((reading.value, reading.quality), (None, Quality::NotANumber), "a text is never a zero: {oracle}");
+    }
+}
