@@ -1,6 +1,5 @@
 //! Why the field daemon does not start, or ends.
 
-use std::error::Error;
 use std::net::SocketAddr;
 
 use control::ControlError;
@@ -44,16 +43,4 @@ pub enum StartError {
     /// The committer ended although nobody stopped it.
     #[error("the committer ended by itself · try: journalctl -u weir-gateway -n 50")]
     CommitterDied,
-}
-
-/// An error with its causes on one line, as a log field.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

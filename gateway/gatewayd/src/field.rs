@@ -1,5 +1,6 @@
 //! Everything that listens: the MQTT edge, the LoRa side, the control socket.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use mqtt::{Edge, Submission};
@@ -66,8 +67,8 @@ impl Field {
         let serving = tokio::spawn(serving);
         let conserving = edge.as_ref().map(|edge| tokio::spawn(edge::conserve(Arc::downgrade(edge), lost, stopping)));
         log::info!(
-            box_id:% = config.file.box_id, mqtt:? = edge.as_ref().map(|edge| edge.local_addr()),
-            gwmp:? = lora.as_ref().map(|lora| lora.view.listen); "gateway ready"
+            box_id:% = config.file.box_id, mqtt = shown(edge.as_ref().map(|edge| edge.local_addr())).as_str(),
+            gwmp = shown(lora.as_ref().map(|lora| lora.view.listen)).as_str(); "gateway ready"
         );
         Ok(Field { edge, conserving, lora, serving, stop })
     }
@@ -95,4 +96,9 @@ impl Field {
             let _ = lora.task.await;
         }
     }
+}
+
+/// An address as a log field.
+fn shown(listen: Option<SocketAddr>) -> String {
+    listen.map_or_else(|| "disabled".into(), |listen| listen.to_string())
 }

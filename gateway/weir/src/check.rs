@@ -7,10 +7,11 @@ use gatewayd::GatewayConfig;
 use serde_json::json;
 use syncd::{SyncConfig, Transport};
 
-use crate::error::{CommandError, chain};
+use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::lang::Lang;
 use crate::output::{self, line};
+use control::chain;
 
 /// The kinds of file, by name.
 const KINDS: [&str; 5] = ["gateway", "sync", "platform", "devices", "rules"];

@@ -110,15 +110,3 @@ pub(crate) fn print(error: &CommandError) {
         source = cause.source();
     }
 }
-
-/// The chain in one line, for JSON and log fields.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}

@@ -9,10 +9,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use syncd::status::Status as Sync;
 
-use crate::error::{CommandError, chain};
+use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::lang::Lang;
 use crate::output::{self, age, line, table};
+use control::chain;
 
 /// Asks and prints. [`Exit::NotWell`] if a daemon does not answer, frames are not stored, an alarm stands, or a platform
 /// does not take its records.

@@ -12,11 +12,12 @@ use serde::Serialize;
 use syncd::SyncConfig;
 
 use crate::cli::VerifyArgs;
-use crate::error::{CommandError, chain};
+use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::identity_card::public_key;
 use crate::lang::Lang;
 use crate::output::{self, line};
+use control::chain;
 
 /// Signed tree heads read at once.
 const CHECKPOINTS_PAGE: usize = 1_000;

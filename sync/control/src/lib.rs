@@ -7,9 +7,11 @@
 //!
 //! Invariant: **B1** (connections, line length and waiting are bounded here).
 
+mod chain;
 mod client;
 mod server;
 
+pub use chain::chain;
 pub use client::{AskError, ask};
 pub use server::{ControlError, serve};
 

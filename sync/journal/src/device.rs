@@ -9,7 +9,7 @@ pub struct Tally {
     pub duplicate: u64,
     /// Refused.
     pub rejected: u64,
-    /// Dropped before judgement because a queue was full.
+    /// Let go unjudged because a queue was full, or judged and not stored because the disk did not take it.
     pub shed: u64,
 }
 

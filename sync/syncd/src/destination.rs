@@ -9,9 +9,3 @@ mod transport;
 pub(crate) use board::Board;
 pub(crate) use driver::{Driver, Signals, restore};
 pub use transport::{TlsError, Transport};
-
-/// An error with all its causes.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}

@@ -70,7 +70,7 @@ impl FileThread {
 
 /// Key and journal, when the gateway has made them; until then, what is missing.
 pub(crate) fn open(key: &Path, journal: &Path) -> Result<(SigningKey, Reader, BoxId), String> {
-    let told = |error: &dyn std::error::Error| crate::destination::chain(error);
+    let told = |error: &dyn std::error::Error| control::chain(error);
     let key = identity::load(key).map_err(|error| told(&error))?;
     if !journal.exists() {
         return Err(format!("there is no journal `{}` yet · try: weir gateway run", journal.display()));

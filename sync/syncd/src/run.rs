@@ -12,10 +12,11 @@ use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::clock::mono_ms;
-use crate::destination::{Board, Driver, Signals, chain, restore};
+use crate::destination::{Board, Driver, Signals, restore};
 use crate::files::{FileThread, FileThreadEnded, Files, open};
 use crate::status::{Request, Status};
 use crate::{DestinationConfig, SyncConfig, TlsError, Transport};
+use control::chain;
 
 /// The journal is asked this often whether it grew; see the crate's head.
 const JOURNAL_POLL: Duration = Duration::from_millis(100);

@@ -87,7 +87,7 @@ fn compare(reader: &Reader, claims: &Claims, reasons: &mut Vec<Reason>) {
         differ.extend(others.map(|(_, who)| (*who, size)));
     });
     if let Err(error) = recomputed {
-        let error = crate::error::chain(&error);
+        let error = control::chain(&error);
         reasons.push(Reason::new(format!("the journal does not hold: {error}"), format!("记录库校验失败：{error}")));
     }
     let beyond = unmet.into_iter().flat_map(|(size, claimed)| claimed.iter().map(move |(_, who)| (*who, size)));

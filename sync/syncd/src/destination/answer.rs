@@ -67,7 +67,7 @@ impl Expected {
     fn verify(&self, id: BatchId, bytes: Vec<u8>) -> Answer {
         let unverified = |what: String| Answer::Failed { why: Transient::Unverified, retry_after_ms: None, what };
         match Receipt::verify(&bytes, &self.key) {
-            Err(error) => unverified(super::chain(&error)),
+            Err(error) => unverified(control::chain(&error)),
             Ok(receipt) if receipt.batch != id || receipt.box_id != self.box_id => {
                 unverified(format!("the receipt is for batch {} of box {}", receipt.batch, receipt.box_id))
             }

@@ -13,7 +13,9 @@ use tokio::task::{AbortHandle, JoinError, JoinSet};
 
 use super::answer::{Answer, Expected, cure};
 use super::board::Told;
-use super::{Board, Transport, chain};
+use control::chain;
+
+use super::{Board, Transport};
 use crate::DestinationConfig;
 use crate::clock::mono_ms;
 use crate::files::{FileThread, FileThreadEnded};

@@ -120,7 +120,7 @@ impl Transport {
             },
             Err(error) => {
                 let error: reqwest::Error = error;
-                Answer::Failed { why: cause(&error), retry_after_ms: None, what: super::chain(&error.without_url()) }
+                Answer::Failed { why: cause(&error), retry_after_ms: None, what: control::chain(&error.without_url()) }
             }
         }
     }
