@@ -94,9 +94,13 @@ fn check_senml(reading: &Reading, oracle: &Value) {
     assert_eq!(reading.at_ms.map(|at| i128::from(at.0)), at_ms, "{reading:?} {oracle}");
     if let Some(number) = oracle["value"].as_str() {
         assert_eq!((value(reading), reading.quality), (nano(number), Quality::Good), "{oracle}");
-        // Both registries know pH; UCUM puts it in brackets.
-        let unit = oracle["unit"].as_str().unwrap();
-        assert_eq!(reading.unit.as_str(), if unit == "pH" { "[pH]" } else { unit }, "{oracle}");
+        // One unit has one spelling, UCUM's with an upper-case litre.
+        let unit = match oracle["unit"].as_str().unwrap() {
+            "pH" => "[pH]",
+            "mg/l" => "mg/L",
+            unit => unit,
+        };
+        assert_eq!(reading.unit.as_str(), unit, "{oracle}");
     } else if let Some(boolean) = oracle["boolean"].as_bool() {
         assert_eq!(value(reading), if boolean { NANO } else { 0 }, "{oracle}");
     } else {
