@@ -56,9 +56,28 @@ pub(crate) enum Value<'a> {
     Null,
     Bool(bool),
     Number(&'a str),
-    Text(String),
+    Text(Text<'a>),
     Array(Vec<Node<'a>>),
-    Object(Vec<(String, Node<'a>)>),
+    Object(Vec<(Text<'a>, Node<'a>)>),
+}
+
+/// A string of the document: a piece of the payload itself unless it is written with escapes. A frame has a dozen keys,
+/// and a copy of each would cost as much as reading it.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl std::ops::Deref for Text<'_> {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 /// A payload that is UTF-8, with the numbers masked that JSON does not have.
@@ -111,7 +130,7 @@ impl Document {
     }
 
     fn object<'a>(&self, at: usize, members: Members<'a>, depth: usize) -> Result<Value<'a>, JsonError> {
-        let mut keys: Vec<&str> = members.0.iter().map(|(key, _)| key.as_str()).collect();
+        let mut keys: Vec<&str> = members.0.iter().map(|(key, _)| &**key).collect();
         keys.sort_unstable();
         if let Some(pair) = keys.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(JsonError::DuplicateKey { at, key: shorten(pair[0]) });
@@ -122,7 +141,7 @@ impl Document {
 }
 
 /// The members of an object in their order, repeated keys included.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
+struct Members<'a>(Vec<(Text<'a>, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Members<'a>, D::Error> {

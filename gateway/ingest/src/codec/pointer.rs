@@ -56,7 +56,7 @@ impl Pointer {
     /// What stands there, if anything does (RFC 6901 §4).
     pub(super) fn find<'n, 'a>(&self, root: &'n Node<'a>) -> Option<&'n Node<'a>> {
         self.tokens.iter().try_fold(root, |node, token| match &node.value {
-            Value::Object(members) => members.iter().find(|(key, _)| key == token).map(|(_, member)| member),
+            Value::Object(members) => members.iter().find(|(key, _)| **key == **token).map(|(_, member)| member),
             Value::Array(items) => items.get(index(token)?),
             _ => None,
         })
@@ -118,7 +118,7 @@ mod tests {
             let found = &pointer.find(&root).unwrap().value;
             assert!(matches!(found, Value::Number(n) if *n == expected.to_string()), "{pointer:?}");
         }
-        assert!(matches!(&Pointer::new("/foo/0").unwrap().find(&root).unwrap().value, Value::Text(t) if t == "bar"));
+        assert!(matches!(&Pointer::new("/foo/0").unwrap().find(&root).unwrap().value, Value::Text(t) if **t == *"bar"));
         assert!(matches!(Pointer::new("").unwrap().find(&root).unwrap().value, Value::Object(_)));
         for absent in ["/foo/2", "/foo/00", "/foo/01", "/foo/+1", "/foo/-", "/foo/", "/foo/0/x", "/bar"] {
             assert!(Pointer::new(absent).unwrap().find(&root).is_none(), "{absent}");

@@ -40,7 +40,7 @@ impl Fields {
         let mut fields = Fields::default();
         for (label, member) in members {
             let at = Place { record, node: member };
-            match label.as_str() {
+            match &**label {
                 "bn" => fields.base_name = Some(at.text("bn")?),
                 "bt" => fields.base_time = Some(at.time("bt")?),
                 "bu" => fields.base_unit = Some(at.text("bu")?),
@@ -86,7 +86,7 @@ impl Place<'_, '_> {
 
     fn text(&self, label: &'static str) -> Result<String, SenmlError> {
         match &self.node.value {
-            Value::Text(text) => Ok(text.clone()),
+            Value::Text(text) => Ok(text.to_string()),
             _ => Err(self.wrong(label, "a text")),
         }
     }
