@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ const START_MAX: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
+    log: PathBuf,
 }
 
 /// What the kernel says of a process's memory, MiB.
@@ -32,9 +33,9 @@ pub(crate) struct Memory {
 impl Process {
     /// Starts it; what it prints goes to `log`.
     pub(crate) fn start(command: &mut Command, log: &Path) -> io::Result<Process> {
-        let log = File::create(log)?;
-        let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
-        Ok(Process { child })
+        let file = File::create(log)?;
+        let child = command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).spawn()?;
+        Ok(Process { child, log: log.into() })
     }
 
     /// Waits until something listens at `address`.
@@ -65,7 +66,10 @@ impl Process {
 
     fn still_runs(&mut self) -> io::Result<()> {
         match self.child.try_wait()? {
-            Some(status) => Err(io::Error::other(format!("a measured program ended at once ({status})"))),
+            Some(status) => {
+                let told = fs::read_to_string(&self.log).unwrap_or_default();
+                Err(io::Error::other(format!("a measured program ended at once ({status}): {}", told.trim())))
+            }
             None => Ok(()),
         }
     }

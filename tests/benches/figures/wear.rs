@@ -84,10 +84,15 @@ fn bytes(folder: &Path) -> io::Result<()> {
 /// The LoRaWAN session that is stored with a record: CBOR of both counters and the last frame.
 fn session(record: &Record) -> Vec<u8> {
     let Body::Frame(Frame { link: Link::Lora { f_cnt, .. }, raw, .. }) = &record.body else { return Vec::new() };
-    let mut cbor = vec![0x85, 0x1a];
-    cbor.extend_from_slice(&(f_cnt + 1).to_be_bytes());
-    cbor.extend_from_slice(&[0, 0, 0x1a]);
-    cbor.extend_from_slice(&f_cnt.to_be_bytes());
+    let mut cbor = vec![0x85];
+    for number in [f_cnt + 1, 0, 0, *f_cnt] {
+        // Shortest form (RFC 8949 §4.2.1); counters here stay below 65,536.
+        match number {
+            0..=23 => cbor.push(number as u8),
+            24..=255 => cbor.extend_from_slice(&[0x18, number as u8]),
+            _ => cbor.extend_from_slice(&[0x19, (number >> 8) as u8, number as u8]),
+        }
+    }
     cbor.extend_from_slice(&[0x58, RAW_BYTES as u8]);
     cbor.extend_from_slice(raw);
     cbor
