@@ -33,6 +33,8 @@ impl AppendLoop {
 
 /// `fdatasync`s per second: of a file that grows, and of one that is overwritten in place.
 pub(crate) fn syncs_per_s(folder: &Path, time: Duration) -> io::Result<(f64, f64)> {
+    let folder = tempfile::tempdir_in(folder)?;
+    let folder = folder.path();
     let mut append = AppendLoop::new(folder)?;
     let appended = per_s(time, |_| append.step())?;
     let file = OpenOptions::new().create(true).write(true).truncate(true).open(folder.join("overwrite"))?;
