@@ -1,4 +1,5 @@
 //! Bad input from the desk: configuration, ports, folders and keys. Each error names the cause and the next step.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a surprise is a failure")]
 
 use std::fs;
 use std::net::{TcpListener, UdpSocket};

@@ -1,4 +1,5 @@
 //! What a technician types: each read verb's `--json` holds the right values, and the exit status tells the outcome.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a surprise is a failure")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -143,8 +144,11 @@ fn verify_in(world: &World, dir: &Path) -> Answer {
     World::weir_in(dir, &["verify", "--json", "--sync-config", &world.path("sync.toml").display().to_string()])
 }
 
+/// A name, and what is done to the journal's database.
+type Tampering = (&'static str, fn(&Connection));
+
 /// What someone with the database's file might do to it.
-const TAMPERED: [(&str, fn(&Connection)); 5] = [
+const TAMPERED: [Tampering; 5] = [
     ("a digit of a stored payload", |database| {
         change(database, "record", "body", "seq = 20", |body| {
             let key = b"\"cod\":";

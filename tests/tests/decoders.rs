@@ -1,4 +1,5 @@
 //! The decoders against others: Cayenne LPP as pycayennelpp reads it, SenML JSON as kpn-senml writes it.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a surprise is a failure")]
 
 use ingest::{CayenneLpp, Codec, SenmlJson};
 use record::{Quality, Reading, UnixMs};

@@ -1,4 +1,5 @@
 //! The newcomer's first command: ends within its time, all numbers agree, and an auditor verifies what it leaves.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a surprise is a failure")]
 
 use std::time::{Duration, Instant};
 

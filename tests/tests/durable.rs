@@ -1,5 +1,6 @@
 //! A1 as the kernel sees it: between the arrival of a frame and its acknowledgement, a sync of the journal began and
 //! returned. `strace` writes down what the gateway does; this reads it.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a surprise is a failure")]
 
 use std::collections::HashMap;
 use std::fs;

@@ -1,7 +1,8 @@
 //! lora-packet as LoRaWAN devices behind a Semtech UDP packet forwarder: acknowledged in RX1 after the commit, stored
 //! once, and whatever is not theirs is answered with silence and counted.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a surprise is a failure")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use system_tests::row::values;
@@ -135,6 +136,8 @@ fn replayed_frames_are_refused_also_after_a_restart() {
     replay(&world);
     let before = refused(&world);
     assert_eq!(before.iter().sum::<u64>(), 5, "each replayed frame is counted: {before:?}");
+    let tail = world.weir(&["tail", "-n", "1000", "--json"]).exits(0).json_lines();
+    assert!(tail.iter().any(|record| record["why"] == "replayed"), "with its reason");
     world.kill_gateway();
     world.start_gateway();
     replay(&world);
@@ -162,6 +165,9 @@ fn frames_of_strangers_are_answered_with_silence_and_counted() {
         assert_eq!(rises("accepted"), 0, "{attack}");
         assert_eq!(rises("rejected") + rises("shed"), peer.number("uplinks"), "{attack}: each is counted\n{after:#}");
     }
+    let tail = world.weir(&["tail", "-n", "100000", "--json"]).exits(0).json_lines();
+    let told: BTreeSet<&str> = tail.iter().filter_map(|record| record["why"].as_str()).collect();
+    assert!(told.contains("bad_mic") && told.contains("unknown_dev_addr"), "the evidence names its reason: {told:?}");
     // Nothing of all that stands in the way of the real device, also after a restart.
     for first in [1, 2] {
         assert_no_errors(&Peer::lora(&world).with("--count", 1).with("--fcnt", first).run().exits(0));

@@ -1,4 +1,5 @@
 //! MQTT sensors that nobody here wrote: what they saw acknowledged is journaled and on both platforms, once.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a surprise is a failure")]
 
 use system_tests::row::{once, values};
 use system_tests::{Device, Peer, World};

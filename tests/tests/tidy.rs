@@ -1,5 +1,6 @@
 //! What the design says of the code's own shape: arrows between crates, pure crates, where SQL may be, what lies at
 //! the top, and that the README's map is the workspace.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a surprise is a failure")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
