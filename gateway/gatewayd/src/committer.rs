@@ -21,7 +21,7 @@ use std::time::Duration;
 use batch::{BoxId, Checkpoint, SigningKey, TreeHead};
 use ingest::{Arrival, DeviceTable};
 use journal::{Journal, Reader, StoreError, Transaction};
-use mqtt::{Outcome, Submission};
+use mqtt::Outcome;
 use record::{AlarmTransition, Body, Record, RecordAt, Seq, SourceId, Stamp};
 use rules::RuleSet;
 use tokio::sync::mpsc;
@@ -29,6 +29,7 @@ use tokio::sync::mpsc;
 use crate::board::Board;
 use crate::clock::{Clock, mono_ms};
 use crate::config::{CheckpointEvery, Commit, Evidence};
+use crate::decoding::Published;
 use crate::error::StartError;
 use crate::job::{Confirmation, Heard, Lost, LostCounts};
 use control::chain;
@@ -96,15 +97,15 @@ impl Committer {
     }
 
     /// Serves until both queues are closed and empty, or until the journal cannot be read back after a failure.
-    pub(crate) async fn run(mut self, mqtt: mpsc::Receiver<Submission>, lora: mpsc::Receiver<Heard>) {
+    pub(crate) async fn run(mut self, mqtt: mpsc::Receiver<Published>, lora: mpsc::Receiver<Heard>) {
         let mut intake = Intake::new(mqtt, lora);
         let mut open = true;
         while open {
             self.checkpoint_if_due();
             // One more turn after the end takes what the sockets let go since.
             open = intake.gather(self.wait()).await;
-            let (submissions, heard) = intake.taken();
-            if let Err(error) = self.apply(submissions, heard) {
+            let (published, heard) = intake.taken();
+            if let Err(error) = self.apply(published, heard) {
                 // What is believed no longer equals what is stored, so nothing may be judged by it.
                 log::error!(error = chain(&error).as_str(); "the journal cannot be read back, ending to be restarted");
                 return;
@@ -124,9 +125,9 @@ impl Committer {
     ///
     /// # Errors
     /// If it could not be stored and the journal cannot be read back either.
-    fn apply(&mut self, submissions: &mut Vec<Submission>, heard: &mut Vec<Heard>) -> Result<(), StartError> {
+    fn apply(&mut self, published: &mut Vec<Published>, heard: &mut Vec<Heard>) -> Result<(), StartError> {
         let mut draft = Draft::default();
-        for (arrival, sender) in submissions.drain(..).filter_map(from_mqtt) {
+        for (arrival, sender) in published.drain(..).map(from_mqtt) {
             self.judge(arrival, sender, &mut draft);
         }
         for (arrival, sender) in heard.drain(..).map(from_lora) {

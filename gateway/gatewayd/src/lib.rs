@@ -1,11 +1,11 @@
 //! The field daemon: everything that listens to the field and writes the journal.
 //!
 //! ```text
-//! MQTT clients ──► mqtt::Edge ──Submission──┐                          ┌─► Reply (PUBACK, PUBREC)
-//!                                           ├─► committer (one thread) ┤   only after COMMIT (A1)
-//! LoRa gateways ─► gwmp task ────Heard──────┘   judge, store, settle   └─► Confirmation ─► PULL_RESP
-//!                                                     │
-//! `weir status` ◄── control socket ◄── Board ◄────────┘
+//! MQTT clients ──► mqtt::Edge ─► decoding ─Published─┐                          ┌─► Reply (PUBACK, PUBREC)
+//!                                                    ├─► committer (one thread) ┤   only after COMMIT (A1)
+//! LoRa gateways ─► gwmp task ────────────Heard───────┘   judge, store, settle   └─► Confirmation ─► PULL_RESP
+//!                                                              │
+//! `weir status` ◄── control socket ◄── Board ◄─────────────────┘
 //! ```
 //! **In:** sockets, the clock, three configuration files. **Out:** the journal, acknowledgements, a status.
 //!
@@ -20,6 +20,7 @@ mod board;
 mod clock;
 mod committer;
 pub mod config;
+mod decoding;
 mod directory;
 mod edge;
 mod error;
@@ -39,6 +40,7 @@ pub use mqtt::EdgeError;
 
 use board::Board;
 use committer::{Parts, RunningCommitter};
+use decoding::{DECODE_FRAMES_MAX, decode};
 use field::{Field, Queues};
 use job::{Lost, QUEUE_FRAMES_MAX};
 
@@ -52,7 +54,8 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
     let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map_err(StartError::BootId)?;
     let board = Arc::new(Mutex::new(Board::new(&config.devices)));
     let lost: Arc<Mutex<Lost>> = Arc::default();
-    let (submissions, submitted) = mpsc::channel(QUEUE_FRAMES_MAX);
+    let (submissions, submitted) = mpsc::channel(DECODE_FRAMES_MAX);
+    let (decoded, published) = mpsc::channel(QUEUE_FRAMES_MAX);
     let (frames, heard) = mpsc::channel(QUEUE_FRAMES_MAX);
     let (confirmations, confirmed) = mpsc::channel(QUEUE_FRAMES_MAX);
     let parts = Parts {
@@ -69,7 +72,9 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
         lost: lost.clone(),
         confirmations,
     };
-    let mut committer = RunningCommitter::start(parts, submitted, heard)?;
+    let mut committer = RunningCommitter::start(parts, published, heard)?;
+    // Ends when the edge has gone, and closes the committer's queue by that.
+    tokio::spawn(decode(submitted, decoded, config.devices.clone(), committer.clock.clone()));
     let queues = Queues { submissions, frames, confirmed, lost };
     let ended = match Field::start(&config, queues, board, committer.clock.clone()).await {
         Err(error) => Err(error),

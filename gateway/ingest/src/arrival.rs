@@ -2,6 +2,8 @@
 
 use record::{GatewayEui, Link, SourceId};
 
+use crate::{DecodeError, Decoded};
+
 /// A frame as a socket hands it in.
 #[derive(Debug, Clone)]
 pub enum Arrival {
@@ -15,6 +17,9 @@ pub enum Arrival {
         dup: bool,
         /// The application message.
         payload: Vec<u8>,
+        /// What [`DeviceTable::decode`](crate::DeviceTable::decode) read in it. Decoding needs no session, so it is done
+        /// before judgement, beside the one thread that judges.
+        decoded: Result<Decoded, DecodeError>,
     },
     /// A frame from the air, with nothing believed yet.
     Lora {

@@ -75,6 +75,9 @@ impl fmt::Display for Warning {
 /// Why a payload gave no readings. The frame is refused and kept as evidence; sending it again will not help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
+    /// No device of this name is in the table.
+    #[error("the device is not in the device table: add it to devices.toml")]
+    UnknownDevice,
     /// Beyond [`PAYLOAD_BYTES_MAX`].
     #[error("payload of {bytes} bytes is longer than {PAYLOAD_BYTES_MAX}: split it into several frames")]
     TooLong {

@@ -10,7 +10,7 @@ use record::{Body, Frame, Link, Reason, Record, Rejected, SourceId, Stamp};
 use crate::evidence::EvidenceBudget;
 use crate::redelivery::Redelivery;
 use crate::session::{LoraSession, SessionError};
-use crate::{Arrival, Codec, Device, DeviceLink, DeviceTable, Ruling, Verdict};
+use crate::{Arrival, Codec, DecodeError, Decoded, Device, DeviceLink, DeviceTable, Ruling, Verdict};
 
 /// How often one stored frame is acknowledged again; then the device's receiver is deaf and we save our airtime.
 const REACKNOWLEDGEMENTS_MAX: u8 = 8;
@@ -67,7 +67,9 @@ impl Ingest {
     /// Judges one frame that came in at `now`.
     pub fn judge(&mut self, arrival: Arrival, now: Stamp) -> Verdict {
         match arrival {
-            Arrival::Mqtt { device, link, dup, payload } => self.judge_mqtt(device, link, dup, payload, now),
+            Arrival::Mqtt { device, link, dup, payload, decoded } => {
+                self.judge_mqtt(device, link, dup, payload, decoded)
+            }
             Arrival::Lora { gateway, frequency_hz, data_rate, rssi_dbm, snr_ddb, tmst_us, phy } => {
                 let link = |uplink: Option<(&Uplink, u32)>| Link::Lora {
                     gateway,
@@ -85,16 +87,19 @@ impl Ingest {
         }
     }
 
-    fn judge_mqtt(&mut self, device: SourceId, link: Link, dup: bool, raw: Vec<u8>, now: Stamp) -> Verdict {
+    fn judge_mqtt(
+        &mut self,
+        device: SourceId,
+        link: Link,
+        dup: bool,
+        raw: Vec<u8>,
+        decoded: Result<Decoded, DecodeError>,
+    ) -> Verdict {
         let verdict = |ruling| Verdict { source: Some(device.clone()), ruling, downlink: None, session_changed: false };
         if dup && self.redelivery.knows(&device, &link, &raw) {
             return verdict(Ruling::Duplicate);
         }
         self.redelivery.remember(&device, &link, &raw);
-        let decoded = match self.devices.by_name(&device) {
-            Some(known) => known.codec.decode(&raw, now.wall_ms, None).map_err(|error| error.to_string()),
-            None => Err("the device is not in the device table any more".to_owned()),
-        };
         verdict(match decoded {
             Ok(decoded) => {
                 let frame = Frame { source: device.clone(), link, raw, readings: decoded.readings };
@@ -102,8 +107,8 @@ impl Ingest {
             }
             // An authenticated device's bytes are always kept: what is not stored is not acknowledged (A2), and the
             // device would send it for ever.
-            Err(detail) => {
-                let why = Reason::Undecodable;
+            Err(error) => {
+                let (why, detail) = (Reason::Undecodable, error.to_string());
                 let evidence = Rejected { source: Some(device.clone()), link, raw, why, detail: detail.clone() };
                 Ruling::Rejected { why, detail, evidence: Some(evidence) }
             }

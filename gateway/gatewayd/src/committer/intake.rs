@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use mqtt::Submission;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::decoding::Published;
 use crate::job::Heard;
 
 /// How long to wait for what.
@@ -22,7 +22,7 @@ pub(crate) struct Gathering {
 /// Frames on their way to judgement.
 #[derive(Debug)]
 pub(crate) struct Intake {
-    mqtt: Queue<Submission>,
+    mqtt: Queue<Published>,
     lora: Queue<Heard>,
 }
 
@@ -58,12 +58,12 @@ impl<T> Queue<T> {
 }
 
 impl Intake {
-    pub(crate) fn new(mqtt: Receiver<Submission>, lora: Receiver<Heard>) -> Intake {
+    pub(crate) fn new(mqtt: Receiver<Published>, lora: Receiver<Heard>) -> Intake {
         Intake { mqtt: Queue::new(mqtt), lora: Queue::new(lora) }
     }
 
     /// What was gathered, to be drained.
-    pub(crate) fn taken(&mut self) -> (&mut Vec<Submission>, &mut Vec<Heard>) {
+    pub(crate) fn taken(&mut self) -> (&mut Vec<Published>, &mut Vec<Heard>) {
         (&mut self.mqtt.taken, &mut self.lora.taken)
     }
 

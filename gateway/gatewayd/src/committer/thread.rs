@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use mqtt::Submission;
 use tokio::sync::{mpsc, watch};
 
 use super::{Committer, Parts};
 use crate::clock::Clock;
+use crate::decoding::Published;
 use crate::error::StartError;
 use crate::job::Heard;
 
@@ -23,7 +23,7 @@ impl RunningCommitter {
     /// Opens the journal here, so that a start that cannot work says so; then gives the committer its thread.
     pub(crate) fn start(
         parts: Parts,
-        submitted: mpsc::Receiver<Submission>,
+        submitted: mpsc::Receiver<Published>,
         heard: mpsc::Receiver<Heard>,
     ) -> Result<RunningCommitter, StartError> {
         let committer = Committer::open(parts)?;

@@ -1,9 +1,10 @@
 //! A frame between its judgement and its answer.
 
 use ingest::{Arrival, Ruling, Verdict};
-use mqtt::{Outcome, Reply, Submission};
-use record::{Body, GatewayEui, Link, Reason, SourceId};
+use mqtt::{Outcome, Reply};
+use record::{Body, GatewayEui, Reason, SourceId};
 
+use crate::decoding::Published;
 use crate::job::Heard;
 
 /// What is left of a frame while its record is on its way to the disk.
@@ -74,12 +75,9 @@ impl Judged {
     }
 }
 
-/// `None` for a name that no device of the table has; the edge authenticates by the table, so nobody gets here with one.
-pub(super) fn from_mqtt(submission: Submission) -> Option<(Arrival, Sender)> {
-    let Submission { device, topic, payload, qos, packet_id, dup, level, reply } = submission;
-    let device = SourceId::new(&device).ok()?;
-    let link = Link::Mqtt { topic: topic.to_string(), qos, packet_id, level };
-    Some((Arrival::Mqtt { device, link, dup, payload: payload.into() }, Sender::Mqtt(reply)))
+pub(super) fn from_mqtt(published: Published) -> (Arrival, Sender) {
+    let Published { device, link, dup, payload, decoded, reply } = published;
+    (Arrival::Mqtt { device, link, dup, payload, decoded }, Sender::Mqtt(reply))
 }
 
 pub(super) fn from_lora(mut heard: Heard) -> (Arrival, Sender) {

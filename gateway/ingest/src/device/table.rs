@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lorawan::DevAddr;
-use record::SourceId;
+use record::{SourceId, UnixMs};
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::{Device, DeviceLink, LorawanSection, MqttSection, TopicError};
-use crate::{Codec, CodecError};
+use crate::{Codec, CodecError, DecodeError, Decoded};
 
 /// Most devices of one box: 60 are heard well by one LoRa gateway and 200 clients are a large site; the rest is room.
 pub const DEVICES_MAX: usize = 2_000;
@@ -165,6 +165,14 @@ impl DeviceTable {
     /// The device of this name.
     pub fn by_name(&self, name: &SourceId) -> Option<&Device> {
         self.by_name.get(name).map(|place| &self.devices[*place])
+    }
+
+    /// Reads the payload of an MQTT device that came at `now`, as its codec says.
+    ///
+    /// # Errors
+    /// [`DecodeError`], also for a device that the table does not have.
+    pub fn decode(&self, device: &SourceId, payload: &[u8], now: UnixMs) -> Result<Decoded, DecodeError> {
+        self.by_name(device).ok_or(DecodeError::UnknownDevice)?.codec.decode(payload, now, None)
     }
 
     /// The device that publishes to this MQTT topic.

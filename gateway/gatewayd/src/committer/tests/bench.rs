@@ -10,7 +10,7 @@ use lorawan::end_device::{DataUp, data_up};
 use lorawan::gwmp::{CrcStatus, Rxpk};
 use lorawan::{DataRate, DevAddr, Eui64, SessionKeys};
 use mqtt::{Edge, Limits, Submission};
-use record::{Body, RecordAt, Seq, SeqRange, SourceId};
+use record::{Body, RecordAt, Seq, SeqRange, SourceId, UnixMs};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -21,6 +21,7 @@ use crate::board::Board;
 use crate::clock::mono_ms;
 use crate::committer::{Committer, Parts};
 use crate::config::{CheckpointEvery, Commit, Evidence};
+use crate::decoding::Published;
 use crate::directory::Devices;
 use crate::job::{Confirmation, Heard, Lost};
 
@@ -209,15 +210,16 @@ impl Sensor {
         assert_eq!(self.read(4).await, [0x20, 2, 0, 0], "CONNACK");
     }
 
-    /// Publishes at QoS 1, and gives what the edge submits.
-    pub(super) async fn publish(&mut self, id: u8, dup: bool, payload: &[u8]) -> Submission {
+    /// Publishes at QoS 1, and gives what the committer gets of it.
+    pub(super) async fn publish(&mut self, id: u8, dup: bool, payload: &[u8]) -> Published {
         let mut packet = vec![0x32 | u8::from(dup) << 3, 0];
         packet.extend(b"\x00\x0ad/cod-1/up");
         packet.extend([0, id]);
         packet.extend(payload);
         packet[1] = u8::try_from(packet.len() - 2).unwrap();
         self.stream.write_all(&packet).await.unwrap();
-        timeout(PATIENCE, self.submitted.recv()).await.unwrap().unwrap()
+        let submission = timeout(PATIENCE, self.submitted.recv()).await.unwrap().unwrap();
+        Published::read(submission, &DeviceTable::from_toml(DEVICES).unwrap(), UnixMs(0)).unwrap()
     }
 
     /// The next bytes from the edge; fewer if it closes the connection.

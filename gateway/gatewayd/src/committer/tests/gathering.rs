@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use mqtt::Submission;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use super::bench::{COLD, heard};
 use crate::committer::intake::{Gathering, Intake};
+use crate::decoding::Published;
 
 fn wait(linger_ms: u64, rows_max: usize) -> Gathering {
     Gathering { linger: Duration::from_millis(linger_ms), rows_max, idle: Duration::from_secs(60) }
@@ -16,7 +16,7 @@ fn wait(linger_ms: u64, rows_max: usize) -> Gathering {
 #[tokio::test]
 async fn takes_what_is_waiting_up_to_its_bound() {
     // The MQTT side is switched off: the radio is served all the same.
-    let (_, submitted) = mpsc::channel::<Submission>(1);
+    let (_, submitted) = mpsc::channel::<Published>(1);
     let (lora, received) = mpsc::channel(8);
     (0..5).for_each(|f_cnt| lora.try_send(heard(f_cnt, COLD)).unwrap());
     let mut intake = Intake::new(submitted, received);
@@ -32,7 +32,7 @@ async fn takes_what_is_waiting_up_to_its_bound() {
 
 #[tokio::test(start_paused = true)]
 async fn lingers_for_company_on_one_side_too() {
-    let (_, submitted) = mpsc::channel::<Submission>(1);
+    let (_, submitted) = mpsc::channel::<Published>(1);
     let (lora, received) = mpsc::channel(8);
     let mut intake = Intake::new(submitted, received);
     tokio::spawn(async move {
@@ -47,7 +47,7 @@ async fn lingers_for_company_on_one_side_too() {
 
 #[tokio::test(start_paused = true)]
 async fn looks_up_when_nothing_comes() {
-    let (_mqtt, submitted) = mpsc::channel::<Submission>(1);
+    let (_mqtt, submitted) = mpsc::channel::<Published>(1);
     let (_, received) = mpsc::channel(1);
     let mut intake = Intake::new(submitted, received);
     assert!(intake.gather(wait(0, 2)).await, "idle is no end, also with one side closed");

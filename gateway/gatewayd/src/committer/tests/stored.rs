@@ -1,8 +1,8 @@
 //! What the journal holds afterwards.
 
+use crate::decoding::Published;
 use batch::Checkpoint;
 use journal::{Journal, Transaction};
-use mqtt::Submission;
 use record::{Body, Boot, BootNo, ClockQuality, MonoMs, Record, Stamp, UnixMs};
 use tokio::sync::mpsc;
 
@@ -29,7 +29,7 @@ async fn an_alarm_is_stored_with_its_frame_before_anyone_sees_it() {
 async fn every_frame_is_counted_as_one_thing_over_restarts() {
     let mut bench = Bench::new();
     let mut sensor = Sensor::connect().await;
-    let mut publishes: Vec<Submission> = Vec::new();
+    let mut publishes: Vec<Published> = Vec::new();
     for (id, payload) in [(1, &b"{\"cod\":1}"[..]), (2, b"{")] {
         publishes.push(sensor.publish(id, false, payload).await);
     }

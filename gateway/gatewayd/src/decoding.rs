@@ -1,0 +1,55 @@
+//! Reads publishes on the runtime's workers, while the committer's thread waits for the disk.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ingest::{DecodeError, Decoded, DeviceTable};
+use mqtt::{Reply, Submission};
+use record::{Link, SourceId, UnixMs};
+use tokio::sync::mpsc::{Receiver, Sender};
+
+use crate::clock::Clock;
+
+/// Publishes decoded without a pause: some 200 µs of a Raspberry Pi's worker, which serves sockets too.
+pub(crate) const DECODE_FRAMES_MAX: usize = 64;
+
+/// A publish on its way to the committer.
+#[derive(Debug)]
+pub(crate) struct Published {
+    pub(crate) device: SourceId,
+    pub(crate) link: Link,
+    pub(crate) dup: bool,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) decoded: Result<Decoded, DecodeError>,
+    pub(crate) reply: Reply,
+}
+
+impl Published {
+    /// Reads a submission that came at `now`. `None` for a name that no device can have; the edge authenticates by the
+    /// table, so nobody gets here with one.
+    pub(crate) fn read(submission: Submission, devices: &DeviceTable, now: UnixMs) -> Option<Published> {
+        let Submission { device, topic, payload, qos, packet_id, dup, level, reply } = submission;
+        let device = SourceId::new(&device).ok()?;
+        let link = Link::Mqtt { topic: topic.to_string(), qos, packet_id, level };
+        let decoded = devices.decode(&device, &payload, now);
+        Some(Published { device, link, dup, payload: payload.into(), decoded, reply })
+    }
+}
+
+/// Reads and passes on, in order, until the edge has gone.
+pub(crate) async fn decode(
+    mut submitted: Receiver<Submission>,
+    published: Sender<Published>,
+    devices: Arc<DeviceTable>,
+    clock: Arc<Mutex<Clock>>,
+) {
+    let mut taken = Vec::with_capacity(DECODE_FRAMES_MAX);
+    while submitted.recv_many(&mut taken, DECODE_FRAMES_MAX).await > 0 {
+        let now = clock.lock().unwrap_or_else(PoisonError::into_inner).stamp().wall_ms;
+        for submission in taken.drain(..) {
+            let Some(read) = Published::read(submission, &devices, now) else { continue };
+            if published.send(read).await.is_err() {
+                return;
+            }
+        }
+    }
+}
