@@ -19,10 +19,10 @@ pub(crate) enum CommandError {
     #[error("the platform's configuration is refused")]
     PlatformConfig(#[source] platform::ConfigError),
     /// The field daemon.
-    #[error("the gateway ended")]
+    #[error("the gateway does not run")]
     Gateway(#[source] gatewayd::StartError),
     /// The upload daemon.
-    #[error("the upload daemon ended")]
+    #[error("the upload daemon does not run")]
     Sync(#[source] syncd::SyncError),
     /// The platform.
     #[error("the platform did not start")]

@@ -24,15 +24,16 @@ pub(crate) fn run(run_dir: &Path, json: bool, lang: Lang) -> Result<Exit, Comman
     let exit = if wrong.is_empty() { Exit::Good } else { Exit::NotWell };
     let mut out = output::stdout();
     if json {
-        let shown = json!({"well": wrong.is_empty(), "wrong": wrong, "gateway": value(&gateway), "sync": value(&sync)});
+        let notes = gateway.as_ref().map(|gateway| notes(gateway, lang)).unwrap_or_default();
+        let shown = json!({"well": wrong.is_empty(), "wrong": wrong, "notes": notes, "gateway": value(&gateway), "sync": value(&sync)});
         line(&mut out, &shown.to_string())?;
     } else {
         for problem in &wrong {
             line(&mut out, &format!("! {problem}"))?;
         }
         if let Ok(gateway) = &gateway {
-            for returned in gateway.alarms.iter().filter(|alarm| alarm.state == "returned_unacknowledged") {
-                line(&mut out, &format!("· {}", show_alarm(returned, lang)))?;
+            for note in notes(gateway, lang) {
+                line(&mut out, &format!("· {note}"))?;
             }
             print_gateway(&mut out, gateway, lang)?;
         }
@@ -68,10 +69,6 @@ fn what_is_wrong(gateway: &Result<Gateway, String>, sync: &Result<Sync, String>,
             }
             let standing = gateway.alarms.iter().filter(|alarm| alarm.state != "returned_unacknowledged");
             wrong.extend(standing.map(|alarm| show_alarm(alarm, lang)));
-            if gateway.clock.state != "synchronised" {
-                let text = lang.pick("the clock is not synchronised", "时钟未同步");
-                wrong.push(format!("{text} ({}) · try: timedatectl status", gateway.clock.state));
-            }
         }
     }
     match sync {
@@ -89,6 +86,18 @@ fn what_is_wrong(gateway: &Result<Gateway, String>, sync: &Result<Sync, String>,
         }
     }
     wrong
+}
+
+/// What a technician should know although nothing is broken: a box without a network has no better clock, and its records
+/// say so (T1).
+fn notes(gateway: &Gateway, lang: Lang) -> Vec<String> {
+    let returned = gateway.alarms.iter().filter(|alarm| alarm.state == "returned_unacknowledged");
+    let mut notes: Vec<String> = returned.map(|alarm| show_alarm(alarm, lang)).collect();
+    if gateway.clock.state != "synchronised" {
+        let text = lang.pick("the clock is not synchronised, records say so", "时钟未同步，记录中已注明");
+        notes.push(format!("{text} ({}) · try: timedatectl status", gateway.clock.state));
+    }
+    notes
 }
 
 fn show_alarm(alarm: &AlarmStatus, lang: Lang) -> String {
