@@ -1,10 +1,11 @@
 //! The newcomer's first command: ends within its time, all numbers agree, and an auditor verifies what it leaves.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a surprise is a failure")]
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use system_tests::{Answer, Peer};
+use system_tests::{Answer, Daemon, Peer, until, weir_binary};
 
 /// What the demo promises.
 const TIME_MAX: Duration = Duration::from_secs(90);
@@ -35,6 +36,41 @@ fn the_demo_keeps_its_promises_within_its_time() {
     for kind in ["batch", "receipt", "checkpoint"] {
         assert!(verified[kind].as_u64() > Some(0), "{verified:#}");
     }
+}
+
+#[test]
+fn a_held_demo_lets_anyone_in_with_what_access_json_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("demo");
+    let mut command = Command::new(weir_binary());
+    command.args(["demo", "--hold", "--json", "--dir"]).arg(&dir);
+    let mut demo = Daemon::spawn(command, &folder.path().join("demo.log"));
+    let access: Value = until("access.json", 90, || {
+        demo.check();
+        serde_json::from_slice(&std::fs::read(dir.join("access.json")).ok()?).ok()
+    });
+    let at = |pointer: &str| access.pointer(pointer).unwrap_or_else(|| panic!("{pointer} in {access:#}")).clone();
+    let text = |pointer: &str| at(pointer).as_str().unwrap_or_else(|| panic!("{pointer} in {access:#}")).to_owned();
+    let devices = at("/mqtt/devices");
+    let spare = devices.as_array().unwrap().iter().find(|device| device["name"] == "spare-json").unwrap();
+    let field = |key: &str| spare[key].as_str().unwrap().to_owned();
+    let published = Command::new("mosquitto_pub")
+        .args(["-h", &text("/mqtt/host"), "-p", &at("/mqtt/port").to_string(), "-q", "1"])
+        .args(["-i", &field("name"), "-u", &field("name"), "-P", &field("password"), "-t", &field("topic")])
+        .args(["-m", r#"{"n": 1, "cod": 12.75}"#])
+        .status();
+    assert!(published.unwrap().success());
+    for place in ["/platforms/0", "/platforms/1"] {
+        let url = format!("{}/v1/boxes/{}/readings?source=spare-json", text(&format!("{place}/url")), text("/box"));
+        let token = at(&format!("{place}/read_token"));
+        let authorization = format!("Authorization: Bearer {}", token.as_str().unwrap_or(""));
+        until("the reading at the platform", 30, || {
+            let ca_file = text(&format!("{place}/ca_file"));
+            let answer = Command::new("curl").args(["-sS", "--cacert", &ca_file, "-H", &authorization, &url]).output();
+            String::from_utf8(answer.unwrap().stdout).unwrap().contains("12.75").then_some(())
+        });
+    }
+    assert_eq!(demo.terminate(), Some(0), "held until it is told to end");
 }
 
 /// Every object that has both `sent` and `doubled`, wherever it stands.
