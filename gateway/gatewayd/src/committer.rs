@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use batch::{BoxId, Checkpoint, SigningKey, TreeHead};
+use control::chain;
 use ingest::{Arrival, DeviceTable};
 use journal::{Journal, Reader, StoreError, Transaction};
 use mqtt::Outcome;
@@ -32,7 +33,6 @@ use crate::config::{CheckpointEvery, Commit, Evidence};
 use crate::decoding::Published;
 use crate::error::StartError;
 use crate::job::{Confirmation, Heard, Lost, LostCounts};
-use control::chain;
 use intake::{Gathering, Intake};
 use restore::{Restored, restore, start_clock};
 use schedule::Schedule;

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use control::chain;
 use gatewayd::GatewayConfig;
 use serde_json::json;
 use syncd::{SyncConfig, Transport};
@@ -11,7 +12,6 @@ use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::lang::Lang;
 use crate::output::{self, line};
-use control::chain;
 
 /// The kinds of file, by name.
 const KINDS: [&str; 5] = ["gateway", "sync", "platform", "devices", "rules"];

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use control::chain;
 use gatewayd::status::{AlarmStatus, Status as Gateway};
 use record::UnixMs;
 use serde::de::DeserializeOwned;
@@ -13,7 +14,6 @@ use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::lang::Lang;
 use crate::output::{self, age, line, table};
-use control::chain;
 
 /// Asks and prints. [`Exit::NotWell`] if a daemon does not answer, frames are not stored, an alarm stands, or a platform
 /// does not take its records.

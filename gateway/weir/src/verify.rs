@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use batch::{Checkpoint, PublicKey, Receipt};
+use control::chain;
 use journal::{Outbox, Reader, StoreError};
 use record::SeqRanges;
 use record::merkle::Hash;
@@ -17,7 +18,6 @@ use crate::exit::Exit;
 use crate::identity_card::public_key;
 use crate::lang::Lang;
 use crate::output::{self, line};
-use control::chain;
 
 /// Signed tree heads read at once.
 const CHECKPOINTS_PAGE: usize = 1_000;

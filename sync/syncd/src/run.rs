@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use batch::{BoxId, SigningKey};
 use control::ControlError;
+use control::chain;
 use journal::{Outbox, Reader, StoreError};
 use record::{MonoMs, Seq};
 use serde_json::{Value, json};
@@ -16,7 +17,6 @@ use crate::destination::{Board, Driver, Signals, restore};
 use crate::files::{FileThread, FileThreadEnded, Files, open};
 use crate::status::{Request, Status};
 use crate::{DestinationConfig, SyncConfig, TlsError, Transport};
-use control::chain;
 
 /// The journal is asked this often whether it grew; see the crate's head.
 const JOURNAL_POLL: Duration = Duration::from_millis(100);

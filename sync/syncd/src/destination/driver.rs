@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use batch::{BatchId, BoxId, Lane};
+use control::chain;
 use delivery::{Action, Destination, Input, Restored, RestoredBatch, Transient};
 use journal::{Outbox, StoreError};
 use record::{MonoMs, Seq, SeqRanges};
@@ -13,8 +14,6 @@ use tokio::task::{AbortHandle, JoinError, JoinSet};
 
 use super::answer::{Answer, Expected, cure};
 use super::board::Told;
-use control::chain;
-
 use super::{Board, Transport};
 use crate::DestinationConfig;
 use crate::clock::mono_ms;
