@@ -12,9 +12,9 @@
 //! **Deliberately does not know:** that platforms exist. It needs no network beyond its own sockets, and nothing that
 //! happens in the upload daemon can stop it; their only contact is the journal's file.
 //!
-//! Invariants kept here: **A1**, **A2** (`committer.rs`), **A3** (tallies in the same transaction; what could not be stored counts as shed), **R1** (alarms are
-//! stored with their frame), **R2** (`restore` is how a restart and a failed commit both recover), **T1** (`clock.rs`),
-//! **B1** (`job.rs`, `config.rs`).
+//! Invariants kept here: **A1**, **A2** (`committer.rs`), **A3** (tallies in the same transaction; what could not be
+//! stored counts as shed), **R1** (alarms are stored with their frame), **R2** (`restore` is how a restart and a failed
+//! commit both recover), **T1** (`clock.rs`), **B1** (`job.rs`, `config.rs`).
 
 mod board;
 mod clock;

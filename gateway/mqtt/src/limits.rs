@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::EdgeError;
 
-/// The most sessions the edge serves: the router takes [`ROUTER_CONNECTIONS`] links, and the watchdog, the publisher
+/// The most sessions the edge serves: the router takes 1,024 links, and the watchdog, the publisher
 /// and links that are just being replaced need a few of them.
 pub const CONNECTIONS_CEILING: usize = 1_000;
 

@@ -5,7 +5,7 @@
 //!   (gatewayd writes)       one a destination                           ▲                         │
 //!                                                 coverage, receipt ◄───┴── verified receipt ◄────┘
 //! ```
-//! **In:** `sync.toml` ([`SyncConfig`]), the journal and the box's key (both made by the gateway; [`run`] waits for
+//! **In:** `sync.toml` ([`SyncConfig`]), the journal and the box's key (both made by the gateway; [`run()`] waits for
 //! them), answers of platforms, requests on the control socket. **Out:** signed batches, the outbox, log lines with
 //! fields, and [`status`].
 //!
