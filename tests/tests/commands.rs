@@ -145,33 +145,45 @@ fn verify_in(world: &World, dir: &Path) -> Answer {
     World::weir_in(dir, &["verify", "--json", "--sync-config", &world.path("sync.toml").display().to_string()])
 }
 
-/// A name, and what is done to the journal's database.
-type Tampering = (&'static str, fn(&Connection));
+/// A name, a database of the box, and what is done to it.
+type Tampering = (&'static str, &'static str, fn(&Connection));
 
-/// What someone with the database's file might do to it.
-const TAMPERED: [Tampering; 5] = [
-    ("a digit of a stored payload", |database| {
+/// What someone with the databases' files might do to them.
+const TAMPERED: [Tampering; 7] = [
+    ("a digit of a stored payload", JOURNAL, |database| {
         change(database, "record", "body", "seq = 20", |body| {
             let key = b"\"cod\":";
             let at = body.windows(key.len()).position(|window| window == key).expect("a frame of cod-1") + key.len();
             body[at] = if body[at] == b'1' { b'2' } else { b'1' };
         });
     }),
-    ("a bit of a signed tree head", |database| {
+    ("a bit of a signed tree head", JOURNAL, |database| {
         change(database, "checkpoint", "cose", "size = (SELECT max(size) FROM checkpoint)", |cose| {
             let middle = cose.len() / 2;
             cose[middle] ^= 1;
         });
     }),
-    ("a record taken out", |database| execute(database, "DELETE FROM record WHERE seq = 20")),
-    ("the last record taken out", |database| {
+    ("a record taken out", JOURNAL, |database| execute(database, "DELETE FROM record WHERE seq = 20")),
+    ("the last record taken out", JOURNAL, |database| {
         execute(database, "DELETE FROM record WHERE seq = (SELECT max(seq) FROM record)");
     }),
-    ("two records changed places", |database| {
+    ("two records changed places", JOURNAL, |database| {
         execute(database, "UPDATE record SET seq = seq - 100 WHERE seq IN (10, 11)");
         execute(database, "UPDATE record SET seq = CASE seq WHEN -90 THEN 11 ELSE 10 END WHERE seq < 0");
     }),
+    ("a bit of a platform's receipt", OUTBOX, |database| {
+        change(database, "receipt", "cose", "rowid = (SELECT min(rowid) FROM receipt)", |cose| {
+            let middle = cose.len() / 2;
+            cose[middle] ^= 1;
+        });
+    }),
+    ("records claimed that no receipt covers", OUTBOX, |database| {
+        execute(database, "UPDATE coverage SET last = last + 1000");
+    }),
 ];
+
+const JOURNAL: &str = "state/journal/journal.db";
+const OUTBOX: &str = "state/outbox/outbox.db";
 
 #[test]
 fn verify_finds_what_was_tampered_with() {
@@ -179,9 +191,9 @@ fn verify_finds_what_was_tampered_with() {
     world.kill_gateway();
     world.sync = None;
     verify_in(&world, &copy(&world, "untouched")).exits(0);
-    for (nth, (what, tamper)) in TAMPERED.iter().enumerate() {
+    for (nth, (what, database, tamper)) in TAMPERED.iter().enumerate() {
         let dir = copy(&world, &format!("tampered-{nth}"));
-        tamper(&Connection::open(dir.join("state/journal/journal.db")).unwrap());
+        tamper(&Connection::open(dir.join(database)).unwrap());
         let found = verify_in(&world, &dir).exits(1).json();
         let findings = found["findings"].as_array().unwrap();
         let named = findings.iter().any(|finding| finding["holds"] == false && finding["what"].is_string());
