@@ -6,10 +6,11 @@ use ingest::{DecodeError, Decoded, DeviceTable};
 use mqtt::{Reply, Submission};
 use record::{Link, SourceId, UnixMs};
 use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
 
-/// Publishes decoded without a pause: some 200 µs of a Raspberry Pi's worker, which serves sockets too.
+/// Publishes decoded without a pause: few, because the worker serves sockets too.
 pub(crate) const DECODE_FRAMES_MAX: usize = 64;
 
 /// A publish on its way to the committer.
@@ -51,5 +52,27 @@ pub(crate) async fn decode(
                 return;
             }
         }
+    }
+}
+
+/// Waits until decoding has panicked; for ever if it ends in order, as it does without an edge. Without it publishes
+/// would be taken and never answered, so the daemon must end and be started anew. Cancel safe.
+pub(crate) async fn broken(decoding: &mut JoinHandle<()>) {
+    if decoding.await.is_ok() {
+        std::future::pending().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_is_noticed_and_an_orderly_end_is_none() {
+        let mut panicking = tokio::spawn(async { panic!("a codec") });
+        broken(&mut panicking).await;
+        let mut ending = tokio::spawn(async {});
+        let waited = tokio::time::timeout(std::time::Duration::from_secs(60), broken(&mut ending)).await;
+        assert!(waited.is_err());
     }
 }

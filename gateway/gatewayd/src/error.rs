@@ -43,4 +43,7 @@ pub enum StartError {
     /// The committer ended although nobody stopped it.
     #[error("the committer ended by itself · try: journalctl -u weir-gateway -n 50")]
     CommitterDied,
+    /// Decoding panicked.
+    #[error("decoding of MQTT payloads broke · try: journalctl -u weir-gateway -n 50, and report it")]
+    DecodingDied,
 }

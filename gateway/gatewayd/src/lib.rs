@@ -40,7 +40,7 @@ pub use mqtt::EdgeError;
 
 use board::Board;
 use committer::{Parts, RunningCommitter};
-use decoding::{DECODE_FRAMES_MAX, decode};
+use decoding::{DECODE_FRAMES_MAX, broken, decode};
 use field::{Field, Queues};
 use job::{Lost, QUEUE_FRAMES_MAX};
 
@@ -74,7 +74,7 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
     };
     let mut committer = RunningCommitter::start(parts, published, heard)?;
     // Ends when the edge has gone, and closes the committer's queue by that.
-    tokio::spawn(decode(submitted, decoded, config.devices.clone(), committer.clock.clone()));
+    let mut decoding = tokio::spawn(decode(submitted, decoded, config.devices.clone(), committer.clock.clone()));
     let queues = Queues { submissions, frames, confirmed, lost };
     let ended = match Field::start(&config, queues, board, committer.clock.clone()).await {
         Err(error) => Err(error),
@@ -83,6 +83,7 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
                 () = stop => Ok(()),
                 error = field.failed() => Err(error),
                 () = committer.ended() => Err(StartError::CommitterDied),
+                () = broken(&mut decoding) => Err(StartError::DecodingDied),
             };
             field.stop().await;
             ended

@@ -85,7 +85,9 @@ impl CommandError {
             | CommandError::PlatformConfig(_)
             | CommandError::Sync(syncd::SyncError::Destination { .. }) => Exit::Config,
             CommandError::Gateway(
-                gatewayd::StartError::Mqtt(gatewayd::EdgeError::RouterDied) | gatewayd::StartError::CommitterDied,
+                gatewayd::StartError::Mqtt(gatewayd::EdgeError::RouterDied)
+                | gatewayd::StartError::CommitterDied
+                | gatewayd::StartError::DecodingDied,
             ) => Exit::Restart,
             _ => Exit::Failed,
         }
