@@ -86,15 +86,28 @@ pub async fn run(config: SyncConfig, shutdown: impl Future<Output = ()> + Send) 
     let (phase, shown) = watch::channel(Phase::Waiting("the gateway's files".into()));
     let started = mono_ms();
     let answer = move |request: &Value| answer(request, &shown.borrow(), started);
-    // Dropped at the end of this function: then the socket is closed.
     let mut control = JoinSet::new();
     control.spawn(control::serve(&config.socket_path(), answer).map_err(SyncError::Control)?);
     log::info!(socket:% = config.socket_path().display(), destinations = destinations.len(); "sync started");
+    let ended = deliver(config, destinations, outbox, &phase, shutdown).await;
+    // Waited for: whoever starts next at this socket must not find the old listener still answering.
+    control.shutdown().await;
+    log::info!("sync stopped");
+    ended
+}
 
+/// From the gateway's files to the last task's end, with the outbox closed.
+async fn deliver(
+    config: SyncConfig,
+    destinations: Vec<(DestinationConfig, Transport)>,
+    outbox: Outbox,
+    phase: &watch::Sender<Phase>,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), SyncError> {
     tokio::pin!(shutdown);
     let (key, reader, box_id) = tokio::select! {
         () = &mut shutdown => return Ok(()),
-        opened = wait_for_gateway(&config, &phase) => opened?,
+        opened = wait_for_gateway(&config, phase) => opened?,
     };
     log::info!(box_id:%, key:% = key.public(); "journal and key found");
     let files = Files { reader, outbox, key, box_id: box_id.clone(), carried: Default::default() };
@@ -126,7 +139,6 @@ pub async fn run(config: SyncConfig, shutdown: impl Future<Output = ()> + Send) 
         flat(task)?;
     }
     tokio::task::spawn_blocking(move || thread.join()).await.map_err(SyncError::Task)?.map_err(|_| FileThreadEnded)?;
-    log::info!("sync stopped");
     ended
 }
 

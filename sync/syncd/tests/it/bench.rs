@@ -89,7 +89,15 @@ impl Daemon {
     pub(crate) fn start(config: SyncConfig) -> Daemon {
         let (stop, stopped) = oneshot::channel();
         let shutdown = async move { drop(stopped.await) };
-        Daemon { stop, task: tokio::spawn(syncd::run(config, shutdown)) }
+        let run = async move {
+            let ended = syncd::run(config, shutdown).await;
+            if let Err(error) = &ended {
+                // Whoever waits for its status would only see that nobody answers.
+                eprintln!("the daemon ended: {}", control::chain(error));
+            }
+            ended
+        };
+        Daemon { stop, task: tokio::spawn(run) }
     }
 
     pub(crate) async fn stop(self) {

@@ -80,6 +80,16 @@ async fn one_platform_down_delays_neither_the_other_nor_an_alarm_and_all_arrives
     province.stop().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stopped_daemon_leaves_its_socket_and_files_to_the_next() {
+    let bench = Bench::new();
+    for round in 0..100 {
+        let daemon = Daemon::start(bench.config(""));
+        bench.until(&format!("round {round} answers"), |status| status.waiting_for.is_some()).await;
+        daemon.stop().await;
+    }
+}
+
 /// A destination that fails for `kind`, whose coverage stays empty, and which says what to do.
 async fn fails_as(kind: &str, setup: impl AsyncFn(&Bench) -> (Running, String), cure: &str) {
     let bench = Bench::new();
