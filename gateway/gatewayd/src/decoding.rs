@@ -30,7 +30,7 @@ impl Published {
     pub(crate) fn read(submission: Submission, devices: &DeviceTable, now: UnixMs) -> Option<Published> {
         let Submission { device, topic, payload, qos, packet_id, dup, level, reply } = submission;
         let device = SourceId::new(&device).ok()?;
-        let link = Link::Mqtt { topic: topic.to_string(), qos, packet_id, level };
+        let link = Link::Mqtt { topic: topic.to_string(), qos, packet_id, level, seal: None };
         let decoded = devices.decode(&device, &payload, now);
         Some(Published { device, link, dup, payload: payload.into(), decoded, reply })
     }

@@ -55,7 +55,7 @@ impl Ingest {
                     self.budget.spend(rejected.raw.len(), record.stamp.mono_ms);
                 }
             },
-            Body::Boot(_) | Body::Alarm(_) => {}
+            Body::Boot(_) | Body::Alarm(_) | Body::Codec(_) | Body::Redecoded(_) => {}
         }
     }
 
@@ -81,6 +81,7 @@ impl Ingest {
                     rssi_dbm,
                     snr_ddb,
                     tmst_us,
+                    others: Vec::new(),
                 };
                 self.judge_lora(link, phy, now)
             }
@@ -102,7 +103,7 @@ impl Ingest {
         self.redelivery.remember(&device, &link, &raw);
         verdict(match decoded {
             Ok(decoded) => {
-                let frame = Frame { source: device.clone(), link, raw, readings: decoded.readings };
+                let frame = Frame { source: device.clone(), link, raw, readings: decoded.readings, codec: None, texts: Vec::new() };
                 Ruling::Accepted { frame, warnings: decoded.warnings }
             }
             // An authenticated device's bytes are always kept: what is not stored is not acknowledged (A2), and the
@@ -210,7 +211,7 @@ fn decode_lora(
 ) -> Ruling {
     match codec.decode(payload, now.wall_ms, uplink.f_port()) {
         Ok(decoded) => {
-            let frame = Frame { source: source.clone(), link, raw, readings: decoded.readings };
+            let frame = Frame { source: source.clone(), link, raw, readings: decoded.readings, codec: None, texts: Vec::new() };
             Ruling::Accepted { frame, warnings: decoded.warnings }
         }
         Err(error) => {

@@ -32,9 +32,9 @@ fn record(number: u64, len: usize) -> Record {
         wall_ms: UnixMs(1_700_000_000_000),
         clock: ClockQuality::Unset,
     };
-    let link = Link::Mqtt { topic: "d/a/up".into(), qos: 1, packet_id: Some(1), level: 4 };
+    let link = Link::Mqtt { topic: "d/a/up".into(), qos: 1, packet_id: Some(1), level: 4, seal: None };
     let source = SourceId::new("a").unwrap();
-    let body = Body::Frame(Frame { source, link, raw: vec![7; len], readings: vec![] });
+    let body = Body::Frame(Frame { source, link, raw: vec![7; len], readings: vec![], codec: None, texts: vec![] });
     Record { stamp, body }
 }
 

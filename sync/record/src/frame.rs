@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 use serde::{Serialize, Serializer};
 
-use crate::{Link, Reading, SourceId};
+use crate::{CodecId, Link, Quantity, Reading, SourceId};
 
 /// A frame that was authenticated, new and decodable: the exact bytes, and what they say.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
@@ -23,6 +23,38 @@ pub struct Frame {
     /// What was decoded from them.
     #[n(3)]
     pub readings: Vec<Reading>,
+    /// Which codec decoded them; its text stands in an earlier [`Body::Codec`](crate::Body::Codec) record. None where
+    /// nothing is decoded: a join-request, MAC commands alone.
+    #[n(4)]
+    pub codec: Option<CodecId>,
+    /// What stood where a number belongs (`No Sensor`), for readings without a value.
+    #[n(5)]
+    #[cbor(skip_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub texts: Vec<TextValue>,
+}
+
+/// Text that a sensor sent where a number belongs.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(array)]
+pub struct TextValue {
+    /// Of which reading.
+    #[n(0)]
+    pub quantity: Quantity,
+    /// As it stood, cut at [`TextValue::BYTES_MAX`].
+    #[n(1)]
+    pub text: String,
+}
+
+impl TextValue {
+    /// Longest text kept, in bytes: a status word, not a letter.
+    pub const BYTES_MAX: usize = 64;
+
+    /// Keeps what stood for `quantity`, cut at a character's border.
+    pub fn new(quantity: Quantity, text: &str) -> TextValue {
+        let end = text.floor_char_boundary(TextValue::BYTES_MAX);
+        TextValue { quantity, text: text[..end].to_owned() }
+    }
 }
 
 /// A frame that was refused, kept as evidence within a budget.
@@ -81,11 +113,23 @@ pub enum Reason {
     /// The message type is none that this box serves.
     #[n(7)]
     UnsupportedType,
+    /// A join-request of a DevEUI that is not in the device table.
+    #[n(8)]
+    UnknownDevEui,
+    /// A join-request with a DevNonce that was used before.
+    #[n(9)]
+    NonceReused,
+    /// The frame's envelope is missing, broken, or not by the device's key.
+    #[n(10)]
+    BadSeal,
+    /// The device is disabled in the device table.
+    #[n(11)]
+    Disabled,
 }
 
 impl Reason {
     /// Every reason, in the order of the wire's numbers.
-    pub const ALL: [Reason; 8] = [
+    pub const ALL: [Reason; 12] = [
         Reason::Undecodable,
         Reason::Malformed,
         Reason::UnknownDevAddr,
@@ -94,6 +138,10 @@ impl Reason {
         Reason::CounterReset,
         Reason::Forked,
         Reason::UnsupportedType,
+        Reason::UnknownDevEui,
+        Reason::NonceReused,
+        Reason::BadSeal,
+        Reason::Disabled,
     ];
 
     /// The stable name: `bad_mic`, `replayed`, ...
@@ -107,6 +155,10 @@ impl Reason {
             Reason::CounterReset => "counter_reset",
             Reason::Forked => "forked",
             Reason::UnsupportedType => "unsupported_type",
+            Reason::UnknownDevEui => "unknown_dev_eui",
+            Reason::NonceReused => "nonce_reused",
+            Reason::BadSeal => "bad_seal",
+            Reason::Disabled => "disabled",
         }
     }
 }

@@ -18,6 +18,7 @@
 //! ISA-18.2 (alarm states).
 
 mod alarm;
+mod codec;
 mod decimal;
 mod frame;
 mod link;
@@ -33,9 +34,10 @@ mod text;
 mod unit;
 
 pub use alarm::{AlarmState, AlarmTransition, LimitSide, RuleId, RuleIdError};
+pub use codec::{CodecId, CodecText, Redecoded};
 pub use decimal::{Decimal, DecimalError};
-pub use frame::{Frame, Reason, Rejected};
-pub use link::{GatewayEui, Link};
+pub use frame::{Frame, Reason, Rejected, TextValue};
+pub use link::{EndDeviceEui, GatewayEui, Link, Reception, Seal};
 pub use quality::Quality;
 pub use quantity::{Quantity, QuantityError};
 pub use ranges::{SeqRange, SeqRanges};

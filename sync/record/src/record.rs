@@ -4,7 +4,7 @@ use minicbor::{CborLen, Decode, Encode};
 use serde::Serialize;
 
 use crate::merkle::{Hash, leaf_hash};
-use crate::{AlarmTransition, Frame, Rejected, SourceId, Stamp};
+use crate::{AlarmTransition, CodecText, Frame, Redecoded, Rejected, SourceId, Stamp};
 
 /// The number of a record and the index of its Merkle leaf: 0, 1, 2, … without gap or repeat (J2).
 #[derive(
@@ -69,6 +69,12 @@ pub enum Body {
     /// An alarm changed its state.
     #[n(3)]
     Alarm(#[n(0)] AlarmTransition),
+    /// A codec came into use.
+    #[n(4)]
+    Codec(#[n(0)] CodecText),
+    /// A stored frame was decoded anew.
+    #[n(5)]
+    Redecoded(#[n(0)] Redecoded),
 }
 
 /// The kind of a record, as the journal indexes it.
@@ -83,6 +89,10 @@ pub enum Kind {
     Rejected = 2,
     /// [`Body::Alarm`].
     Alarm = 3,
+    /// [`Body::Codec`].
+    Codec = 4,
+    /// [`Body::Redecoded`].
+    Redecoded = 5,
 }
 
 impl Body {
@@ -93,16 +103,19 @@ impl Body {
             Body::Frame(_) => Kind::Frame,
             Body::Rejected(_) => Kind::Rejected,
             Body::Alarm(_) => Kind::Alarm,
+            Body::Codec(_) => Kind::Codec,
+            Body::Redecoded(_) => Kind::Redecoded,
         }
     }
 
     /// The device it is about, if it is about one.
     pub fn source(&self) -> Option<&SourceId> {
         match self {
-            Body::Boot(_) => None,
+            Body::Boot(_) | Body::Codec(_) => None,
             Body::Frame(frame) => Some(&frame.source),
             Body::Rejected(rejected) => rejected.source.as_ref(),
             Body::Alarm(alarm) => Some(&alarm.source),
+            Body::Redecoded(redecoded) => Some(&redecoded.source),
         }
     }
 }
@@ -188,7 +201,7 @@ mod tests {
             quality: if value.is_some() { Quality::Good } else { Quality::Missing },
             at_ms: None,
         };
-        let link = Link::Mqtt { topic: "d/cod-1/up".into(), qos: 1, packet_id: Some(7), level: 4 };
+        let link = Link::Mqtt { topic: "d/cod-1/up".into(), qos: 1, packet_id: Some(7), level: 4, seal: None };
         Record {
             stamp: Stamp {
                 boot: BootNo(0),
@@ -201,6 +214,8 @@ mod tests {
                 link,
                 raw: b"{\"cod\":40.1}".to_vec(),
                 readings: vec![reading],
+                codec: None,
+                texts: Vec::new(),
             }),
         }
     }

@@ -205,6 +205,7 @@ impl Site {
             rssi_dbm: Some(-57),
             snr_ddb: Some(92),
             tmst_us: (number as u32).wrapping_mul(1_500_000),
+            others: Vec::new(),
         };
         let reading = |(at, (quantity, unit, exponent)): (usize, &(&str, &str, i32))| {
             let mantissa = 200 + (number as i64 * 37 + at as i64 * 101) % 700;
@@ -223,6 +224,6 @@ impl Site {
             // Ciphertext looks like noise.
             *byte = (number.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(at as u32) >> 17) as u8;
         }
-        Ok(Record { stamp, body: Body::Frame(Frame { source, link, raw, readings }) })
+        Ok(Record { stamp, body: Body::Frame(Frame { source, link, raw, readings, codec: None, texts: Vec::new() }) })
     }
 }

@@ -105,7 +105,7 @@ impl Bench {
 /// A PUBLISH of `cod-1`.
 pub(super) fn publish(packet_id: Option<u16>, dup: bool, payload: &str) -> Arrival {
     let qos = u8::from(packet_id.is_some());
-    let link = Link::Mqtt { topic: "d/cod-1/up".into(), qos, packet_id, level: 4 };
+    let link = Link::Mqtt { topic: "d/cod-1/up".into(), qos, packet_id, level: 4, seal: None };
     let device = SourceId::new("cod-1").unwrap();
     let decoded = DeviceTable::from_toml(DEVICES).unwrap().decode(&device, payload.as_bytes(), UnixMs(0));
     Arrival::Mqtt { device, link, dup, payload: payload.into(), decoded }
