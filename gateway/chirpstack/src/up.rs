@@ -1,0 +1,345 @@
+//! An `up` event as ChirpStack publishes it.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use record::{EndDeviceEui, Reception, UnixMs};
+use serde::Deserialize;
+
+use crate::topic::eui;
+use crate::{EVENT_BYTES_MAX, GATEWAYS_MAX, PAYLOAD_BYTES_MAX};
+
+/// GPS time minus UTC since 2017-01-01, in ms.
+const GPS_UTC_MS: i64 = 18_000;
+/// 1980-01-06 in Unix time, ms.
+const GPS_EPOCH_MS: i64 = 315_964_800_000;
+
+/// When a gateway says that it heard the frame: better known than the moment at which the event got here, which may be
+/// an hour later, but as good as that gateway's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GatewayTime {
+    /// Of its GPS receiver.
+    Gps(UnixMs),
+    /// Of its own clock.
+    Clock(UnixMs),
+}
+
+/// An uplink that ChirpStack verified and decrypted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Up {
+    /// DevEUI.
+    pub dev_eui: EndDeviceEui,
+    /// DevAddr; 0 if not stated, as in events of a multicast group.
+    pub dev_addr: u32,
+    /// The frame counter, 32 bits. Absent in the event is 0.
+    pub f_cnt: u32,
+    /// FPort. Absent in the event is 0.
+    pub f_port: u8,
+    /// Whether the device asked for an acknowledgement; ChirpStack gave it already, whatever becomes of this event.
+    pub confirmed: bool,
+    /// FRMPayload in plain text.
+    pub payload: Vec<u8>,
+    /// Gateways that heard it, best first (highest SNR, then RSSI).
+    pub heard_by: Vec<Reception>,
+    /// Hz; 0 if not stated.
+    pub frequency_hz: u32,
+    /// `SF7BW125`; none for another modulation than LoRa.
+    pub data_rate: Option<String>,
+    /// When it was heard, by the best gateway that says so.
+    pub heard_at: Option<GatewayTime>,
+}
+
+/// Why an event is not used. The exact bytes are evidence all the same.
+#[derive(Debug, thiserror::Error)]
+pub enum UpError {
+    /// Beyond [`EVENT_BYTES_MAX`].
+    #[error("event of {bytes} bytes is longer than {EVENT_BYTES_MAX}: reduce what ChirpStack adds to it")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// Not JSON, or a field of another type than ChirpStack 4 writes.
+    #[error("event is not the JSON of a ChirpStack 4 `up` event: set `json=true` in ChirpStack's MQTT integration")]
+    Json(#[source] serde_json::Error),
+    /// No `deviceInfo.devEui`, or not 16 hex digits.
+    #[error("event has no deviceInfo.devEui of 16 hex digits: is it from ChirpStack 3? Version 4 is needed")]
+    DevEui,
+    /// `devAddr` or a `gatewayId` is not hex.
+    #[error("`{field}` is not an identifier in hex digits: is it from ChirpStack 4?")]
+    Identifier {
+        /// Which.
+        field: &'static str,
+    },
+    /// `fPort` beyond 255.
+    #[error("fPort {f_port} is beyond 255: the event is damaged or made up")]
+    FPort {
+        /// What was stated.
+        f_port: u32,
+    },
+    /// `data` is no base64, or longer than LoRaWAN allows.
+    #[error("data is not base64 of at most {PAYLOAD_BYTES_MAX} bytes: the event is damaged or made up")]
+    Data,
+    /// With a join server that keeps the AppSKey, ChirpStack cannot decrypt and hands on ciphertext.
+    #[error(
+        "payload is still encrypted (joinServerContext): let ChirpStack's own join server keep the application key"
+    )]
+    Encrypted,
+    /// Beyond [`GATEWAYS_MAX`].
+    #[error("{count} entries in rxInfo, at most {GATEWAYS_MAX} are taken: the event is damaged or made up")]
+    TooManyGateways {
+        /// How many.
+        count: usize,
+    },
+}
+
+/// The event as it travels. Unknown fields are ignored: every version adds some.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Event {
+    #[serde(default)]
+    device_info: DeviceInfo,
+    #[serde(default)]
+    dev_addr: String,
+    #[serde(default)]
+    f_cnt: u32,
+    #[serde(default)]
+    f_port: u32,
+    #[serde(default)]
+    confirmed: bool,
+    #[serde(default)]
+    data: String,
+    #[serde(default)]
+    rx_info: Vec<RxInfo>,
+    #[serde(default)]
+    tx_info: TxInfo,
+    #[serde(default)]
+    join_server_context: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DeviceInfo {
+    #[serde(default)]
+    dev_eui: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RxInfo {
+    #[serde(default)]
+    gateway_id: String,
+    #[serde(default)]
+    uplink_id: u32,
+    #[serde(default)]
+    gw_time: Option<String>,
+    #[serde(default)]
+    time_since_gps_epoch: Option<String>,
+    #[serde(default)]
+    rssi: i32,
+    #[serde(default)]
+    snr: f64,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TxInfo {
+    #[serde(default)]
+    frequency: u32,
+    #[serde(default)]
+    modulation: Modulation,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Modulation {
+    #[serde(default)]
+    lora: Option<Lora>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Lora {
+    #[serde(default)]
+    bandwidth: u32,
+    #[serde(default)]
+    spreading_factor: u32,
+}
+
+impl Up {
+    /// Reads the JSON of an `up` event.
+    ///
+    /// # Errors
+    /// [`UpError`] by cause.
+    pub fn parse(json: &[u8]) -> Result<Up, UpError> {
+        if json.len() > EVENT_BYTES_MAX {
+            return Err(UpError::TooLong { bytes: json.len() });
+        }
+        if json.trim_ascii_start().first() != Some(&b'{') {
+            return Err(UpError::Json(serde::de::Error::custom("not a JSON object")));
+        }
+        let event: Event = serde_json::from_slice(json).map_err(UpError::Json)?;
+        if event.join_server_context.is_some() {
+            return Err(UpError::Encrypted);
+        }
+        if event.rx_info.len() > GATEWAYS_MAX {
+            return Err(UpError::TooManyGateways { count: event.rx_info.len() });
+        }
+        let mut rx_info = event.rx_info;
+        rx_info.sort_by(|a, b| b.snr.total_cmp(&a.snr).then(b.rssi.cmp(&a.rssi)));
+        let heard_at =
+            rx_info.iter().find_map(RxInfo::gps_time).or_else(|| rx_info.iter().find_map(RxInfo::clock_time));
+        Ok(Up {
+            dev_eui: eui(&event.device_info.dev_eui).ok_or(UpError::DevEui)?,
+            dev_addr: dev_addr(&event.dev_addr).ok_or(UpError::Identifier { field: "devAddr" })?,
+            f_cnt: event.f_cnt,
+            f_port: u8::try_from(event.f_port).map_err(|_| UpError::FPort { f_port: event.f_port })?,
+            confirmed: event.confirmed,
+            payload: payload(&event.data)?,
+            heard_by: rx_info.iter().map(RxInfo::reception).collect::<Result<_, _>>()?,
+            frequency_hz: event.tx_info.frequency,
+            data_rate: event.tx_info.modulation.lora.map(|lora| lora.name()),
+            heard_at,
+        })
+    }
+}
+
+impl RxInfo {
+    fn reception(&self) -> Result<Reception, UpError> {
+        let gateway = eui(&self.gateway_id).ok_or(UpError::Identifier { field: "rxInfo.gatewayId" })?;
+        #[expect(clippy::cast_possible_truncation, reason = "a float to integer cast saturates, and NaN is 0")]
+        let snr_ddb = (self.snr * 10.0).round() as i16;
+        let rssi_dbm = Some(i16::try_from(self.rssi).unwrap_or(i16::MIN));
+        Ok(Reception { gateway, rssi_dbm, snr_ddb: Some(snr_ddb), tmst_us: self.uplink_id })
+    }
+
+    fn gps_time(&self) -> Option<GatewayTime> {
+        let since_ms = seconds_ms(self.time_since_gps_epoch.as_deref()?)?;
+        let utc_ms = since_ms.checked_add(GPS_EPOCH_MS)?.checked_sub(GPS_UTC_MS)?;
+        Some(GatewayTime::Gps(UnixMs(utc_ms)))
+    }
+
+    fn clock_time(&self) -> Option<GatewayTime> {
+        let time: jiff::Timestamp = self.gw_time.as_deref()?.parse().ok()?;
+        Some(GatewayTime::Clock(UnixMs(time.as_millisecond())))
+    }
+}
+
+impl Lora {
+    fn name(&self) -> String {
+        format!("SF{}BW{}", self.spreading_factor, self.bandwidth / 1_000)
+    }
+}
+
+/// `1285579871.592s`, with up to nine digits behind the point, in ms; digits beyond the third are cut.
+fn seconds_ms(text: &str) -> Option<i64> {
+    let text = text.strip_suffix('s')?;
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !digits(whole) || !digits(part) || part.len() > 9 {
+        return None;
+    }
+    let thousandths: i64 = format!("{part:0<3}").get(..3)?.parse().ok()?;
+    whole.parse::<i64>().ok()?.checked_mul(1_000)?.checked_add(thousandths)
+}
+
+/// Eight hex digits; absent is 0.
+fn dev_addr(text: &str) -> Option<u32> {
+    if text.is_empty() {
+        return Some(0);
+    }
+    let mut bytes = [0; 4];
+    hex::decode_to_slice(text, &mut bytes).ok()?;
+    Some(u32::from_be_bytes(bytes))
+}
+
+fn payload(text: &str) -> Result<Vec<u8>, UpError> {
+    let bytes = STANDARD.decode(text).map_err(|_| UpError::Data)?;
+    if bytes.len() > PAYLOAD_BYTES_MAX {
+        return Err(UpError::Data);
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const EVENT: &str = r#"{"deduplicationId":"3ac7e3c4-4401-4b8d-9386-a5c902f9202d","time":"2020-10-01T09:30:53.592Z",
+      "deviceInfo":{"tenantId":"..","applicationId":"..","deviceName":"t","devEui":"0101010101010101","tags":{"k":"v"}},
+      "devAddr":"01020304","adr":true,"dr":5,"fPort":2,"data":"AQI=","object":{"level_mm":1234.0},
+      "rxInfo":[{"gatewayId":"0016c001f153a14d","uplinkId":1,"rssi":-90,"snr":-3.25},
+                {"gatewayId":"0016c001f153a14c","uplinkId":4217106255,"gwTime":"2020-10-01T09:30:53.592123456+00:00",
+                 "timeSinceGpsEpoch":"1285579871.592s","rssi":-36,"snr":10.5,"context":"E3OWOQ==","crcStatus":"CRC_OK"}],
+      "txInfo":{"frequency":867100000,"modulation":{"lora":{"bandwidth":125000,"spreadingFactor":11,"codeRate":"CR_4_5"}}},
+      "regionConfigId":"eu868"}"#;
+
+    #[test]
+    fn an_event_as_chirpstack_writes_it() {
+        let up = Up::parse(EVENT.as_bytes()).unwrap();
+        assert_eq!((up.dev_addr, up.f_cnt, up.f_port, up.confirmed), (0x0102_0304, 0, 2, false), "fCnt 0 is absent");
+        assert_eq!(up.payload, [1, 2]);
+        assert_eq!((up.frequency_hz, up.data_rate.as_deref()), (867_100_000, Some("SF11BW125")));
+        let heard: Vec<_> =
+            up.heard_by.iter().map(|r| (r.gateway.to_string(), r.snr_ddb, r.rssi_dbm, r.tmst_us)).collect();
+        let best = ("0016c001f153a14c".to_owned(), Some(105), Some(-36), 4_217_106_255);
+        assert_eq!(heard, [best, ("0016c001f153a14d".to_owned(), Some(-33), Some(-90), 1)], "best first");
+        // 2020-10-01T09:30:53.592Z, by both of the gateway's clocks.
+        assert_eq!(up.heard_at, Some(GatewayTime::Gps(UnixMs(1_601_544_653_592))));
+        let without_gps = EVENT.replace("timeSinceGpsEpoch", "other");
+        let clock = GatewayTime::Clock(UnixMs(1_601_544_653_592));
+        assert_eq!(Up::parse(without_gps.as_bytes()).unwrap().heard_at, Some(clock));
+    }
+
+    #[test]
+    fn all_that_may_be_absent_is() {
+        let up = Up::parse(br#"{"deviceInfo":{"devEui":"0101010101010101"}}"#).unwrap();
+        assert_eq!((up.dev_addr, up.f_cnt, up.f_port, up.frequency_hz), (0, 0, 0, 0));
+        assert!(up.payload.is_empty() && up.heard_by.is_empty() && up.heard_at.is_none() && up.data_rate.is_none());
+    }
+
+    #[test]
+    fn what_cannot_be_used_says_why() {
+        let check = |json: &str, expected: &str| {
+            assert!(Up::parse(json.as_bytes()).unwrap_err().to_string().contains(expected), "{json}");
+        };
+        let with = |more: &str| format!(r#"{{"deviceInfo":{{"devEui":"0101010101010101"}},{more}}}"#);
+        check("[]", "json=true");
+        check(&with(r#""fCnt":"7""#), "json=true");
+        check("{}", "devEui");
+        check(r#"{"deviceInfo":{"devEui":"01"}}"#, "devEui");
+        check(&with(r#""devAddr":"x""#), "devAddr");
+        check(&with(r#""fPort":256"#), "fPort 256");
+        check(&with(r#""data":"*""#), "base64");
+        check(&with(&format!(r#""data":"{}""#, STANDARD.encode([0; 243]))), "242");
+        check(&with(r#""joinServerContext":{"sessionKeyId":"x"}"#), "encrypted");
+        check(&with(r#""rxInfo":[{}]"#), "gatewayId");
+        let many = vec![r#"{"gatewayId":"0016c001f153a14c"}"#; 65].join(",");
+        check(&with(&format!(r#""rxInfo":[{many}]"#)), "65 entries");
+        check(&format!("{{{}}}", " ".repeat(EVENT_BYTES_MAX)), "longer");
+    }
+
+    #[test]
+    fn durations() {
+        let cases = [("0s", Some(0)), ("1.5s", Some(1_500)), ("1.000000001s", Some(1_000)), ("7.05s", Some(7_050))];
+        let bad = [("1.", None), ("s", None), ("-1s", None), ("1.1234567890s", None), ("99999999999999999999s", None)];
+        for (text, expected) in cases.into_iter().chain(bad) {
+            assert_eq!(seconds_ms(text), expected, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_answered(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let _ = Up::parse(&bytes);
+        }
+
+        #[test]
+        fn a_damaged_event_is_answered(at in 0usize..1000, byte in any::<u8>()) {
+            let mut bytes = EVENT.as_bytes().to_vec();
+            let place = at % bytes.len();
+            bytes[place] = byte;
+            let _ = Up::parse(&bytes);
+        }
+    }
+}
