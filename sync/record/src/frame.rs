@@ -52,7 +52,8 @@ impl TextValue {
 
     /// Keeps what stood for `quantity`, cut at a character's border.
     pub fn new(quantity: Quantity, text: &str) -> TextValue {
-        let end = text.floor_char_boundary(TextValue::BYTES_MAX);
+        let ends = text.char_indices().map(|(at, character)| at + character.len_utf8());
+        let end = ends.take_while(|end| *end <= TextValue::BYTES_MAX).last().unwrap_or(0);
         TextValue { quantity, text: text[..end].to_owned() }
     }
 }
