@@ -4,7 +4,7 @@
 //! full value whose MIC verifies is the frame's. There is **no** MAX_FCNT_GAP (removed in LoRaWAN 1.0.4): a device
 //! that went on counting through our outage must be heard afterwards.
 
-use crate::{SessionKeys, Uplink};
+use crate::{MicContext, SessionKeys, Uplink};
 
 /// How many times 65,536 lost frames are bridged beyond the nearest candidate. Each try costs one CMAC and gives
 /// a forger 2⁻³²; eight is a year and a half of frames at one every 90 s.
@@ -56,7 +56,7 @@ pub enum Judged {
         /// The full FCntUp.
         f_cnt: u32,
     },
-    /// The last frame again, byte by byte: our answer was not heard. Do not store it; if confirmed, answer again,
+    /// The last frame again: our answer was not heard, or the device repeats each frame (NbTrans). Do not store it; if confirmed, answer again,
     /// at most 8 times a frame (that budget is the caller's).
     Retransmission {
         /// The full FCntUp.
@@ -82,20 +82,21 @@ pub enum Judged {
     BadMic,
 }
 
-/// Finds the full FCntUp of `uplink` and says what it is to a device with these keys and counters.
+/// Finds the full FCntUp of `uplink` and says what it is to a device with these keys and counters. `context` matters in
+/// a 1.1 session only.
 ///
 /// In this order; the first full counter whose MIC verifies decides:
-/// 1. the last frame's counter, if the low bits agree: [`Judged::Retransmission`] if the bytes are equal,
+/// 1. the last frame's counter, if the low bits agree: [`Judged::Retransmission`] if the bytes before the MIC are equal,
 ///    else [`Judged::Forked`];
 /// 2. the smallest counter ≥ `next_up` with these low bits, then 65,536 more each, 8 times: [`Judged::New`];
 /// 3. the largest counter < `next_up` with these low bits, then 65,536 less each, 8 times, then the bare 16 bits:
 ///    older than the last frame, so never accepted. It is a [`Judged::Reset`] if it is at most 15 and more than 16
 ///    below `next_up`, else [`Judged::Replayed`].
-pub fn judge(uplink: &Uplink, keys: &SessionKeys, counters: &Counters) -> Judged {
-    let verifies = |f_cnt: &u32| uplink.mic_verifies(keys, *f_cnt);
+pub fn judge(uplink: &Uplink, keys: &SessionKeys, counters: &Counters, context: MicContext) -> Judged {
+    let verifies = |f_cnt: &u32| uplink.mic_verifies(keys, *f_cnt, context);
     if let Some(last) = counters.last.as_ref().filter(|last| verifies(&last.f_cnt)) {
         let f_cnt = last.f_cnt;
-        return if last.phy == uplink.phy() { Judged::Retransmission { f_cnt } } else { Judged::Forked { f_cnt } };
+        return if uplink.repeats(&last.phy) { Judged::Retransmission { f_cnt } } else { Judged::Forked { f_cnt } };
     }
     if let Some(f_cnt) = ahead(counters.next_up, uplink.f_cnt_low()).find(verifies) {
         return Judged::New { f_cnt };

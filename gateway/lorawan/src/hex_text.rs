@@ -66,3 +66,28 @@ macro_rules! hex_text {
     };
 }
 pub(crate) use hex_text;
+
+/// The stored form of a byte-array newtype: a CBOR byte string of exactly its length.
+macro_rules! cbor_bytes {
+    ($name:ident, $bytes:literal) => {
+        impl<C> minicbor::Encode<C> for $name {
+            fn encode<W: minicbor::encode::Write>(
+                &self,
+                e: &mut minicbor::Encoder<W>,
+                _: &mut C,
+            ) -> Result<(), minicbor::encode::Error<W::Error>> {
+                e.bytes(&self.0)?.ok()
+            }
+        }
+        impl<'b, C> minicbor::Decode<'b, C> for $name {
+            fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<$name, minicbor::decode::Error> {
+                let bytes: [u8; $bytes] = d
+                    .bytes()?
+                    .try_into()
+                    .map_err(|_| minicbor::decode::Error::message(concat!("expected ", $bytes, " bytes")))?;
+                Ok($name(bytes))
+            }
+        }
+    };
+}
+pub(crate) use cbor_bytes;

@@ -8,7 +8,7 @@
 //!                 └─► gwmp::Packet ─► Rxpk ─► Uplink ─► fcnt::judge ─► New { f_cnt }, decrypt
 //!                                                                         │ the caller commits (A1)
 //! datagram ◄── Gateways::send ◄── schedule::answer ◄── acknowledgement ◄──┘
-//!     └─► TX_ACK ─► Gateways::acknowledged ─► Answer::retry (RX2)
+//!     └─► TX_ACK ─► Gateways::acknowledged ─► the next way of the plan
 //! ```
 //!
 //! **Deliberately does not know:** which devices exist, where counters are kept, what a payload means (`ingest`), what
@@ -25,7 +25,11 @@
 mod airtime;
 mod crypt;
 mod data_rate;
+pub mod dedupe;
 mod dev_addr;
+mod dev_eui;
+mod dev_nonce;
+mod down_counters;
 mod downlink;
 pub mod end_device;
 mod eui64;
@@ -33,20 +37,41 @@ pub mod fcnt;
 pub mod gateways;
 pub mod gwmp;
 mod hex_text;
+mod join;
+mod join_eui;
+mod join_nonce;
 mod key;
+mod mac_version;
+mod mic_context;
+mod net_id;
+pub mod ledger;
 pub mod region;
+mod root_keys;
 pub mod schedule;
+mod session_keys;
 mod uplink;
 #[cfg(test)]
 mod vectors;
 
 pub use airtime::airtime_us;
 pub use data_rate::{Bandwidth, DataRate, DataRateError, LoraDataRate, SpreadingFactor};
+pub use dedupe::{CounterRun, Dedupe, Heard, Reception};
 pub use dev_addr::DevAddr;
-pub use downlink::{ACKNOWLEDGEMENT_BYTES, acknowledgement};
+pub use dev_eui::DevEui;
+pub use dev_nonce::{DEV_NONCES_BYTES_MAX, DevNonceError, DevNonces};
+pub use down_counters::DownCounters;
+pub use downlink::{DOWNLINK_BYTES_MIN, DataDown, DataDownError, F_OPTS_BYTES_MAX};
 pub use eui64::Eui64;
 pub use gateways::Gateways;
 pub use hex_text::HexTextError;
-pub use key::{Key128, SessionKeys};
-pub use region::Region;
+pub use join::{Accept, CfList, ChannelBlock, ChannelBlockError, JoinAccept, JoinError, JoinRequest, RejoinType};
+pub use join_eui::JoinEui;
+pub use join_nonce::JoinNonce;
+pub use key::Key128;
+pub use mac_version::MacVersion;
+pub use mic_context::{MicContext, tx_ch, tx_dr};
+pub use net_id::NetId;
+pub use region::{Region, RxSettings};
+pub use root_keys::RootKeys;
+pub use session_keys::{SessionKeys, SessionKeys11};
 pub use uplink::{PHY_BYTES_MAX, Uplink, UplinkError};

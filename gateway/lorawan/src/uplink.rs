@@ -1,8 +1,9 @@
 //! A data uplink: parsed, but not yet believed.
 
-use lrwn::{FType, MACVersion, PhyPayload};
+use lrwn::{FType, PhyPayload};
 
-use crate::{DevAddr, SessionKeys};
+use crate::crypt::{self, Direction, FOptsCounter};
+use crate::{DevAddr, MicContext, SessionKeys};
 
 /// Longest PHYPayload a LoRa radio can carry, in bytes; the MIC's block B0 has one byte for the length.
 pub const PHY_BYTES_MAX: usize = 255;
@@ -10,7 +11,7 @@ pub const PHY_BYTES_MAX: usize = 255;
 /// Shortest data frame: MHDR, FHDR without options, MIC, in bytes.
 const DATA_BYTES_MIN: usize = 12;
 
-/// A data uplink of LoRaWAN 1.0.x in canonical form.
+/// A data uplink of LoRaWAN 1.0.x or 1.1 in canonical form.
 ///
 /// ```text
 /// offset  bytes   field
@@ -18,7 +19,7 @@ const DATA_BYTES_MIN: usize = 12;
 /// 1       4       DevAddr, least significant byte first
 /// 5       1       FCtrl: ADR, ADRACKReq, ACK, ClassB, FOptsLen (4 bits)
 /// 6       2       FCnt, the low 16 bits, little-endian
-/// 8       0..15   FOpts
+/// 8       0..15   FOpts; encrypted in 1.1
 /// ..      0..1    FPort
 /// ..      0..     FRMPayload, encrypted
 /// end-4   4       MIC
@@ -50,8 +51,8 @@ pub enum UplinkError {
         /// Bytes received.
         bytes: usize,
     },
-    /// A join-request or rejoin-request, of our devices or a stranger's: joins are not served.
-    #[error("frame is a join: activate the device by personalisation (ABP)")]
+    /// A join-request or rejoin-request, of our devices or a stranger's.
+    #[error("frame is a join: read it as a JoinRequest")]
     Join,
     /// A downlink or join-accept of another gateway nearby.
     #[error("frame is a downlink of another network: ignore it")]
@@ -62,6 +63,9 @@ pub enum UplinkError {
     /// An unknown major version, or FOptsLen points past the end.
     #[error("frame is no LoRaWAN R1 data frame: unknown major version or FOpts past its end; refuse it")]
     Malformed,
+    /// MAC commands in two places at once, which no device may send (LoRaWAN 1.0.4 §4.3.1.6).
+    #[error("frame has MAC commands in FOpts and on FPort 0: refuse it")]
+    FOptsAndFPort0,
     /// It parses, but has bits which the MIC would not cover (reserved ones that are not zero).
     #[error("frame is not in canonical form: a reserved bit is set; refuse it, the MIC would not cover it")]
     NotCanonical,
@@ -93,7 +97,10 @@ impl Uplink {
         if canonical != phy {
             return Err(UplinkError::NotCanonical);
         }
-        match frame.payload {
+        match &frame.payload {
+            lrwn::Payload::MACPayload(mac) if mac.fhdr.f_ctrl.f_opts_len > 0 && mac.f_port == Some(0) => {
+                Err(UplinkError::FOptsAndFPort0)
+            }
             lrwn::Payload::MACPayload(_) => Ok(Uplink { bytes: canonical, frame }),
             _ => Err(UplinkError::Malformed),
         }
@@ -134,9 +141,28 @@ impl Uplink {
         self.bytes[5] & 0x20 != 0
     }
 
-    /// MAC commands in the header, in plain text in 1.0.x; at most 15 bytes.
+    /// MAC commands in the header as they travel, encrypted in 1.1; at most 15 bytes.
     pub fn f_opts(&self) -> &[u8] {
         &self.bytes[8..self.f_opts_end()]
+    }
+
+    /// MAC commands in plain text, from FOpts or from FPort 0, given the full counter that verified. A frame never has
+    /// both.
+    pub fn mac_commands(&self, keys: &SessionKeys, f_cnt: u32) -> Vec<u8> {
+        match self.f_port() {
+            Some(0) => self.decrypt(keys, f_cnt),
+            _ if keys.is_v1_1() => {
+                crypt::f_opts(keys.nwk_s_enc_key(), FOptsCounter::Up, self.dev_addr(), f_cnt, self.f_opts())
+            }
+            _ => self.f_opts().to_vec(),
+        }
+    }
+
+    /// Whether the frame says the same as `phy`, a frame that verified: equal up to the MIC. A 1.1 device that repeats a
+    /// frame on another channel signs it anew.
+    pub(crate) fn repeats(&self, phy: &[u8]) -> bool {
+        let message = |phy: &[u8]| phy.len().checked_sub(4).map(|end| phy[..end].to_vec());
+        message(&self.bytes) == message(phy)
     }
 
     /// FPort: 0 is MAC commands, 1 to 223 the application's; none if the frame carries no payload.
@@ -144,26 +170,25 @@ impl Uplink {
         self.after_header().first().copied()
     }
 
-    /// FRMPayload in plain text, given the full counter that verified: NwkSKey on FPort 0, else AppSKey
-    /// (LoRaWAN 1.0.4 §4.3.3). Empty if there is none.
+    /// FRMPayload in plain text, given the full counter that verified: NwkSKey (1.1: NwkSEncKey) on FPort 0, else
+    /// AppSKey (LoRaWAN 1.0.4 §4.3.3). Empty if there is none.
     pub fn decrypt(&self, keys: &SessionKeys, f_cnt: u32) -> Vec<u8> {
         let Some((f_port, payload)) = self.after_header().split_first() else { return Vec::new() };
-        let key = if *f_port == 0 { &keys.nwk_s_key } else { &keys.app_s_key };
-        crate::crypt::frm_payload_up(key, self.dev_addr(), f_cnt, payload)
+        crypt::frm_payload(keys.payload_key(*f_port), Direction::Up, self.dev_addr(), f_cnt, payload)
     }
 
-    /// Whether the MIC is that of this frame with the full counter `f_cnt`. A counter with other low bits
-    /// than the frame's never verifies.
-    pub(crate) fn mic_verifies(&self, keys: &SessionKeys, f_cnt: u32) -> bool {
+    /// Whether the MIC is that of this frame with the full counter `f_cnt`, sent as `context` says. A counter with other
+    /// low bits than the frame's never verifies.
+    pub(crate) fn mic_verifies(&self, keys: &SessionKeys, f_cnt: u32, context: MicContext) -> bool {
         if f_cnt & 0xffff != u32::from(self.f_cnt_low()) {
             return false;
         }
         let mut frame = self.frame.clone();
         let lrwn::Payload::MACPayload(mac) = &mut frame.payload else { return false };
         mac.fhdr.f_cnt = f_cnt;
-        let nwk_s_key = keys.nwk_s_key.to_lrwn();
-        // ConfFCnt, TxDr, TxCh and the second key belong to 1.1 and do not enter a 1.0 MIC.
-        frame.validate_uplink_data_mic(MACVersion::LoRaWAN1_0, 0, 0, 0, &nwk_s_key, &nwk_s_key).unwrap_or(false)
+        let MicContext { conf_f_cnt, tx_dr, tx_ch } = context;
+        let (f_key, s_key) = (keys.f_nwk_s_int_key().to_lrwn(), keys.s_nwk_s_int_key().to_lrwn());
+        frame.validate_uplink_data_mic(keys.mac_version(), conf_f_cnt, tx_dr, tx_ch, &f_key, &s_key).unwrap_or(false)
     }
 
     fn f_opts_end(&self) -> usize {

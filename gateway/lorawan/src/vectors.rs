@@ -1,5 +1,6 @@
 //! Frames made by others, for the tests of this crate.
 
+use crate::session_keys::SessionKeys11;
 use crate::{DevAddr, Key128, SessionKeys, Uplink};
 
 /// Session of the frames below that carry no other keys: the example of npm lora-packet's README.
@@ -10,7 +11,18 @@ pub(crate) fn keys() -> SessionKeys {
 /// A session from two hex texts.
 pub(crate) fn keys_of(nwk_s_key: &str, app_s_key: &str) -> SessionKeys {
     let key = |text: &str| -> Key128 { text.parse().unwrap() };
-    SessionKeys { nwk_s_key: key(nwk_s_key), app_s_key: key(app_s_key) }
+    SessionKeys::v1_0(key(nwk_s_key), key(app_s_key))
+}
+
+/// A session of LoRaWAN 1.1: F 01.., S 02.., Enc 03.., App 04...
+pub(crate) fn keys_1_1() -> SessionKeys {
+    let key = |byte| Key128::new([byte; 16]);
+    SessionKeys::v1_1(SessionKeys11 {
+        f_nwk_s_int_key: key(1),
+        s_nwk_s_int_key: key(2),
+        nwk_s_enc_key: key(3),
+        app_s_key: key(4),
+    })
 }
 
 /// That README's uplink: DevAddr 49be7df1, FCnt 2, FPort 1, `test`.
@@ -36,7 +48,7 @@ pub(crate) fn counted(f_cnt: u32) -> Uplink {
 /// Our own device's frame with any counter.
 pub(crate) fn sent(f_cnt: u32, payload: &[u8]) -> Uplink {
     let dev_addr = DevAddr::from_u32(0x2601_0001);
-    let up = crate::end_device::DataUp { dev_addr, confirmed: true, f_cnt, f_port: 2, payload };
+    let up = crate::end_device::DataUp { dev_addr, confirmed: true, f_cnt, f_port: 2, payload, ..Default::default() };
     Uplink::parse(&crate::end_device::data_up(up, &keys())).unwrap()
 }
 

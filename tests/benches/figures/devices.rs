@@ -76,7 +76,7 @@ impl Radio {
     pub(crate) fn new(device: u32) -> Radio {
         let [a, b, c, d] = device.to_be_bytes();
         let key = |first| Key128::new([first, a, b, c, d, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
-        let keys = SessionKeys { nwk_s_key: key(1), app_s_key: key(2) };
+        let keys = SessionKeys::v1_0(key(1), key(2));
         Radio { dev_addr: DevAddr::from_u32(0x2601_0000 + device), keys, f_cnt: 0 }
     }
 
@@ -84,7 +84,7 @@ impl Radio {
     pub(crate) fn next_frame(&mut self, confirmed: bool) -> Vec<u8> {
         let [high, low] = (self.f_cnt as u16).to_be_bytes();
         let payload = [1, 0x82, 0, 0, high, low, 2, 0x67, 0, 183, 3, 0x02, 1, 105];
-        let up = DataUp { dev_addr: self.dev_addr, confirmed, f_cnt: self.f_cnt, f_port: 2, payload: &payload };
+        let up = DataUp { dev_addr: self.dev_addr, confirmed, f_cnt: self.f_cnt, f_port: 2, payload: &payload, ..DataUp::default() };
         self.f_cnt += 1;
         data_up(up, &self.keys)
     }

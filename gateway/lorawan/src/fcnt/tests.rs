@@ -10,7 +10,7 @@ fn last(f_cnt: u32) -> Counters {
 
 fn check(last_f_cnt: Option<u32>, uplink: &Uplink, expected: Judged) {
     let counters = last_f_cnt.map(last).unwrap_or_default();
-    assert_eq!(judge(uplink, &keys(), &counters), expected, "last {last_f_cnt:?}, {uplink:?}");
+    assert_eq!(judge(uplink, &keys(), &counters, MicContext::default()), expected, "last {last_f_cnt:?}, {uplink:?}");
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn the_last_frame_again() {
     let counters = last(9);
     let mut phy = sent(9, b"the last frame").phy().to_vec();
     phy[0] = 0x40;
-    assert_eq!(judge(&Uplink::parse(&phy).unwrap(), &keys(), &counters), Judged::BadMic);
+    assert_eq!(judge(&Uplink::parse(&phy).unwrap(), &keys(), &counters, MicContext::default()), Judged::BadMic);
 }
 
 #[test]
@@ -79,19 +79,19 @@ fn a_counter_back_at_the_beginning_is_a_reset_and_refused() {
 fn the_last_counter_of_all_is_taken_once() {
     check(Some(u32::MAX - 1), &sent(u32::MAX, b"end"), Judged::New { f_cnt: u32::MAX });
     let counters = Counters::after(&sent(u32::MAX, b"end"), u32::MAX);
-    let again = judge(&sent(u32::MAX, b"end"), &keys(), &counters);
+    let again = judge(&sent(u32::MAX, b"end"), &keys(), &counters, MicContext::default());
     assert_eq!(again, Judged::Retransmission { f_cnt: u32::MAX });
-    assert_eq!(judge(&sent(u32::MAX, b"other"), &keys(), &counters), Judged::Forked { f_cnt: u32::MAX });
-    assert_eq!(judge(&sent(u32::MAX - 1, b""), &keys(), &counters), Judged::Replayed { f_cnt: u32::MAX - 1 });
-    assert_eq!(judge(&sent(7, b""), &keys(), &counters), Judged::Reset { f_cnt: 7 });
+    assert_eq!(judge(&sent(u32::MAX, b"other"), &keys(), &counters, MicContext::default()), Judged::Forked { f_cnt: u32::MAX });
+    assert_eq!(judge(&sent(u32::MAX - 1, b""), &keys(), &counters, MicContext::default()), Judged::Replayed { f_cnt: u32::MAX - 1 });
+    assert_eq!(judge(&sent(7, b""), &keys(), &counters, MicContext::default()), Judged::Reset { f_cnt: 7 });
 }
 
 #[test]
 fn other_keys_verify_nothing() {
     let stranger = keys_of(&"02".repeat(16), &"01".repeat(16));
     let frame = Uplink::parse(&bytes("400403020180010001a694642615d6c3b582")).unwrap();
-    assert_eq!(judge(&frame, &stranger, &Counters::default()), Judged::New { f_cnt: 1 });
-    assert_eq!(judge(&frame, &keys(), &Counters::default()), Judged::BadMic);
+    assert_eq!(judge(&frame, &stranger, &Counters::default(), MicContext::default()), Judged::New { f_cnt: 1 });
+    assert_eq!(judge(&frame, &keys(), &Counters::default(), MicContext::default()), Judged::BadMic);
 }
 
 proptest! {
@@ -121,7 +121,7 @@ proptest! {
         for f_cnt in order {
             let frame = sent(f_cnt, b"x");
             let before = counters.next_up;
-            match judge(&frame, &keys(), &counters) {
+            match judge(&frame, &keys(), &counters, MicContext::default()) {
                 Judged::New { f_cnt: found } => {
                     prop_assert_eq!(found, f_cnt);
                     prop_assert!(found >= before && !taken.contains(&found));
