@@ -30,7 +30,7 @@ mod stat;
 mod tx_ack;
 
 pub use header::{Header, Kind, Token};
-pub use pull_resp::{Txpk, pull_resp};
+pub use pull_resp::{TxTime, Txpk, pull_resp};
 pub use push_data::{PushData, Skipped};
 pub use rxpk::{CrcStatus, Rxpk, RxpkError};
 pub use stat::Stat;

@@ -1,12 +1,16 @@
-//! Channel plans: where and how a class A device listens after it has spoken.
+//! Channel plans: where, how and how much may be sent to a device, and when it listens.
 //!
 //! A table each in a file named after the plan: [`Region::Eu868`], [`Region::Cn470`].
 
 mod cn470;
 mod eu868;
+mod rx_settings;
+mod sub_band;
 
 use crate::airtime::airtime_us;
 use crate::data_rate::{DataRate, LoraDataRate};
+pub use rx_settings::{RxSettings, RxSettingsError};
+pub use sub_band::{DutyCycle, SubBand};
 
 /// A channel plan of RP002-1.0.4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
@@ -21,15 +25,15 @@ pub enum Region {
 }
 
 /// One of the two times at which a class A device listens (LoRaWAN 1.0.4 §3.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Window {
-    /// One second after the uplink, on a channel derived from it.
+    /// The first, on a channel derived from the uplink.
     Rx1,
-    /// Two seconds after the uplink, on the plan's fixed channel.
+    /// One second after the first, on a fixed channel. A class C device listens there whenever it does nothing else.
     Rx2,
 }
 
-/// How to send a downlink in a receive window.
+/// How to send a downlink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Downlink {
     /// Centre frequency, Hz.
@@ -41,14 +45,75 @@ pub struct Downlink {
 }
 
 impl Region {
-    /// How to send in `window` after an uplink; none if the plan has no such uplink channel or data rate.
-    pub fn downlink(self, window: Window, uplink_hz: u32, uplink_rate: DataRate) -> Option<Downlink> {
-        match (self, window) {
-            (Region::Eu868, Window::Rx1) => eu868::rx1(uplink_hz, uplink_rate),
-            (Region::Eu868, Window::Rx2) => Some(eu868::RX2),
-            (Region::Cn470, Window::Rx1) => cn470::rx1(uplink_hz, uplink_rate),
-            (Region::Cn470, Window::Rx2) => Some(cn470::RX2),
+    /// How to send in `window` after an uplink; none if the plan has no such uplink channel or data rate, or forbids
+    /// sending there.
+    pub fn downlink(
+        self,
+        window: Window,
+        uplink_hz: u32,
+        uplink_rate: DataRate,
+        settings: &RxSettings,
+    ) -> Option<Downlink> {
+        match window {
+            Window::Rx1 => self.rx1(uplink_hz, uplink_rate, settings.rx1_dr_offset()),
+            Window::Rx2 => self.rx2(settings),
         }
+    }
+
+    /// RX1: the uplink's data rate less the offset, never below DR0 (RP002-1.0.4, the RX1DROffset table of both plans).
+    fn rx1(self, uplink_hz: u32, uplink_rate: DataRate, dr_offset: u8) -> Option<Downlink> {
+        let DataRate::Lora(uplink_rate) = uplink_rate else { return None };
+        let data_rate = self.data_rate(self.dr(uplink_rate)?.saturating_sub(dr_offset))?;
+        let frequency_hz = match self {
+            Region::Eu868 => uplink_hz,
+            Region::Cn470 => cn470::rx1_hz(uplink_hz)?,
+        };
+        Some(Downlink { frequency_hz, data_rate, power_dbm: self.power_dbm(frequency_hz)? })
+    }
+
+    /// RX2, and what a class C device listens on all the time.
+    pub fn rx2(self, settings: &RxSettings) -> Option<Downlink> {
+        let (frequency_hz, data_rate) = (settings.rx2_frequency_hz(), self.data_rate(settings.rx2_dr())?);
+        Some(Downlink { frequency_hz, data_rate, power_dbm: self.power_dbm(frequency_hz)? })
+    }
+
+    /// The plan's data rate DR`dr`; none for what it reserves, and for FSK.
+    pub fn data_rate(self, dr: u8) -> Option<LoraDataRate> {
+        self.data_rates().get(usize::from(dr)).copied()
+    }
+
+    /// The index of a data rate in the plan; none if the plan has no such data rate.
+    pub fn dr(self, data_rate: LoraDataRate) -> Option<u8> {
+        let at = self.data_rates().iter().position(|rate| *rate == data_rate)?;
+        u8::try_from(at).ok()
+    }
+
+    fn data_rates(self) -> &'static [LoraDataRate] {
+        match self {
+            Region::Eu868 => &eu868::DATA_RATES,
+            Region::Cn470 => &cn470::DATA_RATES,
+        }
+    }
+
+    /// Highest power on this frequency, dBm ERP; none where nothing may be sent.
+    fn power_dbm(self, frequency_hz: u32) -> Option<i8> {
+        match self {
+            Region::Eu868 => self.sub_band(frequency_hz).map(|sub_band| sub_band.power_dbm),
+            Region::Cn470 => cn470::is_downlink(frequency_hz).then_some(cn470::POWER_DBM),
+        }
+    }
+
+    /// The parts of the band whose time on air the law limits; empty if it limits none.
+    pub fn sub_bands(self) -> &'static [SubBand] {
+        match self {
+            Region::Eu868 => &eu868::SUB_BANDS,
+            Region::Cn470 => &[],
+        }
+    }
+
+    /// The sub-band in which this frequency lies; none if the law has none there. In EU868 nothing may be sent then.
+    pub fn sub_band(self, frequency_hz: u32) -> Option<&'static SubBand> {
+        self.sub_bands().iter().find(|sub_band| sub_band.contains(frequency_hz))
     }
 
     /// Longest single transmission the plan's law allows, µs; none if it sets no such limit.
@@ -65,78 +130,5 @@ impl Region {
     }
 }
 
-/// Offset 0 of the RX1 data rate table is the uplink's own data rate, in both plans; both use 125 kHz LoRa for it.
-fn same_rate(uplink_rate: DataRate) -> Option<LoraDataRate> {
-    match uplink_rate {
-        DataRate::Lora(lora) => Some(lora).filter(|lora| lora.bandwidth == crate::Bandwidth::Khz125),
-        DataRate::Fsk(_) => None,
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use expect_test::{Expect, expect};
-
-    use super::*;
-
-    fn check(region: Region, uplink_hz: u32, rate: &str, expected: Expect) {
-        let rate = rate.parse().map_or(DataRate::Fsk(50_000), DataRate::Lora);
-        let show = |window| match region.downlink(window, uplink_hz, rate) {
-            Some(Downlink { frequency_hz, data_rate, power_dbm }) => {
-                format!("{frequency_hz} {data_rate} {power_dbm} dBm")
-            }
-            None => "none".to_owned(),
-        };
-        expected.assert_eq(&format!("{}, {}", show(Window::Rx1), show(Window::Rx2)));
-    }
-
-    #[test]
-    fn eu868_answers_on_the_same_frequency() {
-        check(Region::Eu868, 868_100_000, "SF7BW125", expect!["868100000 SF7BW125 14 dBm, 869525000 SF12BW125 27 dBm"]);
-        check(
-            Region::Eu868,
-            867_900_000,
-            "SF12BW125",
-            expect!["867900000 SF12BW125 14 dBm, 869525000 SF12BW125 27 dBm"],
-        );
-        check(Region::Eu868, 868_800_000, "FSK", expect!["none, 869525000 SF12BW125 27 dBm"]);
-        check(Region::Eu868, 915_000_000, "SF7BW125", expect!["none, 869525000 SF12BW125 27 dBm"]);
-    }
-
-    #[test]
-    fn cn470_folds_96_uplink_channels_onto_48() {
-        check(Region::Cn470, 470_300_000, "SF7BW125", expect!["500300000 SF7BW125 17 dBm, 505300000 SF12BW125 17 dBm"]);
-        check(Region::Cn470, 479_700_000, "SF9BW125", expect!["509700000 SF9BW125 17 dBm, 505300000 SF12BW125 17 dBm"]);
-        check(Region::Cn470, 479_900_000, "SF9BW125", expect!["500300000 SF9BW125 17 dBm, 505300000 SF12BW125 17 dBm"]);
-        check(
-            Region::Cn470,
-            486_300_000,
-            "SF10BW125",
-            expect!["506700000 SF10BW125 17 dBm, 505300000 SF12BW125 17 dBm"],
-        );
-        check(Region::Cn470, 489_299_988, "SF7BW125", expect!["509700000 SF7BW125 17 dBm, 505300000 SF12BW125 17 dBm"]);
-        check(Region::Cn470, 489_500_000, "SF7BW125", expect!["none, 505300000 SF12BW125 17 dBm"]);
-        check(Region::Cn470, 470_200_000, "SF7BW125", expect!["none, 505300000 SF12BW125 17 dBm"]);
-    }
-
-    #[test]
-    fn rx1_is_what_lrwn_says() {
-        use lrwn::region::{CommonName, get};
-        let lrwn = get(CommonName::CN470, false, false);
-        for n in 0..96 {
-            let uplink_hz = 470_300_000 + 200_000 * n;
-            let rate = DataRate::Lora("SF7BW125".parse().unwrap());
-            let ours = Region::Cn470.downlink(Window::Rx1, uplink_hz, rate).map(|downlink| downlink.frequency_hz);
-            assert_eq!(ours, Some(lrwn.get_rx1_frequency_for_uplink_frequency(uplink_hz).unwrap()));
-        }
-    }
-
-    #[test]
-    fn cn470_sends_no_longer_than_a_second() {
-        let sf12 = "SF12BW125".parse().unwrap();
-        assert!(Region::Cn470.allows(sf12, 12), "a bare acknowledgement, 991 ms");
-        assert!(!Region::Cn470.allows(sf12, 13), "one byte more, 1155 ms");
-        assert!(Region::Cn470.allows("SF11BW125".parse().unwrap(), 18), "659 ms");
-        assert!(Region::Eu868.allows(sf12, 255));
-    }
-}
+mod tests;

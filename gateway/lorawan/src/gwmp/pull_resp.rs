@@ -9,14 +9,26 @@ use super::header::{PULL_RESP, VERSION};
 use super::rxpk::{frequency_hz, phy};
 use crate::LoraDataRate;
 
-/// A LoRaWAN downlink at an exact time of the gateway's counter (`txpk`).
+/// When a gateway is to start sending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TxTime {
+    /// At this time of the gateway's counter (`tmst`).
+    Counter {
+        /// µs, wrapping.
+        tmst_us: u32,
+    },
+    /// As soon as it can (`imme`): for a class C device.
+    Immediate,
+}
+
+/// A LoRaWAN downlink (`txpk`).
 ///
 /// Inverted polarity and no payload CRC are not fields: every LoRaWAN downlink has both (LoRaWAN 1.0.4 §3.2). A gateway
 /// drops a `txpk` that it cannot read **without** a TX_ACK.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Txpk {
-    /// When to start sending: the gateway's counter, µs, wrapping.
-    pub tmst_us: u32,
+    /// When to start sending.
+    pub time: TxTime,
     /// Centre frequency, Hz.
     pub frequency_hz: u32,
     /// Power at the antenna, dBm.
@@ -36,7 +48,8 @@ struct Body {
 #[derive(Deserialize, Serialize)]
 struct Object {
     imme: bool,
-    tmst: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tmst: Option<u32>,
     freq: f64,
     rfch: u8,
     powe: i8,
@@ -53,8 +66,8 @@ struct Object {
 #[expect(clippy::expect_used, reason = "numbers, booleans and texts always serialise")]
 pub fn pull_resp(token: Token, txpk: &Txpk) -> Vec<u8> {
     let object = Object {
-        imme: false,
-        tmst: txpk.tmst_us,
+        imme: txpk.time == TxTime::Immediate,
+        tmst: txpk.tmst_us(),
         // Dividing rounds to the nearest double, whose shortest decimal form has at most the six decimals of the Hz.
         freq: f64::from(txpk.frequency_hz) / 1e6,
         rfch: 0,
@@ -74,15 +87,27 @@ pub fn pull_resp(token: Token, txpk: &Txpk) -> Vec<u8> {
 }
 
 impl Txpk {
+    /// The time by the gateway's counter, µs; none if it is to be sent at once.
+    pub fn tmst_us(&self) -> Option<u32> {
+        match self.time {
+            TxTime::Counter { tmst_us } => Some(tmst_us),
+            TxTime::Immediate => None,
+        }
+    }
+
     /// Reads the body of a PULL_RESP as a forwarder does: none if it would drop it.
     pub(super) fn parse(body: &[u8]) -> Option<Txpk> {
         let Body { txpk: object } = serde_json::from_slice(body).ok()?;
-        let lorawan = object.modu == "LORA" && object.codr == "4/5" && object.ipol && object.ncrc && !object.imme;
+        let lorawan = object.modu == "LORA" && object.codr == "4/5" && object.ipol && object.ncrc;
         if !lorawan {
             return None;
         }
         Some(Txpk {
-            tmst_us: object.tmst,
+            time: match (object.imme, object.tmst) {
+                (true, _) => TxTime::Immediate,
+                (false, Some(tmst_us)) => TxTime::Counter { tmst_us },
+                (false, None) => return None,
+            },
             frequency_hz: frequency_hz(object.freq).ok()?,
             power_dbm: object.powe,
             data_rate: object.datr.parse().ok()?,

@@ -21,7 +21,7 @@ pub struct TxAck {
 pub enum TxOutcome {
     /// Queued as asked: no body, an empty one, or `"error":"NONE"`.
     Queued,
-    /// Queued with another power than asked: `"warn":"TX_POWER"`. A success.
+    /// Queued with another power than asked: `"warn":"TX_POWER"`, of old forwarders `"error":"TX_POWER"`. A success.
     QueuedAtOtherPower {
         /// The power that is used, dBm, if the gateway says it.
         power_dbm: Option<i8>,
@@ -43,8 +43,6 @@ pub enum TxError {
     CollisionBeacon,
     /// `TX_FREQ`: the radio cannot send there; wrong HAT for the region.
     TxFreq,
-    /// `TX_POWER`: the radio cannot send so; refused by old forwarders.
-    TxPower,
     /// `GPS_UNLOCKED`: a GPS time was asked for and there is none.
     GpsUnlocked,
     /// A code that is not in the protocol.
@@ -53,13 +51,12 @@ pub enum TxError {
 
 impl TxError {
     /// All, in the order of [`TxError::index`].
-    pub const ALL: [TxError; 8] = [
+    pub const ALL: [TxError; 7] = [
         TxError::TooLate,
         TxError::TooEarly,
         TxError::CollisionPacket,
         TxError::CollisionBeacon,
         TxError::TxFreq,
-        TxError::TxPower,
         TxError::GpsUnlocked,
         TxError::Unknown,
     ];
@@ -77,16 +74,24 @@ impl TxError {
             TxError::CollisionPacket => "COLLISION_PACKET",
             TxError::CollisionBeacon => "COLLISION_BEACON",
             TxError::TxFreq => "TX_FREQ",
-            TxError::TxPower => "TX_POWER",
             TxError::GpsUnlocked => "GPS_UNLOCKED",
             TxError::Unknown => "UNKNOWN",
         }
+    }
+
+    /// Whether the time was the matter, so that another one may do.
+    pub fn is_timing(self) -> bool {
+        use TxError::{CollisionBeacon, CollisionPacket, TooEarly, TooLate};
+        matches!(self, TooLate | TooEarly | CollisionPacket | CollisionBeacon)
     }
 
     fn from_code(code: &str) -> TxError {
         TxError::ALL.into_iter().find(|error| error.code() == code).unwrap_or(TxError::Unknown)
     }
 }
+
+/// The one code that is a warning.
+const TX_POWER: &str = "TX_POWER";
 
 #[derive(Deserialize, Serialize)]
 struct Body {
@@ -120,6 +125,7 @@ impl TxAck {
             (None | Some("" | "NONE"), Some(_)) => {
                 TxOutcome::QueuedAtOtherPower { power_dbm: object.value.and_then(dbm) }
             }
+            (Some(TX_POWER), _) => TxOutcome::QueuedAtOtherPower { power_dbm: object.value.and_then(dbm) },
             (Some(code), _) => TxOutcome::Refused(TxError::from_code(code)),
         };
         Ok(TxAck { token, eui, outcome })
@@ -130,7 +136,7 @@ impl TxAck {
         let object = match self.outcome {
             TxOutcome::Queued => return None,
             TxOutcome::QueuedAtOtherPower { power_dbm } => {
-                Object { error: None, warn: Some("TX_POWER".to_owned()), value: power_dbm.map(f64::from) }
+                Object { error: None, warn: Some(TX_POWER.to_owned()), value: power_dbm.map(f64::from) }
             }
             TxOutcome::Refused(error) => Object { error: Some(error.code().to_owned()), ..Object::default() },
         };
