@@ -1,16 +1,20 @@
 //! `weir tail`: the newest records, and those to come.
 
+mod line;
+mod link;
+
 use std::io::Write;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
 use journal::Reader;
-use record::{Body, Decimal, Link, Quality, RecordAt, Seq, SeqRange, SourceId};
+use record::{RecordAt, Seq, SeqRange, SourceId};
 
 use crate::cli::TailArgs;
 use crate::error::CommandError;
 use crate::exit::Exit;
+use crate::lang::Lang;
 use crate::output;
 
 /// Bytes read at once.
@@ -21,7 +25,7 @@ const LOOK_BACK_MAX: u64 = 200_000;
 const LOOK_EVERY_MS: u64 = 200;
 
 /// Prints them.
-pub(crate) fn run(state_dir: &Path, args: &TailArgs) -> Result<Exit, CommandError> {
+pub(crate) fn run(state_dir: &Path, args: &TailArgs, lang: Lang) -> Result<Exit, CommandError> {
     let reader = Reader::open(&state_dir.join("journal/journal.db")).map_err(CommandError::Store)?;
     let source = args.source.as_deref().map(SourceId::new).transpose();
     let source = source.map_err(|error| CommandError::BadName(error.to_string()))?;
@@ -35,7 +39,7 @@ pub(crate) fn run(state_dir: &Path, args: &TailArgs) -> Result<Exit, CommandErro
             let Some(last) = records.last() else { break };
             next = last.seq.next();
             for record in records.iter().filter(|record| wanted(record)) {
-                output::line(&mut out, &show(record, args.json))?;
+                output::line(&mut out, &line::show(record, args.json, lang))?;
             }
         }
         out.flush().map_err(CommandError::output)?;
@@ -71,56 +75,4 @@ fn start(reader: &Reader, lines: u64, wanted: &impl Fn(&RecordAt) -> bool) -> Re
         from = first;
     }
     Ok(Seq(if lines == 0 { end.0 } else { from }))
-}
-
-/// One record in one line.
-pub(crate) fn show(record: &RecordAt, json: bool) -> String {
-    if json {
-        return serde_json::to_string(record).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
-    }
-    let stamp = &record.record.stamp;
-    let doubt = match stamp.clock {
-        record::ClockQuality::Synchronised => "",
-        _ => "?",
-    };
-    let place = format!("{:>8}  {}{doubt}", record.seq.0, output::time(stamp.wall_ms));
-    match &record.record.body {
-        Body::Boot(boot) => format!("{place}  boot {} weir {}", boot.boot_id, boot.version),
-        Body::Frame(frame) => {
-            let readings: Vec<String> = frame.readings.iter().map(reading).collect();
-            format!("{place}  {}  {}{}", frame.source, readings.join("  "), link(&frame.link))
-        }
-        Body::Rejected(rejected) => {
-            let source = rejected.source.as_ref().map_or("?", SourceId::as_str);
-            let (why, bytes) = (rejected.why.as_str(), rejected.raw.len());
-            format!("{place}  {source}  REJECTED {why}: {} ({bytes} B){}", rejected.detail, link(&rejected.link))
-        }
-        Body::Alarm(step) => {
-            let value = step.value.map_or_else(String::new, |value: Decimal| format!(" at {value}"));
-            let (from, to) = (step.from.as_str(), step.to.as_str());
-            format!(
-                "{place}  {}  ALARM {} {}: {from} -> {to}{value}, limit {}",
-                step.source, step.rule, step.quantity, step.limit
-            )
-        }
-    }
-}
-
-fn reading(reading: &record::Reading) -> String {
-    let value = reading.value.map_or_else(|| "-".to_owned(), |value| value.to_string());
-    let doubt = match reading.quality {
-        Quality::Good => String::new(),
-        quality => format!(" ({})", quality.as_str()),
-    };
-    format!("{} {value} {}{doubt}", reading.quantity, reading.unit)
-}
-
-fn link(link: &Link) -> String {
-    match link {
-        Link::Mqtt { qos, level, .. } => format!("  [mqtt{level} qos{qos}]"),
-        Link::Lora { gateway, f_cnt, rssi_dbm, .. } => {
-            let rssi = rssi_dbm.map_or_else(String::new, |rssi| format!(" {rssi} dBm"));
-            format!("  [lora fcnt {f_cnt} gw {gateway}{rssi}]")
-        }
-    }
 }

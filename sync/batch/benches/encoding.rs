@@ -19,7 +19,8 @@ use std::time::Instant;
 use batch::{Batch, BoxId, Content, Lane, Row, SigningKey, TreeHead};
 use record::merkle::leaf_hash;
 use record::{
-    BootNo, ClockQuality, Decimal, MonoMs, Quality, Quantity, Reading, Seq, SeqRange, SourceId, Stamp, Unit, UnixMs,
+    BootNo, ClockQuality, CodecId, Decimal, MonoMs, Quality, Quantity, Reading, Seq, SeqRange, SourceId, Stamp, Unit,
+    UnixMs,
 };
 
 /// Name, unit, digits behind the point, mean, daily amplitude and noise in units of the last digit, analyser.
@@ -132,7 +133,9 @@ fn generate(held: bool, frames: usize) -> Vec<Row> {
             clock: ClockQuality::Synchronised,
         };
         let source = SourceId::new(&format!("outfall-{sensor:02}")).unwrap();
-        rows.push(Row { seq: Seq(1_000_000 + seq), stamp, content: Content::Readings { source, readings } });
+        let codec = Some(CodecId::of(&format!("the codec of sensor {sensor}")));
+        let content = Content::Readings { source, codec, readings, texts: Vec::new() };
+        rows.push(Row { seq: Seq(1_000_000 + seq), stamp, content });
     }
     rows
 }
@@ -150,7 +153,7 @@ fn batch_of(rows: &[Row]) -> Batch {
 
 fn frames(rows: &[Row]) -> impl Iterator<Item = (&Row, &SourceId, &Vec<Reading>)> {
     rows.iter().filter_map(|row| match &row.content {
-        Content::Readings { source, readings } => Some((row, source, readings)),
+        Content::Readings { source, readings, .. } => Some((row, source, readings)),
         _ => None,
     })
 }

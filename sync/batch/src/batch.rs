@@ -12,8 +12,7 @@ use crate::pack::pack;
 use crate::unpack::unpack;
 use crate::wire::{Body, ENTRIES_MAX};
 use crate::{
-    Artifact, BoxId, Content, Inconsistency, KeyId, Lane, OpenError, PublicKey, Row, SealError, SigningKey, TreeHead,
-    payload,
+    Artifact, BoxId, Inconsistency, KeyId, Lane, OpenError, PublicKey, Row, SealError, SigningKey, TreeHead, payload,
 };
 
 /// Most bytes of a sealed batch.
@@ -175,8 +174,7 @@ fn decompress(packed: &[u8]) -> Result<Vec<u8>, OpenError> {
 }
 
 fn readings(rows: &[Row]) -> usize {
-    let of = |row: &Row| if let Content::Readings { readings, .. } = &row.content { readings.len() } else { 0 };
-    rows.iter().map(of).sum()
+    rows.iter().filter_map(|row| row.content.decoded()).map(|decoded| decoded.readings.len()).sum()
 }
 
 /// Every number of the ranges has exactly one row, in order (J2, D1). [`Batch::open`] needs no such check: the wire

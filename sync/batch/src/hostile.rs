@@ -37,7 +37,7 @@ fn example() -> Batch {
         let source = SourceId::new(if seq.is_multiple_of(2) { "even" } else { "odd" }).unwrap();
         let (mono_ms, wall_ms) = (MonoMs(seq * 1000), UnixMs(5));
         let stamp = Stamp { boot: BootNo(0), mono_ms, wall_ms, clock: ClockQuality::Unset };
-        Row { seq: Seq(seq), stamp, content: Content::Readings { source, readings } }
+        Row { seq: Seq(seq), stamp, content: Content::Readings { source, codec: None, readings, texts: Vec::new() } }
     };
     Batch {
         box_id: BoxId::new("box-1").unwrap(),
@@ -65,7 +65,7 @@ fn columns_that_do_not_fit_are_refused() {
     check(|b| b.ranges.0.push(SeqRange { first: Seq(10), last: Seq(11) }), "the ranges are not sorted and apart");
     check(|b| (b.groups, b.kinds) = (None, ByteVec::from(vec![1])), "kinds: a negative number");
     check(|b| b.kinds = ByteVec::from(vec![126]), "kinds: a number that no shape has");
-    check(|b| b.kinds = ByteVec::from(vec![6]), "groups: a source without a frame");
+    check(|b| b.kinds = ByteVec::from(vec![8]), "groups: a shape without a frame");
     check(|b| b.kinds = ByteVec::from(vec![2; 11]), "kinds: it has more values than rows");
     check(|b| b.clock = ByteVec::from(vec![1]), "clock: an error beyond 32 bits");
     check(|b| b.boot = ByteVec::from(vec![1]), "boot: a number beyond 32 bits");
@@ -82,9 +82,9 @@ fn columns_that_do_not_fit_are_refused() {
 fn a_small_batch_cannot_claim_very_much() {
     let spoil = |body: &mut Body| {
         body.ranges.0 = vec![SeqRange { first: Seq(0), last: Seq(199_999) }];
-        (body.kinds, body.mono) = (ByteVec::from(vec![6]), ByteVec::from(vec![]));
+        (body.kinds, body.mono) = (ByteVec::from(vec![8]), ByteVec::from(vec![]));
         let group = &mut body.groups.as_mut().unwrap().0[0];
-        group.sources.0.truncate(1);
+        group.shapes.0.truncate(1);
         let fields = &mut group.fields.as_mut().unwrap().0;
         while fields.len() < 50_000 {
             let next = pack(&example()).groups.unwrap().0.remove(0).fields.unwrap().0;

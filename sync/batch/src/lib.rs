@@ -62,4 +62,4 @@ pub use id::{BoxId, IdError, PlatformId};
 pub use key::{KeyId, PublicKey, PublicKeyError, SigningKey};
 pub use lane::Lane;
 pub use receipt::{RECEIPT_BYTES_MAX, Receipt};
-pub use row::{Content, Row};
+pub use row::{Content, Decoded, Row};

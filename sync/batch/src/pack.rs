@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use minicbor::bytes::ByteVec;
-use record::{ClockQuality, Decimal, Quality, Quantity, Reading, SourceId, Unit, UnixMs};
+use record::{ClockQuality, CodecId, Decimal, Quality, Quantity, Reading, Seq, SourceId, Unit, UnixMs};
 
 use crate::bits::Predict;
-use crate::wire::{Body, Field, Group, List, QuantityRef, RejectedFrame, SHAPE_FIRST};
-use crate::{Batch, Content, Row, bits, column};
+use crate::wire::{Body, Field, Group, List, QuantityRef, RejectedFrame, SHAPE_FIRST, Shape, Text};
+use crate::{Batch, Content, Decoded, Row, bits, column};
 
 /// What all frames of a group have in common.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,21 +15,27 @@ struct Layout {
     fields: Vec<(Quantity, Unit, HasOwnTime)>,
     /// Whether one device time stands for all readings of a frame.
     shared_time: bool,
+    /// Whether the frames were decoded before.
+    redecoded: bool,
 }
 
 type HasOwnTime = bool;
 
-/// A group while it is collected: per source its frames, in the order of their numbers.
+/// A source, and the codec that decoded its frames.
+type ShapeRef<'a> = (&'a SourceId, Option<CodecId>);
+
+/// A group while it is collected: per shape its frames, in the order of their numbers.
 struct Frames<'a> {
     layout: Layout,
-    by_source: Vec<(&'a SourceId, Vec<Frame<'a>>)>,
+    by_shape: Vec<(ShapeRef<'a>, Vec<Frame<'a>>)>,
 }
 
 struct Frame<'a> {
     row: usize,
-    /// Whether it is the first of its source in its group.
+    /// Whether it is the first of its shape in its group.
     is_first: bool,
     wall_ms: UnixMs,
+    of: Option<Seq>,
     readings: &'a [Reading],
 }
 
@@ -53,43 +59,46 @@ pub(crate) fn pack(batch: &Batch) -> Body {
         alarms: None,
         boots: None,
         rejected: None,
+        codecs: None,
+        texts: List::some(texts(rows)),
         checkpoints: List::some(batch.checkpoints.iter().map(|bytes| ByteVec::from(bytes.clone())).collect()),
     };
     pack_rare(rows, &mut body);
     body
 }
 
-/// Sorts the frames by layout and source, both in the order of their first row.
+/// Sorts the frames by layout and shape, both in the order of their first row.
 fn collect(rows: &[Row]) -> Vec<Frames<'_>> {
     let mut groups: Vec<Frames> = Vec::new();
     let mut group_of: BTreeMap<Layout, usize> = BTreeMap::new();
-    // The last place of a source: devices rarely change what they report, so the layout is rarely built.
-    let mut last_of: BTreeMap<&SourceId, (usize, usize)> = BTreeMap::new();
+    // The last place of a shape: devices rarely change what they report, so the layout is rarely built.
+    let mut last_of: BTreeMap<(ShapeRef, bool), (usize, usize)> = BTreeMap::new();
     for (at, row) in rows.iter().enumerate() {
-        let Content::Readings { source, readings } = &row.content else { continue };
-        let mut frame = Frame { row: at, is_first: false, wall_ms: row.stamp.wall_ms, readings };
-        if let Some((group, place)) = last_of.get(source)
+        let Some(Decoded { source, codec, of, readings, .. }) = row.content.decoded() else { continue };
+        let shape = (source, codec);
+        let mut frame = Frame { row: at, is_first: false, wall_ms: row.stamp.wall_ms, of, readings };
+        if let Some((group, place)) = last_of.get(&(shape, of.is_some()))
             && groups[*group].layout.fits(readings)
         {
-            groups[*group].by_source[*place].1.push(frame);
+            groups[*group].by_shape[*place].1.push(frame);
             continue;
         }
-        let layout = Layout::of(readings);
+        let layout = Layout::of(readings, of.is_some());
         let group = *group_of.entry(layout.clone()).or_insert_with(|| {
-            groups.push(Frames { layout, by_source: Vec::new() });
+            groups.push(Frames { layout, by_shape: Vec::new() });
             groups.len() - 1
         });
-        let by_source = &mut groups[group].by_source;
-        let place = match by_source.iter().position(|(known, _)| *known == source) {
+        let by_shape = &mut groups[group].by_shape;
+        let place = match by_shape.iter().position(|(known, _)| *known == shape) {
             Some(place) => place,
             None => {
-                by_source.push((source, Vec::new()));
-                by_source.len() - 1
+                by_shape.push((shape, Vec::new()));
+                by_shape.len() - 1
             }
         };
-        frame.is_first = by_source[place].1.is_empty();
-        by_source[place].1.push(frame);
-        last_of.insert(source, (group, place));
+        frame.is_first = by_shape[place].1.is_empty();
+        by_shape[place].1.push(frame);
+        last_of.insert((shape, of.is_some()), (group, place));
     }
     groups
 }
@@ -100,10 +109,12 @@ fn kinds(rows: &[Row], groups: &[Frames]) -> Vec<i64> {
         .map(|row| match row.content {
             Content::Boot(_) => 0,
             Content::Rejected { .. } => 1,
-            Content::Alarm(_) | Content::Readings { .. } => 2,
+            Content::Alarm(_) => 2,
+            Content::Codec(_) => 3,
+            Content::Readings { .. } | Content::Redecoded(_) => SHAPE_FIRST,
         })
         .collect();
-    let shapes = groups.iter().flat_map(|group| &group.by_source);
+    let shapes = groups.iter().flat_map(|group| &group.by_shape);
     for (shape, (_, frames)) in (SHAPE_FIRST..).zip(shapes) {
         frames.iter().for_each(|frame| kinds[frame.row] = shape);
     }
@@ -127,12 +138,22 @@ fn clock_code(clock: ClockQuality) -> i64 {
     }
 }
 
-/// Alarms, boots and refused frames travel row by row: there are few.
+/// What stood where numbers belong: so rare that it is no column.
+fn texts(rows: &[Row]) -> Vec<Text> {
+    let decoded = (0u64..).zip(rows).filter_map(|(row, content)| Some((row, content.content.decoded()?)));
+    let texts = decoded.flat_map(|(row, decoded)| decoded.texts.iter().map(move |text| (row, text)));
+    texts
+        .map(|(row, text)| Text { row, quantity: QuantityRef(text.quantity.clone()), text: text.text.clone() })
+        .collect()
+}
+
+/// Alarms, boots, codecs and refused frames travel row by row: there are few.
 fn pack_rare(rows: &[Row], body: &mut Body) {
-    let (mut alarms, mut boots, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut alarms, mut boots, mut refused, mut codecs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for row in rows {
         match &row.content {
-            Content::Readings { .. } => {}
+            Content::Readings { .. } | Content::Redecoded(_) => {}
+            Content::Codec(codec) => codecs.push(codec.clone()),
             Content::Alarm(alarm) => alarms.push(alarm.clone()),
             Content::Boot(boot) => boots.push(boot.clone()),
             Content::Rejected { source, why, detail, raw_len, raw_sha256 } => refused.push(RejectedFrame {
@@ -147,17 +168,18 @@ fn pack_rare(rows: &[Row], body: &mut Body) {
     body.alarms = List::some(alarms);
     body.boots = List::some(boots);
     body.rejected = List::some(refused);
+    body.codecs = List::some(codecs);
 }
 
 impl Layout {
-    fn of(readings: &[Reading]) -> Layout {
+    fn of(readings: &[Reading], redecoded: bool) -> Layout {
         let shared_time = shares_time(readings);
         let own = |reading: &Reading| !shared_time && reading.at_ms.is_some();
         let field = |reading: &Reading| (reading.quantity.clone(), reading.unit.clone(), own(reading));
-        Layout { fields: readings.iter().map(field).collect(), shared_time }
+        Layout { fields: readings.iter().map(field).collect(), shared_time, redecoded }
     }
 
-    /// Whether this is the layout of these readings.
+    /// Whether this is the layout of these readings, which were decoded before as those of this layout were.
     fn fits(&self, readings: &[Reading]) -> bool {
         self.fields.len() == readings.len()
             && self.shared_time == shares_time(readings)
@@ -173,12 +195,15 @@ fn shares_time(readings: &[Reading]) -> bool {
 }
 
 fn pack_group(group: &Frames) -> Group {
-    let frames: Vec<&Frame> = group.by_source.iter().flat_map(|(_, frames)| frames).collect();
+    let frames: Vec<&Frame> = group.by_shape.iter().flat_map(|(_, frames)| frames).collect();
     let fields = group.layout.fields.iter().enumerate();
+    let shape = |(source, codec): &ShapeRef| Shape { source: (*source).clone(), codec: *codec };
+    let of = frames.iter().filter_map(|frame| Some((frame.is_first, frame.of?.0.cast_signed())));
     Group {
-        sources: List(group.by_source.iter().map(|(source, _)| (*source).clone()).collect()),
+        shapes: List(group.by_shape.iter().map(|(of_shape, _)| shape(of_shape)).collect()),
         fields: List::some(fields.map(|(place, field)| pack_field(&frames, place, field)).collect()),
         at: group.layout.shared_time.then(|| lags(&frames, 0)),
+        of: group.layout.redecoded.then(|| bits::encode(Predict::Slope, of)),
     }
 }
 

@@ -1,6 +1,9 @@
 //! What travels of a record.
 
-use record::{AlarmTransition, Body, Boot, Reading, Reason, RecordAt, Seq, SourceId, Stamp};
+use record::{
+    AlarmTransition, Body, Boot, CodecId, CodecText, Reading, Reason, RecordAt, Redecoded, Seq, SourceId, Stamp,
+    TextValue,
+};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -23,8 +26,13 @@ pub enum Content {
     Readings {
         /// The device.
         source: SourceId,
+        /// Which codec decoded it.
+        codec: Option<CodecId>,
         /// What was decoded, in the frame's order.
         readings: Vec<Reading>,
+        /// What stood where a number belongs.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        texts: Vec<TextValue>,
     },
     /// A boot began.
     Boot(Boot),
@@ -44,6 +52,40 @@ pub enum Content {
     },
     /// An alarm changed its state.
     Alarm(AlarmTransition),
+    /// A codec came into use.
+    Codec(CodecText),
+    /// What another codec makes of a frame that has a row already: it takes the place of that row's readings.
+    Redecoded(Redecoded),
+}
+
+/// What a codec made of a frame, now or anew: what [`Content::Readings`] and [`Content::Redecoded`] have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decoded<'a> {
+    /// The device.
+    pub source: &'a SourceId,
+    /// Which codec.
+    pub codec: Option<CodecId>,
+    /// The record whose readings these replace; none for the first decoding, which stands in the record itself.
+    pub of: Option<Seq>,
+    /// What was decoded, in the frame's order.
+    pub readings: &'a [Reading],
+    /// What stood where a number belongs.
+    pub texts: &'a [TextValue],
+}
+
+impl Content {
+    /// What a codec made of a frame, if this row tells that.
+    pub fn decoded(&self) -> Option<Decoded<'_>> {
+        match self {
+            Content::Readings { source, codec, readings, texts } => {
+                Some(Decoded { source, codec: *codec, of: None, readings, texts })
+            }
+            Content::Redecoded(Redecoded { source, of, codec, readings, texts }) => {
+                Some(Decoded { source, codec: Some(*codec), of: Some(*of), readings, texts })
+            }
+            Content::Boot(_) | Content::Rejected { .. } | Content::Alarm(_) | Content::Codec(_) => None,
+        }
+    }
 }
 
 fn as_hex<S: serde::Serializer>(bytes: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
@@ -54,7 +96,12 @@ impl From<&RecordAt> for Row {
     fn from(at: &RecordAt) -> Row {
         let content = match &at.record.body {
             Body::Boot(boot) => Content::Boot(boot.clone()),
-            Body::Frame(frame) => Content::Readings { source: frame.source.clone(), readings: frame.readings.clone() },
+            Body::Frame(frame) => Content::Readings {
+                source: frame.source.clone(),
+                codec: frame.codec,
+                readings: frame.readings.clone(),
+                texts: frame.texts.clone(),
+            },
             Body::Rejected(rejected) => Content::Rejected {
                 source: rejected.source.clone(),
                 why: rejected.why,
@@ -63,6 +110,8 @@ impl From<&RecordAt> for Row {
                 raw_sha256: Sha256::digest(&rejected.raw).into(),
             },
             Body::Alarm(alarm) => Content::Alarm(alarm.clone()),
+            Body::Codec(codec) => Content::Codec(codec.clone()),
+            Body::Redecoded(redecoded) => Content::Redecoded(redecoded.clone()),
         };
         Row { seq: at.seq, stamp: at.record.stamp, content }
     }

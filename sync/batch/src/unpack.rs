@@ -2,13 +2,13 @@
 
 use minicbor::bytes::ByteVec;
 use record::{
-    AlarmTransition, Boot, BootNo, ClockQuality, Decimal, MonoMs, Quality, Quantity, Reading, Seq, SeqRange, SeqRanges,
-    SourceId, Stamp, Unit, UnixMs,
+    AlarmTransition, Boot, BootNo, ClockQuality, CodecText, Decimal, MonoMs, Quality, Quantity, Reading, Redecoded,
+    Seq, SeqRange, SeqRanges, Stamp, TextValue, Unit, UnixMs,
 };
 
 use crate::bits::Predict;
 use crate::pack::by_kind;
-use crate::wire::{Body, Field, Group, List, RejectedFrame, SHAPE_FIRST};
+use crate::wire::{Body, Field, Group, List, RejectedFrame, SHAPE_FIRST, Shape, Text};
 use crate::{Batch, Content, Inconsistency, READINGS_MAX, ROWS_MAX, Row, bits, column};
 
 const fn wrong(column: &'static str, why: &'static str) -> Inconsistency {
@@ -27,25 +27,24 @@ pub(crate) fn unpack(mut body: Body) -> Result<Batch, Inconsistency> {
     let stamps = stamps(&body, &kinds)?;
 
     let groups = list(body.groups.take());
-    let sources: Vec<SourceId> = groups.iter().flat_map(|group| &group.sources.0).cloned().collect();
-    let mut readings = vec![Vec::new(); count];
+    let shapes: Vec<Shape> = groups.iter().flat_map(|group| &group.shapes.0).cloned().collect();
+    let mut decoded = vec![Decoded::default(); count];
     for frames in frames(groups, &kinds)? {
-        frames.unpack(&stamps, &mut readings)?;
+        frames.unpack(&stamps, &mut decoded)?;
     }
+    unpack_texts(list(body.texts.take()), &kinds, &mut decoded)?;
     let mut rare = Rare {
         boots: list(body.boots).into_iter(),
         rejected: list(body.rejected).into_iter(),
         alarms: list(body.alarms).into_iter(),
+        codecs: list(body.codecs).into_iter(),
     };
     let seqs = ranges.iter().flat_map(|SeqRange { first, last }| (first.0..=last.0).map(Seq));
     let mut rows = Vec::with_capacity(count);
-    for ((seq, stamp), (kind, readings)) in seqs.zip(stamps).zip(kinds.into_iter().zip(readings)) {
-        let content = match shape(kind).map(|shape| sources.get(shape)) {
+    for ((seq, stamp), (kind, decoded)) in seqs.zip(stamps).zip(kinds.into_iter().zip(decoded)) {
+        let content = match shape(kind).map(|shape| shapes.get(shape)) {
             None => rare.next(kind)?,
-            Some(source) => {
-                let source = source.ok_or(wrong("kinds", "a number that no shape has"))?.clone();
-                Content::Readings { source, readings }
-            }
+            Some(shape) => decoded.content(shape.ok_or(wrong("kinds", "a number that no shape has"))?.clone())?,
         };
         rows.push(Row { seq, stamp, content });
     }
@@ -64,11 +63,42 @@ fn shape(kind: i64) -> Option<usize> {
     usize::try_from(kind.checked_sub(SHAPE_FIRST)?).ok()
 }
 
+/// A frame's row while it is filled.
+#[derive(Clone, Default)]
+struct Decoded {
+    of: Option<Seq>,
+    readings: Vec<Reading>,
+    texts: Vec<TextValue>,
+}
+
+impl Decoded {
+    fn content(self, shape: Shape) -> Result<Content, Inconsistency> {
+        let (Shape { source, codec }, Decoded { of, readings, texts }) = (shape, self);
+        let Some(of) = of else { return Ok(Content::Readings { source, codec, readings, texts }) };
+        let codec = codec.ok_or(wrong("shapes", "decoded anew by no codec"))?;
+        Ok(Content::Redecoded(Redecoded { source, of, codec, readings, texts }))
+    }
+}
+
+/// Adds the texts to their rows.
+fn unpack_texts(texts: Vec<Text>, kinds: &[i64], decoded: &mut [Decoded]) -> Result<(), Inconsistency> {
+    if !texts.is_sorted_by_key(|text| text.row) {
+        return Err(wrong("texts", "not by ascending row"));
+    }
+    for Text { row, quantity, text } in texts {
+        let row = usize::try_from(row).ok().filter(|row| kinds.get(*row).is_some_and(|kind| shape(*kind).is_some()));
+        let row = row.ok_or(wrong("texts", "for a row that is no frame"))?;
+        decoded[row].texts.push(TextValue { quantity: quantity.0, text });
+    }
+    Ok(())
+}
+
 /// What travels row by row.
 struct Rare {
     boots: std::vec::IntoIter<Boot>,
     rejected: std::vec::IntoIter<RejectedFrame>,
     alarms: std::vec::IntoIter<AlarmTransition>,
+    codecs: std::vec::IntoIter<CodecText>,
 }
 
 impl Rare {
@@ -85,14 +115,15 @@ impl Rare {
                 let all_normalised = [Some(alarm.limit), alarm.value].into_iter().flatten().all(is_normalised);
                 all_normalised.then_some(Content::Alarm(alarm)).ok_or(wrong("alarms", "a decimal is not normalised"))
             }
+            3 => self.codecs.next().map(Content::Codec).ok_or(wrong("codecs", "fewer than rows of that kind")),
             _ => Err(wrong("kinds", "a negative number")),
         }
     }
 
     fn must_be_empty(self) -> Result<(), Inconsistency> {
-        match self.boots.len() + self.rejected.len() + self.alarms.len() {
+        match self.boots.len() + self.rejected.len() + self.alarms.len() + self.codecs.len() {
             0 => Ok(()),
-            _ => Err(wrong("boots, rejected, alarms", "more than rows of that kind")),
+            _ => Err(wrong("boots, rejected, alarms, codecs", "more than rows of that kind")),
         }
     }
 }
@@ -130,25 +161,25 @@ fn stamps(body: &Body, kinds: &[i64]) -> Result<Vec<Stamp>, Inconsistency> {
 struct Frames {
     group: Group,
     rows: Vec<usize>,
-    /// Which of them are the first of their source.
+    /// Which of them are the first of their shape.
     firsts: Vec<bool>,
 }
 
 /// Finds the rows of each group.
 fn frames(groups: Vec<Group>, kinds: &[i64]) -> Result<Vec<Frames>, Inconsistency> {
-    let shapes: usize = groups.iter().map(|group| group.sources.0.len()).sum();
+    let shapes: usize = groups.iter().map(|group| group.shapes.0.len()).sum();
     let mut rows_of = vec![Vec::new(); shapes];
     for (row, shape) in kinds.iter().enumerate().filter_map(|(row, kind)| Some((row, shape(*kind)?))) {
         rows_of.get_mut(shape).ok_or(wrong("kinds", "a number that no shape has"))?.push(row);
     }
     if rows_of.iter().any(Vec::is_empty) {
-        return Err(wrong("groups", "a source without a frame"));
+        return Err(wrong("groups", "a shape without a frame"));
     }
     let mut rows_of = rows_of.into_iter();
     let with_rows = |group: Group| {
-        let of_sources: Vec<Vec<usize>> = rows_of.by_ref().take(group.sources.0.len()).collect();
-        let firsts = of_sources.iter().flat_map(|rows| (0..rows.len()).map(|place| place == 0)).collect();
-        Frames { group, rows: of_sources.into_iter().flatten().collect(), firsts }
+        let of_shapes: Vec<Vec<usize>> = rows_of.by_ref().take(group.shapes.0.len()).collect();
+        let firsts = of_shapes.iter().flat_map(|rows| (0..rows.len()).map(|place| place == 0)).collect();
+        Frames { group, rows: of_shapes.into_iter().flatten().collect(), firsts }
     };
     let frames: Vec<Frames> = groups.into_iter().map(with_rows).collect();
     // Columns leave out what repeats, so a few bytes can stand for very many readings: count before allocating.
@@ -170,9 +201,13 @@ impl Frames {
         Ok(lags.map(|(lag, row)| UnixMs(stamps[*row].wall_ms.0.wrapping_add(lag))).collect())
     }
 
-    /// Adds the readings of these frames to their rows.
-    fn unpack(&self, stamps: &[Stamp], readings: &mut [Vec<Reading>]) -> Result<(), Inconsistency> {
-        self.rows.iter().for_each(|row| readings[*row].reserve_exact(self.fields().len()));
+    /// Adds what these frames say to their rows.
+    fn unpack(&self, stamps: &[Stamp], decoded: &mut [Decoded]) -> Result<(), Inconsistency> {
+        self.rows.iter().for_each(|row| decoded[*row].readings.reserve_exact(self.fields().len()));
+        if let Some(column) = &self.group.of {
+            let of = bits::decode("of", Predict::Slope, column, &self.firsts)?;
+            self.rows.iter().zip(of).for_each(|(row, of)| decoded[*row].of = Some(Seq(of.cast_unsigned())));
+        }
         let shared = self.group.at.as_ref().map(|column| self.times(column, stamps)).transpose()?;
         for field in self.fields() {
             let own = field.at.as_ref().map(|column| self.times(column, stamps)).transpose()?;
@@ -185,7 +220,7 @@ impl Frames {
             for (place, (row, (value, quality))) in self.rows.iter().zip(values).enumerate() {
                 let at_ms = at.map(|times| times[place]);
                 let quantity = field.quantity.0.clone();
-                readings[*row].push(Reading { quantity, unit: unit.clone(), value, quality, at_ms });
+                decoded[*row].readings.push(Reading { quantity, unit: unit.clone(), value, quality, at_ms });
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
-use record::{AlarmTransition, Boot, Quantity, Reason, SeqRange, SourceId, Unit};
+use record::{AlarmTransition, Boot, CodecId, CodecText, Quantity, Reason, SeqRange, SourceId, Unit};
 
 use crate::{BoxId, Lane, TreeHead};
 
@@ -10,8 +10,8 @@ use crate::{BoxId, Lane, TreeHead};
 /// bytes becomes one of a hundred: this keeps a hostile batch below some 50 MB.
 pub(crate) const ENTRIES_MAX: usize = 400_000;
 
-/// Row kinds below this are no shapes: 0 boot, 1 rejected, 2 alarm.
-pub(crate) const SHAPE_FIRST: i64 = 3;
+/// Row kinds below this are no shapes: 0 boot, 1 rejected, 2 alarm, 3 codec.
+pub(crate) const SHAPE_FIRST: i64 = 4;
 
 #[derive(Encode, Decode)]
 #[cbor(array, context_bound = "AsMut<Entries>")]
@@ -24,7 +24,7 @@ pub(crate) struct Body {
     pub(crate) ranges: List<SeqRange>,
     #[n(3)]
     pub(crate) head: TreeHead,
-    /// Per row: 0 boot, 1 rejected, 2 alarm, 3 + number of the shape.
+    /// Per row: 0 boot, 1 rejected, 2 alarm, 3 codec, 4 + number of the shape.
     #[n(4)]
     pub(crate) kinds: ByteVec,
     /// Per row: milliseconds since the boot.
@@ -48,6 +48,11 @@ pub(crate) struct Body {
     #[n(12)]
     pub(crate) rejected: Option<List<RejectedFrame>>,
     #[n(13)]
+    pub(crate) codecs: Option<List<CodecText>>,
+    /// By ascending row.
+    #[n(14)]
+    pub(crate) texts: Option<List<Text>>,
+    #[n(15)]
     pub(crate) checkpoints: Option<List<ByteVec>>,
 }
 
@@ -58,27 +63,55 @@ impl Body {
             list.map_or(0, |list| list.0.len())
         }
         let groups = self.groups.iter().flat_map(|list| &list.0);
-        let in_groups: usize = groups.map(|group| group.sources.0.len() + len(group.fields.as_ref())).sum();
+        let in_groups: usize = groups.map(|group| group.shapes.0.len() + len(group.fields.as_ref())).sum();
         let rare = len(self.alarms.as_ref()) + len(self.boots.as_ref()) + len(self.rejected.as_ref());
+        let rare = rare + len(self.codecs.as_ref()) + len(self.texts.as_ref());
         self.ranges.0.len() + len(self.groups.as_ref()) + in_groups + rare + len(self.checkpoints.as_ref())
     }
 }
 
-/// Frames with the same list of quantities and units. Each source is a shape; shapes count on through all groups.
+/// Frames with the same list of quantities and units, all decoded as they came or all anew. Shapes count on through
+/// all groups.
 #[derive(Encode, Decode)]
 #[cbor(array, context_bound = "AsMut<Entries>")]
 pub(crate) struct Group {
     #[n(0)]
-    pub(crate) sources: List<SourceId>,
+    pub(crate) shapes: List<Shape>,
     /// None: frames without readings.
     #[n(1)]
     pub(crate) fields: Option<List<Field>>,
     /// Per frame: device time of all its readings minus the row's wall time, in milliseconds.
     #[n(2)]
     pub(crate) at: Option<ByteVec>,
+    /// Per frame: the number of the record whose readings these replace. None: no frame was decoded before.
+    #[n(3)]
+    pub(crate) of: Option<ByteVec>,
 }
 
-/// One reading of each frame of the group: its columns run through the first source's frames, then the second's, …
+/// Who sent the frames, and what decoded them.
+#[derive(Clone, Encode, Decode)]
+#[cbor(array)]
+pub(crate) struct Shape {
+    #[n(0)]
+    pub(crate) source: SourceId,
+    #[n(1)]
+    pub(crate) codec: Option<CodecId>,
+}
+
+/// What a sensor sent where a number belongs.
+#[derive(Encode, Decode)]
+#[cbor(array)]
+pub(crate) struct Text {
+    /// The row's place in the batch, from 0.
+    #[n(0)]
+    pub(crate) row: u64,
+    #[n(1)]
+    pub(crate) quantity: QuantityRef,
+    #[n(2)]
+    pub(crate) text: String,
+}
+
+/// One reading of each frame of the group: its columns run through the first shape's frames, then the second's, …
 #[derive(Encode, Decode)]
 #[cbor(array)]
 pub(crate) struct Field {

@@ -53,7 +53,7 @@ fn batch(contents: Vec<Content>) -> Batch {
 }
 
 fn frame(source: &str, readings: Vec<Reading>) -> Content {
-    Content::Readings { source: SourceId::new(source).unwrap(), readings }
+    Content::Readings { source: SourceId::new(source).unwrap(), codec: None, readings, texts: Vec::new() }
 }
 
 /// One of everything, as small as it can be shown.

@@ -179,7 +179,9 @@ fn insert_rows(db: &Connection, delivery: &Delivery, held: &SeqRanges, batch_no:
 fn count(tally: &mut Tally, row: &batch::Row) {
     use batch::Content;
     let (kind, source, readings) = match &row.content {
-        Content::Readings { source, readings } => ("readings", Some(source), readings.len()),
+        Content::Readings { source, readings, .. } => ("readings", Some(source), readings.len()),
+        Content::Redecoded(redecoded) => ("redecoded", Some(&redecoded.source), redecoded.readings.len()),
+        Content::Codec(_) => ("codec", None, 0),
         Content::Boot(_) => ("boot", None, 0),
         Content::Rejected { source, .. } => ("rejected", source.as_ref(), 0),
         Content::Alarm(alarm) => ("alarm", Some(&alarm.source), 0),

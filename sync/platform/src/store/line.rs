@@ -116,7 +116,9 @@ fn details<'a>(
 ) -> Result<(&'static str, Option<&'a SourceId>, Vec<Line>), Refused> {
     let line = |table, columns: Vec<Value>| Line { table, columns: [key.to_vec(), columns].concat() };
     Ok(match content {
-        Content::Readings { source, readings } => {
+        Content::Codec(_) => ("codec", None, Vec::new()),
+        Content::Redecoded(redecoded) => ("redecoded", Some(&redecoded.source), Vec::new()),
+        Content::Readings { source, readings, .. } => {
             let lines = (0i64..).zip(readings);
             let lines = lines.map(|(idx, reading)| line(Detail::Reading, reading_columns(idx, source, reading, time)));
             ("readings", Some(source), lines.collect())

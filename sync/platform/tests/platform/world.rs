@@ -169,7 +169,11 @@ pub(crate) fn readings(seq: u64, value: &str) -> Row {
     };
     let source = SourceId::new(if seq.is_multiple_of(2) { "cod-1" } else { "cod-2" }).unwrap();
     let readings = vec![reading("cod", "mg/L", Some(value)), reading("flow", "m3/h", None)];
-    Row { seq: Seq(seq), stamp: stamp(seq), content: Content::Readings { source, readings } }
+    Row {
+        seq: Seq(seq),
+        stamp: stamp(seq),
+        content: Content::Readings { source, codec: None, readings, texts: Vec::new() },
+    }
 }
 
 /// One record of each other kind, from this number on.
