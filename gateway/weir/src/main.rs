@@ -49,7 +49,7 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Sync(Daemon::Run { config }) => daemon::sync(&config),
         Command::Platform(Daemon::Run { config }) => daemon::platform(&config),
         Command::Status(output) => status::run(run_dir, output.json, lang),
-        Command::Tail(args) => tail::run(state_dir, &args),
+        Command::Tail(args) => tail::run(state_dir, &args, lang),
         Command::Export(args) => export::run(state_dir, &args),
         Command::Verify(args) => verify::run(state_dir, &args, lang),
         Command::Identity(output) => identity_card::run(state_dir, output.json, lang),

@@ -133,7 +133,14 @@ pub(crate) fn frame(value: i64) -> Record {
     };
     let link = Link::Mqtt { topic: "d/cod-1/up".into(), qos: 1, packet_id: Some(7), level: 4, seal: None };
     let raw = format!("{{\"cod\":{value}}}").into_bytes();
-    let body = Body::Frame(Frame { source: SourceId::new("cod-1").unwrap(), link, raw, readings: vec![reading], codec: None, texts: vec![] });
+    let body = Body::Frame(Frame {
+        source: SourceId::new("cod-1").unwrap(),
+        link,
+        raw,
+        readings: vec![reading],
+        codec: None,
+        texts: vec![],
+    });
     Record { stamp: stamp(), body }
 }
 
