@@ -22,6 +22,7 @@
 //! Standards: LoRaWAN 1.0.4 (TS001), RP002-1.0.4 (regional parameters), Semtech's packet forwarder protocol version 2,
 //! Semtech AN1200.13 (airtime).
 
+pub mod adr;
 mod airtime;
 mod crypt;
 mod data_rate;
@@ -41,10 +42,11 @@ mod join;
 mod join_eui;
 mod join_nonce;
 mod key;
+pub mod ledger;
+pub mod mac;
 mod mac_version;
 mod mic_context;
 mod net_id;
-pub mod ledger;
 pub mod region;
 mod root_keys;
 pub mod schedule;

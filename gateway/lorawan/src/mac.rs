@@ -1,0 +1,22 @@
+//! MAC commands (LoRaWAN 1.0.4 §5, 1.1 §5): what a device asks and reports, what it is answered, and what we ask of it.
+//!
+//! ```text
+//! Uplink::mac_commands ─► mac::parse ─► Vec<UplinkCommand> ─► MacState::heard ─► Vec<Learned>
+//!                                                 └─► mac::answer ──┐
+//! Wanted ─► MacState::requests ───────────────────────────────────┴─► FOpts of the next DataDown
+//! ```
+//! In FOpts the answers come first: a device that waits for one rejoins or resets if it stays out.
+
+mod answer;
+mod gps_time;
+mod request;
+mod state;
+mod uplink_command;
+mod wanted;
+
+pub use answer::{AnswerContext, answer, demodulation_floor_ddb};
+pub use gps_time::GpsTime;
+pub use request::{ChMaskPart, REQUEST_BYTES_MAX, Request};
+pub use state::{Asked, Learned, MacState, Power, REQUEST_ATTEMPTS_MAX};
+pub use uplink_command::{Parsed, UplinkCommand, parse};
+pub use wanted::{DEV_STATUS_INTERVAL_MS, Wanted};
