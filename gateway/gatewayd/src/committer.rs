@@ -22,6 +22,7 @@ use batch::{BoxId, Checkpoint, SigningKey, TreeHead};
 use control::chain;
 use ingest::{Arrival, DeviceTable};
 use journal::{Journal, Reader, StoreError, Transaction};
+use lorawan::schedule::Windows;
 use mqtt::Outcome;
 use record::{AlarmTransition, Body, Record, RecordAt, Seq, SourceId, Stamp};
 use rules::RuleSet;
@@ -32,7 +33,7 @@ use crate::clock::{Clock, mono_ms};
 use crate::config::{CheckpointEvery, Commit, Evidence};
 use crate::decoding::Published;
 use crate::error::StartError;
-use crate::job::{Confirmation, Heard, Lost, LostCounts};
+use crate::job::{Downlink, Heard, Lost, LostCounts};
 use intake::{Gathering, Intake};
 use restore::{Restored, restore, start_clock};
 use schedule::Schedule;
@@ -52,7 +53,7 @@ pub(crate) struct Parts {
     pub(crate) boot_id: String,
     pub(crate) board: Arc<Mutex<Board>>,
     pub(crate) lost: Arc<Mutex<Lost>>,
-    pub(crate) confirmations: mpsc::Sender<Confirmation>,
+    pub(crate) downlinks: mpsc::Sender<Downlink>,
 }
 
 /// The committer's state.
@@ -241,7 +242,7 @@ impl Committer {
             Answer::Lora(None) => {}
             Answer::Lora(Some((heard, phy))) => {
                 // A full channel means a socket that does not take our answers; the device repeats its frame.
-                if self.parts.confirmations.try_send(Confirmation { heard, phy }).is_err() {
+                if self.parts.downlinks.try_send(Downlink::answer(heard, Windows::Standard, phy)).is_err() {
                     log::warn!("downlink queue is full, a LoRaWAN acknowledgement is left out");
                 }
             }

@@ -1,15 +1,24 @@
 //! `gateway.toml`: as typed, then as meant, in one checked step.
 
+mod gwmp;
+mod lorawan;
+
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::Read;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use batch::BoxId;
-use ingest::DeviceTable;
-use lorawan::{Eui64, Region};
+use ingest::{DeviceTable, DeviceTableError};
 use rules::RuleSet;
 use serde::Deserialize;
+use zeroize::Zeroizing;
+
+pub use gwmp::Gwmp;
+pub use lorawan::Lorawan;
 
 /// Longest configuration file that is read.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -30,6 +39,9 @@ pub struct GatewayFile {
     /// The device table, relative to this file.
     #[serde(default = "default_devices")]
     pub devices: PathBuf,
+    /// The secrets of the devices, relative to this file; readable by the gateway alone.
+    #[serde(default = "default_keys")]
+    pub keys: PathBuf,
     /// The rules, relative to this file.
     #[serde(default = "default_rules")]
     pub rules: PathBuf,
@@ -48,6 +60,9 @@ pub struct GatewayFile {
     /// The Semtech UDP (GWMP) socket for LoRa packet forwarders.
     #[serde(default)]
     pub gwmp: Gwmp,
+    /// What LoRaWAN devices that join are told.
+    #[serde(default)]
+    pub lorawan: Lorawan,
 }
 
 /// Group commit: a transaction takes what is waiting, up to `rows_max`, after at most `linger_ms`.
@@ -92,20 +107,6 @@ pub struct Mqtt {
     pub packet_bytes_max: usize,
 }
 
-/// The LoRa side.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Gwmp {
-    /// Whether to listen at all.
-    pub enabled: bool,
-    /// Address and port. Only loopback without `gateways`, because GWMP has no authentication.
-    pub listen: SocketAddr,
-    /// The band plan of the gateways.
-    pub region: Region,
-    /// EUIs of the gateways that may talk; empty: any, on loopback only.
-    pub gateways: Vec<Eui64>,
-}
-
 impl Default for Commit {
     fn default() -> Commit {
         Commit { linger_ms: 0, rows_max: 1_024 }
@@ -136,17 +137,6 @@ impl Default for Mqtt {
     }
 }
 
-impl Default for Gwmp {
-    fn default() -> Gwmp {
-        Gwmp {
-            enabled: true,
-            listen: SocketAddr::from(([127, 0, 0, 1], 1700)),
-            region: Region::Eu868,
-            gateways: Vec::new(),
-        }
-    }
-}
-
 fn default_state_dir() -> PathBuf {
     PathBuf::from("/var/lib/weir")
 }
@@ -159,6 +149,10 @@ fn default_devices() -> PathBuf {
     PathBuf::from("devices.toml")
 }
 
+fn default_keys() -> PathBuf {
+    PathBuf::from("keys.toml")
+}
+
 fn default_rules() -> PathBuf {
     PathBuf::from("rules.toml")
 }
@@ -168,7 +162,7 @@ fn default_rules() -> PathBuf {
 pub struct GatewayConfig {
     /// `gateway.toml`.
     pub file: GatewayFile,
-    /// `devices.toml`.
+    /// `devices.toml` with the keys of `keys.toml`.
     pub devices: Arc<DeviceTable>,
     /// `rules.toml`.
     pub rules: RuleSet,
@@ -213,10 +207,10 @@ pub enum ConfigError {
         /// The most.
         high: u64,
     },
-    /// GWMP beyond loopback without an allow-list.
+    /// GWMP beyond loopback without both allow-lists.
     #[error(
         "configuration `{path}`: `gwmp.listen` is {listen}, reachable by others, and GWMP has no authentication \
-         · try: list your gateways' EUIs in `gwmp.gateways`, or listen on 127.0.0.1"
+         · try: list your gateways' EUIs in `gwmp.gateways` and their networks in `gwmp.networks`, or listen on 127.0.0.1"
     )]
     OpenGwmp {
         /// The file.
@@ -230,7 +224,26 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
         /// Line, key and cause.
-        source: ingest::DeviceTableError,
+        source: ingest::DevicesError,
+    },
+    /// `keys.toml`.
+    #[error("device keys `{path}` are refused")]
+    Keys {
+        /// The file.
+        path: PathBuf,
+        /// Line, key and cause.
+        source: ingest::KeysError,
+    },
+    /// Others than its owner can read `keys.toml`.
+    #[error(
+        "device keys `{path}` can be read by others (mode {mode:04o}) · try: chmod 600 {path}, and replace the keys if \
+         a stranger may have read them"
+    )]
+    ExposedKeys {
+        /// The file.
+        path: PathBuf,
+        /// Its rights.
+        mode: u32,
     },
     /// `rules.toml`.
     #[error("rules `{path}` are refused")]
@@ -243,7 +256,7 @@ pub enum ConfigError {
 }
 
 impl GatewayConfig {
-    /// Reads and checks `gateway.toml` and the two files it names.
+    /// Reads and checks `gateway.toml` and the files it names.
     ///
     /// # Errors
     /// [`ConfigError`]: unreadable, not TOML, unknown key, out of range, or a bad device or rule.
@@ -254,8 +267,8 @@ impl GatewayConfig {
         let beside = |name: &Path| path.parent().unwrap_or(Path::new(".")).join(name);
         file.state_dir = beside(&file.state_dir);
         file.run_dir = beside(&file.run_dir);
-        let (devices_path, rules_path) = (beside(&file.devices), beside(&file.rules));
-        let (devices, rules) = (load_devices(&devices_path)?, load_rules(&rules_path)?);
+        let devices = load_devices(&beside(&file.devices), &beside(&file.keys))?;
+        let rules = load_rules(&beside(&file.rules))?;
         Ok(GatewayConfig { file, devices: Arc::new(devices), rules })
     }
 
@@ -289,19 +302,27 @@ impl GatewayFile {
         let ceiling = number(mqtt::CONNECTIONS_CEILING);
         within("mqtt.connections_max", number(self.mqtt.connections_max), 1, ceiling)?;
         within("mqtt.packet_bytes_max", number(self.mqtt.packet_bytes_max), 128, 1024 * 1024)?;
-        if !self.gwmp.listen.ip().is_loopback() && self.gwmp.gateways.is_empty() {
+        within("gwmp.merge_ms", self.gwmp.merge_ms, 0, ::lorawan::dedupe::MERGE_MS_MAX)?;
+        within("gwmp.datagrams_per_s_max", self.gwmp.datagrams_per_s_max.into(), 1, 100_000)?;
+        within("lorawan.rx1_delay_s", self.lorawan.rx1_delay_s.into(), 1, 15)?;
+        if !self.gwmp.may_listen(self.gwmp.listen) {
             return Err(ConfigError::OpenGwmp { path: path.into(), listen: self.gwmp.listen });
         }
         Ok(())
     }
 }
 
-/// Reads and checks a device table.
+/// Reads and checks a device table and its keys.
 ///
 /// # Errors
-/// [`ConfigError::Read`], [`ConfigError::TooLong`], [`ConfigError::Devices`].
-pub fn load_devices(path: &Path) -> Result<DeviceTable, ConfigError> {
-    DeviceTable::from_toml(&read(path)?).map_err(|source| ConfigError::Devices { path: path.into(), source })
+/// [`ConfigError::Read`], [`ConfigError::TooLong`], [`ConfigError::Devices`], [`ConfigError::Keys`],
+/// [`ConfigError::ExposedKeys`].
+pub fn load_devices(devices: &Path, keys: &Path) -> Result<DeviceTable, ConfigError> {
+    let (devices_text, keys_text) = (read(devices)?, read_keys(keys)?);
+    DeviceTable::from_toml(&devices_text, &keys_text, &BTreeMap::new()).map_err(|error| match error {
+        DeviceTableError::Devices(source) => ConfigError::Devices { path: devices.into(), source },
+        DeviceTableError::Keys(source) => ConfigError::Keys { path: keys.into(), source },
+    })
 }
 
 /// Reads and checks rules.
@@ -312,12 +333,33 @@ pub fn load_rules(path: &Path) -> Result<RuleSet, ConfigError> {
     RuleSet::from_toml(&read(path)?).map_err(|source| ConfigError::Rules { path: path.into(), source })
 }
 
-fn read(path: &Path) -> Result<String, ConfigError> {
+/// Everybody but the owner: nobody else may read keys.
+const OTHERS_MODE: u32 = 0o077;
+
+fn read_keys(path: &Path) -> Result<Zeroizing<String>, ConfigError> {
+    let file = open(path)?;
     let failed = |source| ConfigError::Read { path: path.into(), source };
+    // Of the file that is open, not of whatever has its name a moment later.
+    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
+    if mode & OTHERS_MODE != 0 {
+        return Err(ConfigError::ExposedKeys { path: path.into(), mode });
+    }
+    read_open(path, file).map(Zeroizing::new)
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    read_open(path, open(path)?)
+}
+
+fn open(path: &Path) -> Result<File, ConfigError> {
+    File::open(path).map_err(|source| ConfigError::Read { path: path.into(), source })
+}
+
+fn read_open(path: &Path, file: File) -> Result<String, ConfigError> {
     let mut text = String::new();
     // Not by the size that the file claims: a device claims none and never ends.
-    let file = std::fs::File::open(path).map_err(failed)?;
-    file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
+    let taken = file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text);
+    taken.map_err(|source| ConfigError::Read { path: path.into(), source })?;
     if u64::try_from(text.len()).is_ok_and(|bytes| bytes > FILE_BYTES_MAX) {
         return Err(ConfigError::TooLong { path: path.into() });
     }

@@ -31,6 +31,15 @@ pub enum StartError {
         /// The cause.
         source: std::io::Error,
     },
+    /// systemd's port for LoRa gateways is reachable by others, and nothing says who may speak.
+    #[error(
+        "UDP {listen} for LoRa gateways is reachable by others · try: list them in `gwmp.gateways` and their networks \
+         in `gwmp.networks`, or ListenDatagram=127.0.0.1:1700 in weir-gateway.socket"
+    )]
+    OpenGwmp {
+        /// Where systemd listens.
+        listen: SocketAddr,
+    },
     /// The control socket cannot be opened.
     #[error("failed to open the control socket")]
     Control(#[source] ControlError),

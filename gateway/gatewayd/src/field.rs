@@ -7,20 +7,21 @@ use mqtt::{Edge, Submission};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::activation::Activated;
 use crate::board::Board;
 use crate::clock::{Clock, mono_ms};
 use crate::config::GatewayConfig;
 use crate::edge;
 use crate::error::StartError;
 use crate::gwmp::{self, RunningLora};
-use crate::job::{Confirmation, Heard, Lost};
+use crate::job::{Downlink, Heard, Lost};
 use crate::view::View;
 
 /// The ways to and from the committer.
 pub(crate) struct Queues {
     pub(crate) submissions: mpsc::Sender<Submission>,
     pub(crate) frames: mpsc::Sender<Heard>,
-    pub(crate) confirmed: mpsc::Receiver<Confirmation>,
+    pub(crate) downlinks: mpsc::Receiver<Downlink>,
     pub(crate) lost: Arc<Mutex<Lost>>,
 }
 
@@ -40,18 +41,19 @@ impl Field {
     /// [`StartError`] by the socket that cannot be opened; those opened before it are closed again.
     pub(crate) async fn start(
         config: &GatewayConfig,
+        activated: &mut Activated,
         queues: Queues,
         board: Arc<Mutex<Board>>,
         clock: Arc<Mutex<Clock>>,
     ) -> Result<Field, StartError> {
-        let Queues { submissions, frames, confirmed, lost } = queues;
+        let Queues { submissions, frames, downlinks, lost } = queues;
         let edge = match config.file.mqtt.enabled {
             true => Some(Arc::new(edge::start(config, submissions).await?)),
             false => None,
         };
         let (stop, stopping) = watch::channel(false);
         let lora = match config.file.gwmp.enabled {
-            true => Some(gwmp::start(&config.file.gwmp, frames, confirmed, &lost, stopping.clone()).await?),
+            true => Some(gwmp::start(&config.file.gwmp, activated, frames, downlinks, &lost, stopping.clone()).await?),
             false => None,
         };
         let view = View {

@@ -1,25 +1,27 @@
-//! The UDP socket of the LoRa side: acknowledge, parse, hand to the committer; send what the committer confirms.
+//! The UDP socket of the LoRa side: acknowledge, parse, merge, hand to the committer; send what is to go to devices.
+
+mod downlinks;
+mod socket;
+mod view;
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use lorawan::gwmp::{Header, Packet, TxOutcome};
-use lorawan::schedule::{self, Answer};
-use lorawan::{Eui64, Gateways, Region};
-use record::MonoMs;
-use serde_json::json;
+use lorawan::gateways::{Admission, Admitted, Refusal};
+use lorawan::gwmp::{Header, Packet};
+use lorawan::{Dedupe, Gateways, Region};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::activation::Activated;
 use crate::clock::mono_ms;
 use crate::config;
 use crate::error::StartError;
-use crate::job::{Confirmation, Heard, Lost};
-use crate::status::{GatewayView, GwmpStatus};
+use crate::job::{Downlink, Heard, Lost, Report};
+pub(crate) use view::{LoraView, status};
 
 /// The largest UDP payload.
 const DATAGRAM_BYTES_MAX: usize = 65_535;
@@ -30,31 +32,40 @@ const SETTLE_MS: u64 = 2_000;
 /// Pending TX_ACKs are looked over at least this often.
 const TICK_MS: u64 = 1_000;
 
+/// All that is known of the LoRa side, behind one lock that is held for microseconds.
+struct Radio {
+    gateways: Gateways<Option<Report>>,
+    dedupe: Dedupe,
+    /// Datagrams that are no GWMP at all.
+    not_gwmp: u64,
+}
+
 /// The LoRa side between its socket and the committer.
 struct LoraSide {
     socket: UdpSocket,
     region: Region,
-    gateways: Arc<Mutex<Gateways<Answer>>>,
+    radio: Arc<Mutex<Radio>>,
     /// None once it stops.
     frames: Option<Sender<Heard>>,
-    confirmations: Receiver<Confirmation>,
+    downlinks: Receiver<Downlink>,
     lost: Arc<Mutex<Lost>>,
-    /// Datagrams that are no GWMP at all.
-    not_gwmp: Arc<AtomicU64>,
 }
 
 impl LoraSide {
-    /// Serves until `stop` turns true; then takes no more frames, and answers those already handed over.
+    /// Serves until `stop` turns true; then takes no more frames, and answers those already handed over. What nobody
+    /// read by then stays in the socket, which is systemd's as well.
     async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut datagram = vec![0; DATAGRAM_BYTES_MAX];
         let mut tick = tokio::time::interval(Duration::from_millis(TICK_MS));
         loop {
+            let merged = self.merged();
             // What is rare comes first, or a flood of datagrams would keep it waiting.
             tokio::select! {
                 biased;
                 () = stopped(&mut stop) => break,
-                _ = tick.tick() => drop(self.lock().expire(mono_ms().0)),
-                Some(confirmation) = self.confirmations.recv() => self.confirm(confirmation).await,
+                _ = tick.tick() => self.expire(),
+                Some(downlink) = self.downlinks.recv() => self.transmit(downlink).await,
+                () = merged => self.hand_over_due(mono_ms().0),
                 received = self.socket.recv_from(&mut datagram) => match received {
                     Ok((length, from)) => self.take(&datagram[..length], from).await,
                     // Mostly an ICMP answer to an earlier datagram: the gateway is gone, the socket is fine.
@@ -65,10 +76,11 @@ impl LoraSide {
                 },
             }
         }
+        self.hand_over_due(u64::MAX);
         self.frames = None;
         let rest = async {
-            while let Some(confirmation) = self.confirmations.recv().await {
-                self.confirm(confirmation).await;
+            while let Some(downlink) = self.downlinks.recv().await {
+                self.transmit(downlink).await;
             }
         };
         if tokio::time::timeout(Duration::from_millis(SETTLE_MS), rest).await.is_err() {
@@ -76,23 +88,23 @@ impl LoraSide {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Gateways<Answer>> {
-        self.gateways.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Radio> {
+        lock(&self.radio)
     }
 
     async fn take(&self, datagram: &[u8], from: SocketAddr) {
-        let received_at = mono_ms();
+        let now_ms = mono_ms().0;
         let header = match Header::parse(datagram) {
             Ok(header) => header,
             Err(error) => {
-                self.not_gwmp.fetch_add(1, Ordering::Relaxed);
+                self.lock().not_gwmp += 1;
                 log::debug!(from:% = from, error:% = error; "datagram is not GWMP");
                 return;
             }
         };
-        let admitted = self.lock().admit(received_at.0, from, &header);
+        let admitted = self.lock().gateways.admit(now_ms, from, &header);
         match admitted {
-            Ok(lorawan::gateways::Admitted::Known) => {}
+            Ok(Admitted::Known) => {}
             Ok(other) => log::info!(gateway:% = header.eui, from:% = from, admitted:? = other; "gateway speaks"),
             Err(refusal) => {
                 self.log_refusal(from, refusal);
@@ -105,26 +117,53 @@ impl LoraSide {
         }
         match Packet::parse(datagram) {
             Ok(Packet::PushData(push)) => {
-                self.lock().heard(received_at.0, &push);
-                for rxpk in push.rxpk.into_iter().filter(|rxpk| rxpk.crc.is_usable()) {
-                    self.hand_over(Heard { gateway: header.eui, rxpk, received_at });
+                let mut radio = self.lock();
+                let receptions = radio.gateways.heard(now_ms, push);
+                let online = radio.gateways.online(now_ms);
+                for reception in receptions {
+                    if let Some(heard) = radio.dedupe.take(now_ms, reception, online) {
+                        self.hand_over(heard);
+                    }
                 }
             }
-            Ok(Packet::TxAck(ack)) => self.tx_ack(&ack, received_at).await,
+            Ok(Packet::TxAck(ack)) => self.tx_ack(&ack, now_ms).await,
             Ok(Packet::PullData { .. }) => {}
             Err(error) => {
-                self.lock().unreadable(header.eui);
+                self.lock().gateways.unreadable(header.eui);
                 log::debug!(gateway:% = header.eui, error:% = error; "datagram refused");
             }
         }
     }
 
-    /// Anybody can send refused datagrams, so the log takes the first and then ever fewer.
-    fn log_refusal(&self, from: SocketAddr, refusal: lorawan::gateways::Refusal) {
-        let refused = self.lock().refused();
-        let count = refused.not_allowed.saturating_add(refused.table_full);
-        if count.is_power_of_two() {
-            log::warn!(from:% = from, error:% = refusal, count; "gateway refused");
+    /// Anybody can send refused datagrams, so the log takes the first of a kind and then ever fewer.
+    fn log_refusal(&self, from: SocketAddr, refusal: Refusal) {
+        let count = self.lock().gateways.refused().of(&refusal);
+        if !count.is_power_of_two() {
+            return;
+        }
+        match refusal {
+            // Somebody must find out who that is.
+            Refusal::AddressChanged { .. } => log::error!(from:% = from, error:% = refusal, count; "gateway refused"),
+            _ => log::warn!(from:% = from, error:% = refusal, count; "gateway refused"),
+        }
+    }
+
+    /// Resolves when an uplink has waited long enough for its copies.
+    fn merged(&self) -> impl Future<Output = ()> + use<> {
+        let due_ms = self.lock().dedupe.next_timeout_ms();
+        let wait = due_ms.map(|due_ms| Duration::from_millis(due_ms.saturating_sub(mono_ms().0)));
+        async move {
+            match wait {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    fn hand_over_due(&self, now_ms: u64) {
+        let mut radio = self.lock();
+        while let Some(heard) = radio.dedupe.due(now_ms) {
+            self.hand_over(heard);
         }
     }
 
@@ -136,37 +175,15 @@ impl LoraSide {
         }
     }
 
-    async fn confirm(&self, confirmation: Confirmation) {
-        let Confirmation { heard: Heard { gateway, rxpk, received_at }, phy } = confirmation;
-        match schedule::answer(&rxpk, received_at.0, mono_ms().0, self.region, &phy) {
-            Some(answer) => self.transmit(gateway, answer).await,
-            None => log::debug!(gateway:% = gateway; "no receive window is left, the device will repeat its frame"),
-        }
-    }
-
-    async fn transmit(&self, gateway: Eui64, answer: Answer) {
-        let txpk = answer.txpk.clone();
-        let outgoing = self.lock().send(mono_ms().0, gateway, &txpk, answer);
-        match outgoing {
-            Ok(outgoing) => self.send(&outgoing.datagram, outgoing.to).await,
-            Err(error) => log::warn!(error:% = error; "downlink is not sent"),
-        }
-    }
-
-    async fn tx_ack(&self, ack: &lorawan::gwmp::TxAck, now: MonoMs) {
-        let pending = self.lock().acknowledged(ack);
-        if let (Some(answer), TxOutcome::Refused(error)) = (pending, ack.outcome)
-            && let Some(again) = answer.retry(error, now.0)
-        {
-            self.transmit(ack.eui, again).await;
-        }
-    }
-
     async fn send(&self, datagram: &[u8], to: SocketAddr) {
         if let Err(error) = self.socket.send_to(datagram, to).await {
             log::debug!(to:% = to, error:% = error; "datagram is not sent");
         }
     }
+}
+
+fn lock(radio: &Mutex<Radio>) -> MutexGuard<'_, Radio> {
+    radio.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn stopped(stop: &mut watch::Receiver<bool>) {
@@ -180,56 +197,37 @@ pub(crate) struct RunningLora {
     pub(crate) view: LoraView,
 }
 
-/// What status needs of the LoRa side.
-#[derive(Clone)]
-pub(crate) struct LoraView {
-    gateways: Arc<Mutex<Gateways<Answer>>>,
-    not_gwmp: Arc<AtomicU64>,
-    pub(crate) listen: SocketAddr,
-}
-
-/// Opens the port for packet forwarders.
+/// Takes systemd's port for packet forwarders, or opens one.
 ///
 /// # Errors
-/// [`StartError::Gwmp`] if it cannot be opened.
+/// [`StartError::Gwmp`] if it cannot be opened, [`StartError::OpenGwmp`] if it is open to everybody.
 pub(crate) async fn start(
     config: &config::Gwmp,
+    activated: &mut Activated,
     frames: Sender<Heard>,
-    confirmations: Receiver<Confirmation>,
+    downlinks: Receiver<Downlink>,
     lost: &Arc<Mutex<Lost>>,
     stopping: watch::Receiver<bool>,
 ) -> Result<RunningLora, StartError> {
-    let failed = |source| StartError::Gwmp { listen: config.listen, source };
-    let socket = UdpSocket::bind(config.listen).await.map_err(failed)?;
-    let listen = socket.local_addr().map_err(failed)?;
-    let allowed = (!config.gateways.is_empty()).then(|| config.gateways.iter().copied().collect());
+    let socket = socket::open(config, activated).await?;
+    let listen = socket.local_addr().map_err(|source| StartError::Gwmp { listen: config.listen, source })?;
+    let admission = Admission {
+        gateways: (!config.gateways.is_empty()).then(|| config.gateways.iter().copied().collect()),
+        networks: (!config.networks.is_empty()).then(|| config.networks.clone()),
+        datagrams_per_s_max: config.datagrams_per_s_max,
+    };
     // The boot clock differs at each start, so tokens of an earlier run are not taken for ours.
     let [low, high, ..] = mono_ms().0.to_le_bytes();
-    let gateways = Arc::new(Mutex::new(Gateways::new(allowed, u16::from_le_bytes([low, high]))));
-    let not_gwmp: Arc<AtomicU64> = Arc::default();
+    let gateways = Gateways::new(config.region, admission, u16::from_le_bytes([low, high]));
+    let radio = Arc::new(Mutex::new(Radio { gateways, dedupe: Dedupe::new(config.merge_ms), not_gwmp: 0 }));
     let side = LoraSide {
         socket,
         region: config.region,
-        gateways: gateways.clone(),
+        radio: radio.clone(),
         frames: Some(frames),
-        confirmations,
+        downlinks,
         lost: lost.clone(),
-        not_gwmp: not_gwmp.clone(),
     };
     let task = tokio::spawn(side.run(stopping));
-    Ok(RunningLora { task, view: LoraView { gateways, not_gwmp, listen } })
-}
-
-/// The LoRa side for status.
-pub(crate) fn status(view: &LoraView) -> GwmpStatus {
-    let LoraView { gateways, not_gwmp, listen } = view;
-    let gateways = gateways.lock().unwrap_or_else(PoisonError::into_inner);
-    let view = |gateway: lorawan::gateways::GatewayStatus<'_>| {
-        (gateway.eui.to_string(), GatewayView { online: gateway.online, counters: json!(gateway.counters) })
-    };
-    GwmpStatus {
-        listen: listen.to_string(),
-        gateways: gateways.status(mono_ms().0).map(view).collect(),
-        refused: json!({"not_gwmp": not_gwmp.load(Ordering::Relaxed), "gateways": gateways.refused()}),
-    }
+    Ok(RunningLora { task, view: LoraView { radio, listen } })
 }

@@ -2,29 +2,69 @@
 
 use std::collections::BTreeMap;
 
-use lorawan::Eui64;
-use lorawan::gwmp::Rxpk;
-use record::{MonoMs, SourceId};
+use lorawan::gateways::SendError;
+use lorawan::schedule::Windows;
+use lorawan::{Eui64, RxSettings};
+use record::SourceId;
+use tokio::sync::mpsc;
+
+/// A frame from the air, on its way to the committer: once, by whichever gateways heard it.
+pub(crate) use lorawan::Heard;
 
 /// Frames that may wait for the committer, per field side (B1). At 500 frames/s that is two seconds of a stuck disk;
 /// beyond it MQTT clients are held back by TCP and radio frames are shed and counted.
 pub(crate) const QUEUE_FRAMES_MAX: usize = 1_024;
 
-/// A frame from the air, on its way to the committer.
+/// A frame for a device, durable by now where it must be (A1), on its way to a gateway.
 #[derive(Debug)]
-pub(crate) struct Heard {
-    pub(crate) gateway: Eui64,
-    pub(crate) rxpk: Rxpk,
-    pub(crate) received_at: MonoMs,
-}
-
-/// What to send back for a frame that is durable now.
-#[derive(Debug)]
-pub(crate) struct Confirmation {
-    /// The uplink it answers, for its windows.
-    pub(crate) heard: Heard,
+pub(crate) struct Downlink {
     /// PHYPayload.
     pub(crate) phy: Vec<u8>,
+    pub(crate) when: When,
+    /// Who is told what became of it; nobody for a plain acknowledgement, which the device asks for again.
+    pub(crate) report: Option<Report>,
+}
+
+/// When its device listens.
+#[derive(Debug)]
+pub(crate) enum When {
+    /// After this uplink.
+    Answer { heard: Heard, windows: Windows },
+    /// Always: class C. Through the first of `gateways` that can, best first; through any that is online if empty.
+    Immediate { gateways: Vec<Eui64>, settings: RxSettings },
+}
+
+/// Where to tell what became of a downlink.
+#[derive(Debug)]
+pub(crate) struct Report {
+    /// The asker's own number for it.
+    pub(crate) ticket: u64,
+    pub(crate) to: mpsc::Sender<Fate>,
+}
+
+/// What became of a downlink that somebody wanted to know of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fate {
+    pub(crate) ticket: u64,
+    /// Sent means that a gateway took it; nobody knows whether the device heard it.
+    pub(crate) sent: Result<(), SendError>,
+}
+
+impl Downlink {
+    /// An answer of which nobody needs to know what became.
+    pub(crate) fn answer(heard: Heard, windows: Windows, phy: Vec<u8>) -> Downlink {
+        Downlink { phy, when: When::Answer { heard, windows }, report: None }
+    }
+}
+
+impl Report {
+    pub(crate) fn tell(self, sent: Result<(), SendError>) {
+        let Report { ticket, to } = self;
+        // The asker has as much room as it has tickets; one that is gone needs no answer.
+        if to.try_send(Fate { ticket, sent }).is_err() {
+            log::debug!(ticket; "nobody waits for the fate of this downlink");
+        }
+    }
 }
 
 /// What the sockets had to let go since the last transaction, by device; bounded by the device table.

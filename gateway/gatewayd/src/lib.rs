@@ -3,7 +3,7 @@
 //! ```text
 //! MQTT clients ──► mqtt::Edge ─► decoding ─Published─┐                          ┌─► Reply (PUBACK, PUBREC)
 //!                                                    ├─► committer (one thread) ┤   only after COMMIT (A1)
-//! LoRa gateways ─► gwmp task ────────────Heard───────┘   judge, store, settle   └─► Confirmation ─► PULL_RESP
+//! LoRa gateways ─► gwmp task ────────────Heard───────┘   judge, store, settle   └─► Downlink ─► PULL_RESP
 //!                                                              │
 //! `weir status` ◄── control socket ◄── Board ◄─────────────────┘
 //! ```
@@ -16,6 +16,7 @@
 //! stored counts as shed), **R1** (alarms are stored with their frame), **R2** (`restore` is how a restart and a failed
 //! commit both recover), **T1** (`clock.rs`), **B1** (`job.rs`, `config.rs`).
 
+mod activation;
 mod board;
 mod clock;
 mod committer;
@@ -38,6 +39,7 @@ pub use config::{ConfigError, GatewayConfig};
 pub use error::StartError;
 pub use mqtt::EdgeError;
 
+use activation::Activated;
 use board::Board;
 use committer::{Parts, RunningCommitter};
 use decoding::{DECODE_FRAMES_MAX, broken, decode};
@@ -50,6 +52,7 @@ use job::{Lost, QUEUE_FRAMES_MAX};
 /// # Errors
 /// [`StartError`] when something cannot be opened, or when the router or the committer dies.
 pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Result<(), StartError> {
+    let mut activated = Activated::from_env();
     let key = identity::load_or_create(&config.key_path()).map_err(StartError::Identity)?;
     let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map_err(StartError::BootId)?;
     let board = Arc::new(Mutex::new(Board::new(&config.devices)));
@@ -57,7 +60,7 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
     let (submissions, submitted) = mpsc::channel(DECODE_FRAMES_MAX);
     let (decoded, published) = mpsc::channel(QUEUE_FRAMES_MAX);
     let (frames, heard) = mpsc::channel(QUEUE_FRAMES_MAX);
-    let (confirmations, confirmed) = mpsc::channel(QUEUE_FRAMES_MAX);
+    let (downlinks, answers) = mpsc::channel(QUEUE_FRAMES_MAX);
     let parts = Parts {
         box_id: config.file.box_id.clone(),
         key,
@@ -70,13 +73,13 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
         boot_id: boot_id.trim().to_owned(),
         board: board.clone(),
         lost: lost.clone(),
-        confirmations,
+        downlinks,
     };
     let mut committer = RunningCommitter::start(parts, published, heard)?;
     // Ends when the edge has gone, and closes the committer's queue by that.
     let mut decoding = tokio::spawn(decode(submitted, decoded, config.devices.clone(), committer.clock.clone()));
-    let queues = Queues { submissions, frames, confirmed, lost };
-    let ended = match Field::start(&config, queues, board, committer.clock.clone()).await {
+    let queues = Queues { submissions, frames, downlinks: answers, lost };
+    let ended = match Field::start(&config, &mut activated, queues, board, committer.clock.clone()).await {
         Err(error) => Err(error),
         Ok(field) => {
             let ended = tokio::select! {

@@ -116,8 +116,11 @@ pub struct GwmpStatus {
     pub listen: String,
     /// By gateway EUI.
     pub gateways: BTreeMap<String, GatewayView>,
-    /// Datagrams that belong to no known gateway, and frames shed.
+    /// Datagrams that were not listened to, by cause.
     pub refused: serde_json::Value,
+    /// Copies of uplinks that several gateways heard.
+    #[serde(default)]
+    pub merged: serde_json::Value,
 }
 
 /// One LoRa gateway.
@@ -125,6 +128,38 @@ pub struct GwmpStatus {
 pub struct GatewayView {
     /// PULL_DATA or `stat` came within 30 s.
     pub online: bool,
+    /// The address that may speak for it.
+    pub address: String,
+    /// Age of its last datagram.
+    pub seen_ms_ago: u64,
+    /// Age of its last PULL_DATA, without which nothing can be sent through it; none if none came.
+    pub pull_ms_ago: Option<u64>,
+    /// Frames with a right CRC, or none stated.
+    pub crc_ok: u64,
+    /// Frames damaged in the air.
+    pub crc_bad: u64,
+    /// Time on air within the last hour by sub-band in MHz, percent of what the law allows; empty where it sets no limit.
+    pub duty_percent: BTreeMap<String, f64>,
+    /// Why downlinks did not leave through it, by cause: TX_ACK codes, and ours in lower case. Another gateway or window
+    /// may have served.
+    pub tx_refused: BTreeMap<String, u64>,
+    /// Somebody else spoke for it while it was alive.
+    pub address_conflict: Option<AddressConflict>,
+    /// What to look at, in words.
+    pub hints: Vec<String>,
+    /// Its last status report.
+    pub stat: Option<serde_json::Value>,
     /// All its counters.
     pub counters: serde_json::Value,
+}
+
+/// Somebody else spoke for a gateway.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AddressConflict {
+    /// The last who did.
+    pub from: String,
+    /// When.
+    pub ms_ago: u64,
+    /// How many datagrams of others were refused.
+    pub datagrams: u64,
 }

@@ -27,7 +27,9 @@ const IMMEDIATE_MS: u64 = 10;
 /// Which pair of windows an answer is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Windows {
-    /// After a data uplink: the device's own settings.
+    /// After a data uplink of a device that was told nothing: the plan's own settings.
+    Standard,
+    /// After a data uplink: what the device was told in its join-accept or since.
     Data(RxSettings),
     /// After a join-request: 5 s and 6 s, at the plan's default settings (RP002-1.0.4 §3).
     Join,
@@ -115,14 +117,9 @@ impl Way {
     }
 }
 
-fn in_window(
-    reception: &Reception,
-    window: Window,
-    windows: Windows,
-    region: Region,
-    phy_bytes: usize,
-) -> Option<Way> {
+fn in_window(reception: &Reception, window: Window, windows: Windows, region: Region, phy_bytes: usize) -> Option<Way> {
     let (settings, rx1_delay_s) = match windows {
+        Windows::Standard => (RxSettings::standard(region), RxSettings::RX1_DELAY_S),
         Windows::Data(settings) => (settings, settings.rx1_delay_s()),
         Windows::Join => (RxSettings::standard(region), JOIN_ACCEPT_DELAY1_S),
     };

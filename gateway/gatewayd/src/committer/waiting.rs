@@ -81,15 +81,16 @@ pub(super) fn from_mqtt(published: Published) -> (Arrival, Sender) {
 }
 
 pub(super) fn from_lora(mut heard: Heard) -> (Arrival, Sender) {
+    let best = &mut heard.best;
     let arrival = Arrival::Lora {
-        gateway: GatewayEui(heard.gateway.0),
-        frequency_hz: heard.rxpk.frequency_hz,
-        data_rate: heard.rxpk.data_rate.to_string(),
-        rssi_dbm: heard.rxpk.rssi_dbm,
-        snr_ddb: heard.rxpk.snr_ddb,
-        tmst_us: heard.rxpk.tmst_us,
+        gateway: GatewayEui(best.gateway.0),
+        frequency_hz: best.rxpk.frequency_hz,
+        data_rate: best.rxpk.data_rate.to_string(),
+        rssi_dbm: best.rxpk.rssi_dbm,
+        snr_ddb: best.rxpk.snr_ddb,
+        tmst_us: best.rxpk.tmst_us,
         // The answer is scheduled by time and frequency alone.
-        phy: std::mem::take(&mut heard.rxpk.phy),
+        phy: std::mem::take(&mut best.rxpk.phy),
     };
     (arrival, Sender::Lora(heard))
 }

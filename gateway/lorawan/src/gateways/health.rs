@@ -1,6 +1,6 @@
 //! What a gateway's status reports say about its radio and its way to us.
 
-use serde::Serialize;
+use std::fmt;
 
 use crate::gwmp::Stat;
 
@@ -16,8 +16,7 @@ const FALL: f64 = 0.5;
 const ACKR_MIN: f64 = 90.0;
 
 /// What a technician should look at.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hint {
     /// It hears frames and forwards none: its forwarder is configured to drop them (`forward_crc_*`).
     CrcConfiguration,
@@ -33,6 +32,24 @@ pub enum Hint {
         /// `ackr` of its last report, percent.
         percent: u8,
     },
+}
+
+impl fmt::Display for Hint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Hint::CrcConfiguration => {
+                f.write_str("hears frames but forwards none: check forward_crc_valid in its global_conf.json")
+            }
+            Hint::ReceptionFalling { recent_percent, usual_percent } => write!(
+                f,
+                "only {recent_percent} % of the frames it hears are whole, usually {usual_percent} %: check the antenna, \
+                 look for interference"
+            ),
+            Hint::AcknowledgementsLost { percent } => {
+                write!(f, "only {percent} % of our answers reach it: check the network between it and this box")
+            }
+        }
+    }
 }
 
 /// A weighted share of right CRCs.

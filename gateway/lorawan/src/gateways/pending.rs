@@ -135,9 +135,7 @@ impl<P> Gateways<P> {
         }
         match self.try_ways(now_ms, plan, value, SendError::Refused { eui, error }) {
             Ok(outgoing) => Acknowledged::Again(outgoing),
-            Err(not_sent) => {
-                Acknowledged::NotSent(NotSent { why: SendError::Refused { eui, error }, ..not_sent })
-            }
+            Err(not_sent) => Acknowledged::NotSent(NotSent { why: SendError::Refused { eui, error }, ..not_sent }),
         }
     }
 
@@ -148,7 +146,9 @@ impl<P> Gateways<P> {
             let late = gateway.pending.extract_if(.., |_, pending| pending.expires_ms <= now_ms);
             let before = expired.len();
             // It may have been sent, so its time on air stays booked.
-            expired.extend(late.map(|(_, pending)| NotSent { value: pending.value, why: SendError::Silent { eui: *eui } }));
+            expired.extend(
+                late.map(|(_, pending)| NotSent { value: pending.value, why: SendError::Silent { eui: *eui } }),
+            );
             gateway.counters.tx_timed_out += (expired.len() - before) as u64;
         }
         expired
