@@ -55,9 +55,34 @@ pub(crate) fn ping_response(out: &mut BytesMut) {
     out.put_slice(&[0xD0, 0]);
 }
 
-/// PUBLISH at QoS 0 (no packet identifier) or 1.
-pub(crate) fn publish(out: &mut BytesMut, level: Level, packet_id: Option<u16>, topic: &str, payload: &[u8]) {
-    out.put_u8(if packet_id.is_some() { 0x32 } else { 0x30 });
+/// How a PUBLISH is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sending {
+    /// QoS 0
+    Once,
+    /// QoS 1, with this packet identifier.
+    First(u16),
+    /// QoS 1 once more, with DUP.
+    Again(u16),
+}
+
+impl Sending {
+    fn packet_id(self) -> Option<u16> {
+        match self {
+            Self::Once => None,
+            Self::First(id) | Self::Again(id) => Some(id),
+        }
+    }
+}
+
+/// PUBLISH.
+pub(crate) fn publish(out: &mut BytesMut, level: Level, sending: Sending, topic: &str, payload: &[u8]) {
+    let packet_id = sending.packet_id();
+    out.put_u8(match sending {
+        Sending::Once => 0x30,
+        Sending::First(_) => 0x32,
+        Sending::Again(_) => 0x3A,
+    });
     put_length(out, publish_body_bytes(level, packet_id.is_some(), topic, payload));
     put_string(out, topic);
     if let Some(id) = packet_id {
@@ -74,9 +99,15 @@ pub(crate) fn publish_body_bytes(level: Level, with_id: bool, topic: &str, paylo
     2 + topic.len() + 2 * usize::from(with_id) + usize::from(level == Level::V5) + payload.len()
 }
 
-/// CONNACK; the codec drops the properties for MQTT 3.1.1. Never with a stored session.
-pub(crate) fn connack(out: &mut BytesMut, level: Level, code: ConnectReturnCode, properties: ConnAckProperties) {
-    write(out, level, Packet::ConnAck(ConnAck { session_present: false, code }, Some(properties)));
+/// CONNACK; the codec drops the properties for MQTT 3.1.1. `session_present` only with success (MQTT-3.2.2-6).
+pub(crate) fn connack(
+    out: &mut BytesMut,
+    level: Level,
+    code: ConnectReturnCode,
+    session_present: bool,
+    properties: ConnAckProperties,
+) {
+    write(out, level, Packet::ConnAck(ConnAck { session_present, code }, Some(properties)));
 }
 
 /// SUBACK.
@@ -164,9 +195,10 @@ mod tests {
 
     #[test]
     fn publishes() {
-        check(|out| publish(out, Level::V4, None, "a/b", b"hi"), b"\x30\x07\x00\x03a/bhi");
-        check(|out| publish(out, Level::V4, Some(9), "a/b", b"hi"), b"\x32\x09\x00\x03a/b\x00\x09hi");
-        check(|out| publish(out, Level::V5, Some(9), "a/b", b"hi"), b"\x32\x0a\x00\x03a/b\x00\x09\x00hi");
+        check(|out| publish(out, Level::V4, Sending::Once, "a/b", b"hi"), b"\x30\x07\x00\x03a/bhi");
+        check(|out| publish(out, Level::V4, Sending::First(9), "a/b", b"hi"), b"\x32\x09\x00\x03a/b\x00\x09hi");
+        check(|out| publish(out, Level::V5, Sending::First(9), "a/b", b"hi"), b"\x32\x0a\x00\x03a/b\x00\x09\x00hi");
+        check(|out| publish(out, Level::V5, Sending::Again(9), "a/b", b"hi"), b"\x3a\x0a\x00\x03a/b\x00\x09\x00hi");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::packet::Fault;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Close {
     /// DISCONNECT: the client said goodbye. `send_will`: its will is due all the same.
-    Goodbye { send_will: bool },
+    Goodbye { send_will: bool, expiry_s: Option<u32> },
     /// The socket was closed or broke.
     Hangup,
     /// No complete CONNECT in time.
@@ -32,7 +32,7 @@ pub(crate) enum Close {
     Idle,
     /// The client does not take our bytes.
     WriteStalled,
-    /// A publish at QoS 1 or 2 could not be stored.
+    /// A publish at QoS 1 or 2, or a subscription of a kept session, could not be stored.
     NotStored,
     /// The same client connected again.
     TakenOver,
@@ -57,7 +57,7 @@ impl Close {
     pub(crate) fn counter(self, counters: &Counters) -> Option<&Counter> {
         Some(match self {
             Self::Goodbye { .. } | Self::Hangup | Self::ShuttingDown => return None,
-            // Counted by publish.
+            // Counted where it happens.
             Self::NotStored => return None,
             Self::ConnectTimeout => &counters.connect_timeout,
             Self::Malformed => &counters.malformed,
@@ -87,7 +87,7 @@ impl Close {
             Self::Subscribe => (0x87, "subscribe only to the topics configured for this device"),
             Self::SubscriptionId => (0xA1, "subscription identifiers are not supported; subscribe without"),
             Self::Idle => (0x8D, "nothing was heard in time; ping within the keep-alive"),
-            Self::NotStored => (0x97, "the publish could not be stored; connect again and send it again"),
+            Self::NotStored => (0x97, "the packet could not be stored; connect again and send it again"),
             Self::TakenOver => (0x8E, "the same client id connected again; give each device its own"),
             Self::ShuttingDown => (0x8B, "the gateway stops; connect again later"),
             Self::Router => (0x83, "internal error; connect again"),

@@ -36,6 +36,8 @@ macro_rules! counters {
             pub connections_now: u64,
             /// Sessions now: connections whose device is known.
             pub sessions_now: u64,
+            /// Sessions kept now, with and without a connection.
+            pub sessions_kept: u64,
             $($(#[doc = $doc])+ pub $name: u64,)+
             /// Conservation (A3) by device, in order of first connection; one entry for each device ever seen.
             pub devices: Vec<DeviceCounters>,
@@ -94,6 +96,16 @@ counters! {
     window_full,
     /// Times a connection was not read because the committer's queue was full.
     queue_full,
+    /// Times a connection was not read because its device was ahead of its rate.
+    paced,
+    /// TLS handshakes that failed: no TLS, a certificate of nobody we trust, none at all where one is required.
+    tls_failed,
+    /// TLS handshakes that took longer than `tls_handshake_timeout`.
+    tls_timeout,
+    /// CONNECTs of a client id that the client's certificate does not name.
+    certificate_mismatch,
+    /// CONNECTs refused because too many password hashes were being computed; the client tries again.
+    proof_busy,
     /// CONNECTs of names that no device has.
     unknown_device,
     /// CONNECTs with a wrong or missing secret.
@@ -138,6 +150,10 @@ counters! {
     wills_declared,
     /// Wills whose connection ended without a DISCONNECT.
     wills_due,
+    /// Sessions that went on from an earlier connection.
+    sessions_resumed,
+    /// Sessions and subscriptions refused because they could not be stored.
+    sessions_not_stored,
     /// Messages published to the router, commands and copies.
     routed,
     /// Copies dropped because the router was busy.

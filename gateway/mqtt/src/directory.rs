@@ -1,21 +1,65 @@
 //! Who may connect, and with which topics: asked once a connection.
 
+use std::fmt;
 use std::sync::Arc;
 
 /// The device table as the edge sees it.
 ///
 /// Called on an async worker for each CONNECT: an implementation answers from memory, within microseconds, and
-/// compares passwords in constant time.
+/// compares passwords in constant time. What takes longer it hands back as [`Proof::Costly`].
 pub trait Directory: Send + Sync {
     /// The device behind these credentials. `client_id` is 1 to 64 characters of `[A-Za-z0-9_.-]`.
     ///
-    /// The edge itself demands that `client_id`, `user` and [`Device::name`] are equal, so that whoever takes over a
-    /// session has proved to be that device.
+    /// The edge itself demands that `client_id`, user name (or a name of the certificate) and [`Device::name`] are
+    /// equal, so that whoever takes over a session has proved to be that device.
     ///
     /// # Errors
     /// [`Refusal::UnknownDevice`] if no such device is configured, [`Refusal::BadPassword`] if the secret is wrong or
     /// missing. The client is told the same in both cases; the counters tell them apart.
-    fn authenticate(&self, client_id: &str, user: Option<&str>, password: Option<&[u8]>) -> Result<Device, Refusal>;
+    fn authenticate(&self, client_id: &str, credentials: Credentials<'_>) -> Result<Proof, Refusal>;
+}
+
+/// What a client proves itself with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Credentials<'a> {
+    /// A certificate that the listener's client CA signed and that names `client_id`.
+    Certificate,
+    /// User name and password of CONNECT.
+    Login {
+        /// User name, if there was one; never empty.
+        user: Option<&'a str>,
+        /// Password, if there was one; never empty.
+        password: Option<&'a [u8]>,
+    },
+}
+
+impl fmt::Debug for Credentials<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Certificate => f.write_str("Certificate"),
+            Self::Login { user, .. } => f.debug_struct("Login").field("user", user).finish_non_exhaustive(),
+        }
+    }
+}
+
+/// A proof that takes time.
+pub type CostlyProof = Box<dyn FnOnce() -> Result<Device, Refusal> + Send>;
+
+/// How a client is proved to be its device.
+pub enum Proof {
+    /// It is.
+    Given(Device),
+    /// Whether it is must be computed (a password hash). The edge does so beside its workers, few at a time.
+    Costly(CostlyProof),
+}
+
+impl fmt::Debug for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Given(device) => f.debug_tuple("Given").field(device).finish(),
+            Self::Costly(_) => f.write_str("Costly(..)"),
+        }
+    }
 }
 
 /// An authenticated device and the exact topics it may use; no wildcards.
@@ -25,7 +69,9 @@ pub struct Device {
     pub name: Arc<str>,
     /// Topics it may publish to.
     pub publish: Vec<Arc<str>>,
-    /// Topics it may subscribe to.
+    /// The topic on which it gets what [`Edge::send`](crate::Edge::send) sends, and nothing else.
+    pub command: Option<Arc<str>>,
+    /// Further topics it may subscribe to: copies of what others publish, and [`Edge::publish`](crate::Edge::publish).
     pub subscribe: Vec<Arc<str>>,
 }
 

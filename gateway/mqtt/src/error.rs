@@ -39,6 +39,12 @@ pub enum EdgeError {
         #[source]
         source: io::Error,
     },
+    /// The socket of the service manager does not serve.
+    #[error("failed to take over the MQTT socket from the service manager · try: systemctl cat weir-gateway.socket")]
+    Inherit(#[source] io::Error),
+    /// Nowhere to listen.
+    #[error("failed to start MQTT without a listener; configure an address, or disable MQTT")]
+    NoListener,
     /// A limit is outside what the protocol and the router can hold.
     #[error("MQTT limit {name} is {value}; set it from {low} to {high}")]
     Limit {

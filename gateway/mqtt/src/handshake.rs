@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
-use rumqttd::protocol::{self, ConnAckProperties, ConnectReturnCode as Code, LastWill};
+use bytes::{Bytes, BytesMut};
+use rumqttd::protocol::{self, ConnAckProperties, ConnectReturnCode as Code, LastWill, LastWillProperties};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::answer;
@@ -13,8 +13,11 @@ use crate::counters::{Counter, Counters};
 use crate::edge::Shared;
 use crate::packet::{Header, Level};
 use crate::router::routable;
+use crate::session_state::SUBSCRIPTIONS_MAX;
+use crate::verify::Unproven;
+use crate::will::Will;
 use crate::wire::Wire;
-use crate::{Device, Limits, Refusal};
+use crate::{Credentials, Device, Limits, Proof, Refusal};
 
 /// First byte of CONNECT; its flags are fixed.
 const CONNECT: u8 = 0x10;
@@ -28,8 +31,12 @@ pub(crate) struct Admitted {
     pub(crate) device: Device,
     /// Its keep-alive in seconds; 0 is none.
     pub(crate) keep_alive: u16,
-    /// It declared a will.
-    pub(crate) will: bool,
+    /// It wants no earlier session (Clean Session, Clean Start).
+    pub(crate) clean: bool,
+    /// How long its session may wait for it, in seconds; 0: it ends with the connection.
+    pub(crate) expiry_s: u32,
+    /// Its will, and how long that is to wait for its return.
+    pub(crate) will: Option<(Will, Duration)>,
     /// MQTT 5 Receive Maximum of the client.
     pub(crate) receive_max: u16,
     /// MQTT 5 Maximum Packet Size of the client, in bytes.
@@ -45,6 +52,11 @@ impl Admitted {
             0 => limits.idle_max,
             seconds => Duration::from_millis(1_500 * u64::from(seconds)),
         }
+    }
+
+    /// The topic, if the device may subscribe to it.
+    pub(crate) fn may_subscribe(&self, filter: &str) -> Option<&Arc<str>> {
+        self.device.command.iter().chain(&self.device.subscribe).find(|topic| ***topic == *filter)
     }
 }
 
@@ -67,7 +79,10 @@ pub(crate) enum Why {
     ClientIdInvalid,
     AuthMethod,
     Credentials(Refusal),
+    Busy,
     Identity,
+    Certificate,
+    NotStored,
     WillTopic,
     WillRetain,
 }
@@ -80,7 +95,10 @@ impl Why {
             Self::AuthMethod => &counters.auth_method_refused,
             Self::Credentials(Refusal::UnknownDevice) => &counters.unknown_device,
             Self::Credentials(Refusal::BadPassword) => &counters.bad_password,
+            Self::Busy => &counters.proof_busy,
             Self::Identity => &counters.client_id_mismatch,
+            Self::Certificate => &counters.certificate_mismatch,
+            Self::NotStored => &counters.sessions_not_stored,
             Self::WillTopic | Self::WillRetain => &counters.will_refused,
         }
     }
@@ -111,6 +129,21 @@ impl Why {
                 Code::BadUserNamePassword,
                 "user name or password is wrong; compare with the gateway's device table",
             ),
+            Self::Busy => (
+                Code::ServiceUnavailable,
+                Code::ServerBusy,
+                "too many clients prove themselves now; connect again later",
+            ),
+            Self::Certificate => (
+                Code::NotAuthorized,
+                Code::NotAuthorized,
+                "client id, and user name if there is one, must be the name in the client's certificate",
+            ),
+            Self::NotStored => (
+                Code::ServiceUnavailable,
+                Code::ServerUnavailable,
+                "the session could not be stored; connect again later",
+            ),
             Self::Identity => {
                 (Code::NotAuthorized, Code::NotAuthorized, "client id and user name must both be the device's name")
             }
@@ -134,13 +167,13 @@ impl Refused {
                     Level::V4 => Code::RefusedProtocolVersion,
                     Level::V5 => Code::UnsupportedProtocolVersion,
                 };
-                answer::connack(out, level, code, told("use MQTT 3.1.1 or MQTT 5"));
+                answer::connack(out, level, code, false, told("use MQTT 3.1.1 or MQTT 5"));
                 Some(counters.level_refused.count())
             }
             Self::With { level, why, .. } => {
                 let (v4, v5, reason) = why.told();
                 let code = if level == Level::V4 { v4 } else { v5 };
-                answer::connack(out, level, code, told(reason));
+                answer::connack(out, level, code, false, told(reason));
                 Some(why.counter(counters).count())
             }
         }
@@ -151,8 +184,12 @@ fn told(reason: &str) -> ConnAckProperties {
     ConnAckProperties { reason_string: Some(reason.to_owned()), ..ConnAckProperties::default() }
 }
 
-/// Reads CONNECT and decides.
-pub(crate) async fn receive<S>(wire: &mut Wire<S>, shared: &Shared) -> Result<Admitted, Refused>
+/// Reads CONNECT and decides. `names` are those of the client's certificate, if it showed one.
+pub(crate) async fn receive<S>(
+    wire: &mut Wire<S>,
+    shared: &Shared,
+    names: Option<&[String]>,
+) -> Result<Admitted, Refused>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -163,7 +200,7 @@ where
         Level::V5 => Refused::With { level, why: Why::Malformed, client_id: String::new() },
     };
     match level.parse(&mut wire.input, header.body_bytes) {
-        Ok(protocol::Packet::Connect(connect, properties, will, _, login)) => {
+        Ok(protocol::Packet::Connect(connect, properties, will, will_properties, login)) => {
             let properties = properties.as_ref();
             let with = |why| {
                 let client_id = connect.client_id.chars().take(CLIENT_ID_BYTES_MAX).collect();
@@ -172,12 +209,22 @@ where
             if properties.is_some_and(|p| p.authentication_method.is_some()) {
                 return Err(with(Why::AuthMethod));
             }
-            let device = identify(&connect.client_id, login.as_ref(), shared).map_err(with)?;
-            check_will(will.as_ref(), &device).map_err(with)?;
+            let device = identify(&connect.client_id, login.as_ref(), names, shared).await.map_err(with)?;
+            let will = match will {
+                Some(will) => Some(checked_will(will, will_properties.as_ref(), level, &device).map_err(with)?),
+                None => None,
+            };
+            let expiry_s = match level {
+                Level::V4 if connect.clean_session => 0,
+                Level::V4 => u32::MAX,
+                Level::V5 => properties.and_then(|p| p.session_expiry_interval).unwrap_or(0),
+            };
             Ok(Admitted {
                 level,
                 keep_alive: connect.keep_alive,
-                will: will.is_some(),
+                clean: connect.clean_session,
+                expiry_s: expiry_s.min(session_expiry_s_max(&shared.limits)),
+                will,
                 receive_max: properties.and_then(|p| p.receive_maximum).unwrap_or(u16::MAX),
                 packet_bytes_max: properties
                     .and_then(|p| p.max_packet_size)
@@ -190,12 +237,18 @@ where
     }
 }
 
-/// Writes the CONNACK that lets the client in.
-pub(crate) fn welcome(admitted: &Admitted, limits: &Limits, out: &mut BytesMut) {
+/// [`Limits::session_expiry_max`] as the protocol has it.
+pub(crate) fn session_expiry_s_max(limits: &Limits) -> u32 {
+    u32::try_from(limits.session_expiry_max.as_secs()).unwrap_or(u32::MAX)
+}
+
+/// Writes the CONNACK that lets the client in, with its session from an earlier connection or a new one, and how long
+/// that is kept.
+pub(crate) fn welcome(admitted: &Admitted, present: bool, expiry_s: u32, limits: &Limits, out: &mut BytesMut) {
     // MQTT 5 lets us set a keep-alive for a client without one, so that it pings before our own limit.
     let idle_s = u16::try_from(limits.idle_max.as_secs() * 2 / 3).unwrap_or(u16::MAX).max(1);
     let properties = ConnAckProperties {
-        session_expiry_interval: Some(0),
+        session_expiry_interval: Some(expiry_s),
         receive_max: Some(limits.window_frames_max),
         retain_available: Some(0),
         max_packet_size: Some(u32::try_from(limits.packet_bytes_max).unwrap_or(u32::MAX)),
@@ -206,7 +259,7 @@ pub(crate) fn welcome(admitted: &Admitted, limits: &Limits, out: &mut BytesMut) 
         server_keep_alive: (admitted.keep_alive == 0).then_some(idle_s),
         ..ConnAckProperties::default()
     };
-    answer::connack(out, admitted.level, Code::Success, properties);
+    answer::connack(out, admitted.level, Code::Success, present, properties);
 }
 
 /// Reads until CONNECT is complete; refuses by first byte and length before the rest is read.
@@ -254,8 +307,13 @@ fn connect_level(body: &[u8]) -> Result<Level, Refused> {
     }
 }
 
-/// The device behind a client id and a login.
-fn identify(client_id: &str, login: Option<&protocol::Login>, shared: &Shared) -> Result<Device, Why> {
+/// The device behind a client id, and a certificate or a login.
+async fn identify(
+    client_id: &str,
+    login: Option<&protocol::Login>,
+    names: Option<&[String]>,
+    shared: &Shared,
+) -> Result<Device, Why> {
     if client_id.is_empty() {
         return Err(Why::ClientIdEmpty);
     }
@@ -266,21 +324,52 @@ fn identify(client_id: &str, login: Option<&protocol::Login>, shared: &Shared) -
     // The codec makes an absent name or password an empty one.
     let user = login.map(|l| l.username.as_str()).filter(|u| !u.is_empty());
     let password = login.map(|l| l.password.as_bytes()).filter(|p| !p.is_empty());
-    let mut device = shared.directory.authenticate(client_id, user, password).map_err(Why::Credentials)?;
-    if *device.name != *client_id || user != Some(client_id) {
+    let credentials = match names {
+        Some(names) if !names.iter().any(|name| name == client_id) => return Err(Why::Certificate),
+        Some(_) if user.is_some_and(|user| user != client_id) => return Err(Why::Certificate),
+        Some(_) => Credentials::Certificate,
+        None => Credentials::Login { user, password },
+    };
+    let mut device = match shared.directory.authenticate(client_id, credentials).map_err(Why::Credentials)? {
+        Proof::Given(device) => device,
+        // Nobody's hash is computed for a login that is refused anyway.
+        Proof::Costly(_) if names.is_none() && user != Some(client_id) => return Err(Why::Identity),
+        Proof::Costly(proof) => shared.verifier.prove(client_id, proof).await.map_err(|unproven| match unproven {
+            Unproven::Busy => Why::Busy,
+            Unproven::Refused(refusal) => Why::Credentials(refusal),
+        })?,
+    };
+    if *device.name != *client_id || (names.is_none() && user != Some(client_id)) {
         return Err(Why::Identity);
     }
     // A topic that the router cannot take is nobody's.
     let usable = |topic: &Arc<str>| topic.len() <= shared.limits.topic_bytes_max && routable(topic);
     device.publish.retain(usable);
+    device.command = device.command.filter(usable);
     device.subscribe.retain(usable);
+    device.subscribe.truncate(SUBSCRIPTIONS_MAX - 1);
     Ok(device)
 }
 
-fn check_will(will: Option<&LastWill>, device: &Device) -> Result<(), Why> {
-    match will {
-        Some(will) if !device.publish.iter().any(|t| *t.as_bytes() == *will.topic) => Err(Why::WillTopic),
-        Some(will) if will.retain => Err(Why::WillRetain),
-        _ => Ok(()),
+/// The will, if it is the device's own to declare, and its Will Delay Interval.
+fn checked_will(
+    will: LastWill,
+    properties: Option<&LastWillProperties>,
+    level: Level,
+    device: &Device,
+) -> Result<(Will, Duration), Why> {
+    let topic = device.publish.iter().find(|topic| *topic.as_bytes() == *will.topic).ok_or(Why::WillTopic)?;
+    if will.retain {
+        return Err(Why::WillRetain);
     }
+    let delay_s = properties.and_then(|p| p.delay_interval).unwrap_or(0);
+    let declared = Will {
+        device: Arc::clone(&device.name),
+        topic: Arc::clone(topic),
+        // Not a slice of CONNECT, which holds a password too.
+        payload: Bytes::copy_from_slice(&will.message),
+        qos: will.qos as u8,
+        level: level.number(),
+    };
+    Ok((declared, Duration::from_secs(delay_s.into())))
 }

@@ -24,25 +24,39 @@
 //! Standards: MQTT 3.1.1 (OASIS, 2014), MQTT 5.0 (OASIS, 2019).
 
 mod answer;
+mod change;
 mod close;
+mod command;
 mod connection;
 mod counters;
 mod directory;
 mod edge;
 mod error;
 mod handshake;
+mod kept;
 mod limits;
+mod listener;
+mod pace;
 mod packet;
 mod router;
 mod session;
+mod session_state;
 mod sessions;
 mod submission;
+mod tls;
+mod verify;
+mod will;
 mod wire;
 
+pub use change::{SessionChange, SessionReply, StoredSession};
+pub use command::{COMMAND_BYTES_MAX, CommandId, Event, Handed};
 pub use counters::{CountersSnapshot, DeviceCounters};
-pub use directory::{Device, Directory, Refusal};
-pub use edge::Edge;
+pub use directory::{CostlyProof, Credentials, Device, Directory, Proof, Refusal};
+pub use edge::{Edge, EdgeParts};
 pub use error::EdgeError;
 pub use limits::{CONNECTIONS_CEILING, Limits};
+pub use listener::Listener;
 pub use router::Routed;
+pub use session_state::SESSION_BYTES_MAX;
 pub use submission::{Outcome, Reply, Submission};
+pub use tls::{Tls, TlsError, TlsFiles};

@@ -82,16 +82,20 @@ pub(crate) enum Fault {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Packet {
     Publish(Publish),
-    /// Acknowledges what we sent with this packet identifier.
-    PubAck(u16),
+    /// Acknowledges what we sent with this packet identifier, with this reason code (0 in MQTT 3.1.1).
+    PubAck(u16, u8),
     /// Second half of QoS 2.
     PubRel(u16),
     /// Packet identifier, filters with the QoS asked for, and whether a subscription identifier is attached.
     Subscribe(u16, Vec<(String, u8)>, bool),
     Unsubscribe(u16, Vec<String>),
     PingReq,
-    /// True if the will is to be sent all the same (MQTT 5 reason 0x04).
-    Disconnect(bool),
+    Disconnect {
+        /// The will is to be sent all the same (MQTT 5 reason 0x04).
+        send_will: bool,
+        /// The Session Expiry Interval from now on, if the client changes it (MQTT 5 §3.14.2.2.2).
+        expiry_s: Option<u32>,
+    },
 }
 
 /// PUBLISH.
@@ -132,10 +136,13 @@ pub(crate) fn take(level: Level, bytes: &mut BytesMut, packet_bytes_max: usize) 
 fn parse(level: Level, header: Header, bytes: &mut BytesMut) -> Result<Packet, Fault> {
     let body = &bytes[header.header_bytes..header.packet_bytes()];
     let packet = match header.first {
-        0x40 => Packet::PubAck(packet_id(body)?),
+        0x40 => Packet::PubAck(packet_id(body)?, body.get(2).copied().unwrap_or(0)),
         0x62 => Packet::PubRel(packet_id(body)?),
         0xC0 if body.is_empty() => Packet::PingReq,
-        0xE0 if body.is_empty() || level == Level::V5 => Packet::Disconnect(body.first() == Some(&0x04)),
+        0xE0 if body.is_empty() || level == Level::V5 => Packet::Disconnect {
+            send_will: body.first() == Some(&0x04),
+            expiry_s: session_expiry(body.get(1..).unwrap_or_default())?,
+        },
         0xC0 | 0xE0 => return Err(Fault::Malformed),
         _ => return parse_by_codec(level, header, bytes),
     };
@@ -179,6 +186,39 @@ fn parse_by_codec(level: Level, header: Header, bytes: &mut BytesMut) -> Result<
         }
         _ => Err(Fault::Malformed),
     }
+}
+
+/// The Session Expiry Interval among the properties of a DISCONNECT. A client may send it, a Reason String and User
+/// Properties (MQTT 5 §3.14.2.2); the rest is skipped with them.
+fn session_expiry(properties: &[u8]) -> Result<Option<u32>, Fault> {
+    // As the Remaining Length of a fixed header whose first byte is anything.
+    let Some(header) = Header::read(&[&[0][..], properties].concat())? else {
+        return if properties.is_empty() { Ok(None) } else { Err(Fault::Malformed) };
+    };
+    let mut rest = properties.get(header.header_bytes - 1..).unwrap_or_default();
+    if rest.len() != header.body_bytes {
+        return Err(Fault::Malformed);
+    }
+    let mut expiry_s = None;
+    let text = |bytes: &mut &[u8]| -> Option<()> {
+        let (length, tail) = bytes.split_first_chunk()?;
+        *bytes = tail.get(u16::from_be_bytes(*length).into()..)?;
+        Some(())
+    };
+    while let Some((identifier, tail)) = rest.split_first() {
+        rest = tail;
+        let skipped = match identifier {
+            0x11 if expiry_s.is_none() => rest.split_first_chunk().map(|(seconds, tail)| {
+                expiry_s = Some(u32::from_be_bytes(*seconds));
+                rest = tail;
+            }),
+            0x1F => text(&mut rest),
+            0x26 => text(&mut rest).and_then(|()| text(&mut rest)),
+            _ => None,
+        };
+        skipped.ok_or(Fault::Malformed)?;
+    }
+    Ok(expiry_s)
 }
 
 /// The packet identifier at the front of `body`; never 0 (MQTT-2.3.1-1, MQTT-2.2.1-3).

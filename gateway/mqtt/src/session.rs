@@ -1,8 +1,10 @@
 //! A session: one authenticated device, until its connection ends.
 //!
 //! One loop. It parses while the window is open, sends what there is to say in one write, then waits for the first of:
-//! takeover, stop, settled publishes, room in the queue, a message for the device, bytes, silence.
+//! takeover, stop, settled publishes, room in the queue, a command or message for the device, bytes, the end of a pause,
+//! silence.
 
+mod command;
 mod publish;
 mod subscribe;
 
@@ -18,10 +20,13 @@ use crate::answer;
 use crate::close::Close;
 use crate::counters::DeviceTotals;
 use crate::edge::{Shared, stopped};
-use crate::handshake::{Admitted, welcome};
+use crate::handshake::{Admitted, session_expiry_s_max, welcome};
+use crate::kept::{Exchanges, Opened};
 use crate::packet::{self, Level, Packet};
+use crate::session_state::SessionState;
 use crate::sessions::Place;
 use crate::submission::Settled;
+use crate::will;
 use crate::wire::Wire;
 
 use publish::Waiting;
@@ -36,6 +41,10 @@ pub(crate) struct Session<S> {
     stopping: watch::Receiver<bool>,
     totals: Arc<DeviceTotals>,
     client: Admitted,
+    /// It goes on from an earlier connection.
+    resumed: bool,
+    state: SessionState,
+    exchanges: Exchanges,
     /// Where replies go, and come from.
     settle: mpsc::UnboundedSender<Settled>,
     settled: mpsc::UnboundedReceiver<Settled>,
@@ -46,6 +55,8 @@ pub(crate) struct Session<S> {
     waiting: Option<Waiting>,
     /// The window was closed when the socket was last looked at.
     window_was_full: bool,
+    /// The device is ahead of its rate until then.
+    pause: Option<Instant>,
     /// When the client was last heard, or last could have been.
     heard: Instant,
     silence_max: Duration,
@@ -58,21 +69,33 @@ enum Event {
     TakenOver,
     Stop,
     Settled,
-    Room(Result<mpsc::OwnedPermit<crate::Submission>, Close>),
+    Room(Result<publish::Room, Close>),
     NoRoom,
+    Command(crate::command::Command),
     Down(Result<subscribe::Message, crate::router::LinkLost>),
     Read(std::io::Result<usize>),
+    Resume,
     Silence,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Lets the client in.
-    pub(crate) fn start(mut wire: Wire<S>, client: Admitted, place: Place, shared: Arc<Shared>) -> Self {
-        welcome(&client, &shared.limits, &mut wire.output);
+    pub(crate) fn start(
+        mut wire: Wire<S>,
+        client: Admitted,
+        opened: Opened,
+        place: Place,
+        shared: Arc<Shared>,
+    ) -> Self {
+        let Opened { present, state, exchanges } = opened;
+        welcome(&client, present, state.expiry_s, &shared.limits, &mut wire.output);
         let heard = Instant::now();
         let silence_max = client.silence_max(&shared.limits);
         shared.counters.connected.count();
-        if client.will {
+        if present {
+            shared.counters.sessions_resumed.count();
+        }
+        if client.will.is_some() {
             shared.counters.wills_declared.count();
         }
         let (settle, settled) = mpsc::unbounded_channel();
@@ -83,12 +106,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             stopping: shared.stopping.clone(),
             totals: shared.sessions.totals(&client.device.name),
             client,
+            resumed: present,
+            state,
+            exchanges,
             settle,
             settled,
             unsettled_frames: 0,
             unsettled_bytes: 0,
             waiting: None,
             window_was_full: false,
+            pause: None,
             heard,
             silence_max,
             silence: Box::pin(sleep_until(heard + silence_max)),
@@ -107,9 +134,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             self.settle_rest().await;
         }
         self.abandon_waiting();
-        if self.client.will && !matches!(close, Close::Goodbye { send_will: false }) {
-            self.shared.counters.wills_due.count();
-        }
+        self.leave(close).await;
         if let Some((code, reason)) = close.told()
             && self.client.level == Level::V5
         {
@@ -119,8 +144,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         (close, self.wire)
     }
 
+    /// Gives the session back for the next connection, and sees to the will.
+    async fn leave(&mut self, close: Close) {
+        let name = &self.client.device.name;
+        self.place.listen(false);
+        if let Close::Goodbye { expiry_s: Some(expiry_s), .. } = close {
+            let before = self.state.encode();
+            self.state.expiry_s = expiry_s.min(session_expiry_s_max(&self.shared.limits));
+            let after = self.state.encode();
+            if after != before && self.shared.kept.store(name, after).await.is_err() {
+                self.shared.counters.sessions_not_stored.count();
+            }
+            self.shared.kept.note(name, &self.state);
+        }
+        let due = !matches!(close, Close::Goodbye { send_will: false, .. } | Close::ShuttingDown);
+        let (mut now, mut later) = (None, None);
+        if let Some((will, delay)) = self.client.will.take().filter(|_| due) {
+            self.shared.counters.wills_due.count();
+            match delay.is_zero() || self.state.expiry_s == 0 {
+                true => now = Some(will),
+                false => later = Some((will, delay)),
+            }
+        }
+        self.shared.kept.leave(name, std::mem::take(&mut self.exchanges), later);
+        if let Some(will) = now {
+            will::submit(&self.shared, will).await;
+        }
+    }
+
     async fn serve(&mut self) -> Result<std::convert::Infallible, Close> {
         let mut batch = Vec::new();
+        if self.resumed {
+            self.resume().await?;
+        }
         loop {
             self.take_packets().await?;
             self.flush().await?;
@@ -130,9 +186,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Event::Settled => self.settle(&mut batch)?,
                 Event::Room(permit) => self.submit_waiting(permit?),
                 Event::NoRoom => self.abandon_waiting(),
+                Event::Command(command) => self.send_command(&command).await?,
                 Event::Down(message) => self.send_down(&message.map_err(|_| Close::Router)?),
                 Event::Read(Ok(0) | Err(_)) => return Err(Close::Hangup),
                 Event::Read(Ok(_)) => self.heard = Instant::now(),
+                Event::Resume => self.pause = None,
                 Event::Silence => self.check_silence()?,
             }
         }
@@ -150,7 +208,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Some(permit) => Event::Room(permit),
                 None => Event::NoRoom,
             },
+            Some(command) = self.place.commands.recv(), if self.down.has_room() => Event::Command(command),
             message = self.down.next() => Event::Down(message),
+            () = pause(self.pause), if self.pause.is_some() => Event::Resume,
             read = self.wire.read(), if reading => Event::Read(read),
             () = &mut self.silence => Event::Silence,
         }
@@ -160,22 +220,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     async fn take_packets(&mut self) -> Result<(), Close> {
         while self.may_parse() {
             let packet_bytes_max = self.shared.limits.packet_bytes_max;
+            let before = self.wire.input.len();
             let Some(packet) = packet::take(self.client.level, &mut self.wire.input, packet_bytes_max)? else { break };
+            self.charge(before - self.wire.input.len());
             match packet {
                 Packet::Publish(publish) => self.receive(publish)?,
-                Packet::PubAck(id) => self.acknowledged(id)?,
+                Packet::PubAck(id, code) => self.acknowledged(id, code).await?,
                 Packet::PubRel(id) => {
                     // Stored before its PUBREC, perhaps on an earlier connection: there is nothing left to find.
+                    self.exchanges.unreleased.retain(|&unreleased| unreleased != id);
                     answer::acknowledge(&mut self.wire.output, answer::PUBCOMP, id);
                     self.shared.counters.releases.count();
                 }
                 Packet::Subscribe(id, filters, with_id) => self.subscribe(id, &filters, with_id).await?,
-                Packet::Unsubscribe(id, filters) => self.unsubscribe(id, &filters)?,
+                Packet::Unsubscribe(id, filters) => self.unsubscribe(id, &filters).await?,
                 Packet::PingReq => answer::ping_response(&mut self.wire.output),
-                Packet::Disconnect(send_will) => return Err(Close::Goodbye { send_will }),
+                // A session that was to end with its connection cannot be kept after all (MQTT 5 §3.14.2.2.2).
+                Packet::Disconnect { expiry_s: Some(1..), .. } if self.state.expiry_s == 0 => {
+                    return Err(Close::Protocol);
+                }
+                Packet::Disconnect { send_will, expiry_s } => return Err(Close::Goodbye { send_will, expiry_s }),
             }
         }
-        let full = self.waiting.is_none() && !self.may_parse();
+        let full = self.waiting.is_none() && self.pause.is_none() && !self.may_parse();
         if full && !self.window_was_full {
             self.shared.counters.window_full.count();
         }
@@ -183,10 +250,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         Ok(())
     }
 
-    /// True while another publish may be taken: below the window in frames and bytes, and none waits for the queue.
+    /// Charges a packet to the device; ahead of its rate it is not read for a while.
+    fn charge(&mut self, packet_bytes: usize) {
+        let now = Instant::now();
+        self.place.pace.charge(now, packet_bytes, &self.shared.limits);
+        self.pause = self.place.pace.pause(now);
+        if self.pause.is_some() {
+            self.shared.counters.paced.count();
+        }
+    }
+
+    /// True while another packet may be taken: below the window in frames and bytes, none waits for the queue, and the
+    /// device is not ahead of its rate.
     fn may_parse(&self) -> bool {
         let limits = &self.shared.limits;
         self.waiting.is_none()
+            && self.pause.is_none()
             && self.unsettled_frames < limits.window_frames_max.into()
             && self.unsettled_bytes < limits.window_bytes_max
     }
@@ -233,5 +312,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 return;
             }
         }
+    }
+}
+
+/// Waits for the end of a pause.
+async fn pause(until: Option<Instant>) {
+    if let Some(until) = until {
+        sleep_until(until).await;
     }
 }

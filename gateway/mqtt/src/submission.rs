@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedSender;
 
 /// One publish of an authenticated device to one of its own topics, not acknowledged yet.
@@ -18,8 +19,11 @@ pub struct Submission {
     pub qos: u8,
     /// Packet identifier; none at QoS 0.
     pub packet_id: Option<u16>,
-    /// DUP flag: the client says that it may have sent this before.
+    /// The client may have sent this before: it says so by DUP, or has not released this packet identifier of QoS 2.
     pub dup: bool,
+    /// It is the device's will: its connection ended without a goodbye. It has no packet identifier at any QoS, and
+    /// nobody waits for the reply.
+    pub will: bool,
     /// Protocol level of the connection: 4 is MQTT 3.1.1, 5 is MQTT 5.
     pub level: u8,
     /// Where the outcome goes.
@@ -51,6 +55,9 @@ pub enum Outcome {
 #[derive(Debug)]
 pub struct Reply {
     back: Option<Pending>,
+    /// Its share of [`Limits::queue_bytes_max`](crate::Limits::queue_bytes_max), given back with the outcome: by then
+    /// the payload has been used, however long its connection takes to notice.
+    room: Option<OwnedSemaphorePermit>,
 }
 
 /// A reply that was not given yet.
@@ -79,7 +86,22 @@ pub(crate) struct Settled {
 
 impl Reply {
     pub(crate) fn new(to: UnboundedSender<Settled>, ticket: Ticket) -> Self {
-        Self { back: Some(Pending { to, ticket }) }
+        Self { back: Some(Pending { to, ticket }), room: None }
+    }
+
+    /// For a publish of which nobody wants to know what became.
+    pub(crate) fn to_nobody(room: OwnedSemaphorePermit) -> Self {
+        Self { back: None, room: Some(room) }
+    }
+
+    /// Holds the room of the publish until it is settled.
+    pub(crate) fn hold(&mut self, room: OwnedSemaphorePermit) {
+        self.room = Some(room);
+    }
+
+    /// Gives the room back while the publish waits in the line for the queue.
+    pub(crate) fn let_go(&mut self) {
+        self.room = None;
     }
 
     /// Tells the connection. Never blocks, may be called from any thread; a connection that has ended meanwhile does
@@ -94,6 +116,7 @@ impl Reply {
     }
 
     fn send(&mut self, outcome: Outcome) {
+        self.room = None;
         if let Some(Pending { to, ticket }) = self.back.take() {
             // A closed channel is a connection that has ended; see `settle`.
             let _ = to.send(Settled { ticket, outcome });

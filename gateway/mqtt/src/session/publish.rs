@@ -4,8 +4,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc::error::{SendError, TrySendError};
-use tokio::sync::mpsc::{OwnedPermit, Sender};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::mpsc::OwnedPermit;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::{Instant, sleep_until};
 
 use super::Session;
@@ -15,7 +16,16 @@ use crate::packet::{Level, Publish};
 use crate::submission::{Settled, Ticket};
 use crate::{Outcome, Reply, Submission};
 
-type Reservation = dyn Future<Output = Result<OwnedPermit<Submission>, SendError<()>>> + Send;
+/// Room in the queue, in bytes and frames.
+pub(super) type Room = (OwnedSemaphorePermit, OwnedPermit<Submission>);
+
+/// Nobody takes publishes any more.
+struct QueueGone;
+
+type Reservation = dyn Future<Output = Result<Room, QueueGone>> + Send;
+
+/// Identifiers of QoS 2 remembered until their PUBREL: as many as a client may have in flight at the largest window.
+const UNRELEASED_MAX: usize = 64;
 
 /// A publish that found the queue full, and its place in the line for room. Made only then: the common path allocates
 /// nothing.
@@ -27,7 +37,7 @@ pub(super) struct Waiting {
 }
 
 /// Waits for room in the queue; none once a QoS 0 publish has waited long enough. Never ends if nothing waits.
-pub(super) async fn room(waiting: &mut Option<Waiting>) -> Option<Result<OwnedPermit<Submission>, Close>> {
+pub(super) async fn room(waiting: &mut Option<Waiting>) -> Option<Result<Room, Close>> {
     let Some(waiting) = waiting else { return std::future::pending().await };
     let shed = async {
         match waiting.until {
@@ -37,7 +47,7 @@ pub(super) async fn room(waiting: &mut Option<Waiting>) -> Option<Result<OwnedPe
     };
     tokio::select! {
         biased;
-        permit = &mut waiting.reservation => Some(permit.map_err(|_| Close::ShuttingDown)),
+        room = &mut waiting.reservation => Some(room.map_err(|QueueGone| Close::ShuttingDown)),
         () = shed => None,
     }
 }
@@ -78,16 +88,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let ticket = Ticket { qos, packet_id, payload_bytes: payload.len(), copy };
         self.unsettled_frames += 1;
         self.unsettled_bytes += payload.len();
-        let submission = Submission {
+        // What was answered with PUBREC and not released is the same message, whether the client says so or not.
+        let dup = dup || (qos == 2 && self.exchanges.unreleased.contains(&packet_id));
+        let payload_bytes = payload.len();
+        let mut submission = Submission {
             device: Arc::clone(&self.client.device.name),
             topic,
             payload,
             qos,
             packet_id: (qos > 0).then_some(packet_id),
             dup,
+            will: false,
             level: self.client.level.number(),
             reply: Reply::new(self.settle.clone(), ticket),
         };
+        let Some(bytes) = self.shared.try_reserve_bytes(payload_bytes) else {
+            self.wait_for_room(submission);
+            return Ok(());
+        };
+        submission.reply.hold(bytes);
         match self.shared.submissions.try_send(submission) {
             Ok(()) => self.count_submitted(),
             Err(TrySendError::Full(submission)) => self.wait_for_room(submission),
@@ -104,20 +123,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.totals.submitted.count();
     }
 
-    fn wait_for_room(&mut self, submission: Submission) {
+    fn wait_for_room(&mut self, mut submission: Submission) {
         self.shared.counters.queue_full.count();
-        let sender: Sender<Submission> = self.shared.submissions.clone();
+        submission.reply.let_go();
+        let (sender, bytes) = (self.shared.submissions.clone(), self.shared.reserve_bytes(submission.payload.len()));
+        let reservation = async {
+            let bytes = bytes.await.map_err(|_| QueueGone)?;
+            Ok((bytes, sender.reserve_owned().await.map_err(|_| QueueGone)?))
+        };
         self.waiting = Some(Waiting {
             until: (submission.qos == 0).then(|| Instant::now() + self.shared.limits.shed_wait),
             submission,
-            reservation: Box::pin(sender.reserve_owned()),
+            reservation: Box::pin(reservation),
         });
     }
 
     /// There is room for the publish that waited.
-    pub(super) fn submit_waiting(&mut self, permit: OwnedPermit<Submission>) {
-        if let Some(waiting) = self.waiting.take() {
-            permit.send(waiting.submission);
+    pub(super) fn submit_waiting(&mut self, (bytes, slot): Room) {
+        if let Some(mut waiting) = self.waiting.take() {
+            waiting.submission.reply.hold(bytes);
+            slot.send(waiting.submission);
             self.count_submitted();
         }
     }
@@ -177,6 +202,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             _ => (PUBREC, &self.shared.counters.acks_qos2),
         };
         counter.count();
+        if ticket.qos == 2 {
+            self.remember_unreleased(ticket.packet_id);
+        }
         answer::acknowledge(&mut self.wire.output, first, ticket.packet_id);
     }
 
@@ -185,11 +213,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let first = if qos == 1 { PUBACK } else { PUBREC };
         let out = &mut self.wire.output;
         match self.client.level {
-            Level::V4 => answer::acknowledge(out, first, packet_id),
+            Level::V4 => {
+                answer::acknowledge(out, first, packet_id);
+                if qos == 2 {
+                    self.remember_unreleased(packet_id);
+                }
+            }
             Level::V5 => {
                 let reason = reason.filter(|r| self.client.problem_info && self.down.fits(r.len() + 16));
                 answer::acknowledge_with(out, first, packet_id, code, reason);
             }
+        }
+    }
+
+    /// The client sends PUBREL for this next; until then the identifier means this message.
+    fn remember_unreleased(&mut self, packet_id: u16) {
+        let unreleased = &mut self.exchanges.unreleased;
+        if !unreleased.contains(&packet_id) {
+            if unreleased.len() == UNRELEASED_MAX {
+                unreleased.pop_front();
+            }
+            unreleased.push_back(packet_id);
         }
     }
 }

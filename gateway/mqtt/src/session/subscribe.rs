@@ -7,14 +7,17 @@ use rumqttd::protocol::{SubscribeReasonCode, UnsubAckReason};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Session;
-use crate::answer;
+use crate::Event;
+use crate::answer::{self, Sending};
 use crate::close::Close;
+use crate::command::CommandId;
 use crate::handshake::Admitted;
 use crate::packet::{Level, qos};
 use crate::router::{DeviceLink, LinkLost};
+use crate::session_state::SessionState;
 
 /// Messages to one device that may wait for its PUBACK; then the router's queue for it waits, which is bounded too.
-const UNACKNOWLEDGED_MAX: usize = 16;
+pub(super) const UNACKNOWLEDGED_MAX: usize = 16;
 
 /// Topic, payload, and the QoS granted to the subscription.
 pub(super) type Message = (Arc<str>, Bytes, u8);
@@ -24,7 +27,7 @@ pub(super) struct Down {
     /// Opened by the first subscription.
     link: Option<DeviceLink>,
     /// Packet identifiers sent and not acknowledged, fewer than the window.
-    unacknowledged: Vec<u16>,
+    pub(super) unacknowledged: Vec<u16>,
     last_id: u16,
     window: usize,
     /// The client's Maximum Packet Size.
@@ -47,6 +50,11 @@ impl Down {
         packet_bytes <= self.packet_bytes_max
     }
 
+    /// True if the client takes another message at QoS 1.
+    pub(super) fn has_room(&self) -> bool {
+        self.unacknowledged.len() < self.window
+    }
+
     /// The next message; waits for ever without a subscription, or while the window is full. Cancel safe.
     pub(super) async fn next(&mut self) -> Result<Message, LinkLost> {
         match &mut self.link {
@@ -55,11 +63,13 @@ impl Down {
         }
     }
 
-    /// A packet identifier that is not in use. There are more of them than the window is long.
-    fn take_id(&mut self) -> u16 {
+    /// A packet identifier that is not in use; `reserved` are those of earlier connections. There are more of them than
+    /// both together.
+    pub(super) fn take_id(&mut self, reserved: &[(u16, CommandId)]) -> u16 {
         loop {
             self.last_id = self.last_id.checked_add(1).unwrap_or(1);
-            if !self.unacknowledged.contains(&self.last_id) {
+            let is_reserved = reserved.iter().any(|(id, _)| *id == self.last_id);
+            if !is_reserved && !self.unacknowledged.contains(&self.last_id) {
                 self.unacknowledged.push(self.last_id);
                 return self.last_id;
             }
@@ -73,40 +83,97 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if with_id {
             return Err(Close::SubscriptionId);
         }
-        let own = |filter: &str| self.client.device.subscribe.iter().find(|t| ***t == *filter).cloned();
+        let own = |filter: &str| self.client.may_subscribe(filter).cloned();
         let wanted: Vec<_> = filters.iter().map(|(filter, asked)| (own(filter), filter, (*asked).min(1))).collect();
         let level = self.client.level;
         let codes = wanted.iter().map(|(own, filter, granted)| match own {
             Some(_) => SubscribeReasonCode::Success(qos(*granted)),
             None => refusal(level, filter),
         });
-        answer::suback(&mut self.wire.output, level, id, codes.collect());
+        let codes = codes.collect();
         if wanted.iter().any(|(own, ..)| own.is_none()) {
+            answer::suback(&mut self.wire.output, level, id, codes);
             return Err(Close::Subscribe);
         }
-        if self.down.link.is_none() {
+        let before = self.state.clone();
+        for (own, _, granted) in &wanted {
+            if let Some(topic) = own {
+                // The device has fewer topics than a session has room for.
+                let _ = self.state.subscribe(topic, *granted);
+            }
+        }
+        self.keep(&before).await?;
+        answer::suback(&mut self.wire.output, level, id, codes);
+        self.route_subscriptions().await?;
+        self.listen(before.subscriptions != self.state.subscriptions).await
+    }
+
+    /// Goes on with the subscriptions of an earlier connection.
+    pub(super) async fn resume(&mut self) -> Result<(), Close> {
+        self.route_subscriptions().await?;
+        self.listen(true).await
+    }
+
+    /// Makes changed subscriptions of a kept session durable, before the client is told.
+    async fn keep(&mut self, before: &SessionState) -> Result<(), Close> {
+        if self.state == *before || self.state.expiry_s == 0 {
+            return Ok(());
+        }
+        let name = &self.client.device.name;
+        let stored = tokio::select! {
+            biased;
+            stored = self.shared.kept.store(name, self.state.encode()) => stored,
+            _ = &mut self.place.taken_over => return Err(Close::TakenOver),
+        };
+        if stored.is_err() {
+            self.shared.counters.sessions_not_stored.count();
+            return Err(Close::NotStored);
+        }
+        self.shared.kept.note(name, &self.state);
+        Ok(())
+    }
+
+    /// Tells the router of every subscription but that to the commands, which do not come through it.
+    async fn route_subscriptions(&mut self) -> Result<(), Close> {
+        let command = self.client.device.command.as_ref();
+        let routed = self.state.subscriptions.iter().filter(|(topic, _)| Some(topic) != command);
+        let routed: Vec<(Arc<str>, u8)> = routed.cloned().collect();
+        if !routed.is_empty() && self.down.link.is_none() {
             self.down.link = Some(self.shared.router.open(&self.client.device.name).await.ok_or(Close::Router)?);
         }
-        for (own, _, granted) in &wanted {
-            if let (Some(link), Some(topic)) = (&mut self.down.link, own) {
+        for (topic, granted) in &routed {
+            if let Some(link) = &mut self.down.link {
                 link.subscribe(topic, *granted).map_err(|_| Close::Router)?;
             }
         }
         Ok(())
     }
 
+    /// Takes commands if the device listens for them; `news`: and says so.
+    async fn listen(&mut self, news: bool) -> Result<(), Close> {
+        let command = self.client.device.command.as_ref();
+        let listens = command.is_some_and(|topic| self.state.granted(topic).is_some());
+        self.place.listen(listens);
+        if listens && news {
+            self.tell(Event::Listening { device: Arc::clone(&self.client.device.name) }).await?;
+        }
+        Ok(())
+    }
+
     /// UNSUBSCRIBE: always answered; a filter that was not subscribed has a reason of its own in MQTT 5.
-    pub(super) fn unsubscribe(&mut self, id: u16, filters: &[String]) -> Result<(), Close> {
+    pub(super) async fn unsubscribe(&mut self, id: u16, filters: &[String]) -> Result<(), Close> {
+        let before = self.state.clone();
         let mut reasons = Vec::with_capacity(filters.len());
         for filter in filters {
-            let was = match &mut self.down.link {
-                Some(link) => link.unsubscribe(filter).map_err(|_| Close::Router)?,
-                None => false,
-            };
+            if let Some(link) = &mut self.down.link {
+                link.unsubscribe(filter).map_err(|_| Close::Router)?;
+            }
+            let was = self.state.unsubscribe(filter);
             reasons.push(if was { UnsubAckReason::Success } else { UnsubAckReason::NoSubscriptionExisted });
         }
+        self.keep(&before).await?;
         answer::unsuback(&mut self.wire.output, self.client.level, id, reasons);
-        Ok(())
+        self.listen(false).await
     }
 
     /// Sends a message to the device at the QoS granted.
@@ -118,18 +185,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             self.shared.counters.down_oversize.count();
             return;
         }
-        let id = with_id.then(|| self.down.take_id());
-        answer::publish(&mut self.wire.output, level, id, topic, payload);
+        let sending = match with_id {
+            true => Sending::First(self.down.take_id(&self.exchanges.in_flight)),
+            false => Sending::Once,
+        };
+        answer::publish(&mut self.wire.output, level, sending, topic, payload);
         self.shared.counters.sent_down.count();
-    }
-
-    /// PUBACK of the device. One that we did not ask for is a protocol error (§4.13).
-    pub(super) fn acknowledged(&mut self, id: u16) -> Result<(), Close> {
-        let unacknowledged = &mut self.down.unacknowledged;
-        let at = unacknowledged.iter().position(|&sent| sent == id).ok_or(Close::Protocol)?;
-        unacknowledged.swap_remove(at);
-        self.shared.counters.acked_down.count();
-        Ok(())
     }
 }
 
