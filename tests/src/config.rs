@@ -1,6 +1,10 @@
 //! The configuration files of a [`crate::World`].
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 /// The box's name in all tests.
 pub const BOX: &str = "outfall-1";
@@ -17,6 +21,7 @@ pub struct Device {
     /// Its DevAddr, if it is a LoRaWAN device.
     pub dev_addr: Option<String>,
     toml: String,
+    keys: String,
 }
 
 impl Device {
@@ -44,19 +49,19 @@ impl Device {
     /// An MQTT sensor with this `[device.codec]`.
     pub fn mqtt(name: &str, codec: &str) -> Device {
         let password = Device::password_of(name);
-        let toml = format!(
-            "[[device]]\nname = \"{name}\"\n[device.mqtt]\npassword = \"{password}\"\n[device.codec]\n{codec}\n"
-        );
-        Device { name: name.into(), dev_addr: None, toml }
+        let toml = format!("[[device]]\nname = \"{name}\"\n[device.mqtt]\n[device.codec]\n{codec}\n");
+        let keys = format!("[{name}]\npassword = \"{password}\"\n");
+        Device { name: name.into(), dev_addr: None, toml, keys }
     }
 
     /// A LoRaWAN 1.0 device, activated by personalisation, that sends Cayenne LPP.
     pub fn lora(name: &str, dev_addr: &str) -> Device {
         let toml = format!(
             "[[device]]\nname = \"{name}\"\n[device.lorawan]\ndev_addr = \"{dev_addr}\"\n\
-             nwk_s_key = \"{NWK_S_KEY}\"\napp_s_key = \"{APP_S_KEY}\"\n[device.codec]\nkind = \"cayenne_lpp\"\n"
+             [device.codec]\nkind = \"cayenne_lpp\"\n"
         );
-        Device { name: name.into(), dev_addr: Some(dev_addr.into()), toml }
+        let keys = format!("[{name}]\nnwk_s_key = \"{NWK_S_KEY}\"\napp_s_key = \"{APP_S_KEY}\"\n");
+        Device { name: name.into(), dev_addr: Some(dev_addr.into()), toml, keys }
     }
 
     /// The password of a device's MQTT user.
@@ -77,6 +82,17 @@ impl Device {
 /// `devices.toml`.
 pub fn devices_toml(devices: &[Device]) -> String {
     devices.iter().map(|device| device.toml.as_str()).collect()
+}
+
+/// `keys.toml`.
+pub fn keys_toml(devices: &[Device]) -> String {
+    devices.iter().map(|device| device.keys.as_str()).collect()
+}
+
+/// Writes a file that nobody but its owner can read.
+pub fn write_secret(path: &Path, text: &str) {
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes())).unwrap();
 }
 
 /// `devices.json` of `lora_device.js`: the LoRaWAN devices among these.

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::config::{destination_toml, devices_toml, free_tcp_port, free_udp_port, gateway_toml, lora_devices_json};
+use crate::config::{
+    destination_toml, devices_toml, free_tcp_port, free_udp_port, gateway_toml, keys_toml, lora_devices_json, write_secret,
+};
 use crate::{Answer, Daemon, Device, Party, Row, until};
 
 /// A box and, if started so, its two platforms. Everything ends with it.
@@ -49,6 +51,7 @@ impl World {
         let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
         write("gateway.toml", &gateway_toml(mqtt_port, gwmp_port, more));
         write("devices.toml", &devices_toml(devices));
+        write_secret(&dir.path().join("keys.toml"), &keys_toml(devices));
         write("rules.toml", "");
         write("lora.json", &lora_devices_json(devices));
         World { mqtt_port, gwmp_port, gateway: None, sync: None, platforms: Vec::new(), dir }

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::net::{TcpListener, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
 
 use system_tests::{Answer, Device, Peer, World, until};
 
@@ -50,13 +51,33 @@ fn every_file_refuses_unknown_keys() {
     let world = World::start(&[Device::cod("cod-1")]);
     let rule = "[[rule]]\nid = \"high\"\nkind = \"limit\"\ndevices = [\"cod-1\"]\nquantity = \"cod\"\nunit = \"mg/L\"\nhigh = 80\n";
     fs::write(world.path("rules.toml"), rule).unwrap();
-    for file in ["gateway.toml", "devices.toml", "rules.toml", "sync.toml", "municipal-platform.toml"] {
+    for file in ["gateway.toml", "devices.toml", "keys.toml", "rules.toml", "sync.toml", "municipal-platform.toml"] {
         let path = world.path(file).display().to_string();
         world.weir(&["config", "check", &path]).exits(0);
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, format!("colour = \"red\"\n{text}")).unwrap();
         check_refuses(&world, file, &[file, "colour", "line 1"]);
     }
+}
+
+#[test]
+fn keys_that_others_can_read_are_refused_with_the_cure() {
+    let world = World::prepared(&[Device::cod("cod-1")], "");
+    let keys = world.path("keys.toml");
+    fs::set_permissions(&keys, fs::Permissions::from_mode(0o640)).unwrap();
+    let says = ["keys.toml", "0640", "chmod 600"];
+    refuses(&world, CONFIG, &says);
+    check_refuses(&world, "keys.toml", &says);
+    check_refuses(&world, "devices.toml", &says);
+}
+
+#[test]
+fn a_device_without_its_key_and_a_key_without_its_device_are_named() {
+    let world = World::prepared(&[Device::cod("cod-1")], "");
+    edit(&world, "keys.toml", "[cod-1]", "[cod-2]");
+    refuses(&world, CONFIG, &["devices.toml", "line 1", "cod-1", "`password`", "keys.toml"]);
+    edit(&world, "keys.toml", "[cod-2]", "[cod-1]\npassword = \"secret-of-cod-1\"\n[cod-2]");
+    refuses(&world, CONFIG, &["keys.toml", "line 3", "cod-2", "did you mean `cod-1`"]);
 }
 
 #[test]

@@ -60,12 +60,12 @@ fn read_verbs_answer_with_the_right_values() {
     let verified = world.verify().exits(0).json();
     assert_eq!((&verified["holds"], &verified["box_key"]), (&Value::Bool(true), &identity["key"]));
 
-    let files = ["gateway.toml", "devices.toml", "rules.toml", "sync.toml", "municipal-platform.toml"];
+    let files = ["gateway.toml", "devices.toml", "keys.toml", "rules.toml", "sync.toml", "municipal-platform.toml"];
     let files: Vec<String> = files.iter().map(|file| world.path(file).display().to_string()).collect();
     let arguments: Vec<&str> =
         ["config", "check", "--json"].into_iter().chain(files.iter().map(String::as_str)).collect();
     let checked = world.weir(&arguments).exits(0).json();
-    assert!(checked["ok"] == true && checked["files"].as_array().map(Vec::len) == Some(5), "{checked:#}");
+    assert!(checked["ok"] == true && checked["files"].as_array().map(Vec::len) == Some(6), "{checked:#}");
 }
 
 /// The value that `paho_sensor.py` gives its n-th reading.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ingest::{DeviceLink, DeviceTable};
+use ingest::DeviceTable;
 use journal::{DeviceRow, Transaction};
 use record::{Body, Frame, MonoMs, Quality, Reading, SourceId};
 use rules::ActiveAlarm;
@@ -33,10 +33,7 @@ impl Board {
         let mut board = Board::default();
         for device in table.iter() {
             let note = board.devices.entry(Some(device.name.clone())).or_default();
-            note.status.link = match device.link {
-                DeviceLink::Mqtt(_) => "mqtt".into(),
-                DeviceLink::Lorawan(_) => "lorawan".into(),
-            };
+            note.status.link = device.link.as_str().into();
         }
         board
     }

@@ -10,7 +10,9 @@ use record::{Body, Frame, Link, Reason, Record, Rejected, SourceId, Stamp};
 use crate::evidence::EvidenceBudget;
 use crate::redelivery::Redelivery;
 use crate::session::{LoraSession, SessionError};
-use crate::{Arrival, Codec, DecodeError, Decoded, Device, DeviceLink, DeviceTable, Ruling, Verdict};
+use crate::{
+    Activation, Arrival, Codec, DecodeError, Decoded, Device, DeviceLink, DeviceTable, LorawanDevice, Ruling, Verdict,
+};
 
 /// How often one stored frame is acknowledged again; then the device's receiver is deaf and we save our airtime.
 const REACKNOWLEDGEMENTS_MAX: u8 = 8;
@@ -103,7 +105,14 @@ impl Ingest {
         self.redelivery.remember(&device, &link, &raw);
         verdict(match decoded {
             Ok(decoded) => {
-                let frame = Frame { source: device.clone(), link, raw, readings: decoded.readings, codec: None, texts: Vec::new() };
+                let frame = Frame {
+                    source: device.clone(),
+                    link,
+                    raw,
+                    readings: decoded.readings,
+                    codec: None,
+                    texts: Vec::new(),
+                };
                 Ruling::Accepted { frame, warnings: decoded.warnings }
             }
             // An authenticated device's bytes are always kept: what is not stored is not acknowledged (A2), and the
@@ -131,14 +140,14 @@ impl Ingest {
         };
         let as_sent = link(Some((&uplink, u32::from(uplink.f_cnt_low()))));
         let devices = self.devices.clone();
-        let Some((device, keys)) = devices.by_dev_addr(uplink.dev_addr()).and_then(lora_keys) else {
+        let Some((device, keys)) = devices.by_dev_addr(uplink.dev_addr()).find_map(lora_keys) else {
             let detail =
                 format!("no device has DevAddr {} · try: if it is yours, add it to devices.toml", uplink.dev_addr());
             return self.refuse(None, as_sent, phy, Reason::UnknownDevAddr, detail, now);
         };
         let source = device.name.clone();
         let session = self.sessions.entry(source.clone()).or_default();
-        match lorawan::fcnt::judge(&uplink, keys, &session.counters) {
+        match lorawan::fcnt::judge(&uplink, keys, &session.counters, lorawan::MicContext::default()) {
             Judged::New { f_cnt } => {
                 session.counters = Counters::after(&uplink, f_cnt);
                 session.reacknowledged = 0;
@@ -187,8 +196,8 @@ impl Ingest {
 
 fn lora_keys(device: &Device) -> Option<(&Device, &lorawan::SessionKeys)> {
     match &device.link {
-        DeviceLink::Lorawan(lora) => Some((device, &lora.keys)),
-        DeviceLink::Mqtt(_) => None,
+        DeviceLink::Lorawan(LorawanDevice { activation: Activation::Abp { keys, .. }, .. }) => Some((device, keys)),
+        _ => None,
     }
 }
 
@@ -197,7 +206,8 @@ fn lora_keys(device: &Device) -> Option<(&Device, &lorawan::SessionKeys)> {
 fn acknowledge(session: &mut LoraSession, uplink: &Uplink, keys: &lorawan::SessionKeys) -> Option<Vec<u8>> {
     let f_cnt_down = session.next_down;
     session.next_down = f_cnt_down.checked_add(1)?;
-    Some(lorawan::acknowledgement(uplink.dev_addr(), keys, f_cnt_down))
+    let ack = session.counters.last.as_ref().map(|last| last.f_cnt);
+    lorawan::DataDown { ack, ..lorawan::DataDown::new(uplink.dev_addr(), f_cnt_down) }.seal(keys).ok()
 }
 
 fn decode_lora(
@@ -211,7 +221,8 @@ fn decode_lora(
 ) -> Ruling {
     match codec.decode(payload, now.wall_ms, uplink.f_port()) {
         Ok(decoded) => {
-            let frame = Frame { source: source.clone(), link, raw, readings: decoded.readings, codec: None, texts: Vec::new() };
+            let frame =
+                Frame { source: source.clone(), link, raw, readings: decoded.readings, codec: None, texts: Vec::new() };
             Ruling::Accepted { frame, warnings: decoded.warnings }
         }
         Err(error) => {

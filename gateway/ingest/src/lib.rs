@@ -12,9 +12,10 @@
 //!                   session(device): stored in the transaction of the verdict
 //! ```
 //!
-//! Numbers are never floats: the digits that a sensor wrote go into [`record::Decimal`] as they stand. What is not a
-//! number becomes a reading without a value and with its reason, never a zero. A frame that can be read in two ways
-//! (a repeated JSON key, a truncated value) is refused whole, because evidence must be unambiguous.
+//! Numbers are never floats: the digits that a sensor wrote go into [`record::Decimal`] as they stand, and a binary float
+//! as the shortest decimal text that means it. What is not a number becomes a reading without a value, with its text as
+//! a [`Warning`], never a zero. A frame that can be read in two ways (a repeated key, a truncated value) is refused
+//! whole, because evidence must be unambiguous.
 //!
 //! **Deliberately does not know:** sockets, brokers and radios (`mqtt`, `lorawan`), what is stored (`journal`), what a
 //! limit is (`rules`). It reads no clock, randomness, environment, file or socket (S1).
@@ -24,8 +25,8 @@
 //! from what is stored, an [`Ingest`] judges as if it had never stopped; **T1**: a device's own time is
 //! kept apart from the box's, and one that cannot be read is left out and counted.
 //!
-//! Standards: RFC 8259 (JSON), RFC 6901 (JSON pointer), RFC 8428 (SenML), RFC 3339 (times), Cayenne Low Power
-//! Payload 1.x (myDevices), UCUM (units).
+//! Standards: RFC 8259 (JSON), RFC 8949 (CBOR), RFC 6901 (JSON pointer), RFC 8428 (SenML), RFC 4180 (CSV), RFC 3339
+//! (times), IEEE 754 (binary floats), Cayenne Low Power Payload 1.x (myDevices), UCUM (units).
 
 mod arrival;
 mod codec;
@@ -38,16 +39,30 @@ mod session;
 mod verdict;
 
 pub use arrival::Arrival;
+pub use codec::binary::{Binary, BinaryError, BinaryField, Condition, Endian, NumberType};
 pub use codec::cayenne_lpp::{CayenneLpp, Channel, LppError};
+pub use codec::cbor::CborError;
+pub use codec::config_error::CodecError;
+pub use codec::csv::{Column, Csv, CsvColumn, CsvError, CsvTime};
 pub use codec::device_time::{DeviceTime, TimeFormat};
-pub use codec::json::{Field, JsonMapping, MappingError};
+pub use codec::f_ports::{FPortError, FPorts};
 pub use codec::json_text::JsonError;
+pub use codec::mapping::{Field, Mapping, MappingError};
+pub use codec::plain::{NotTextError, Plain};
 pub use codec::pointer::{Pointer, PointerError};
-pub use codec::senml_json::{SenmlError, SenmlJson};
-pub use codec::{Codec, CodecError, DecodeError, Decoded, PAYLOAD_BYTES_MAX, READINGS_MAX, Warning};
+pub use codec::senml::{Senml, SenmlError};
+pub use codec::tlv::{Tlv, TlvEntry, TlvError};
+pub use codec::{Codec, DecodeError, Decoded, PAYLOAD_BYTES_MAX, READINGS_MAX, Warning};
+pub use device::chirpstack::ChirpstackDevice;
+pub use device::keys::{KeysError, MissingKey};
+pub use device::lorawan::{Activation, Class, LorawanDevice, LorawanDeviceError};
+pub use device::mqtt::{MqttDevice, MqttDeviceError};
 pub use device::password::{Password, PasswordError};
-pub use device::table::{DEVICES_MAX, DeviceTable, DeviceTableError};
-pub use device::{Device, DeviceLink, LorawanDevice, MqttDevice, TopicError};
+pub use device::seal::{Ed25519Key, MacKey, SealKey, SealKeyError, SealPolicy};
+pub use device::serial::SerialDevice;
+pub use device::table::{DEV_ADDR_DEVICES_MAX, DEVICES_MAX, DeviceTable, DeviceTableError, DevicesError};
+pub use device::topic::TopicError;
+pub use device::{Device, DeviceLink};
 pub use evidence::EvidenceBudget;
 pub use judge::Ingest;
 pub use redelivery::REDELIVERIES_MAX;

@@ -14,7 +14,7 @@ use crate::lang::Lang;
 use crate::output::{self, line};
 
 /// The kinds of file, by name.
-const KINDS: [&str; 5] = ["gateway", "sync", "platform", "devices", "rules"];
+const KINDS: [&str; 6] = ["gateway", "sync", "platform", "devices", "keys", "rules"];
 
 /// Checks each file as the daemon that reads it does. [`Exit::Config`] if one is refused.
 pub(crate) fn run(files: &[PathBuf], json: bool, lang: Lang) -> Result<Exit, CommandError> {
@@ -50,10 +50,16 @@ fn check(path: &Path) -> Result<(), String> {
         Some("gateway") => GatewayConfig::load(path).map(drop).map_err(|error| chain(&error)),
         Some("sync") => check_sync(path),
         Some("platform") => platform::Config::load(path).map(drop).map_err(|error| chain(&error)),
-        Some("devices") => gatewayd::config::load_devices(path).map(drop).map_err(|error| chain(&error)),
+        Some("devices") => check_devices(path, &path.with_file_name("keys.toml")),
+        Some("keys") => check_devices(&path.with_file_name("devices.toml"), path),
         Some("rules") => gatewayd::config::load_rules(path).map(drop).map_err(|error| chain(&error)),
         _ => Err(format!("what `{name}` is cannot be told · try: a name with one of {}", KINDS.join(", "))),
     }
+}
+
+/// Neither says anything without the other.
+fn check_devices(devices: &Path, keys: &Path) -> Result<(), String> {
+    gatewayd::config::load_devices(devices, keys).map(drop).map_err(|error| chain(&error))
 }
 
 /// Beside the file also what it names: a certificate that cannot be read stops the daemon just as well.

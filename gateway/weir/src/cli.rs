@@ -143,7 +143,7 @@ pub(crate) struct VerifyArgs {
 pub(crate) enum ConfigCommand {
     /// Whether these files would be accepted; without files, those in /etc/weir.
     Check {
-        /// gateway.toml, sync.toml, platform.toml, devices.toml or rules.toml.
+        /// gateway.toml, sync.toml, platform.toml, devices.toml, keys.toml or rules.toml.
         #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
         /// One JSON object instead of text for people.

@@ -72,7 +72,7 @@ fn measure(plan: &Plan, server: Server, in_flight: usize) -> io::Result<Run> {
         Load { clients: CLIENTS, in_flight, warm_up: WARM_UP, time: Duration::from_secs(plan.seconds), pause: None };
     match server {
         Server::Weir => {
-            let site = Site::new(folder.path(), &devices::mqtt_table(CLIENTS))?;
+            let site = Site::new(folder.path(), &devices::mqtt_tables(CLIENTS))?;
             let gateway = site.start(&plan.weir)?;
             let before = gateway.records()?;
             let run = push(&gateway.process, gateway.mqtt, load)?;

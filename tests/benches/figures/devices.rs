@@ -47,20 +47,28 @@ pub(crate) fn frame(device: usize, number: u64) -> Vec<u8> {
     format!("{text:0<filled$}\"}}").into_bytes()
 }
 
-/// The device table of the MQTT stations.
-pub(crate) fn mqtt_table(devices: usize) -> String {
+/// `devices.toml` and `keys.toml`.
+#[derive(Debug)]
+pub(crate) struct Tables {
+    pub(crate) devices: String,
+    pub(crate) keys: String,
+}
+
+/// The MQTT stations.
+pub(crate) fn mqtt_tables(devices: usize) -> Tables {
     let field = |(quantity, unit, path): (&str, &str, &str)| {
         format!("[[device.codec.fields]]\npath = \"{path}\"\nquantity = \"{quantity}\"\nunit = \"{unit}\"\n")
     };
     let fields = FIELDS.map(field).concat();
     let device = |device| {
         format!(
-            "[[device]]\nname = \"{}\"\n[device.mqtt]\npassword = \"{PASSWORD}\"\n[device.codec]\nkind = \"json\"\n\
+            "[[device]]\nname = \"{}\"\n[device.mqtt]\n[device.codec]\nkind = \"json\"\n\
              time = {{ path = \"/ts\", format = \"unix_s\" }}\n{fields}",
             name(device)
         )
     };
-    (0..devices).map(device).collect()
+    let keys = |device| format!("[{}]\npassword = \"{PASSWORD}\"\n", name(device));
+    Tables { devices: (0..devices).map(device).collect(), keys: (0..devices).map(keys).collect() }
 }
 
 /// A LoRaWAN device by its number.
@@ -90,15 +98,19 @@ impl Radio {
     }
 }
 
-/// The device table of the LoRaWAN devices.
-pub(crate) fn lora_table(devices: u32) -> String {
+/// The LoRaWAN devices.
+pub(crate) fn lora_tables(devices: u32) -> Tables {
+    let name = |device| format!("radio-{device:03}");
     let device = |device: u32| {
-        let tail = format!("{device:08x}05060708090a0b0c0d0e0f");
         format!(
-            "[[device]]\nname = \"radio-{device:03}\"\n[device.lorawan]\ndev_addr = \"{:08x}\"\nnwk_s_key = \"01{tail}\"\n\
-             app_s_key = \"02{tail}\"\n[device.codec]\nkind = \"cayenne_lpp\"\n",
+            "[[device]]\nname = \"{}\"\n[device.lorawan]\ndev_addr = \"{:08x}\"\n[device.codec]\nkind = \"cayenne_lpp\"\n",
+            name(device),
             0x2601_0000 + device
         )
     };
-    (0..devices).map(device).collect()
+    let keys = |device: u32| {
+        let tail = format!("{device:08x}05060708090a0b0c0d0e0f");
+        format!("[{}]\nnwk_s_key = \"01{tail}\"\napp_s_key = \"02{tail}\"\n", name(device))
+    };
+    Tables { devices: (0..devices).map(device).collect(), keys: (0..devices).map(keys).collect() }
 }

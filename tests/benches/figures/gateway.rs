@@ -1,14 +1,15 @@
 //! Weir's gateway, as its release binary in a process and a folder of its own.
 
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use journal::Reader;
 
-use crate::devices;
+use crate::devices::{self, Tables};
 use crate::process::{Process, free_port};
 
 /// A running gateway.
@@ -31,7 +32,7 @@ pub(crate) struct Site {
 
 impl Site {
     /// Writes the configuration with these devices; everything else is Weir's default.
-    pub(crate) fn new(folder: &Path, device_table: &str) -> io::Result<Site> {
+    pub(crate) fn new(folder: &Path, tables: &Tables) -> io::Result<Site> {
         let mqtt = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
         let gwmp = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
         fs::create_dir_all(folder)?;
@@ -39,7 +40,9 @@ impl Site {
             "box = \"outfall-1\"\nstate_dir = \"state\"\nrun_dir = \"run\"\n[mqtt]\nlisten = \"{mqtt}\"\n[gwmp]\nlisten = \"{gwmp}\"\n"
         );
         fs::write(folder.join("gateway.toml"), config)?;
-        fs::write(folder.join("devices.toml"), device_table)?;
+        fs::write(folder.join("devices.toml"), &tables.devices)?;
+        let keys = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(folder.join("keys.toml"));
+        keys?.write_all(tables.keys.as_bytes())?;
         fs::write(folder.join("rules.toml"), devices::RULES)?;
         Ok(Site { folder: folder.into(), mqtt, gwmp })
     }

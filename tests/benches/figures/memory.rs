@@ -65,7 +65,7 @@ pub(crate) fn run(plan: &Plan) -> io::Result<()> {
 
 impl World {
     fn start(plan: &Plan, folder: &Path) -> io::Result<World> {
-        let site = Site::new(folder, &devices::mqtt_table(CLIENTS))?;
+        let site = Site::new(folder, &devices::mqtt_tables(CLIENTS))?;
         let gateway = site.start(&plan.weir)?;
         let box_key = fs::read_to_string(folder.join("state/identity/box.pub"))?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));

@@ -35,12 +35,12 @@ pub(crate) fn run(plan: &Plan) -> io::Result<()> {
 
     let first = (0..plan.rounds).map(|_| {
         let folder = tempfile::tempdir_in(&plan.folder)?;
-        exec(plan, &Site::new(folder.path(), &devices::mqtt_table(1))?)
+        exec(plan, &Site::new(folder.path(), &devices::mqtt_tables(1))?)
     });
     print("weir, no journal, no key yet", first.collect::<io::Result<_>>()?);
 
     let folder = tempfile::tempdir_in(&plan.folder)?;
-    let site = Site::new(folder.path(), &devices::mqtt_table(1))?;
+    let site = Site::new(folder.path(), &devices::mqtt_tables(1))?;
     exec(plan, &site)?;
     let again = (0..plan.rounds).map(|_| exec(plan, &site));
     print("weir, again after SIGKILL", again.collect::<io::Result<_>>()?);

@@ -99,7 +99,7 @@ pub(crate) fn run(plan: &Plan) -> io::Result<()> {
 
 fn measure(plan: &Plan, offer: Offer) -> io::Result<Measured> {
     let folder = tempfile::tempdir_in(&plan.folder)?;
-    let site = Site::new(folder.path(), &devices::lora_table(DEVICES))?;
+    let site = Site::new(folder.path(), &devices::lora_tables(DEVICES))?;
     let gateway = site.start(&plan.weir)?;
     let before = gateway.records()?;
     let cpu = gateway.process.cpu()?;

@@ -174,7 +174,7 @@ impl Site {
 
     /// What the gateway's committer makes of so many frames: the records, and the row of each device that sent one.
     fn transaction(&mut self, frames: u64) -> io::Result<Transaction> {
-        let mut transaction = Transaction { records: Vec::with_capacity(frames as usize), devices: BTreeMap::new() };
+        let mut transaction = Transaction { records: Vec::with_capacity(frames as usize), ..Transaction::default() };
         for _ in 0..frames {
             let record = self.record()?;
             let source = self.sources[(self.frames % DEVICES) as usize].clone();

@@ -7,12 +7,20 @@ use super::*;
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/gateway.toml");
 
+/// As it must be installed: readable by its owner alone.
+fn write_keys(folder: &Path, text: &str) {
+    let path = folder.join("keys.toml");
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
 fn check(text: &str, expected: Expect) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gateway.toml");
     std::fs::write(&path, text).unwrap();
     std::fs::write(folder.path().join("devices.toml"), "").unwrap();
     std::fs::write(folder.path().join("rules.toml"), "").unwrap();
+    write_keys(folder.path(), "");
     let shown = match GatewayConfig::load(&path) {
         Ok(config) => format!("box {}", config.file.box_id),
         Err(error) => match error.source() {
@@ -25,8 +33,13 @@ fn check(text: &str, expected: Expect) {
 
 #[test]
 fn the_shipped_example_is_valid_and_states_every_default() {
-    let example = GatewayConfig::load(Path::new(EXAMPLE)).unwrap();
-    assert_eq!((example.devices.len(), example.rules.iter().len()), (3, 3));
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["gateway.toml", "devices.toml", "rules.toml"] {
+        std::fs::copy(Path::new(EXAMPLE).with_file_name(name), folder.path().join(name)).unwrap();
+    }
+    write_keys(folder.path(), &std::fs::read_to_string(Path::new(EXAMPLE).with_file_name("keys.toml")).unwrap());
+    let example = GatewayConfig::load(&folder.path().join("gateway.toml")).unwrap();
+    assert_eq!((example.devices.len(), example.rules.iter().len()), (6, 3));
     let plain: GatewayFile = toml::from_str("box = \"outfall-1\"").unwrap();
     let shipped: GatewayFile = toml::from_str(&std::fs::read_to_string(EXAMPLE).unwrap()).unwrap();
     assert_eq!(format!("{shipped:#?}"), format!("{plain:#?}"));
@@ -48,6 +61,7 @@ fn paths_start_at_the_folder_of_the_file() {
     let path = folder.path().join("gateway.toml");
     std::fs::write(&path, "box = \"b\"\nstate_dir = \"state\"\ndevices = \"/dev/null\"\nrules = \"/dev/null\"")
         .unwrap();
+    write_keys(folder.path(), "");
     let config = GatewayConfig::load(&path).unwrap();
     assert_eq!(config.journal_path(), folder.path().join("state/journal/journal.db"));
     assert_eq!(config.socket_path(), Path::new("/run/weir/gateway.sock"));
@@ -111,4 +125,18 @@ fn faults_name_the_file_the_key_and_the_cure() {
         "box = \"b\"\nrules = \"/dev/zero\"",
         expect!["configuration `/dev/zero` has more than 4194304 bytes: is it the right file?"],
     );
+}
+
+#[test]
+fn keys_that_others_may_read_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("devices.toml"), "").unwrap();
+    write_keys(folder.path(), "");
+    let [devices, keys] = ["devices.toml", "keys.toml"].map(|name| folder.path().join(name));
+    for (mode, accepted) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false), (0o620, false)] {
+        std::fs::set_permissions(&keys, std::fs::Permissions::from_mode(mode)).unwrap();
+        let loaded = load_devices(&devices, &keys);
+        assert_eq!(loaded.is_ok(), accepted, "{mode:o}");
+        assert!(accepted || matches!(loaded, Err(ConfigError::ExposedKeys { mode: found, .. }) if found == mode));
+    }
 }

@@ -1,19 +1,30 @@
-//! Every device that may send: `devices.toml`, checked once, looked up on every frame.
+//! Every device that may send: `devices.toml` and `keys.toml`, checked once, looked up on every frame.
+
+mod error;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lorawan::DevAddr;
+use ::lorawan::{DevAddr, DevEui};
 use record::{SourceId, UnixMs};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Device, DeviceLink, LorawanSection, MqttSection, TopicError};
-use crate::{Codec, CodecError, DecodeError, Decoded};
+use super::chirpstack::ChirpstackDevice;
+use super::keys::{DeviceKeys, Keys};
+use super::lorawan::{Activation, LorawanSection};
+use super::mqtt::MqttSection;
+use super::serial::SerialSection;
+use super::{Device, DeviceLink};
+use crate::{Codec, DecodeError, Decoded};
+pub use error::{DeviceTableError, DevicesError};
 
 /// Most devices of one box: 60 are heard well by one LoRa gateway and 200 clients are a large site; the rest is room.
 pub const DEVICES_MAX: usize = 2_000;
 
-/// The devices of a box by name, MQTT topic and DevAddr.
+/// Most devices that may share one DevAddr: each costs a MIC for every frame from there.
+pub const DEV_ADDR_DEVICES_MAX: usize = 16;
+
+/// The devices of a box by name and by whatever they call themselves.
 #[derive(Debug, Clone, Default)]
 pub struct DeviceTable {
     devices: Vec<Device>,
@@ -21,91 +32,10 @@ pub struct DeviceTable {
     by_topic: BTreeMap<String, usize>,
     /// Every topic in use, for either direction.
     topics: BTreeSet<String>,
-    by_dev_addr: BTreeMap<DevAddr, usize>,
-}
-
-/// Why a text is no [`DeviceTable`]. Lines count from 1; secrets are never repeated. Correct the file and check it
-/// again with `weir config check`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DeviceTableError {
-    /// Not TOML, an unknown or missing key, or a value of the wrong form.
-    #[error("line {line}: {why}")]
-    Toml {
-        /// Where.
-        line: usize,
-        /// What is wrong, by key.
-        why: String,
-    },
-    /// Beyond [`DEVICES_MAX`].
-    #[error("{count} devices are more than the {DEVICES_MAX} of one box: split them over two boxes")]
-    TooMany {
-        /// How many.
-        count: usize,
-    },
-    /// Neither or both ways to send.
-    #[error("line {line}: device `{device}` has {found}: give it exactly one of [device.mqtt] and [device.lorawan]")]
-    Links {
-        /// Of the `[[device]]`.
-        line: usize,
-        /// Its name.
-        device: SourceId,
-        /// `both` or `neither`.
-        found: &'static str,
-    },
-    /// A topic that no device may have.
-    #[error("line {line}: device `{device}`, [device.mqtt]")]
-    Topic {
-        /// Of the `[[device]]`.
-        line: usize,
-        /// Its name.
-        device: SourceId,
-        /// What is wrong with it.
-        #[source]
-        source: TopicError,
-    },
-    /// A codec that cannot work.
-    #[error("line {line}: device `{device}`, [device.codec]")]
-    Codec {
-        /// Of the `[[device]]`.
-        line: usize,
-        /// Its name.
-        device: SourceId,
-        /// What is wrong with it.
-        #[source]
-        source: CodecError,
-    },
-    /// Two devices of one name.
-    #[error("line {line}: device `{device}` stands twice: give each its own name")]
-    DuplicateName {
-        /// Of the second.
-        line: usize,
-        /// The name.
-        device: SourceId,
-    },
-    /// A topic belongs to one device, for one direction; else one could speak as the other.
-    #[error("line {line}: device `{device}`: topic `{topic}` is already in use: give each device topics of its own")]
-    DuplicateTopic {
-        /// Of the second.
-        line: usize,
-        /// The second device.
-        device: SourceId,
-        /// The topic.
-        topic: String,
-    },
-    /// LoRaWAN allows two devices of one address, told apart by their MIC; this table does not yet.
-    #[error(
-        "line {line}: device `{device}`: DevAddr {dev_addr} belongs to `{other}`: personalise it with another address"
-    )]
-    DuplicateDevAddr {
-        /// Of the second.
-        line: usize,
-        /// The second device.
-        device: SourceId,
-        /// The address.
-        dev_addr: DevAddr,
-        /// The first device.
-        other: SourceId,
-    },
+    by_dev_addr: BTreeMap<DevAddr, Vec<usize>>,
+    by_dev_eui: BTreeMap<DevEui, usize>,
+    by_serial_id: BTreeMap<u16, usize>,
+    by_chirpstack: BTreeMap<DevEui, usize>,
 }
 
 #[derive(Deserialize)]
@@ -119,30 +49,55 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct Section {
     name: SourceId,
+    #[serde(default = "enabled")]
+    enabled: bool,
     mqtt: Option<MqttSection>,
     lorawan: Option<LorawanSection>,
+    serial: Option<SerialSection>,
+    chirpstack: Option<ChirpstackDevice>,
     codec: Codec,
 }
 
+fn enabled() -> bool {
+    true
+}
+
 impl DeviceTable {
-    /// Reads and checks the text of `devices.toml`.
+    /// Reads and checks the texts of `devices.toml` and `keys.toml`. `scripts` are the texts of the JavaScript codecs by
+    /// the file name that `devices.toml` gives them.
     ///
     /// # Errors
-    /// [`DeviceTableError`] for the first fault, with its line.
-    pub fn from_toml(text: &str) -> Result<DeviceTable, DeviceTableError> {
-        let line_of = |at: usize| 1 + text.bytes().take(at).filter(|b| *b == b'\n').count();
-        let file: File = toml::from_str(text).map_err(|error| DeviceTableError::Toml {
-            line: line_of(error.span().map_or(text.len(), |span| span.start)),
-            // Not the error's own Display: it prints the line, and the line may hold a key.
+    /// [`DeviceTableError`] for the first fault, with the file and its line.
+    pub fn from_toml(
+        devices: &str,
+        keys: &str,
+        scripts: &BTreeMap<String, String>,
+    ) -> Result<DeviceTable, DeviceTableError> {
+        let mut keys = Keys::parse(keys).map_err(DeviceTableError::Keys)?;
+        let table = DeviceTable::read(devices, &mut keys, scripts).map_err(DeviceTableError::Devices)?;
+        keys.finish(table.by_name.keys()).map_err(DeviceTableError::Keys)?;
+        Ok(table)
+    }
+
+    fn read(text: &str, keys: &mut Keys, scripts: &BTreeMap<String, String>) -> Result<DeviceTable, DevicesError> {
+        let file: File = toml::from_str(text).map_err(|error| DevicesError::Toml {
+            line: line_of(text, error.span().map_or(text.len(), |span| span.start)),
+            // Not the error's own Display: it prints the line, and somebody may have put a key here.
             why: error.message().to_owned(),
         })?;
         if file.device.len() > DEVICES_MAX {
-            return Err(DeviceTableError::TooMany { count: file.device.len() });
+            return Err(DevicesError::TooMany { count: file.device.len() });
         }
         let mut table = DeviceTable::default();
         for section in file.device {
-            let line = line_of(section.span().start);
-            table.insert(line, device(line, section.into_inner())?)?;
+            let line = line_of(text, section.span().start);
+            let section = section.into_inner();
+            if table.by_name.contains_key(&section.name) {
+                return Err(DevicesError::DuplicateName { line, device: section.name });
+            }
+            let mut none = DeviceKeys::default();
+            let keys = keys.of(&section.name).unwrap_or(&mut none);
+            table.insert(line, device(line, section, keys, scripts)?)?;
         }
         Ok(table)
     }
@@ -164,7 +119,7 @@ impl DeviceTable {
 
     /// The device of this name.
     pub fn by_name(&self, name: &SourceId) -> Option<&Device> {
-        self.by_name.get(name).map(|place| &self.devices[*place])
+        self.at(self.by_name.get(name))
     }
 
     /// Reads the payload of an MQTT device that came at `now`, as its codec says.
@@ -177,34 +132,73 @@ impl DeviceTable {
 
     /// The device that publishes to this MQTT topic.
     pub fn by_topic(&self, topic: &str) -> Option<&Device> {
-        self.by_topic.get(topic).map(|place| &self.devices[*place])
+        self.at(self.by_topic.get(topic))
     }
 
-    /// The device of this LoRaWAN address. Only its MIC says that a frame is really its own.
-    pub fn by_dev_addr(&self, dev_addr: DevAddr) -> Option<&Device> {
-        self.by_dev_addr.get(&dev_addr).map(|place| &self.devices[*place])
+    /// The devices personalised with this address (ABP), at most [`DEV_ADDR_DEVICES_MAX`]. Only the MIC says whose a
+    /// frame is. Devices that joined are found by their sessions.
+    pub fn by_dev_addr(&self, dev_addr: DevAddr) -> impl Iterator<Item = &Device> + '_ {
+        self.by_dev_addr.get(&dev_addr).into_iter().flatten().map(|place| &self.devices[*place])
     }
 
-    fn insert(&mut self, line: usize, device: Device) -> Result<(), DeviceTableError> {
+    /// The device that joins with this DevEUI.
+    pub fn by_dev_eui(&self, dev_eui: DevEui) -> Option<&Device> {
+        self.at(self.by_dev_eui.get(&dev_eui))
+    }
+
+    /// The device with this id behind a serial port.
+    pub fn by_serial_id(&self, id: u16) -> Option<&Device> {
+        self.at(self.by_serial_id.get(&id))
+    }
+
+    /// The device of this DevEUI that a ChirpStack serves.
+    pub fn by_chirpstack(&self, dev_eui: DevEui) -> Option<&Device> {
+        self.at(self.by_chirpstack.get(&dev_eui))
+    }
+
+    fn at(&self, place: Option<&usize>) -> Option<&Device> {
+        place.map(|place| &self.devices[*place])
+    }
+
+    fn insert(&mut self, line: usize, device: Device) -> Result<(), DevicesError> {
         let place = self.devices.len();
         let name = device.name.clone();
-        if self.by_name.insert(name.clone(), place).is_some() {
-            return Err(DeviceTableError::DuplicateName { line, device: name });
-        }
+        self.by_name.insert(name.clone(), place);
+        let duplicate = |id: String, other: usize| {
+            let other = self.devices[other].name.clone();
+            Err(DevicesError::DuplicateId { line, device: name.clone(), id, other })
+        };
         match &device.link {
             DeviceLink::Mqtt(mqtt) => {
-                for topic in [&mqtt.topic, &mqtt.command_topic] {
+                for topic in mqtt.topics.iter().chain([&mqtt.command_topic]) {
                     if !self.topics.insert(topic.clone()) {
-                        return Err(DeviceTableError::DuplicateTopic { line, device: name, topic: topic.clone() });
+                        return Err(DevicesError::DuplicateTopic { line, device: name, topic: topic.clone() });
                     }
                 }
-                self.by_topic.insert(mqtt.topic.clone(), place);
+                self.by_topic.extend(mqtt.topics.iter().map(|topic| (topic.clone(), place)));
             }
-            DeviceLink::Lorawan(lorawan) => {
-                let dev_addr = lorawan.dev_addr;
-                if let Some(other) = self.by_dev_addr.insert(dev_addr, place) {
-                    let other = self.devices[other].name.clone();
-                    return Err(DeviceTableError::DuplicateDevAddr { line, device: name, dev_addr, other });
+            DeviceLink::Lorawan(lorawan) => match lorawan.activation {
+                Activation::Otaa { dev_eui, .. } => {
+                    if let Some(other) = self.by_dev_eui.insert(dev_eui, place) {
+                        return duplicate(format!("dev_eui {dev_eui}"), other);
+                    }
+                }
+                Activation::Abp { dev_addr, .. } => {
+                    let sharing = self.by_dev_addr.entry(dev_addr).or_default();
+                    if sharing.len() == DEV_ADDR_DEVICES_MAX {
+                        return Err(DevicesError::CrowdedDevAddr { line, device: name, dev_addr });
+                    }
+                    sharing.push(place);
+                }
+            },
+            DeviceLink::Serial(serial) => {
+                if let Some(other) = self.by_serial_id.insert(serial.id, place) {
+                    return duplicate(format!("[device.serial] id {}", serial.id), other);
+                }
+            }
+            DeviceLink::Chirpstack(ChirpstackDevice { dev_eui }) => {
+                if let Some(other) = self.by_chirpstack.insert(*dev_eui, place) {
+                    return duplicate(format!("[device.chirpstack] dev_eui {dev_eui}"), other);
                 }
             }
         }
@@ -213,21 +207,39 @@ impl DeviceTable {
     }
 }
 
+/// The line of a byte of a text, from 1.
+pub(super) fn line_of(text: &str, at: usize) -> usize {
+    1 + text.bytes().take(at).filter(|b| *b == b'\n').count()
+}
+
 /// A section with everything that does not depend on other sections checked.
-fn device(line: usize, section: Section) -> Result<Device, DeviceTableError> {
-    let Section { name, mqtt, lorawan, codec } = section;
-    let link = match (mqtt, lorawan) {
-        (Some(mqtt), None) => match mqtt.into_device(&name) {
+fn device(
+    line: usize,
+    section: Section,
+    keys: &mut DeviceKeys,
+    _scripts: &BTreeMap<String, String>,
+) -> Result<Device, DevicesError> {
+    let Section { name, enabled, mqtt, lorawan, serial, chirpstack, codec } = section;
+    let link = match (mqtt, lorawan, serial, chirpstack) {
+        (Some(mqtt), None, None, None) => match mqtt.into_device(&name, keys) {
             Ok(mqtt) => DeviceLink::Mqtt(mqtt),
-            Err(source) => return Err(DeviceTableError::Topic { line, device: name, source }),
+            Err(source) => return Err(DevicesError::Mqtt { line, device: name, source }),
         },
-        (None, Some(lorawan)) => DeviceLink::Lorawan(lorawan.into()),
-        (Some(_), Some(_)) => return Err(DeviceTableError::Links { line, device: name, found: "both" }),
-        (None, None) => return Err(DeviceTableError::Links { line, device: name, found: "neither" }),
+        (None, Some(lorawan), None, None) => match lorawan.into_device(keys) {
+            Ok(lorawan) => DeviceLink::Lorawan(lorawan),
+            Err(source) => return Err(DevicesError::Lorawan { line, device: name, source }),
+        },
+        (None, None, Some(serial), None) => match serial.into_device(keys) {
+            Ok(serial) => DeviceLink::Serial(serial),
+            Err(source) => return Err(DevicesError::Serial { line, device: name, source }),
+        },
+        (None, None, None, Some(chirpstack)) => DeviceLink::Chirpstack(chirpstack),
+        (None, None, None, None) => return Err(DevicesError::Links { line, device: name, found: "none" }),
+        _ => return Err(DevicesError::Links { line, device: name, found: "several" }),
     };
     match codec.validate() {
-        Ok(()) => Ok(Device { name, link, codec }),
-        Err(source) => Err(DeviceTableError::Codec { line, device: name, source }),
+        Ok(()) => Ok(Device { name, enabled, link, codec }),
+        Err(source) => Err(DevicesError::Codec { line, device: name, source }),
     }
 }
 

@@ -52,7 +52,7 @@ fn object(world: &World, sources: &[Source]) -> Value {
         "databases": {"journal": world.journal(), "outbox": world.outbox()},
         "config": {
             "gateway": root.join("gateway.toml"), "sync": root.join("sync.toml"),
-            "devices": root.join("devices.toml"), "rules": root.join("rules.toml"),
+            "devices": root.join("devices.toml"), "keys": root.join("keys.toml"), "rules": root.join("rules.toml"),
         },
         "identity": root.join("state/identity/box.pub"),
         "state_dir": root.join("state"),

@@ -149,16 +149,27 @@ pub(crate) fn toml(devices: &[Device]) -> String {
     for Device { name, link, codec } in devices {
         text.push_str(&format!("[[device]]\nname = \"{name}\"\n"));
         match link {
-            Link::Mqtt { password } => text.push_str(&format!("[device.mqtt]\npassword = \"{password}\"\n")),
-            Link::Lora(Session { dev_addr, nwk_s_key, app_s_key }) => text.push_str(&format!(
-                "[device.lorawan]\ndev_addr = \"{dev_addr:08x}\"\nnwk_s_key = \"{}\"\napp_s_key = \"{}\"\n",
-                hex::encode(nwk_s_key),
-                hex::encode(app_s_key)
-            )),
+            Link::Mqtt { .. } => text.push_str("[device.mqtt]\n"),
+            Link::Lora(Session { dev_addr, .. }) => {
+                text.push_str(&format!("[device.lorawan]\ndev_addr = \"{dev_addr:08x}\"\n"));
+            }
         }
         text.push_str(&format!("[device.codec]\nkind = \"{}\"\n{}\n", codec.kind(), codec.mapping()));
     }
     text
+}
+
+/// The text of `keys.toml`.
+pub(crate) fn keys_toml(devices: &[Device]) -> String {
+    let keys = |Device { name, link, .. }: &Device| match link {
+        Link::Mqtt { password } => format!("[{name}]\npassword = \"{password}\"\n"),
+        Link::Lora(Session { nwk_s_key, app_s_key, .. }) => format!(
+            "[{name}]\nnwk_s_key = \"{}\"\napp_s_key = \"{}\"\n",
+            hex::encode(nwk_s_key),
+            hex::encode(app_s_key)
+        ),
+    };
+    devices.iter().map(keys).collect()
 }
 
 #[cfg(test)]
@@ -167,11 +178,16 @@ mod tests {
     use crate::demo::message::Water;
     use ingest::DeviceTable;
     use record::{SourceId, UnixMs};
+    use std::collections::BTreeMap;
+
+    fn table(devices: &[Device]) -> DeviceTable {
+        DeviceTable::from_toml(&toml(devices), &keys_toml(devices), &BTreeMap::new()).unwrap()
+    }
 
     #[test]
     fn the_box_reads_what_the_instruments_write() {
         let devices = make().unwrap();
-        let table = DeviceTable::from_toml(&toml(&devices)).unwrap();
+        let table = table(&devices);
         for (name, instrument) in OWN {
             let device = table.by_name(&SourceId::new(name).unwrap()).unwrap();
             for n in [1, 2, 70_000] {
@@ -186,7 +202,7 @@ mod tests {
 
     #[test]
     fn outsiders_find_devices_of_their_own() {
-        let table = DeviceTable::from_toml(&toml(&make().unwrap())).unwrap();
+        let table = table(&make().unwrap());
         let decode = |name: &str, payload: &str| {
             let device = table.by_name(&SourceId::new(name).unwrap()).unwrap();
             let decoded = device.codec.decode(payload.as_bytes(), UnixMs(0), None).unwrap();

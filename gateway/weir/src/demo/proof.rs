@@ -80,7 +80,8 @@ fn compare(reader: &Reader, claims: &Claims, reasons: &mut Vec<Reason>) {
     let mut unmet: BTreeMap<u64, &Vec<(String, &'static str)>> =
         claims.iter().map(|(size, all)| (*size, all)).collect();
     let mut differ = Vec::new();
-    let recomputed = reader.recompute(|size, root| {
+    let recomputed = reader.recompute(|at, root| {
+        let size = at.seq.0 + 1;
         let Some(claimed) = unmet.remove(&size) else { return };
         let root = root.to_string();
         let others = claimed.iter().filter(|(claim, _)| *claim != root);

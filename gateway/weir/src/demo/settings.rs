@@ -97,7 +97,10 @@ mod tests {
             path
         };
         write("rules.toml", &rules());
-        write("devices.toml", &crate::demo::devices::toml(&crate::demo::devices::make().unwrap()));
+        let devices = crate::demo::devices::make().unwrap();
+        write("devices.toml", &crate::demo::devices::toml(&devices));
+        let keys = crate::demo::devices::keys_toml(&devices);
+        crate::demo::world::write(&folder.path().join("keys.toml"), keys.as_bytes()).unwrap();
         let run = folder.path().join("a \"quoted\" run");
         let gateway = gatewayd::GatewayConfig::load(&write("gateway.toml", &gateway(&run, a, b))).unwrap();
         assert_eq!(gateway.socket_path(), run.join("gateway.sock"));

@@ -93,6 +93,7 @@ impl World {
             .map(|(platform, address)| (platform.name, address, platform.key.to_string()))
             .collect();
         write(&root.join("devices.toml"), devices::toml(&devices).as_bytes())?;
+        write(&root.join("keys.toml"), devices::keys_toml(&devices).as_bytes())?;
         write(&root.join("rules.toml"), settings::rules().as_bytes())?;
         write(&root.join("gateway.toml"), settings::gateway(&folder.run_dir(), mqtt, gwmp).as_bytes())?;
         write(&root.join("sync.toml"), settings::sync(&folder.run_dir(), &destinations).as_bytes())?;

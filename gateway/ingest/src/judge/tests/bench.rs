@@ -13,7 +13,6 @@ const DEVICES: &str = r#"
 [[device]]
 name = "cod-1"
 [device.mqtt]
-password = "river-otter-7"
 [device.codec]
 kind = "json"
 fields = [{ path = "/cod", quantity = "cod", unit = "mg/L" }]
@@ -22,11 +21,22 @@ fields = [{ path = "/cod", quantity = "cod", unit = "mg/L" }]
 name = "flow-1"
 [device.lorawan]
 dev_addr = "26010001"
-nwk_s_key = "44024241ed4ce9a68c6a8bc055233fd3"
-app_s_key = "ec925802ae430ca77fd3dd73cb2cc588"
 [device.codec]
 kind = "cayenne_lpp"
 "#;
+
+const KEYS: &str = r#"
+[cod-1]
+password = "river-otter-7"
+
+[flow-1]
+nwk_s_key = "44024241ed4ce9a68c6a8bc055233fd3"
+app_s_key = "ec925802ae430ca77fd3dd73cb2cc588"
+"#;
+
+fn table() -> DeviceTable {
+    DeviceTable::from_toml(DEVICES, KEYS, &BTreeMap::new()).unwrap()
+}
 
 pub(super) fn dev_addr() -> DevAddr {
     DevAddr::from_u32(0x2601_0001)
@@ -40,10 +50,7 @@ const EVIDENCE_BYTES: u32 = 3 * 190;
 
 pub(super) fn keys() -> SessionKeys {
     let key = |hex: &str| hex.parse().unwrap();
-    SessionKeys {
-        nwk_s_key: key("44024241ed4ce9a68c6a8bc055233fd3"),
-        app_s_key: key("ec925802ae430ca77fd3dd73cb2cc588"),
-    }
+    SessionKeys::v1_0(key("44024241ed4ce9a68c6a8bc055233fd3"), key("ec925802ae430ca77fd3dd73cb2cc588"))
 }
 
 pub(super) struct Bench {
@@ -56,7 +63,7 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn new() -> Bench {
-        let table = Arc::new(DeviceTable::from_toml(DEVICES).unwrap());
+        let table = Arc::new(table());
         let budget = EvidenceBudget::new(EVIDENCE_BYTES);
         let ingest = Ingest::new(table.clone(), std::iter::empty(), budget).unwrap();
         Bench { table, ingest, records: Vec::new(), sessions: BTreeMap::new(), now_ms: 5_000 }
@@ -107,7 +114,7 @@ pub(super) fn publish(packet_id: Option<u16>, dup: bool, payload: &str) -> Arriv
     let qos = u8::from(packet_id.is_some());
     let link = Link::Mqtt { topic: "d/cod-1/up".into(), qos, packet_id, level: 4, seal: None };
     let device = SourceId::new("cod-1").unwrap();
-    let decoded = DeviceTable::from_toml(DEVICES).unwrap().decode(&device, payload.as_bytes(), UnixMs(0));
+    let decoded = table().decode(&device, payload.as_bytes(), UnixMs(0));
     Arrival::Mqtt { device, link, dup, payload: payload.into(), decoded }
 }
 
@@ -126,7 +133,7 @@ pub(super) fn heard(phy: Vec<u8>) -> Arrival {
 
 /// A frame of `flow-1`.
 pub(super) fn uplink(f_cnt: u32, confirmed: bool, payload: &[u8]) -> Vec<u8> {
-    data_up(DataUp { dev_addr: dev_addr(), confirmed, f_cnt, f_port: 2, payload }, &keys())
+    data_up(DataUp { dev_addr: dev_addr(), confirmed, f_cnt, f_port: 2, payload, ..DataUp::default() }, &keys())
 }
 
 /// `accepted flow-1 #3 temperature_1 27.2 Cel · ack 0`
@@ -137,7 +144,7 @@ pub(super) fn show(verdict: &Verdict) -> String {
             assert_eq!(verdict.source.as_ref(), Some(&frame.source));
             let counter = match &frame.link {
                 Link::Lora { f_cnt, .. } => format!(" #{f_cnt}"),
-                Link::Mqtt { .. } => String::new(),
+                _ => String::new(),
             };
             let value = |r: &record::Reading| r.value.map_or_else(|| r.quality.as_str().into(), |v| v.to_string());
             let readings = frame.readings.iter().map(|r| format!(" {} {} {}", r.quantity, value(r), r.unit));

@@ -85,7 +85,14 @@ fn what_proves_nothing_is_refused_with_its_reason() {
         [forged],
         expect!["bad_mic flow-1 kept: 26010001: the MIC does not verify · try: compare nwk_s_key with the device's"],
     );
-    let stranger = DataUp { dev_addr: DevAddr::from_u32(7), confirmed: true, f_cnt: 1, f_port: 2, payload: WARM };
+    let stranger = DataUp {
+        dev_addr: DevAddr::from_u32(7),
+        confirmed: true,
+        f_cnt: 1,
+        f_port: 2,
+        payload: WARM,
+        ..DataUp::default()
+    };
     check(
         [data_up(stranger, &keys())],
         expect![
@@ -106,7 +113,7 @@ fn what_proves_nothing_is_refused_with_its_reason() {
     check(
         [join, vec![0xe0; 12], vec![0x60; 12]],
         expect![[r#"
-        unsupported_type ? kept: frame is a join: activate the device by personalisation (ABP)
+        unsupported_type ? kept: frame is a join: read it as a JoinRequest
         unsupported_type ? kept: frame has a proprietary format: ignore it
         unsupported_type ? kept: frame is a downlink of another network: ignore it"#]],
     );

@@ -41,10 +41,8 @@ impl LoraSensor {
     /// Speaks until the orders end.
     pub(crate) async fn run(mut self) {
         let Session { dev_addr, nwk_s_key, app_s_key } = self.session.clone();
-        let (dev_addr, keys) = (
-            DevAddr::from_u32(dev_addr),
-            SessionKeys::v1_0(Key128::new(nwk_s_key), Key128::new(app_s_key)),
-        );
+        let (dev_addr, keys) =
+            (DevAddr::from_u32(dev_addr), SessionKeys::v1_0(Key128::new(nwk_s_key), Key128::new(app_s_key)));
         let (mut f_cnt, mut f_cnt_down) = (0, 0);
         loop {
             if self.orders.wait_for(|orders| orders.every.is_some()).await.is_err() {
@@ -53,7 +51,8 @@ impl LoraSensor {
             let n = self.logbook.next();
             let readings = self.instrument.readings(self.seed, n, self.orders.borrow().water);
             let payload = self.instrument.encode(&readings);
-            let frame = DataUp { dev_addr, confirmed: true, f_cnt, f_port: F_PORT, payload: &payload, ..DataUp::default() };
+            let frame =
+                DataUp { dev_addr, confirmed: true, f_cnt, f_port: F_PORT, payload: &payload, ..DataUp::default() };
             let phy = data_up(frame, &keys);
             self.logbook.send(readings, phy.clone());
             loop {

@@ -1,0 +1,167 @@
+//! `keys.toml`: every secret of every device, by device name, in a file of its own.
+
+use std::collections::BTreeMap;
+
+use ::lorawan::Key128;
+use record::SourceId;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use toml::Spanned;
+use zeroize::Zeroizing;
+
+use super::password::Password;
+use super::seal::{Ed25519Key, MacKey, SealKey};
+use super::table::line_of;
+use crate::nearest::nearest;
+
+/// The keys of one device as they stand in the file. Whoever needs one takes it; what is left belongs to no one.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeviceKeys {
+    pub(super) password: Option<Password>,
+    #[serde(default, deserialize_with = "key128")]
+    pub(super) app_key: Option<Key128>,
+    #[serde(default, deserialize_with = "key128")]
+    pub(super) nwk_key: Option<Key128>,
+    #[serde(default, deserialize_with = "key128")]
+    pub(super) nwk_s_key: Option<Key128>,
+    #[serde(default, deserialize_with = "key128")]
+    pub(super) app_s_key: Option<Key128>,
+    #[serde(default, deserialize_with = "key128")]
+    pub(super) f_nwk_s_int_key: Option<Key128>,
+    #[serde(default, deserialize_with = "key128")]
+    pub(super) s_nwk_s_int_key: Option<Key128>,
+    #[serde(default, deserialize_with = "key128")]
+    pub(super) nwk_s_enc_key: Option<Key128>,
+    pub(super) mac_key: Option<MacKey>,
+    pub(super) ed25519: Option<Ed25519Key>,
+}
+
+/// By way of a value, because serde's own words for a wrong type repeat it.
+fn key128<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Key128>, D::Error> {
+    let toml::Value::String(text) = toml::Value::deserialize(deserializer)? else {
+        return Err(D::Error::custom("the key is not a text: put it in quotes"));
+    };
+    Zeroizing::new(text).parse().map(Some).map_err(D::Error::custom)
+}
+
+/// A key that a device needs and keys.toml does not have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("keys.toml has no {0} for it: add it below the device's name")]
+pub struct MissingKey(pub(super) &'static str);
+
+/// Why a text is no `keys.toml`. Lines count from 1; secrets are never repeated.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeysError {
+    /// Not TOML, an unknown key, or a value of the wrong form.
+    #[error("line {line}: {why}")]
+    Toml {
+        /// Where.
+        line: usize,
+        /// What is wrong, by key.
+        why: String,
+    },
+    /// A name that devices.toml does not have.
+    #[error("line {line}: devices.toml has no device `{device}`: did you mean {nearest}? Else remove these keys")]
+    UnknownDevice {
+        /// Of the name.
+        line: usize,
+        /// The name.
+        device: SourceId,
+        /// The nearest ones there are.
+        nearest: String,
+    },
+    /// A key that the device cannot use: mostly one typed for another device, or for the other way to activate.
+    #[error("line {line}: device `{device}` does not use {key}: compare its entry in devices.toml, or remove the key")]
+    Unused {
+        /// Of the name.
+        line: usize,
+        /// The name.
+        device: SourceId,
+        /// The key.
+        key: &'static str,
+    },
+}
+
+/// The whole file.
+pub(super) struct Keys {
+    by_name: BTreeMap<SourceId, (usize, DeviceKeys)>,
+}
+
+impl Keys {
+    pub(super) fn parse(text: &str) -> Result<Keys, KeysError> {
+        let file: BTreeMap<Spanned<SourceId>, DeviceKeys> = toml::from_str(text).map_err(|error| KeysError::Toml {
+            line: line_of(text, error.span().map_or(text.len(), |span| span.start)),
+            // Not the error's own Display: it prints the line, and the line holds a key.
+            why: error.message().to_owned(),
+        })?;
+        let placed = |(name, keys): (Spanned<SourceId>, DeviceKeys)| {
+            let line = line_of(text, name.span().start);
+            (name.into_inner(), (line, keys))
+        };
+        Ok(Keys { by_name: file.into_iter().map(placed).collect() })
+    }
+
+    /// The keys of a device, to be taken from.
+    pub(super) fn of(&mut self, device: &SourceId) -> Option<&mut DeviceKeys> {
+        self.by_name.get_mut(device).map(|(_, keys)| keys)
+    }
+
+    /// Refuses names without a device and keys that nobody took.
+    pub(super) fn finish<'a>(self, devices: impl Iterator<Item = &'a SourceId> + Clone) -> Result<(), KeysError> {
+        for (device, (line, keys)) in self.by_name {
+            if !devices.clone().any(|known| *known == device) {
+                let nearest = nearest(device.as_str(), devices.map(SourceId::as_str));
+                return Err(KeysError::UnknownDevice { line, device, nearest });
+            }
+            if let Some(key) = keys.left() {
+                return Err(KeysError::Unused { line, device, key });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl DeviceKeys {
+    /// What opens the device's envelope: exactly one of the two.
+    pub(super) fn seal_key(&mut self) -> Result<SealKey, MissingKey> {
+        match (self.mac_key.take(), self.ed25519.take()) {
+            (Some(mac_key), None) => Ok(SealKey::Mac(mac_key)),
+            (None, Some(public)) => Ok(SealKey::Ed25519(public)),
+            (None, None) => Err(MissingKey("`mac_key` and no `ed25519`")),
+            (mac_key, public) => {
+                (self.mac_key, self.ed25519) = (None, public);
+                mac_key.map(SealKey::Mac).ok_or(MissingKey("`mac_key`"))
+            }
+        }
+    }
+
+    /// The first key that is still there.
+    fn left(&self) -> Option<&'static str> {
+        let DeviceKeys {
+            password,
+            app_key,
+            nwk_key,
+            nwk_s_key,
+            app_s_key,
+            f_nwk_s_int_key,
+            s_nwk_s_int_key,
+            nwk_s_enc_key,
+            mac_key,
+            ed25519,
+        } = self;
+        let all = [
+            ("`password`", password.is_some()),
+            ("`app_key`", app_key.is_some()),
+            ("`nwk_key`", nwk_key.is_some()),
+            ("`nwk_s_key`", nwk_s_key.is_some()),
+            ("`app_s_key`", app_s_key.is_some()),
+            ("`f_nwk_s_int_key`", f_nwk_s_int_key.is_some()),
+            ("`s_nwk_s_int_key`", s_nwk_s_int_key.is_some()),
+            ("`nwk_s_enc_key`", nwk_s_enc_key.is_some()),
+            ("`mac_key`", mac_key.is_some()),
+            ("`ed25519`", ed25519.is_some()),
+        ];
+        all.into_iter().find(|(_, there)| *there).map(|(key, _)| key)
+    }
+}
