@@ -80,7 +80,8 @@ fn verify_journal(
     let mut differ = Vec::new();
     let end = position.end.0;
     let mut root_at_end = (end == 0).then(|| position.frontier.root());
-    let recomputed = reader.recompute(|size, root| {
+    let recomputed = reader.recompute(|at, root| {
+        let size = at.seq.0 + 1;
         if size == end {
             root_at_end = Some(root);
         }

@@ -1,13 +1,16 @@
 //! Opening a database file: directory, rights, lock, settings, schema version.
 
+use std::cmp::Ordering;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use record::CanonicalError;
+use record::{CanonicalError, SourceId};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
+
+use crate::schema::{Schema, number_of};
 
 /// Group may read and enter; new files take the directory's group (the other daemon's user is in it).
 const DIRECTORY_MODE: u32 = 0o2750;
@@ -70,6 +73,42 @@ pub enum StoreError {
         /// What we know.
         expected: i64,
     },
+    /// The file was written by an older version, and its writer has not brought it up to date yet.
+    #[error(
+        "database `{path}` has schema {found}, this program knows {expected} · try: systemctl restart weir-gateway weir-sync"
+    )]
+    OldSchema {
+        /// The file.
+        path: PathBuf,
+        /// What it has.
+        found: i64,
+        /// What we know.
+        expected: i64,
+    },
+    /// A part of the transaction is beyond its bound; nothing of it is stored.
+    #[error("failed to store {size} {what}, at most {max} fit · try: send less at once")]
+    TooLarge {
+        /// Which part, in which unit.
+        what: &'static str,
+        /// What was given.
+        size: usize,
+        /// What fits.
+        max: usize,
+    },
+    /// A device has as many commands as it may have; nothing of the transaction is stored.
+    #[error("device `{device}` has {max} commands waiting · try: cancel some, or wait until it listens")]
+    TooManyCommands {
+        /// The device.
+        device: SourceId,
+        /// What fits.
+        max: usize,
+    },
+    /// There are as many states as there may be; nothing of the transaction is stored.
+    #[error("the journal has {max} states; report this as a bug")]
+    TooManyStates {
+        /// What fits.
+        max: usize,
+    },
     /// The journal belongs to a box of another name.
     #[error("journal `{path}` belongs to box `{found}`, not `{expected}` · try: correct `box` in gateway.toml")]
     OtherBox {
@@ -120,12 +159,10 @@ pub enum StoreError {
     },
 }
 
-/// Schema number of both files, kept in `PRAGMA user_version`.
-const SCHEMA: i64 = 1;
-
-/// Opens a file as its one writer: makes directory and file with their rights, takes the lock, applies the schema.
+/// Opens a file as its one writer: makes directory and file with their rights, takes the lock, brings its schema up to
+/// date.
 /// The lock lives as long as the returned `File`.
-pub(crate) fn open_writer(path: &Path, schema: &str) -> Result<(Connection, File), StoreError> {
+pub(crate) fn open_writer(path: &Path, schema: &Schema) -> Result<(Connection, File), StoreError> {
     let directory = path.parent().unwrap_or(Path::new("."));
     if !directory.is_dir() {
         DirBuilder::new()
@@ -147,16 +184,15 @@ pub(crate) fn open_writer(path: &Path, schema: &str) -> Result<(Connection, File
     connection.pragma_update(None, "synchronous", "full").map_err(open)?;
     connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES_MAX).map_err(open)?;
     connection.pragma_update(None, "temp_store", "memory").map_err(open)?;
-    match schema_of(&connection).map_err(open)? {
-        0 => apply_schema(&mut connection, schema).map_err(open)?,
-        SCHEMA => {}
-        found => return Err(StoreError::Schema { path: path.into(), found, expected: SCHEMA }),
+    let (found, expected) = (schema.apply(&mut connection).map_err(open)?, schema.number());
+    if found != expected {
+        return Err(StoreError::Schema { path: path.into(), found, expected });
     }
     Ok((connection, lock))
 }
 
 /// Opens a file read-only. Never creates it, never writes it.
-pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+pub(crate) fn open_reader(path: &Path, schema: &Schema) -> Result<Connection, StoreError> {
     if !path.exists() {
         return Err(StoreError::Missing { path: path.into() });
     }
@@ -164,21 +200,12 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(open)?;
     connection.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS)).map_err(open)?;
-    match schema_of(&connection).map_err(open)? {
-        SCHEMA => Ok(connection),
-        found => Err(StoreError::Schema { path: path.into(), found, expected: SCHEMA }),
+    let (found, expected) = (number_of(&connection).map_err(open)?, schema.number());
+    match found.cmp(&expected) {
+        Ordering::Equal => Ok(connection),
+        Ordering::Less => Err(StoreError::OldSchema { path: path.into(), found, expected }),
+        Ordering::Greater => Err(StoreError::Schema { path: path.into(), found, expected }),
     }
-}
-
-fn schema_of(connection: &Connection) -> rusqlite::Result<i64> {
-    connection.pragma_query_value(None, "user_version", |row| row.get(0))
-}
-
-fn apply_schema(connection: &mut Connection, schema: &str) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
-    transaction.execute_batch(schema)?;
-    transaction.pragma_update(None, "user_version", SCHEMA)?;
-    transaction.commit()
 }
 
 fn create(path: &Path) -> Result<File, StoreError> {

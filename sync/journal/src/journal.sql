@@ -38,3 +38,25 @@ CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) STRICT;
+
+-- Which codecs are journaled: asked once a start.
+CREATE INDEX record_codec ON record (seq) WHERE kind = 4;
+
+-- Commands on their way down to a device, kept until they are done with. AUTOINCREMENT, because an id is never used
+-- again: an answer that comes late must not meet another command.
+CREATE TABLE command (
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    device    TEXT NOT NULL,
+    payload   BLOB NOT NULL,
+    f_port    INTEGER,
+    confirmed INTEGER NOT NULL,
+    created   BLOB NOT NULL,
+    sent      INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX command_device ON command (device);
+
+-- What a part of the gateway must remember beside devices, each under its own name; opaque here.
+CREATE TABLE state (
+    name  TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT;

@@ -4,10 +4,11 @@
 //! gatewayd ─► Journal (the one writer) ─► journal.db ─► Reader ─► syncd, `weir tail`, `weir verify`
 //!                                          syncd ─► Outbox (the one writer) ─► outbox.db ─► `weir status`
 //! ```
-//! **In:** [`record::Record`]s and what the verifier must remember of each device, in one [`Transaction`].
-//! **Out:** the same records in order, the Merkle frontier, signed checkpoints; for each destination what it holds.
+//! **In:** [`record::Record`]s, what the verifier must remember of each device, commands to devices, and states of parts
+//! of the gateway, in one [`Transaction`]. **Out:** the same records in order, which codecs are among them, the Merkle
+//! frontier, signed checkpoints; the commands that wait; for each destination what it holds.
 //!
-//! **Deliberately does not know:** what is inside a device's session blob, what a batch's bytes mean, who signs, or
+//! **Deliberately does not know:** what is inside a device's session blob or a state, what a batch's bytes mean, who signs, or
 //! what time it is.
 //!
 //! Invariants: **J1** (a committed record is never updated: no statement here does), **J2** (the number of a record is
@@ -19,16 +20,21 @@
 //! the bytes; the writer keeps `-wal` and `-shm` on close, because a reader of another user that recreates them
 //! locks the writer out.
 
+mod command;
 mod database;
 mod device;
 mod outbox;
 mod reader;
+mod schema;
+mod state;
 mod writer;
 
+pub use command::{COMMAND_BYTES_MAX, COMMANDS_PER_DEVICE_MAX, Command, CommandChange, CommandId, StoredCommand};
 pub use database::StoreError;
 pub use device::{DeviceRow, Tally};
 pub use outbox::{DestinationTally, Outbox, ReceiptAt, StoredBatch};
 pub use reader::{Position, Reader, StoredCheckpoint};
+pub use state::{STATE_BYTES_MAX, STATES_MAX};
 pub use writer::{Committed, Journal, Transaction};
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use record::{Seq, SeqRange, SeqRanges};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::database::{StoreError, from_sql, open_reader, open_writer, to_sql};
+use crate::schema::OUTBOX;
 
 /// A batch that was cut, signed and stored, and has no receipt yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +56,7 @@ impl Outbox {
     /// # Errors
     /// [`StoreError`] when directory or file cannot be made, another process writes it, or it is of another version.
     pub fn open(path: &Path) -> Result<Outbox, StoreError> {
-        let (connection, lock) = open_writer(path, include_str!("outbox.sql"))?;
+        let (connection, lock) = open_writer(path, &OUTBOX)?;
         Ok(Outbox { path: path.into(), connection, _lock: Some(lock) })
     }
 
@@ -64,7 +65,7 @@ impl Outbox {
     /// # Errors
     /// [`StoreError::Open`], [`StoreError::Schema`].
     pub fn open_read_only(path: &Path) -> Result<Outbox, StoreError> {
-        Ok(Outbox { path: path.into(), connection: open_reader(path)?, _lock: None })
+        Ok(Outbox { path: path.into(), connection: open_reader(path, &OUTBOX)?, _lock: None })
     }
 
     /// Names of all destinations it ever served.

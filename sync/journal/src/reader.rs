@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use record::merkle::{Frontier, Hash, leaf_hash};
-use record::{Record, RecordAt, Seq, SeqRange, SourceId};
+use record::{Body, CodecId, Record, RecordAt, Seq, SeqRange, SourceId};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::command::{self, StoredCommand};
 use crate::database::{StoreError, from_sql, open_reader, to_sql};
 use crate::device::{DeviceRow, Tally};
+use crate::schema::JOURNAL;
+use crate::state;
 
 /// Where the journal stands, read in one transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,9 +44,9 @@ impl Reader {
     /// Opens an existing journal for reading.
     ///
     /// # Errors
-    /// [`StoreError::Open`], [`StoreError::Schema`].
+    /// [`StoreError::Missing`], [`StoreError::Open`], [`StoreError::Schema`], [`StoreError::OldSchema`].
     pub fn open(path: &Path) -> Result<Reader, StoreError> {
-        Ok(Reader { path: path.into(), connection: open_reader(path)? })
+        Ok(Reader { path: path.into(), connection: open_reader(path, &JOURNAL)? })
     }
 
     /// The file.
@@ -117,6 +120,32 @@ impl Reader {
         rows.collect::<Result<_, _>>().map_err(failed)
     }
 
+    /// Every codec that is journaled, with the record that has its text.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`], [`StoreError::DamagedRecord`].
+    pub fn codecs(&self) -> Result<BTreeMap<CodecId, Seq>, StoreError> {
+        codecs(&self.connection, &self.path)
+    }
+
+    /// Every command that waits, the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn commands(&self) -> Result<Vec<StoredCommand>, StoreError> {
+        let failed = |source| StoreError::Read { path: self.path.clone(), what: "commands", source };
+        command::read(&self.connection).map_err(failed)
+    }
+
+    /// All states, by name.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn states(&self) -> Result<BTreeMap<String, Vec<u8>>, StoreError> {
+        let failed = |source| StoreError::Read { path: self.path.clone(), what: "states", source };
+        state::read(&self.connection).map_err(failed)
+    }
+
     /// All devices the journal knows; `None` stands for frames whose device could not be told.
     ///
     /// # Errors
@@ -125,12 +154,13 @@ impl Reader {
         devices(&self.connection, &self.path)
     }
 
-    /// Recomputes the tree from the canonical bytes of every record, in numbers without gap, and hands each hash of a
-    /// prefix that `wanted` asks for to the caller: what a signed checkpoint must equal. Returns the whole tree.
+    /// Recomputes the tree from the canonical bytes of every record, in numbers without gap, and hands each record with
+    /// the root of the tree up to it to the caller: what a signed checkpoint of size `seq + 1` must equal. Returns the
+    /// whole tree.
     ///
     /// # Errors
     /// [`StoreError::Read`]; [`StoreError::Inconsistent`] at the first gap (J2); [`StoreError::DamagedRecord`].
-    pub fn recompute(&self, mut at_size: impl FnMut(u64, Hash)) -> Result<Frontier, StoreError> {
+    pub fn recompute(&self, mut at: impl FnMut(&RecordAt, Hash)) -> Result<Frontier, StoreError> {
         let failed = |source| StoreError::Read { path: self.path.clone(), what: "records", source };
         let mut tree = Frontier::new();
         let mut statement = self.connection.prepare("SELECT seq, body FROM record ORDER BY seq").map_err(failed)?;
@@ -142,13 +172,13 @@ impl Reader {
                 return Err(StoreError::Inconsistent { path: self.path.clone(), what });
             }
             let body = row.get_ref(1).map_err(failed)?.as_blob().unwrap_or_default();
-            Record::from_canonical(body).map_err(|source| StoreError::DamagedRecord {
+            let record = Record::from_canonical(body).map_err(|source| StoreError::DamagedRecord {
                 path: self.path.clone(),
                 seq,
                 source,
             })?;
             tree.push(leaf_hash(body));
-            at_size(tree.size(), tree.root());
+            at(&RecordAt { seq: Seq(seq), record }, tree.root());
         }
         Ok(tree)
     }
@@ -190,6 +220,22 @@ pub(crate) fn devices(
         .map_err(failed)?;
     // The empty name is no device name, so it reads as "could not be told".
     rows.map(|row| row.map(|(name, row)| (SourceId::new(&name).ok(), row))).collect::<Result<_, _>>().map_err(failed)
+}
+
+pub(crate) fn codecs(connection: &Connection, path: &Path) -> Result<BTreeMap<CodecId, Seq>, StoreError> {
+    let failed = |source| StoreError::Read { path: path.into(), what: "codecs", source };
+    let sql = "SELECT seq FROM record WHERE kind = 4 ORDER BY seq";
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    let seqs = statement.query_map([], |row| row.get(0)).map_err(failed)?;
+    let seqs: Vec<i64> = seqs.collect::<Result<_, _>>().map_err(failed)?;
+    let mut codecs = BTreeMap::new();
+    for seq in seqs.into_iter().map(|seq| Seq(from_sql(seq))) {
+        let found = read(connection, path, SeqRange { first: seq, last: seq }, usize::MAX)?.pop();
+        if let Some(Record { body: Body::Codec(codec), .. }) = found.map(|found| found.record) {
+            codecs.entry(codec.id).or_insert(seq);
+        }
+    }
+    Ok(codecs)
 }
 
 pub(crate) fn read(

@@ -5,12 +5,15 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use record::merkle::Frontier;
-use record::{Record, RecordAt, Seq, SeqRange, SourceId};
+use record::{CodecId, Record, RecordAt, Seq, SeqRange, SourceId};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::command::{self, COMMANDS_PER_DEVICE_MAX, CommandChange, CommandId, StoredCommand};
 use crate::database::{StoreError, from_sql, open_writer, to_sql};
 use crate::device::{DeviceRow, Tally};
 use crate::reader;
+use crate::schema::JOURNAL;
+use crate::state::{self, STATES_MAX};
 
 /// One atomic step of the journal. `None` as a device stands for frames whose device could not be told.
 #[derive(Debug, Default)]
@@ -19,12 +22,17 @@ pub struct Transaction {
     pub records: Vec<Record>,
     /// Devices that changed, with their whole row.
     pub devices: BTreeMap<Option<SourceId>, DeviceRow>,
+    /// Steps of commands, in order.
+    pub commands: Vec<CommandChange>,
+    /// States that changed, with their whole value; an empty one takes the name away. At most [`STATES_MAX`] names of
+    /// [`STATE_BYTES_MAX`](crate::STATE_BYTES_MAX) each are kept.
+    pub states: BTreeMap<String, Vec<u8>>,
 }
 
 impl Transaction {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty() && self.devices.is_empty()
+        self.records.is_empty() && self.devices.is_empty() && self.commands.is_empty() && self.states.is_empty()
     }
 }
 
@@ -53,7 +61,7 @@ impl Journal {
     /// [`StoreError`] when the directory or file cannot be made, another process is the writer, the file is of
     /// another box or version, or its tree does not fit its records.
     pub fn open(path: &Path, box_id: &str) -> Result<Journal, StoreError> {
-        let (connection, lock) = open_writer(path, include_str!("journal.sql"))?;
+        let (connection, lock) = open_writer(path, &JOURNAL)?;
         let owner = claim(&connection, box_id).map_err(|source| StoreError::Write {
             path: path.into(),
             what: "the box's name",
@@ -84,6 +92,41 @@ impl Journal {
         reader::devices(&self.connection, &self.path)
     }
 
+    /// Every codec that is journaled, with the record that has its text.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`], [`StoreError::DamagedRecord`].
+    pub fn codecs(&self) -> Result<BTreeMap<CodecId, Seq>, StoreError> {
+        reader::codecs(&self.connection, &self.path)
+    }
+
+    /// Every command that waits, the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn commands(&self) -> Result<Vec<StoredCommand>, StoreError> {
+        let failed = |source| StoreError::Read { path: self.path.clone(), what: "commands", source };
+        command::read(&self.connection).map_err(failed)
+    }
+
+    /// The id for the next command: larger than every id that this journal ever stored.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn next_command(&self) -> Result<CommandId, StoreError> {
+        let failed = |source| StoreError::Read { path: self.path.clone(), what: "commands", source };
+        command::next(&self.connection).map_err(failed)
+    }
+
+    /// All states, by name.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn states(&self) -> Result<BTreeMap<String, Vec<u8>>, StoreError> {
+        let failed = |source| StoreError::Read { path: self.path.clone(), what: "states", source };
+        state::read(&self.connection).map_err(failed)
+    }
+
     /// Records in `range`, in order, until `bytes_max` of canonical bytes are reached; at least one if there is one.
     ///
     /// # Errors
@@ -96,11 +139,24 @@ impl Journal {
     ///
     /// # Errors
     /// [`StoreError::Write`]; then nothing is stored and the next call may succeed (for example when the disk was
-    /// full). The caller must forget what it derived from the records.
+    /// full). [`StoreError::TooLarge`], [`StoreError::TooManyCommands`], [`StoreError::TooManyStates`] where commands or
+    /// states pass their bounds: nothing is stored either. The caller must forget what it derived from the records.
     pub fn commit(&mut self, transaction: &Transaction) -> Result<Committed, StoreError> {
         let first = self.end();
-        let frontier = write(&mut self.connection, transaction, &self.frontier)
-            .map_err(|source| StoreError::Write { path: self.path.clone(), what: "records", source })?;
+        command::check(&transaction.commands)?;
+        state::check(&transaction.states)?;
+        let written = write(&mut self.connection, transaction, &self.frontier).map_err(|source| StoreError::Write {
+            path: self.path.clone(),
+            what: "records",
+            source,
+        })?;
+        let frontier = match written {
+            Written::All(frontier) => frontier,
+            Written::TooManyCommands(device) => {
+                return Err(StoreError::TooManyCommands { device, max: COMMANDS_PER_DEVICE_MAX });
+            }
+            Written::TooManyStates => return Err(StoreError::TooManyStates { max: STATES_MAX }),
+        };
         self.frontier = frontier.clone();
         Ok(Committed { first, frontier })
     }
@@ -147,7 +203,14 @@ fn claim(connection: &Connection, box_id: &str) -> rusqlite::Result<String> {
     }
 }
 
-fn write(connection: &mut Connection, what: &Transaction, before: &Frontier) -> rusqlite::Result<Frontier> {
+/// What became of a transaction: all of it, or nothing.
+enum Written {
+    All(Frontier),
+    TooManyCommands(SourceId),
+    TooManyStates,
+}
+
+fn write(connection: &mut Connection, what: &Transaction, before: &Frontier) -> rusqlite::Result<Written> {
     let mut frontier = before.clone();
     let transaction = connection.transaction()?;
     {
@@ -172,6 +235,15 @@ fn write(connection: &mut Connection, what: &Transaction, before: &Frontier) -> 
             tree.execute(params![to_sql(frontier.size()), frontier.to_bytes()])?;
         }
     }
+    // Nearly every transaction is of frames alone, and pays for nothing else.
+    if !what.commands.is_empty()
+        && let Some(device) = command::write(&transaction, &what.commands)?
+    {
+        return Ok(Written::TooManyCommands(device));
+    }
+    if !what.states.is_empty() && !state::write(&transaction, &what.states)? {
+        return Ok(Written::TooManyStates);
+    }
     transaction.commit()?;
-    Ok(frontier)
+    Ok(Written::All(frontier))
 }

@@ -1,6 +1,5 @@
 //! Bytes that reach the device for each reading, and commits per second beside `fdatasync`, with the journal alone.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};

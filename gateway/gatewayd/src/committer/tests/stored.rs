@@ -85,7 +85,7 @@ async fn signed_heads_are_the_journals() {
     bench.committer.sign_checkpoint();
     bench.committer.sign_checkpoint();
     let mut roots = std::collections::BTreeMap::new();
-    bench.reader().recompute(|size, root| roots.extend([(size, root)])).unwrap();
+    bench.reader().recompute(|at, root| roots.extend([(at.seq.0 + 1, root)])).unwrap();
     let sizes: Vec<u64> = bench
         .reader()
         .checkpoints_after(0, 10)

@@ -1,3 +1,6 @@
+mod commands;
+mod migration;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
@@ -103,8 +106,11 @@ fn a_full_disk_stores_nothing_and_heals() {
     let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
     journal.limit_pages(pages + 2);
     let device = DeviceRow { session: vec![1], tally: Tally { accepted: 9, ..Tally::default() } };
-    let transaction =
-        Transaction { records: vec![record(1, 9_000)], devices: [(SourceId::new("a").ok(), device)].into() };
+    let transaction = Transaction {
+        records: vec![record(1, 9_000)],
+        devices: [(SourceId::new("a").ok(), device)].into(),
+        ..Transaction::default()
+    };
     assert!(matches!(journal.commit(&transaction), Err(StoreError::Write { .. })));
     assert_eq!(journal.frontier(), &before);
     assert!(journal.devices().unwrap().is_empty(), "the counter must not move without the record");

@@ -1,0 +1,48 @@
+//! The schemas of the two files, and how an older file is brought up to them.
+
+use rusqlite::Connection;
+
+/// The tables of one of the files. Their number stands in `PRAGMA user_version`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Schema {
+    /// All tables, for a new file.
+    text: &'static str,
+    /// The n-th leads from number n + 1 to n + 2. What an older program wrote stays as it is, tables are only added.
+    migrations: &'static [&'static str],
+}
+
+/// Of the journal. Number 2 added codecs, commands and states.
+pub(crate) const JOURNAL: Schema =
+    Schema { text: include_str!("journal.sql"), migrations: &[include_str!("migrations/journal_2.sql")] };
+
+/// Of the outbox.
+pub(crate) const OUTBOX: Schema = Schema { text: include_str!("outbox.sql"), migrations: &[] };
+
+impl Schema {
+    /// The number that a file has after [`Schema::apply`].
+    pub(crate) fn number(&self) -> i64 {
+        i64::try_from(self.migrations.len()).map_or(i64::MAX, |steps| steps + 1)
+    }
+
+    /// Makes the tables, or those that an older file lacks, in one transaction: a power cut leaves the old file. Returns
+    /// the number that the file has now; a file of a newer program keeps its own.
+    pub(crate) fn apply(&self, connection: &mut Connection) -> rusqlite::Result<i64> {
+        let found = number_of(connection)?;
+        if found >= self.number() {
+            return Ok(found);
+        }
+        let transaction = connection.transaction()?;
+        match usize::try_from(found - 1) {
+            Ok(done) => self.migrations.iter().skip(done).try_for_each(|step| transaction.execute_batch(step))?,
+            Err(_) => transaction.execute_batch(self.text)?,
+        }
+        transaction.pragma_update(None, "user_version", self.number())?;
+        transaction.commit()?;
+        Ok(self.number())
+    }
+}
+
+/// The number in a file; 0 if it has no tables yet.
+pub(crate) fn number_of(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
