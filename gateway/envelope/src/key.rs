@@ -37,40 +37,26 @@ impl fmt::Debug for DeviceKey {
 /// Why bytes are no key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// Shorter than the MAC is strong, or longer than SHA-256 uses as it is.
-    #[error("an HMAC key has {min} to {max} bytes, this one has {bytes} · try: openssl rand -hex 32", min = HmacKey::BYTES_MIN, max = HmacKey::BYTES_MAX)]
-    HmacLength {
-        /// Its length.
-        bytes: usize,
-    },
     /// No point of the curve, or one of small order, under which signatures prove nothing.
     #[error("these 32 bytes are no usable Ed25519 public key · try: read it from the device again")]
     NotAPublicKey,
 }
 
-/// A secret for HMAC-SHA-256, wiped when it is dropped.
-#[derive(Clone)]
-pub struct HmacKey(Zeroizing<Vec<u8>>);
+/// A secret for HMAC-SHA-256, as long as the hash (RFC 2104 §3), wiped when it is dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HmacKey(Zeroizing<[u8; HmacKey::BYTES]>);
 
 impl HmacKey {
-    /// Shortest: as long as the hash (RFC 2104 §3).
-    pub const BYTES_MIN: usize = 32;
-    /// Longest: one block of SHA-256; a longer key would be hashed first (RFC 2104 §2).
-    pub const BYTES_MAX: usize = 64;
+    /// Length in bytes.
+    pub const BYTES: usize = 32;
 
     /// Takes a secret; the caller wipes its own copy.
-    ///
-    /// # Errors
-    /// [`KeyError::HmacLength`] outside 32 to 64 bytes.
-    pub fn new(secret: &[u8]) -> Result<HmacKey, KeyError> {
-        match secret.len() {
-            HmacKey::BYTES_MIN..=HmacKey::BYTES_MAX => Ok(HmacKey(Zeroizing::new(secret.to_vec()))),
-            bytes => Err(KeyError::HmacLength { bytes }),
-        }
+    pub fn from_bytes(secret: &[u8; HmacKey::BYTES]) -> HmacKey {
+        HmacKey(Zeroizing::new(*secret))
     }
 
     fn keyed(&self, message: &[u8]) -> Hmac<Sha256> {
-        match Hmac::<Sha256>::new_from_slice(&self.0) {
+        match Hmac::<Sha256>::new_from_slice(self.0.as_slice()) {
             Ok(mac) => mac.chain_update(message),
             Err(never) => unreachable!("HMAC takes a key of any length: {never}"),
         }
@@ -88,15 +74,6 @@ impl HmacKey {
         self.keyed(message).verify_truncated_left(tag).is_ok()
     }
 }
-
-impl PartialEq for HmacKey {
-    fn eq(&self, other: &HmacKey) -> bool {
-        // Both are the operator's own; nobody measures this comparison.
-        self.0 == other.0
-    }
-}
-
-impl Eq for HmacKey {}
 
 impl fmt::Debug for HmacKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

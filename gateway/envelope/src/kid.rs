@@ -45,6 +45,27 @@ impl Kid {
         }
     }
 
+    /// A number as its big-endian bytes without leading zeros, so that each number has one kid; 0 is one zero byte.
+    pub fn of_number(number: u32) -> Kid {
+        let big_endian = number.to_be_bytes();
+        let zeros = big_endian[..3].iter().take_while(|byte| **byte == 0).count();
+        let mut kid = Kid { length: 0, bytes: [0; Kid::BYTES_MAX] };
+        for (place, byte) in kid.bytes.iter_mut().zip(&big_endian[zeros..]) {
+            *place = *byte;
+            kid.length += 1;
+        }
+        kid
+    }
+
+    /// The number that [`Kid::of_number`] makes this kid of.
+    pub fn number(&self) -> Option<u32> {
+        let number = self
+            .as_bytes()
+            .iter()
+            .try_fold(0_u32, |number, byte| number.checked_mul(256)?.checked_add(u32::from(*byte)))?;
+        (Kid::of_number(number) == *self).then_some(number)
+    }
+
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.length)]
