@@ -4,11 +4,12 @@ use minicbor::bytes::ByteVec;
 use proptest::prelude::*;
 use record::merkle::leaf_hash;
 use record::{
-    BootNo, ClockQuality, Decimal, MonoMs, Quality, Quantity, Reading, Seq, SeqRange, SourceId, Stamp, Unit, UnixMs,
+    BootNo, ClockQuality, CodecId, CodecText, Decimal, MonoMs, Quality, Quantity, Reading, Seq, SeqRange, SourceId,
+    Stamp, Unit, UnixMs,
 };
 
 use crate::pack::pack;
-use crate::wire::Body;
+use crate::wire::{Body, List, QuantityRef, Text};
 use crate::{Artifact, Batch, BoxId, Content, Lane, OpenError, Row, SigningKey, TreeHead, payload};
 
 fn key() -> SigningKey {
@@ -71,6 +72,12 @@ fn columns_that_do_not_fit_are_refused() {
     check(|b| b.boot = ByteVec::from(vec![1]), "boot: a number beyond 32 bits");
     check(|b| b.groups.as_mut().unwrap().0[0].at.as_mut().unwrap().push(0), "at: not the one spelling of its values");
     check(|b| b.groups.as_mut().unwrap().0[0].fields.as_mut().unwrap().0[0].exponent = 127, "exponents: beyond 10^±40");
+    check(|b| b.groups.as_mut().unwrap().0[0].of = Some(ByteVec::from(vec![])), "shapes: decoded anew by no codec");
+    let text = |row| Text { row, quantity: QuantityRef(Quantity::new("cod").unwrap()), text: String::new() };
+    check(|b| b.texts = Some(List(vec![text(10)])), "texts: for a row that is no frame");
+    check(|b| b.texts = Some(List(vec![text(2), text(1)])), "texts: not by ascending row");
+    let codec = CodecText { id: CodecId([0; 8]), text: String::new() };
+    check(|b| b.codecs = Some(List(vec![codec])), "boots, rejected, alarms, codecs: more than rows of that kind");
     check(
         |b| b.groups.as_mut().unwrap().0[0].fields.as_mut().unwrap().0[1].unit = None,
         "unit: left out, and no usual one",

@@ -14,7 +14,7 @@
 //! | batch payload | one zstd frame with its size, level 3 | `batch` |
 //! | `[version, body]` | deterministic CBOR, arrays only | `payload`, `wire` |
 //! | rows | kind, time, boot and clock columns; numbers follow from the ranges | `pack`, `unpack` |
-//! | groups | frames of the same quantities and units: names once, then a column per quantity | `pack`, `unpack` |
+//! | groups | frames of the same quantities and units: names and codecs once, then a column per quantity; repeated decodings apart, with a column of the records they replace | `pack`, `unpack` |
 //! | `steps` columns | delta, zigzag, LEB128: for what mostly repeats | `column` |
 //! | `bits` columns | prediction, zigzag, adaptive Golomb-Rice: for what is noise in its low digits | `bits` |
 //!
@@ -24,7 +24,8 @@
 //!
 //! **Deliberately does not know:** where records are kept (`journal`), what is sent when (`delivery`), how
 //! (`syncd`), which key belongs to which box (`platform`; it must compare the box named inside with the key's owner).
-//! Raw frames and links do not travel; of a refused frame its SHA-256 does. It reads no clock, randomness,
+//! Raw frames and links do not travel; of a refused frame its SHA-256 does. Whether a codec's name is that of its text is
+//! for the reader to compare. It reads no clock, randomness,
 //! environment, file or socket.
 //!
 //! Invariants carried here: **D2** (a [`BatchId`] is the hash of the bytes; sealing is deterministic), **D1/J2** (every

@@ -9,8 +9,8 @@ use expect_test::{Expect, expect};
 use proptest::prelude::*;
 use record::merkle::leaf_hash;
 use record::{
-    AlarmState, AlarmTransition, Boot, BootNo, ClockQuality, Decimal, LimitSide, MonoMs, Quality, Quantity, Reading,
-    Reason, RuleId, Seq, SeqRange, SeqRanges, SourceId, Stamp, Unit, UnixMs,
+    AlarmState, AlarmTransition, Boot, BootNo, ClockQuality, CodecId, CodecText, Decimal, LimitSide, MonoMs, Quality,
+    Quantity, Reading, Reason, Redecoded, RuleId, Seq, SeqRange, SeqRanges, SourceId, Stamp, TextValue, Unit, UnixMs,
 };
 
 fn key() -> SigningKey {
@@ -56,6 +56,30 @@ fn frame(source: &str, readings: Vec<Reading>) -> Content {
     Content::Readings { source: SourceId::new(source).unwrap(), codec: None, readings, texts: Vec::new() }
 }
 
+/// Readings that take the place of those in record `of`.
+fn anew(source: &str, of: u64, codec: &str, readings: Vec<Reading>) -> Content {
+    let (source, codec) = (SourceId::new(source).unwrap(), CodecId::of(codec));
+    Content::Redecoded(Redecoded { source, of: Seq(of), codec, readings, texts: Vec::new() })
+}
+
+/// The same, decoded by this codec.
+fn by(codec: &str, content: Content) -> Content {
+    match content {
+        Content::Readings { source, readings, texts, .. } => {
+            Content::Readings { source, codec: Some(CodecId::of(codec)), readings, texts }
+        }
+        other => other,
+    }
+}
+
+/// The same, where the sensor sent this text for a quantity.
+fn saying(quantity: &str, text: &str, mut content: Content) -> Content {
+    if let Content::Readings { texts, .. } | Content::Redecoded(Redecoded { texts, .. }) = &mut content {
+        texts.push(TextValue::new(Quantity::new(quantity).unwrap(), text));
+    }
+    content
+}
+
 /// One of everything, as small as it can be shown.
 fn example() -> Batch {
     let mut late = reading("ph", "[pH]", "7.2");
@@ -73,8 +97,8 @@ fn example() -> Batch {
     };
     let mut batch = batch(vec![
         Content::Boot(Boot { boot_id: "b0".into(), version: "0.1.0".into() }),
-        frame("cod-1", vec![reading("cod", "mg/L", "79.5"), reading("silt", "mm", "3")]),
-        frame("cod-1", vec![reading("cod", "mg/L", "81.5"), reading("silt", "mm", "")]),
+        by("js", frame("cod-1", vec![reading("cod", "mg/L", "79.5"), reading("silt", "mm", "3")])),
+        saying("silt", "No", by("js", frame("cod-1", vec![reading("cod", "mg/L", "81.5"), reading("silt", "mm", "")]))),
         Content::Alarm(alarm),
         frame("ph-1", vec![late]),
         Content::Rejected {
@@ -84,6 +108,9 @@ fn example() -> Batch {
             raw_len: 3,
             raw_sha256: leaf_hash(b"raw").0,
         },
+        Content::Codec(CodecText { id: CodecId::of("js2"), text: "js2".into() }),
+        anew("cod-1", 21, "js2", vec![reading("cod", "mg/L", "7.95"), reading("silt", "mm", "3")]),
+        anew("cod-1", 22, "js2", vec![reading("cod", "mg/L", "8.15"), reading("silt", "mm", "4")]),
     ]);
     batch.rows[5].stamp.clock = ClockQuality::Holdover { error_ms: 250 };
     let checkpoint = Checkpoint { box_id: batch.box_id.clone(), head: batch.head, stamp: stamp(1) };
@@ -123,6 +150,28 @@ fn awkward_readings_come_back() {
     check(vec![frame("a", vec![reading("cod", "mg/L", "0"), reading("cod", "mg/L", "")])]);
 }
 
+/// Codecs that change, repeated decodings beside frames of the same layout, texts of every kind of frame.
+#[test]
+fn codecs_and_repeated_decodings_come_back() {
+    let cod = |value: &str| vec![reading("cod", "mg/L", value)];
+    let contents = vec![
+        by("one", frame("a", cod("1"))),
+        frame("a", cod("2")),
+        by("two", frame("a", cod("3"))),
+        by("one", frame("b", cod("4"))),
+        by("one", frame("a", cod("5"))),
+        anew("a", 20, "two", cod("1.5")),
+        anew("b", u64::MAX, "two", vec![]),
+        saying("cod", "No Sensor", anew("a", 3, "two", cod(""))),
+        saying("ph", "b", saying("cod", "a", anew("a", 4, "one", cod("")))),
+        Content::Codec(CodecText { id: CodecId([0; 8]), text: String::new() }),
+    ];
+    let batch = batch(contents);
+    assert_eq!(open(&batch.seal(&key()).unwrap().bytes).unwrap(), batch);
+    let of: Vec<Option<Seq>> = batch.rows.iter().filter_map(|row| Some(row.content.decoded()?.of)).collect();
+    assert_eq!(of[4..], [None, Some(Seq(20)), Some(Seq(u64::MAX)), Some(Seq(3)), Some(Seq(4))]);
+}
+
 #[test]
 fn rows_that_do_not_fill_the_ranges_are_not_sealed() {
     let refused = |spoil: fn(&mut Batch)| {
@@ -134,7 +183,7 @@ fn rows_that_do_not_fill_the_ranges_are_not_sealed() {
         }
     };
     assert_eq!(refused(|b| b.rows.clear()), Inconsistency::Empty);
-    assert_eq!(refused(|b| drop(b.rows.remove(2))), Inconsistency::RowCount { rows: 5, numbers: 6 });
+    assert_eq!(refused(|b| drop(b.rows.remove(2))), Inconsistency::RowCount { rows: 8, numbers: 9 });
     let number = |row, expected| Inconsistency::RowNumber { row: Seq(row), expected: Seq(expected) };
     assert_eq!(refused(|b| b.rows.swap(0, 1)), number(21, 20));
     assert_eq!(refused(|b| b.rows[5].seq = Seq(24)), number(24, 25));
@@ -198,34 +247,35 @@ fn golden_bytes() {
     check_hex(
         &example().seal(&key()).unwrap().bytes,
         expect![[r#"
-        d284582aa3012703781a6170706c69636174696f6e2f766e642e776569722e62617463680448fe812c12f3ab4ce6a059
-        018728b52ffd60a300ed0b00a41682018e65626f782d3101818214181982181a58203c06f9a65725af605261f636672c
-        9620d409731d89a451d7455fe9c4ae1678294600060001040555fff43a981ffe9c93e01d4bf9d4bffffa1d4c057e4046
-        80b4f1a6be6741084700f80382828165636f642d3182830143fc6da020856473696c74410300626d6d42000e83816470
-        682d3181830541482045fff4e49efc8189686869676863636f640001820801008219032f2016818262623065302e312e
-        308185f603626e6f03582056e356e0cbfff92b48ba5f0794e2ef661222f7dbdad4b158888619fa07208fad8158b5d284
-        582fa3012703781f6170706c69636174696f6e2f766e642e776569722e636865636b706f696e740448fe812c12f3ab4c
-        e6a0583d8201838404011b0000019df26e2d01820080584062a9122c5102422b6edbf33ae64f228a7a8a8b7773fa1563
-        4974a2663a05c7839a6b55d6c6eec6ae8cfb90ed699787ee9bdab087d2b8ece2de0ebe25658add05050042f681c0c91a
-        d2ab2158550017803358401e4481b7460b55c07ec2fb4880d5df6bbe907fd008d8905a213ff8a043a53065ea93a5f702
-        9aac43ca088ffc5c81ff5f4faab7c308421090cebaaed0f9cf4b0a"#]],
+            d284582aa3012703781a6170706c69636174696f6e2f766e642e776569722e62617463680448fe812c12f3ab4ce6a059
+            01c828b52ffd60fd00f50d00d41982019065626f782d3101818214181c82181d58203c06f9a65725af605261f636672c
+            9620d409731d89a451d7455fe9c4ae167829480008000306070406581afff43a981ffe9c93e01d4bfabf20449effffd0
+            ea602bf202bf204680b4f1a6be6741084900f803f7038382818265636f642d314816cedf80ade01c6282830143fc6da0
+            20856473696c74410300626d6d42000e8381816470682d3181830541482045fff4e49efc84bf3ea8e3467c460d218442
+            0308f64215088189686869676863636f640001820801008219032f2016818262623065302e312e308185f603626e6f03
+            582056e356e0cbfff92b48ba5f0794e2ef661222f7dbdad4b158888619fa07208fad8182636a7332818302624e6f8158
+            b5d284582fa3012703781f6170706c69636174696f6e2f766e642e776569722e636865636b706f696e740448fe812c12
+            f3ab4ce6a0583d8201838404011b0000019df26e2d018200805840f1c829beee19d9ca13da07fb5d0a6131c06f4cfdcd
+            f8c5c9c63d5de26136d61174f0d6d9f0663e48c3439de5703d99ef26dd58883c99299e5b22912c5f4f83060b00f6f681
+            0fdc817b5c3bfa508cd5c96a8409420c7031641e8050870c40145840eb8f97c43fb99e02c150f3a8b7073c63d68a61d2
+            f5c90919face5119d6d98c1b6b702348323c4f97e999eebbdd65e18ddc33fafe22dd7f7ec1cc084b0a4e580a"#]],
     );
     check_hex(
         &receipt.sign(&key()),
         expect![[r#"
-        d284582ca3012703781c6170706c69636174696f6e2f766e642e776569722e726563656970740448fe812c12f3ab4ce6
-        a05866820186646369747965626f782d315820ababababababababababababababababababababababababababababab
-        ababab828200098214181982181a58203c06f9a65725af605261f636672c9620d409731d89a451d7455fe9c4ae167829
-        1b0000019df26e2d7b5840b281470d31be5c02ff2c7a8c3f501dc3fe692545bdf7bee27b152c923e8b3b7299f3cf40b0
-        b026b75e5717edecb63296042a6623a94918f8dddcc6b9d713ba0d"#]],
+            d284582ca3012703781c6170706c69636174696f6e2f766e642e776569722e726563656970740448fe812c12f3ab4ce6
+            a05866820186646369747965626f782d315820ababababababababababababababababababababababababababababab
+            ababab828200098214181982181d58203c06f9a65725af605261f636672c9620d409731d89a451d7455fe9c4ae167829
+            1b0000019df26e2d7b5840a7f540115dcbbe2176df80beed11cec8c4fb14277168128b377da92c53d804d5f00d8473bf
+            e3d34f2907685984ab2131e6003a0d6424dbab67b0329940b6610b"#]],
     );
     check_hex(
         &example().checkpoints[0],
         expect![[r#"
-        d284582fa3012703781f6170706c69636174696f6e2f766e642e776569722e636865636b706f696e740448fe812c12f3
-        ab4ce6a0583d82018365626f782d3182181a58203c06f9a65725af605261f636672c9620d409731d89a451d7455fe9c4
-        ae1678298404011b0000019df26e2d01820080584062a9122c5102422b6edbf33ae64f228a7a8a8b7773fa15634974a2
-        663a05c7839a6b55d6c6eec6ae8cfb90ed699787ee9bdab087d2b8ece2de0ebe25658add05"#]],
+            d284582fa3012703781f6170706c69636174696f6e2f766e642e776569722e636865636b706f696e740448fe812c12f3
+            ab4ce6a0583d82018365626f782d3182181d58203c06f9a65725af605261f636672c9620d409731d89a451d7455fe9c4
+            ae1678298404011b0000019df26e2d018200805840f1c829beee19d9ca13da07fb5d0a6131c06f4cfdcdf8c5c9c63d5d
+            e26136d61174f0d6d9f0663e48c3439de5703d99ef26dd58883c99299e5b22912c5f4f8306"#]],
     );
 }
 
@@ -241,6 +291,7 @@ fn the_cddl_names_what_the_code_has() {
         assert!(cddl.contains(&format!("protected<\"{}\">", artifact.content_type())), "{artifact}");
         assert!(cddl.contains(&artifact.bytes_max().to_string()), "{artifact}");
     }
+    assert!(cddl.contains(&format!("why: 0..{},", Reason::ALL.len() - 1)));
     for limit in [batch::ROWS_MAX, batch::READINGS_MAX, batch::PAYLOAD_BYTES_MAX] {
         assert!(cddl.contains(&limit.to_string()), "{limit}");
     }
@@ -264,19 +315,32 @@ prop_compose! {
     }
 }
 
-fn any_frame() -> impl Strategy<Value = (u8, Vec<Reading>, u64, i64)> {
-    (0u8..3, proptest::collection::vec(any_reading(), 0..3), any::<u64>(), any::<i64>())
+/// Number of its source, readings, stamp's times, the name of a codec, the record that it replaces, a text.
+type AnyFrame = (u8, Vec<Reading>, u64, i64, Option<String>, Option<u64>, Option<String>);
+
+fn any_frame() -> impl Strategy<Value = AnyFrame> {
+    let name = || proptest::option::of("[a-c]");
+    let of = proptest::option::of(prop_oneof![any::<u64>(), 0u64..40]);
+    (0u8..3, proptest::collection::vec(any_reading(), 0..3), any::<u64>(), any::<i64>(), name(), of, name())
 }
 
 proptest! {
     #[test]
     fn any_batch_comes_back(frames in proptest::collection::vec(any_frame(), 1..12), alike in any::<bool>()) {
-        let contents = frames.iter().map(|(source, readings, ..)| {
-            let readings = if alike { &frames[0].1 } else { readings };
-            frame(&format!("s{source}"), readings.clone())
+        let contents = frames.iter().map(|(source, readings, _, _, codec, of, text)| {
+            let (source, readings) = (format!("s{source}"), if alike { &frames[0].1 } else { readings }.clone());
+            let content = match (codec, of) {
+                (None, _) => frame(&source, readings),
+                (Some(codec), None) => by(codec, frame(&source, readings)),
+                (Some(codec), Some(of)) => anew(&source, *of, codec, readings),
+            };
+            match text {
+                Some(text) => saying("cod", text, content),
+                None => content,
+            }
         });
         let mut batch = batch(contents.collect());
-        for (row, (source, _, mono_ms, wall_ms)) in batch.rows.iter_mut().zip(&frames) {
+        for (row, (source, _, mono_ms, wall_ms, ..)) in batch.rows.iter_mut().zip(&frames) {
             row.stamp.mono_ms = MonoMs(*mono_ms);
             row.stamp.wall_ms = UnixMs(*wall_ms);
             let holdover = ClockQuality::Holdover { error_ms: u32::MAX };
