@@ -237,7 +237,7 @@ impl Shared {
             let Some(FromServer::PullResp(token, txpk)) = forwarder::parse(&datagram[..length]) else { continue };
             down.send(&forwarder::tx_ack(TxAck { token, eui: GATEWAY, outcome: TxOutcome::Queued }))?;
             // An answer in RX2 is not found here, and counts as none.
-            let sent = lock(&self.waiting).remove(&txpk.tmst_us);
+            let sent = txpk.tmst_us().and_then(|tmst_us| lock(&self.waiting).remove(&tmst_us));
             if let Some(sent) = sent {
                 lock(&self.answers_us).push(sent.elapsed().as_secs_f64() * 1e6);
                 let _ = self.in_flight.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| n.checked_sub(1));

@@ -101,7 +101,8 @@ impl Forwarder {
 
     /// Sends into the air when the counter reaches the time that was asked for.
     fn transmit(&self, txpk: Txpk) -> TxOutcome {
-        let ahead_us = txpk.tmst_us.wrapping_sub(self.counter_us());
+        // What is to be sent at once is as far ahead as now.
+        let ahead_us = txpk.tmst_us().map_or(0, |tmst_us| tmst_us.wrapping_sub(self.counter_us()));
         if ahead_us > AHEAD_US_MAX {
             // Already past: the same as far ahead on a counter that wraps.
             return TxOutcome::Refused(TxError::TooLate);
