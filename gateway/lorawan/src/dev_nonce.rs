@@ -30,7 +30,9 @@ enum Policy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DevNonceError {
     /// Used before: somebody replays a join-request, or the device has a poor source of randomness.
-    #[error("DevNonce {dev_nonce} was used before: a replay, unless the device was reset · try: weir device flush-nonces")]
+    #[error(
+        "DevNonce {dev_nonce} was used before: a replay, unless the device was reset · try: weir device flush-nonces"
+    )]
     Used {
         /// The nonce.
         dev_nonce: u16,

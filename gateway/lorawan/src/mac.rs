@@ -20,3 +20,6 @@ pub use request::{ChMaskPart, REQUEST_BYTES_MAX, Request};
 pub use state::{Asked, Learned, MacState, Power, REQUEST_ATTEMPTS_MAX};
 pub use uplink_command::{Parsed, UplinkCommand, parse};
 pub use wanted::{DEV_STATUS_INTERVAL_MS, Wanted};
+
+#[cfg(test)]
+mod tests;

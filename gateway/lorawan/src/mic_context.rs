@@ -54,16 +54,8 @@ pub fn tx_ch(region: Region, frequency_hz: u32) -> Option<u8> {
 }
 
 /// EU868's default channels and the five that everybody adds.
-const EU868_CHANNELS_HZ: [u32; 8] = [
-    868_100_000,
-    868_300_000,
-    868_500_000,
-    867_100_000,
-    867_300_000,
-    867_500_000,
-    867_700_000,
-    867_900_000,
-];
+const EU868_CHANNELS_HZ: [u32; 8] =
+    [868_100_000, 868_300_000, 868_500_000, 867_100_000, 867_300_000, 867_500_000, 867_700_000, 867_900_000];
 
 #[cfg(test)]
 mod tests {

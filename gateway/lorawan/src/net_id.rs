@@ -45,6 +45,6 @@ mod tests {
         check("20003f", 0xbf00_0000, 24);
         check("4001ff", 0xdff0_0000, 20);
         check("c00035", 0xfc00_d400, 10);
-        check("e0ffff", 0xffff_ff80, 7);
+        check("e0ffff", 0xfe7f_ff80, 7);
     }
 }

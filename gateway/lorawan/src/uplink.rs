@@ -209,3 +209,5 @@ impl std::fmt::Debug for Uplink {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod v1_1;

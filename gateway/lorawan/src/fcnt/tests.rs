@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::vectors::{bytes, counted, keys, keys_of, sent};
+use crate::end_device::{DataUp, data_up};
+use crate::vectors::{bytes, counted, keys, keys_1_1, keys_of, sent};
 
 /// A device whose last frame had this counter.
 fn last(f_cnt: u32) -> Counters {
@@ -81,8 +82,14 @@ fn the_last_counter_of_all_is_taken_once() {
     let counters = Counters::after(&sent(u32::MAX, b"end"), u32::MAX);
     let again = judge(&sent(u32::MAX, b"end"), &keys(), &counters, MicContext::default());
     assert_eq!(again, Judged::Retransmission { f_cnt: u32::MAX });
-    assert_eq!(judge(&sent(u32::MAX, b"other"), &keys(), &counters, MicContext::default()), Judged::Forked { f_cnt: u32::MAX });
-    assert_eq!(judge(&sent(u32::MAX - 1, b""), &keys(), &counters, MicContext::default()), Judged::Replayed { f_cnt: u32::MAX - 1 });
+    assert_eq!(
+        judge(&sent(u32::MAX, b"other"), &keys(), &counters, MicContext::default()),
+        Judged::Forked { f_cnt: u32::MAX }
+    );
+    assert_eq!(
+        judge(&sent(u32::MAX - 1, b""), &keys(), &counters, MicContext::default()),
+        Judged::Replayed { f_cnt: u32::MAX - 1 }
+    );
     assert_eq!(judge(&sent(7, b""), &keys(), &counters, MicContext::default()), Judged::Reset { f_cnt: 7 });
 }
 
@@ -137,4 +144,32 @@ proptest! {
             }
         }
     }
+}
+
+/// A frame of a 1.1 device with DR5 on channel `tx_ch`.
+fn sent_1_1(f_cnt: u32, payload: &[u8], tx_ch: u8) -> (Uplink, MicContext) {
+    let context = MicContext { conf_f_cnt: 0, tx_dr: 5, tx_ch };
+    let up = DataUp { confirmed: true, f_cnt, f_port: 2, payload, context, ..DataUp::default() };
+    (Uplink::parse(&data_up(up, &keys_1_1())).unwrap(), context)
+}
+
+#[test]
+fn a_1_1_device_is_judged_alike() {
+    let (last, _) = sent_1_1(70_000, b"last", 0);
+    let counters = Counters::after(&last, 70_000);
+    let check = |f_cnt, payload: &[u8], tx_ch, expected| {
+        let (uplink, context) = sent_1_1(f_cnt, payload, tx_ch);
+        assert_eq!(judge(&uplink, &keys_1_1(), &counters, context), expected, "{f_cnt}");
+        let elsewhere = MicContext { tx_ch: tx_ch + 1, ..context };
+        assert_eq!(judge(&uplink, &keys_1_1(), &counters, elsewhere), Judged::BadMic, "{f_cnt}, on another channel");
+    };
+    for gap in [1, 20_000, 100_000] {
+        check(70_000 + gap, b"next", 2, Judged::New { f_cnt: 70_000 + gap });
+    }
+    check(0, b"first", 2, Judged::Reset { f_cnt: 0 });
+    check(69_999, b"old", 2, Judged::Replayed { f_cnt: 69_999 });
+    // A repetition on another channel has another MIC, and is the same frame.
+    check(70_000, b"last", 0, Judged::Retransmission { f_cnt: 70_000 });
+    check(70_000, b"last", 2, Judged::Retransmission { f_cnt: 70_000 });
+    check(70_000, b"fork", 2, Judged::Forked { f_cnt: 70_000 });
 }

@@ -3,8 +3,8 @@
 use lrwn::{DLSettings, FType, JoinAcceptPayload, JoinType, MHDR, Major, Payload, PhyPayload};
 
 use super::{CfList, JoinRequest};
-use crate::root_keys::Nonces;
 use crate::region::RxSettings;
+use crate::root_keys::Nonces;
 use crate::{DevAddr, JoinNonce, NetId, RootKeys, SessionKeys};
 
 /// What a join-accept hands out (LoRaWAN 1.0.4 §6.2.6, 1.1 §6.2.3).
@@ -57,11 +57,7 @@ impl JoinRequest {
             join_nonce: accept.join_nonce.to_u32(),
             home_netid: accept.net_id.to_lrwn(),
             devaddr: accept.dev_addr.into(),
-            dl_settings: DLSettings {
-                opt_neg,
-                rx2_dr: accept.rx.rx2_dr(),
-                rx1_dr_offset: accept.rx.rx1_dr_offset(),
-            },
+            dl_settings: DLSettings { opt_neg, rx2_dr: accept.rx.rx2_dr(), rx1_dr_offset: accept.rx.rx1_dr_offset() },
             rx_delay: accept.rx.rx1_delay_s(),
             cflist: accept.cf_list.map(CfList::to_lrwn),
         });

@@ -77,10 +77,7 @@ fn what_is_no_data_uplink() {
     let check = |phy, expected| check(phy, &keys(), 0, expected);
     check("", expect!["frame of 0 bytes is shorter than the 12 bytes of a data frame: refuse it"]);
     check("40", expect!["frame of 1 bytes is shorter than the 12 bytes of a data frame: refuse it"]);
-    check(
-        "0001002A00C024E1247383458C5324E124D533A10435B7",
-        expect!["frame is a join: read it as a JoinRequest"],
-    );
+    check("0001002A00C024E1247383458C5324E124D533A10435B7", expect!["frame is a join: read it as a JoinRequest"]);
     check("60f17dbe49200500696b33be", expect!["frame is a downlink of another network: ignore it"]);
     check("e0f17dbe49200500696b33be", expect!["frame has a proprietary format: ignore it"]);
     check(
@@ -113,7 +110,8 @@ fn no_flipped_bit_verifies() {
                 true
             }
             // Every full counter that `judge` would try.
-            Ok(up) => !(0..=16).any(|epoch| up.mic_verifies(&keys(), epoch << 16 | u32::from(up.f_cnt_low()), MicContext::default())),
+            Ok(up) => !(0..=16)
+                .any(|epoch| up.mic_verifies(&keys(), epoch << 16 | u32::from(up.f_cnt_low()), MicContext::default())),
         };
         assert!(refused, "bit {bit}");
     }
