@@ -73,7 +73,8 @@ pub enum Judged {
         f_cnt: u32,
     },
     /// Authentic with a counter at the very beginning: the device lost its counter and must be provisioned anew
-    /// (or somebody replays the session's first frames: the bytes cannot tell). Refuse, alarm.
+    /// (or somebody replays the session's first frames: the bytes cannot tell). Refuse, alarm; only a device whose
+    /// description says that its counter resets is taken, by the caller, with [`Counters::after`].
     Reset {
         /// The full FCntUp.
         f_cnt: u32,

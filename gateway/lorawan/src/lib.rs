@@ -1,26 +1,33 @@
 //! The radio side: datagrams of LoRa gateways and the LoRaWAN frames in them.
 //!
-//! **In:** bytes from two sockets, `now` as monotonic milliseconds, keys and counters of a device.
-//! **Out:** values ([`gwmp::Packet`], [`Uplink`]), verdicts ([`fcnt::Judged`]), and bytes to send.
+//! **In:** bytes from two sockets, `now` as monotonic milliseconds, keys, counters and state of a device.
+//! **Out:** values ([`gwmp::Packet`], [`Uplink`], [`JoinRequest`]), verdicts ([`fcnt::Judged`], [`DevNonceError`]), the
+//! next counters and state, and bytes to send.
 //!
 //! ```text
 //! datagram ─► gwmp::Header ─► Gateways::admit ─► PUSH_ACK / PULL_ACK
-//!                 └─► gwmp::Packet ─► Rxpk ─► Uplink ─► fcnt::judge ─► New { f_cnt }, decrypt
-//!                                                                         │ the caller commits (A1)
-//! datagram ◄── Gateways::send ◄── schedule::answer ◄── acknowledgement ◄──┘
+//!                 └─► gwmp::Packet ─► Rxpk ─► Dedupe ─┬─► Uplink ─► fcnt::judge ─► New { f_cnt }, decrypt
+//!                                                     │               └─► mac::parse ─► MacState::heard, mac::answer ─┐
+//!                                                     └─► JoinRequest::verify ─► DevNonces::take ─► accept ───────────┤
+//!                                                                         │ the caller commits (A1)                   │
+//! datagram ◄── Gateways::send ◄── schedule ◄── DataDown::seal, Accept ◄───┴───────────────────────────────────────────┘
 //!     └─► TX_ACK ─► Gateways::acknowledged ─► the next way of the plan
 //! ```
 //!
-//! **Deliberately does not know:** which devices exist, where counters are kept, what a payload means (`ingest`), what
-//! time it is, or how often a frame was acknowledged already (the caller's budget: 8 times). Joins and MAC commands are
-//! not served.
+//! **Deliberately does not know:** which devices exist, where keys, counters and state are kept (they have a stored form
+//! here, CBOR), what a payload means (`ingest`), what time it is and whether the clock is trusted, or how often a frame
+//! was acknowledged already (the caller's budget: 8 times). Rejoin-requests ([`RejoinType`]), class B and relays are not
+//! served.
 //!
-//! Invariants: **A1** (an acknowledgement is built from nothing but keys, so only the caller's order of work can keep
-//! it: commit first), **B1** ([`gwmp::RXPK_MAX`], [`gateways::GATEWAYS_MAX`], [`gateways::PENDING_MAX`]),
-//! **S1** (pure). Beside them one of its own: no bit of an accepted frame is outside its MIC ([`Uplink`], canonical bytes).
+//! Invariants: **A1** (a downlink is built from nothing but keys and counters, so only the caller's order of work can
+//! keep it: commit first; what must be durable before a frame leaves is said at [`DataDown`], [`DownCounters`],
+//! [`Accept`] and [`JoinNonce`]), **B1** ([`gwmp::RXPK_MAX`], [`gateways::GATEWAYS_MAX`], [`gateways::PENDING_MAX`],
+//! [`DEV_NONCES_BYTES_MAX`], [`mac::REQUEST_ATTEMPTS_MAX`], [`adr::ADR_UPLINKS`]), **S1** (pure), **T1** (a device is told
+//! the time only if the caller gives one, see [`mac::AnswerContext`]). Beside them two of its own: no bit of an accepted
+//! frame or join is outside its MIC ([`Uplink`], canonical bytes); no key is ever printed ([`Key128`]).
 //!
-//! Standards: LoRaWAN 1.0.4 (TS001), RP002-1.0.4 (regional parameters), Semtech's packet forwarder protocol version 2,
-//! Semtech AN1200.13 (airtime).
+//! Standards: LoRaWAN 1.0.2 to 1.0.4 and 1.1 (TS001; clauses of 1.0.4 unless said otherwise), RP002-1.0.4 (regional
+//! parameters), TS002 (DevAddr by NetID), Semtech's packet forwarder protocol version 2, Semtech AN1200.13 (airtime).
 
 pub mod adr;
 mod airtime;

@@ -9,15 +9,18 @@
 
 mod answer;
 mod gps_time;
+mod learned;
 mod request;
 mod state;
 mod uplink_command;
 mod wanted;
+mod windows;
 
 pub use answer::{AnswerContext, answer, demodulation_floor_ddb};
 pub use gps_time::GpsTime;
+pub use learned::{Learned, Power};
 pub use request::{ChMaskPart, REQUEST_BYTES_MAX, Request};
-pub use state::{Asked, Learned, MacState, Power, REQUEST_ATTEMPTS_MAX};
+pub use state::{Asked, MacState, REQUEST_ATTEMPTS_MAX};
 pub use uplink_command::{Parsed, UplinkCommand, parse};
 pub use wanted::{DEV_STATUS_INTERVAL_MS, Wanted};
 

@@ -3,7 +3,8 @@
 use minicbor::{Decode, Encode};
 
 use super::wanted::DEV_STATUS_INTERVAL_MS;
-use super::{Request, UplinkCommand, Wanted};
+use super::windows::Windows;
+use super::{Learned, Power, Request, UplinkCommand, Wanted};
 use crate::adr::{AdrHistory, AdrRate};
 use crate::{CfList, Region, RxSettings};
 
@@ -40,20 +41,6 @@ pub struct MacState {
     entries: Vec<Entry>,
 }
 
-/// [`RxSettings`] in its stored form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-struct Windows {
-    #[n(0)]
-    rx1_delay_s: u8,
-    #[n(1)]
-    rx1_dr_offset: u8,
-    #[n(2)]
-    rx2_frequency_hz: u32,
-    #[n(3)]
-    rx2_dr: u8,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 struct Entry {
@@ -78,45 +65,6 @@ enum Outcome {
     /// Refused, or never answered: not asked again in this session.
     #[n(3)]
     Closed,
-}
-
-/// How a device is fed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Power {
-    /// From outside.
-    External,
-    /// By a battery, 1 (nearly empty) to 254 (full).
-    Battery(u8),
-    /// It cannot tell.
-    Unknown,
-}
-
-/// What a device's answers say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Learned {
-    /// It did what it was asked.
-    Accepted(Request),
-    /// It did nothing of it, and is not asked again in this session.
-    Refused {
-        /// What it was asked.
-        request: Request,
-        /// The bits of its answer; what is 0 was the matter (see [`UplinkCommand`]).
-        status: u8,
-    },
-    /// Its state, to record.
-    Status {
-        /// Its supply.
-        power: Power,
-        /// SNR of our DevStatusReq at the device, dB.
-        margin_db: i8,
-    },
-    /// It has forgotten what it was told (1.1, ABP): its settings are the plan's again.
-    Reset,
-    /// It answers what it was not asked: harmless, count it. Some answers are repeated until a downlink comes.
-    Unasked {
-        /// Command identifier.
-        cid: u8,
-    },
 }
 
 /// What to put into the next downlink.
@@ -151,9 +99,7 @@ impl MacState {
 
     /// The windows in which the device listens now.
     pub fn rx(&self, region: Region) -> RxSettings {
-        let Windows { rx1_delay_s, rx1_dr_offset, rx2_frequency_hz, rx2_dr } = self.rx;
-        RxSettings::new(region, rx1_delay_s, rx1_dr_offset, rx2_frequency_hz, rx2_dr)
-            .unwrap_or(RxSettings::standard(region))
+        self.rx.settings(region)
     }
 
     /// Takes in a new frame: its data rate, the best SNR at which it was heard, tenths of a dB, and its MAC commands.
@@ -335,17 +281,6 @@ impl MacState {
                 self.entries.remove(at);
             }
             _ => self.entries[at].outcome = Outcome::Closed,
-        }
-    }
-}
-
-impl From<RxSettings> for Windows {
-    fn from(rx: RxSettings) -> Windows {
-        Windows {
-            rx1_delay_s: rx.rx1_delay_s(),
-            rx1_dr_offset: rx.rx1_dr_offset(),
-            rx2_frequency_hz: rx.rx2_frequency_hz(),
-            rx2_dr: rx.rx2_dr(),
         }
     }
 }
