@@ -143,13 +143,12 @@ impl<P> Gateways<P> {
     pub fn expire(&mut self, now_ms: u64) -> Vec<NotSent<P>> {
         let mut expired = std::mem::take(&mut self.dropped);
         for (eui, gateway) in &mut self.table {
-            let late = gateway.pending.extract_if(.., |_, pending| pending.expires_ms <= now_ms);
-            let before = expired.len();
+            let is_late = |(_, pending): &(&Token, &Pending<P>)| pending.expires_ms <= now_ms;
+            let late: Vec<Token> = gateway.pending.iter().filter(is_late).map(|(token, _)| *token).collect();
+            gateway.counters.tx_timed_out += late.len() as u64;
             // It may have been sent, so its time on air stays booked.
-            expired.extend(
-                late.map(|(_, pending)| NotSent { value: pending.value, why: SendError::Silent { eui: *eui } }),
-            );
-            gateway.counters.tx_timed_out += (expired.len() - before) as u64;
+            let taken = late.iter().filter_map(|token| gateway.pending.remove(token));
+            expired.extend(taken.map(|pending| NotSent { value: pending.value, why: SendError::Silent { eui: *eui } }));
         }
         expired
     }

@@ -47,9 +47,10 @@ proptest! {
     }
 
     #[test]
-    fn pull_resp_round_trip(token: [u8; 2], tmst_us: u32, frequency_hz in 1_000_000..=4_294_000_000u32, power_dbm: i8,
+    fn pull_resp_round_trip(token: [u8; 2], immediate: bool, tmst_us: u32, frequency_hz in 1_000_000..=4_294_000_000u32, power_dbm: i8,
                             data_rate in rate(), phy in prop::collection::vec(any::<u8>(), 1..=255)) {
-        let txpk = Txpk { tmst_us, frequency_hz, power_dbm, data_rate, phy };
+        let time = if immediate { TxTime::Immediate } else { TxTime::Counter { tmst_us } };
+        let txpk = Txpk { time, frequency_hz, power_dbm, data_rate, phy };
         let bytes = pull_resp(Token(token), &txpk);
         let json: serde_json::Value = serde_json::from_slice(&bytes[4..]).unwrap();
         let freq = json["txpk"]["freq"].to_string();
@@ -58,7 +59,7 @@ proptest! {
     }
 
     #[test]
-    fn tx_ack_and_pull_data_round_trip(token: [u8; 2], eui: [u8; 8], error in 0..8usize, kind in 0..3u8, power: Option<i8>) {
+    fn tx_ack_and_pull_data_round_trip(token: [u8; 2], eui: [u8; 8], error in 0..7usize, kind in 0..3u8, power: Option<i8>) {
         let outcome = match kind {
             0 => TxOutcome::Queued,
             1 => TxOutcome::QueuedAtOtherPower { power_dbm: power.map(|dbm| dbm.clamp(-100, 100)) },

@@ -319,6 +319,7 @@ fn tx_ack() {
     check(r#"{"txpk_ack":{}}"#, expect!["Queued"]);
     check(r#"{"txpk_ack":{"error":"NONE"}}"#, expect!["Queued"]);
     check(r#"{"txpk_ack":{"warn":"TX_POWER","value":20}}"#, expect!["QueuedAtOtherPower { power_dbm: Some(20) }"]);
+    check(r#"{"txpk_ack":{"error":"TX_POWER","value":14}}"#, expect!["QueuedAtOtherPower { power_dbm: Some(14) }"]);
     check(r#"{"txpk_ack":{"error":"NONE","warn":"TX_POWER"}}"#, expect!["QueuedAtOtherPower { power_dbm: None }"]);
     check(r#"{"txpk_ack":{"error":"TOO_LATE"}}"#, expect!["Refused(TooLate)"]);
     check(r#"{"txpk_ack":{"error":"ANYTHING_ELSE"}}"#, expect!["Refused(Unknown)"]);
@@ -333,7 +334,7 @@ fn tx_ack() {
 #[test]
 fn pull_resp_as_in_the_protocol() {
     let txpk = Txpk {
-        tmst_us: 2_000_000,
+        time: TxTime::Counter { tmst_us: 2_000_000 },
         frequency_hz: 868_100_000,
         power_dbm: 14,
         data_rate: "SF7BW125".parse().unwrap(),
