@@ -23,14 +23,17 @@
 //! keep it: commit first; what must be durable before a frame leaves is said at [`DataDown`], [`DownCounters`],
 //! [`Accept`] and [`JoinNonce`]), **B1** ([`gwmp::RXPK_MAX`], [`gateways::GATEWAYS_MAX`], [`gateways::PENDING_MAX`],
 //! [`DEV_NONCES_BYTES_MAX`], [`mac::REQUEST_ATTEMPTS_MAX`], [`adr::ADR_UPLINKS`]), **S1** (pure), **T1** (a device is told
-//! the time only if the caller gives one, see [`mac::AnswerContext`]). Beside them two of its own: no bit of an accepted
-//! frame or join is outside its MIC ([`Uplink`], canonical bytes); no key is ever printed ([`Key128`]).
+//! the time only if the caller gives one, see [`mac::AnswerContext`] and [`clock_sync::answer`]). Beside them two of its
+//! own: no bit of an accepted frame or join is outside its MIC ([`Uplink`], canonical bytes); no key is ever printed
+//! ([`Key128`]).
 //!
 //! Standards: LoRaWAN 1.0.2 to 1.0.4 and 1.1 (TS001; clauses of 1.0.4 unless said otherwise), RP002-1.0.4 (regional
-//! parameters), TS002 (DevAddr by NetID), Semtech's packet forwarder protocol version 2, Semtech AN1200.13 (airtime).
+//! parameters), TS002 (DevAddr by NetID), TS003-1.0.0 (clock synchronisation), Semtech's packet forwarder protocol
+//! version 2, Semtech AN1200.13 (airtime).
 
 pub mod adr;
 mod airtime;
+pub mod clock_sync;
 mod crypt;
 mod data_rate;
 pub mod dedupe;

@@ -56,6 +56,14 @@ fn lrwns_frame_of_1_1() {
     assert_eq!(phy.len(), down.phy_bytes());
 }
 
+/// Made with another implementation of AES and CMAC (Python's cryptography 48): NFCntDown 70,001, the acknowledgement of
+/// FCntUp 70,009, FOpts 02140106.
+#[test]
+fn a_1_1_acknowledgement_of_another_implementation() {
+    let down = DataDown { ack: Some(70_009), f_opts: &[0x02, 0x14, 0x01, 0x06], ..DataDown::new(addr(), 70_001) };
+    expect!["60f17dbe492471115c428bed7d7243d7"].assert_eq(&hex::encode(down.seal(&keys_1_1()).unwrap()));
+}
+
 #[test]
 fn an_acknowledgement_of_1_1_is_for_one_uplink() {
     let phy = DataDown { ack: Some(70_009), ..DataDown::new(addr(), 4) }.seal(&keys_1_1()).unwrap();
