@@ -34,6 +34,7 @@ struct ReadingsParams {
     to: Option<String>,
     after_seq: Option<String>,
     limit: Option<String>,
+    current: Option<String>,
     format: Option<String>,
 }
 
@@ -44,7 +45,7 @@ struct PageParams {
     limit: Option<String>,
 }
 
-/// `source quantity from to after_seq limit format`, all optional.
+/// `source quantity from to after_seq limit current format`, all optional.
 pub(super) fn readings(uri: &Uri) -> Result<(ReadingsQuery, Format), Refusal> {
     let params: ReadingsParams = params(uri)?;
     let checked =
@@ -57,6 +58,11 @@ pub(super) fn readings(uri: &Uri) -> Result<(ReadingsQuery, Format), Refusal> {
         from: number("from", params.from)?.map(UnixMs),
         to: number("to", params.to)?.map(UnixMs),
         after_seq: number("after_seq", params.after_seq)?.map(Seq),
+        current: match params.current.as_deref() {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => return Err(Refusal::new(Code::BadQuery, "parameter current: it is true or false")),
+        },
         limit: limit(params.limit)?,
     };
     let format = match params.format.as_deref() {
@@ -76,6 +82,7 @@ pub(super) fn readings_after(query: &ReadingsQuery, format: Format, next: u64) -
         ("quantity", query.quantity.as_ref().map(ToString::to_string)),
         ("from", query.from.map(|from| from.to_string())),
         ("to", query.to.map(|to| to.to_string())),
+        ("current", query.current.then(|| "true".to_owned())),
         ("format", Some(if format == Format::Csv { "csv".to_owned() } else { "jsonl".to_owned() })),
     ] {
         if let Some(value) = value {
@@ -89,6 +96,11 @@ pub(super) fn readings_after(query: &ReadingsQuery, format: Format, next: u64) -
 pub(super) fn page(uri: &Uri) -> Result<(Option<u64>, usize), Refusal> {
     let params: PageParams = params(uri)?;
     Ok((number("after", params.after)?, limit(params.limit)?))
+}
+
+/// A record's number in the path.
+pub(super) fn seq(text: &str) -> Result<Seq, Refusal> {
+    text.parse().map(Seq).map_err(|error| Refusal::new(Code::NotFound, format!("`{text}` is no record: {error}")))
 }
 
 /// A box of the path. One that is not enrolled may still have data here.

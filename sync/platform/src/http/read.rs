@@ -89,6 +89,24 @@ pub(super) async fn alarms(State(app): State<Arc<App>>, Path(box_id): Path<Strin
     .await
 }
 
+pub(super) async fn codecs(State(app): State<Arc<App>>, Path(box_id): Path<String>, uri: Uri) -> Response {
+    let asked = uri.clone();
+    ask(&app, &uri, move |archive| {
+        let (after, limit) = query::page(&asked)?;
+        Ok(page(archive.codecs(&query::box_id(&box_id)?, after.map(record::Seq), limit)?, limit))
+    })
+    .await
+}
+
+pub(super) async fn codec(State(app): State<Arc<App>>, Path(path): Path<(String, String)>, uri: Uri) -> Response {
+    ask(&app, &uri, move |archive| {
+        let (box_id, seq) = (query::box_id(&path.0)?, query::seq(&path.1)?);
+        let missing = || Refusal::new(Code::NotFound, format!("record {seq} of this box told no codec"));
+        archive.codec(&box_id, seq)?.map(IntoResponse::into_response).ok_or_else(missing)
+    })
+    .await
+}
+
 pub(super) async fn batches(State(app): State<Arc<App>>, Path(box_id): Path<String>, uri: Uri) -> Response {
     let asked = uri.clone();
     ask(&app, &uri, move |archive| {
@@ -160,15 +178,21 @@ fn linked(mut response: Response, next: Option<String>) -> Response {
 
 /// RFC 4180.
 fn csv(lines: &[ReadingLine]) -> String {
-    let mut text = "seq,idx,source,quantity,unit,value,quality,at_ms,wall_ms,clock\r\n".to_owned();
+    let mut text = "seq,idx,source,quantity,unit,value,quality,at_ms,wall_ms,clock,codec,redecoded_of,\
+                    replaced_by,text\r\n"
+        .to_owned();
     for line in lines {
         let at_ms = line.at_ms.map(|at| at.to_string()).unwrap_or_default();
         let value = line.value.as_deref().unwrap_or_default();
-        // Of all columns only a unit may hold a comma or a quote.
-        let unit = quoted(&line.unit);
+        // Of all columns only a unit and a text may hold a comma or a quote.
+        let (unit, text_value) = (quoted(&line.unit), quoted(line.text.as_deref().unwrap_or_default()));
+        let [redecoded_of, replaced_by] =
+            [line.redecoded_of, line.replaced_by].map(|seq| seq.map(|seq| seq.to_string()).unwrap_or_default());
+        let codec = line.codec.as_deref().unwrap_or_default();
         let ReadingLine { seq, idx, source, quantity, quality, wall_ms, clock, .. } = line;
         text.push_str(&format!(
-            "{seq},{idx},{source},{quantity},{unit},{value},{quality},{at_ms},{wall_ms},{clock}\r\n"
+            "{seq},{idx},{source},{quantity},{unit},{value},{quality},{at_ms},{wall_ms},{clock},{codec},{redecoded_of},\
+             {replaced_by},{text_value}\r\n"
         ));
     }
     text

@@ -2,8 +2,8 @@
 //!
 //! Comparing columns and not bytes keeps "the same record" true when the wire format gets a second version.
 
-use batch::{BoxId, Content, Row};
-use record::{ClockQuality, Decimal, LimitSide, Reading, SourceId};
+use batch::{BoxId, Content, Decoded, Row};
+use record::{AlarmTransition, ClockQuality, Decimal, LimitSide, Reading, SourceId, TextValue};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
@@ -13,9 +13,11 @@ use super::error::{Refused, StoreError};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Detail {
     Reading,
+    Text,
     Boot,
     Rejected,
     Alarm,
+    Codec,
 }
 
 /// One line of a detail table, its columns in the table's order.
@@ -33,16 +35,19 @@ pub(super) struct Lines {
     details: Vec<Line>,
 }
 
-const RECORD_INSERT: &str = "INSERT INTO record VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
-const RECORD_SELECT: &str = "SELECT box, seq, kind, source, boot, mono_ms, wall_ms, clock, clock_error_ms \
-                             FROM record WHERE box = ?1 AND seq = ?2";
+const RECORD_INSERT: &str = "INSERT INTO record VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+const RECORD_SELECT: &str = "SELECT box, seq, kind, source, boot, mono_ms, wall_ms, clock, clock_error_ms, codec, \
+                             redecoded_of FROM record WHERE box = ?1 AND seq = ?2";
 
 impl Detail {
-    const ALL: [Detail; 4] = [Detail::Reading, Detail::Boot, Detail::Rejected, Detail::Alarm];
+    const ALL: [Detail; 6] =
+        [Detail::Reading, Detail::Text, Detail::Boot, Detail::Rejected, Detail::Alarm, Detail::Codec];
 
     fn insert(self) -> &'static str {
         match self {
             Detail::Reading => "INSERT INTO reading VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            Detail::Text => "INSERT INTO reading_text VALUES (?1, ?2, ?3, ?4, ?5)",
+            Detail::Codec => "INSERT INTO codec VALUES (?1, ?2, ?3, ?4, ?5)",
             Detail::Boot => "INSERT INTO boot VALUES (?1, ?2, ?3, ?4)",
             Detail::Rejected => "INSERT INTO rejected VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             Detail::Alarm => "INSERT INTO alarm VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
@@ -52,6 +57,8 @@ impl Detail {
     fn select(self) -> &'static str {
         match self {
             Detail::Reading => "SELECT * FROM reading WHERE box = ?1 AND seq = ?2 ORDER BY idx",
+            Detail::Text => "SELECT * FROM reading_text WHERE box = ?1 AND seq = ?2 ORDER BY idx",
+            Detail::Codec => "SELECT * FROM codec WHERE box = ?1 AND seq = ?2",
             Detail::Boot => "SELECT * FROM boot WHERE box = ?1 AND seq = ?2",
             Detail::Rejected => "SELECT * FROM rejected WHERE box = ?1 AND seq = ?2",
             Detail::Alarm => "SELECT * FROM alarm WHERE box = ?1 AND seq = ?2",
@@ -74,6 +81,9 @@ impl Lines {
         let key = [text(box_id.as_str()), integer("seq", row.seq.0)?];
         let time = [Value::Integer(stamp.wall_ms.0), text(clock)];
         let (kind, source, details) = details(&key, &time, &row.content)?;
+        let decoded = row.content.decoded();
+        let codec = decoded.and_then(|decoded| decoded.codec);
+        let of = decoded.and_then(|decoded| decoded.of).map(|of| integer("redecoded_of", of.0)).transpose()?;
         let record = key.into_iter().chain([
             text(kind),
             source.map_or(Value::Null, |source| text(source.as_str())),
@@ -82,6 +92,8 @@ impl Lines {
             Value::Integer(stamp.wall_ms.0),
             text(clock),
             clock_error.map_or(Value::Null, Value::Integer),
+            codec.map_or(Value::Null, |codec| Value::Text(codec.to_string())),
+            of.unwrap_or(Value::Null),
         ]);
         Ok(Lines { record: record.collect(), details })
     }
@@ -116,12 +128,19 @@ fn details<'a>(
 ) -> Result<(&'static str, Option<&'a SourceId>, Vec<Line>), Refused> {
     let line = |table, columns: Vec<Value>| Line { table, columns: [key.to_vec(), columns].concat() };
     Ok(match content {
-        Content::Codec(_) => ("codec", None, Vec::new()),
-        Content::Redecoded(redecoded) => ("redecoded", Some(&redecoded.source), Vec::new()),
-        Content::Readings { source, readings, .. } => {
-            let lines = (0i64..).zip(readings);
-            let lines = lines.map(|(idx, reading)| line(Detail::Reading, reading_columns(idx, source, reading, time)));
-            ("readings", Some(source), lines.collect())
+        Content::Readings { .. } | Content::Redecoded(_) => {
+            let kind = if matches!(content, Content::Redecoded(_)) { "redecoded" } else { "readings" };
+            let Some(Decoded { source, readings, texts, .. }) = content.decoded() else {
+                return Ok((kind, None, Vec::new()));
+            };
+            let readings = (0i64..).zip(readings);
+            let readings = readings.map(|(idx, of)| line(Detail::Reading, reading_columns(idx, source, of, time)));
+            let texts = (0i64..).zip(texts).map(|(idx, of)| line(Detail::Text, text_columns(idx, of)));
+            (kind, Some(source), readings.chain(texts).collect())
+        }
+        Content::Codec(codec) => {
+            let columns = vec![Value::Text(codec.id.to_string()), text(&codec.text), time[0].clone()];
+            ("codec", None, vec![line(Detail::Codec, columns)])
         }
         Content::Boot(boot) => ("boot", None, vec![line(Detail::Boot, vec![text(&boot.boot_id), text(&boot.version)])]),
         Content::Rejected { source, why, detail, raw_len, raw_sha256 } => {
@@ -129,26 +148,32 @@ fn details<'a>(
             let columns = vec![text(why.as_str()), text(detail), integer("raw_len", *raw_len)?, digest];
             ("rejected", source.as_ref(), vec![line(Detail::Rejected, columns)])
         }
-        Content::Alarm(alarm) => {
-            let side = match alarm.side {
-                LimitSide::High => "high",
-                LimitSide::Low => "low",
-            };
-            let mut columns = vec![
-                text(alarm.source.as_str()),
-                text(alarm.rule.as_str()),
-                text(alarm.quantity.as_str()),
-                text(alarm.from.as_str()),
-                text(alarm.to.as_str()),
-                text(side),
-                Value::Text(alarm.limit.to_string()),
-                decimal(alarm.value),
-                integer("cause", alarm.cause.0)?,
-            ];
-            columns.extend_from_slice(time);
-            ("alarm", Some(&alarm.source), vec![line(Detail::Alarm, columns)])
-        }
+        Content::Alarm(alarm) => ("alarm", Some(&alarm.source), vec![line(Detail::Alarm, alarm_columns(alarm, time)?)]),
     })
+}
+
+fn alarm_columns(alarm: &AlarmTransition, time: &[Value; 2]) -> Result<Vec<Value>, Refused> {
+    let side = match alarm.side {
+        LimitSide::High => "high",
+        LimitSide::Low => "low",
+    };
+    let mut columns = vec![
+        text(alarm.source.as_str()),
+        text(alarm.rule.as_str()),
+        text(alarm.quantity.as_str()),
+        text(alarm.from.as_str()),
+        text(alarm.to.as_str()),
+        text(side),
+        Value::Text(alarm.limit.to_string()),
+        decimal(alarm.value),
+        integer("cause", alarm.cause.0)?,
+    ];
+    columns.extend_from_slice(time);
+    Ok(columns)
+}
+
+fn text_columns(idx: i64, value: &TextValue) -> Vec<Value> {
+    vec![Value::Integer(idx), text(value.quantity.as_str()), text(&value.text)]
 }
 
 fn reading_columns(idx: i64, source: &SourceId, reading: &Reading, time: &[Value; 2]) -> Vec<Value> {

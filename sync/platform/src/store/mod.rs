@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use accept::{Accepted, Delivery};
 pub use error::{AcceptError, Refused, StoreError};
-pub use read::{AlarmLine, BatchLine, BoxSummary, Page, ReadingLine, ReadingsQuery, Tally};
+pub use read::{AlarmLine, BatchLine, BoxSummary, CodecLine, Page, ReadingLine, ReadingsQuery, Tally};
 pub use schema::OpenError;
 
 use crate::config::EnrolledBox;
@@ -184,6 +184,22 @@ impl Archive {
     /// [`StoreError`].
     pub fn alarms(&self, box_id: &BoxId, after: Option<Seq>, limit: usize) -> Result<Page<AlarmLine>, StoreError> {
         self.with(|db| read::alarms(db, box_id, after, limit))
+    }
+
+    /// Codecs that a box used, by number.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn codecs(&self, box_id: &BoxId, after: Option<Seq>, limit: usize) -> Result<Page<CodecLine>, StoreError> {
+        self.with(|db| read::codecs(db, box_id, after, limit))
+    }
+
+    /// The text of the codec that this record of a box told.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn codec(&self, box_id: &BoxId, seq: Seq) -> Result<Option<String>, StoreError> {
+        self.with(|db| read::codec(db, box_id, seq))
     }
 
     /// Batches of a box in the order of their arrival.

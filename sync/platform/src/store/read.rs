@@ -47,7 +47,7 @@ pub struct Tally {
     pub box_id: String,
     /// The device; empty where records are about none.
     pub source: String,
-    /// `readings`, `boot`, `rejected` or `alarm`.
+    /// `readings`, `redecoded`, `boot`, `rejected`, `alarm` or `codec`.
     pub kind: String,
     /// Records of that kind.
     pub records: u64,
@@ -62,10 +62,12 @@ pub struct ReadingsQuery {
     pub source: Option<SourceId>,
     /// Of one quantity.
     pub quantity: Option<Quantity>,
-    /// Not before: the device's own time if it gave one, else the box's.
+    /// Not before: the device's own time if it gave one, else the box's; of a repeated decoding, the frame's.
     pub from: Option<UnixMs>,
     /// Before, the same time.
     pub to: Option<UnixMs>,
+    /// Only what no later decoding replaced.
+    pub current: bool,
     /// Only records after this number.
     pub after_seq: Option<Seq>,
     /// Stop after the record with which this many readings are reached.
@@ -95,6 +97,27 @@ pub struct ReadingLine {
     pub wall_ms: i64,
     /// What the box knew about its clock then.
     pub clock: String,
+    /// Which codec decoded it, 16 hex digits.
+    pub codec: Option<String>,
+    /// The record whose readings this one's replace, and whose time they are of.
+    pub redecoded_of: Option<u64>,
+    /// The newest record that replaces these readings.
+    pub replaced_by: Option<u64>,
+    /// What the sensor sent where the number belongs.
+    pub text: Option<String>,
+}
+
+/// A codec that a box used, as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CodecLine {
+    /// The record that told it.
+    pub seq: u64,
+    /// Its name, 16 hex digits.
+    pub codec: String,
+    /// Length of its text, in bytes.
+    pub bytes: u64,
+    /// When it came into use.
+    pub wall_ms: i64,
 }
 
 /// One alarm transition as it is shown.
@@ -205,25 +228,29 @@ pub(super) fn tallies(db: &Connection) -> Result<Vec<Tally>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+const READINGS: &str = "SELECT seq, idx, source, quantity, unit, value, quality, at_ms, wall_ms, clock, codec, \
+                        redecoded_of, replaced_by, text FROM reading_linked WHERE box = ?1 AND seq > ?2";
+
 /// A page of readings by number. A record's readings are never torn apart, so a page may pass its limit by those
 /// of one record.
 pub(super) fn readings(db: &Connection, box_id: &BoxId, query: &ReadingsQuery) -> Result<Page<ReadingLine>> {
-    let mut sql = "SELECT seq, idx, source, quantity, unit, value, quality, at_ms, wall_ms, clock \
-                   FROM reading WHERE box = ?1 AND seq > ?2"
-        .to_owned();
+    let mut sql = READINGS.to_owned();
     let after = query.after_seq.map_or(-1, |seq| i64::try_from(seq.0).unwrap_or(i64::MAX));
     let mut values = vec![Value::Text(box_id.to_string()), Value::Integer(after)];
     // Only filters that are asked for, so that SQLite can see which index serves.
     for (filter, value) in [
         ("source = ?", query.source.as_ref().map(|source| Value::Text(source.to_string()))),
         ("quantity = ?", query.quantity.as_ref().map(|quantity| Value::Text(quantity.to_string()))),
-        ("coalesce(at_ms, wall_ms) >= ?", query.from.map(|from| Value::Integer(from.0))),
-        ("coalesce(at_ms, wall_ms) < ?", query.to.map(|to| Value::Integer(to.0))),
+        ("measured_ms >= ?", query.from.map(|from| Value::Integer(from.0))),
+        ("measured_ms < ?", query.to.map(|to| Value::Integer(to.0))),
     ] {
         if let Some(value) = value {
             values.push(value);
             sql.push_str(&format!(" AND {filter}{}", values.len()));
         }
+    }
+    if query.current {
+        sql.push_str(" AND replaced_by IS NULL");
     }
     sql.push_str(" ORDER BY seq, idx");
     let mut statement = db.prepare_cached(&sql)?;
@@ -253,7 +280,36 @@ fn reading_line(row: &Row<'_>) -> rusqlite::Result<ReadingLine> {
         at_ms: row.get(7)?,
         wall_ms: row.get(8)?,
         clock: row.get(9)?,
+        codec: row.get(10)?,
+        redecoded_of: unsigned_if(row, 11)?,
+        replaced_by: unsigned_if(row, 12)?,
+        text: row.get(13)?,
     })
+}
+
+/// A page of codecs by number.
+pub(super) fn codecs(db: &Connection, box_id: &BoxId, after: Option<Seq>, limit: usize) -> Result<Page<CodecLine>> {
+    // The length of the text as a blob is that in bytes.
+    let sql = "SELECT seq, codec, length(CAST(text AS BLOB)), wall_ms FROM codec \
+               WHERE box = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
+    page(
+        db,
+        sql,
+        box_id,
+        after.map(|seq| seq.0),
+        limit,
+        |line: &CodecLine| line.seq,
+        |row| {
+            Ok(CodecLine { seq: unsigned(row, 0)?, codec: row.get(1)?, bytes: unsigned(row, 2)?, wall_ms: row.get(3)? })
+        },
+    )
+}
+
+/// The text of the codec that this record told.
+pub(super) fn codec(db: &Connection, box_id: &BoxId, seq: Seq) -> Result<Option<String>> {
+    let mut statement = db.prepare_cached("SELECT text FROM codec WHERE box = ?1 AND seq = ?2")?;
+    let seq = i64::try_from(seq.0).unwrap_or(i64::MAX);
+    Ok(statement.query_row(params![box_id.as_str(), seq], |row| row.get(0)).optional()?)
 }
 
 /// A page of alarm transitions by number.
@@ -340,6 +396,11 @@ fn page<T>(
     items.truncate(limit);
     let next = items.last().filter(|_| more).map(key);
     Ok(Page { items, next })
+}
+
+fn unsigned_if(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<u64>> {
+    let number: Option<i64> = row.get(column)?;
+    number.map(|_| unsigned(row, column)).transpose()
 }
 
 /// SQLite's integers have a sign; none of ours is negative.

@@ -1,4 +1,4 @@
--- The platform's database, version 1. Any SQLite tool may read it while the platform runs:
+-- The platform's database, version 2. Any SQLite tool may read it while the platform runs:
 --   sqlite3 -readonly platform.db "SELECT * FROM reading WHERE box = 'outfall-1' AND quantity = 'cod' LIMIT 10"
 -- All times are milliseconds since 1970-01-01 UTC. A wall time is worth what `clock` says:
 -- synchronised, holdover (may be off by clock_error_ms), unset (nobody had told the box the time).
@@ -36,16 +36,20 @@ CREATE TABLE batch_bytes (
 CREATE TABLE record (
     box         TEXT NOT NULL,
     seq         INTEGER NOT NULL,
-    kind        TEXT NOT NULL,           -- readings, boot, rejected, alarm
+    kind        TEXT NOT NULL,           -- readings, redecoded, boot, rejected, alarm, codec
     source      TEXT,                    -- the device, if it is about one
     boot        INTEGER NOT NULL,        -- ordinal of the box's boot
     mono_ms     INTEGER NOT NULL,        -- since that boot; orders records within it
     wall_ms     INTEGER NOT NULL,
     clock       TEXT NOT NULL,
     clock_error_ms INTEGER,
+    codec       TEXT,                    -- which codec decoded its readings, 16 hex digits; its text: table codec
+    redecoded_of INTEGER,                -- its readings take the place of those of this record, whose time they are of
     batch_no    INTEGER NOT NULL,        -- the batch that brought it first
     PRIMARY KEY (box, seq)
 ) STRICT, WITHOUT ROWID;
+-- What replaced the readings of a record: the newest counts.
+CREATE INDEX record_redecoded ON record (box, redecoded_of, seq) WHERE redecoded_of IS NOT NULL;
 
 CREATE TABLE reading (
     box         TEXT NOT NULL,
@@ -63,6 +67,38 @@ CREATE TABLE reading (
     PRIMARY KEY (box, seq, idx)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX reading_series ON reading (box, source, quantity, seq, idx);
+
+-- What a sensor sent where a number belongs ("No Sensor"): the words behind a value that is NULL.
+CREATE TABLE reading_text (
+    box         TEXT NOT NULL,
+    seq         INTEGER NOT NULL,
+    idx         INTEGER NOT NULL,        -- place among the texts of the frame, from 0
+    quantity    TEXT NOT NULL,
+    text        TEXT NOT NULL,
+    PRIMARY KEY (box, seq, idx)
+) STRICT, WITHOUT ROWID;
+
+-- Each reading with what belongs to it. What a later decoding replaced is `replaced_by IS NOT NULL`; measured_ms is the
+-- device's time if it gave one, else the box's, and for a repeated decoding that of its frame, if that is held.
+CREATE VIEW reading_linked AS
+SELECT reading.*, codec, redecoded_of,
+    (SELECT max(later.seq) FROM record AS later WHERE later.box = reading.box
+        AND later.redecoded_of = coalesce(record.redecoded_of, reading.seq) AND later.seq > reading.seq) AS replaced_by,
+    CASE WHEN value IS NULL THEN (SELECT words.text FROM reading_text AS words WHERE words.box = reading.box
+        AND words.seq = reading.seq AND words.quantity = reading.quantity ORDER BY words.idx LIMIT 1) END AS text,
+    coalesce(at_ms, (SELECT frame.wall_ms FROM record AS frame WHERE frame.box = reading.box
+        AND frame.seq = record.redecoded_of), reading.wall_ms) AS measured_ms
+FROM reading JOIN record ON record.box = reading.box AND record.seq = reading.seq;
+
+-- All that decided what readings say: the text of each codec that a box used.
+CREATE TABLE codec (
+    box         TEXT NOT NULL,
+    seq         INTEGER NOT NULL,
+    codec       TEXT NOT NULL,           -- the first 8 bytes of SHA-256 over the text, 16 hex digits
+    text        TEXT NOT NULL,
+    wall_ms     INTEGER NOT NULL,
+    PRIMARY KEY (box, seq)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE boot (
     box         TEXT NOT NULL,

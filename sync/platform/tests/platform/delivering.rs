@@ -22,12 +22,12 @@ async fn a_batch_is_stored_and_receipted() {
 async fn the_same_batch_again_changes_nothing_and_gets_the_same_receipt() {
     let world = World::new().await;
     let mut first = batch(others(0));
-    first.checkpoints = vec![checkpoint(3, &box_key())];
+    first.checkpoints = vec![checkpoint(5, &box_key())];
     let first = seal(&first);
     let answer = world.put(&first).await;
     assert_eq!(answer.status, StatusCode::CREATED);
     // Later batches widen the coverage; the old receipt must stay what it was.
-    assert_eq!(world.put(&sealed(3..9)).await.status, StatusCode::CREATED);
+    assert_eq!(world.put(&sealed(5..9)).await.status, StatusCode::CREATED);
     let before = world.dump();
     let again = world.put(&first).await;
     assert_eq!((again.status, &again.bytes), (StatusCode::OK, &answer.bytes));
@@ -76,9 +76,9 @@ async fn a_record_in_two_batches_is_stored_once() {
     // The alarm lane and the backlog lane may both carry a record, cut otherwise.
     let again = world.put(&seal(&batch(all[1..].to_vec()))).await;
     assert_eq!(again.status, StatusCode::CREATED);
-    assert_eq!(count(&world, "record"), 6);
+    assert_eq!(count(&world, "record"), 8);
     let boxes = world.get("/v1/boxes").await.json();
-    assert_eq!((&boxes[0]["records"], &boxes[0]["doubled"], &boxes[0]["batches"]), (&6.into(), &5.into(), &2.into()));
+    assert_eq!((&boxes[0]["records"], &boxes[0]["doubled"], &boxes[0]["batches"]), (&8.into(), &7.into(), &2.into()));
 }
 
 #[tokio::test]

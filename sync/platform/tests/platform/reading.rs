@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use crate::world::{World, batch, box_key, checkpoint, others, readings, seal, sealed};
+use crate::world::{CODEC, World, batch, box_key, checkpoint, others, readings, redecoded, seal, sealed};
 
 const BOX: &str = "/v1/boxes/outfall-1";
 
@@ -21,20 +21,66 @@ async fn readings_are_exact() {
     let world = filled().await;
     let answer = world.get(&format!("{BOX}/readings?quantity=cod")).await;
     expect![[r#"
-        seq,idx,source,quantity,unit,value,quality,at_ms,wall_ms,clock
-        0,0,cod-1,cod,mg/L,40.125,good,1700000000500,1700000000000,holdover
-        1,0,cod-2,cod,mg/L,0.00000000000000001,good,1700000001500,1700000001000,holdover
-        2,0,cod-1,cod,mg/L,-7,good,1700000002500,1700000002000,holdover
-        3,0,cod-2,cod,mg/L,123456789012345678,good,1700000003500,1700000003000,holdover
-        4,0,cod-1,cod,mg/L,40,good,1700000004500,1700000004000,holdover
+        seq,idx,source,quantity,unit,value,quality,at_ms,wall_ms,clock,codec,redecoded_of,replaced_by,text
+        0,0,cod-1,cod,mg/L,40.125,good,1700000000500,1700000000000,holdover,,,9,
+        1,0,cod-2,cod,mg/L,0.00000000000000001,good,1700000001500,1700000001000,holdover,,,,
+        2,0,cod-1,cod,mg/L,-7,good,1700000002500,1700000002000,holdover,,,,
+        3,0,cod-2,cod,mg/L,123456789012345678,good,1700000003500,1700000003000,holdover,,,,
+        4,0,cod-1,cod,mg/L,40,good,1700000004500,1700000004000,holdover,,,,
+        9,0,cod-1,cod,mg/L,41,good,1700000000500,1700000009000,holdover,2c21d414114e2ff0,0,,
     "#]]
     .assert_eq(&String::from_utf8(answer.bytes).unwrap().replace("\r\n", "\n"));
     let answer = world.get(&format!("{BOX}/readings?source=cod-2&from=1700000002000&format=jsonl")).await;
     expect![[r#"
-        {"seq":3,"idx":0,"source":"cod-2","quantity":"cod","unit":"mg/L","value":"123456789012345678","quality":"good","at_ms":1700000003500,"wall_ms":1700000003000,"clock":"holdover"}
-        {"seq":3,"idx":1,"source":"cod-2","quantity":"flow","unit":"m3/h","value":null,"quality":"missing","at_ms":null,"wall_ms":1700000003000,"clock":"holdover"}
+        {"seq":3,"idx":0,"source":"cod-2","quantity":"cod","unit":"mg/L","value":"123456789012345678","quality":"good","at_ms":1700000003500,"wall_ms":1700000003000,"clock":"holdover","codec":null,"redecoded_of":null,"replaced_by":null,"text":null}
+        {"seq":3,"idx":1,"source":"cod-2","quantity":"flow","unit":"m3/h","value":null,"quality":"missing","at_ms":null,"wall_ms":1700000003000,"clock":"holdover","codec":null,"redecoded_of":null,"replaced_by":null,"text":null}
     "#]]
     .assert_eq(&String::from_utf8(answer.bytes).unwrap());
+}
+
+/// Readings name their codec, and the record that replaced them; what replaced them names the record it is about.
+#[tokio::test]
+async fn repeated_decodings_are_linked_to_their_record() {
+    let world = filled().await;
+    world.put(&seal(&batch(vec![redecoded(10, 3, "4.5"), redecoded(11, 3, "5")]))).await;
+    let answer = world.get(&format!("{BOX}/readings?source=cod-2&from=1700000002500&to=1700000004000")).await;
+    expect![[r#"
+        seq,idx,source,quantity,unit,value,quality,at_ms,wall_ms,clock,codec,redecoded_of,replaced_by,text
+        3,0,cod-2,cod,mg/L,123456789012345678,good,1700000003500,1700000003000,holdover,,,11,
+        3,1,cod-2,flow,m3/h,,missing,,1700000003000,holdover,,,11,
+        10,0,cod-2,cod,mg/L,4.5,good,1700000003500,1700000010000,holdover,2c21d414114e2ff0,3,11,
+        10,1,cod-2,flow,m3/h,,missing,,1700000010000,holdover,2c21d414114e2ff0,3,11,"No ""Sensor"""
+        11,0,cod-2,cod,mg/L,5,good,1700000003500,1700000011000,holdover,2c21d414114e2ff0,3,,
+        11,1,cod-2,flow,m3/h,,missing,,1700000011000,holdover,2c21d414114e2ff0,3,,"No ""Sensor"""
+    "#]]
+    .assert_eq(&String::from_utf8(answer.bytes).unwrap().replace("\r\n", "\n"));
+    let answer = world.get(&format!("{BOX}/readings?source=cod-2&current=true&format=jsonl&limit=3")).await;
+    expect![[r#"
+        {"seq":1,"idx":0,"source":"cod-2","quantity":"cod","unit":"mg/L","value":"0.00000000000000001","quality":"good","at_ms":1700000001500,"wall_ms":1700000001000,"clock":"holdover","codec":null,"redecoded_of":null,"replaced_by":null,"text":null}
+        {"seq":1,"idx":1,"source":"cod-2","quantity":"flow","unit":"m3/h","value":null,"quality":"missing","at_ms":null,"wall_ms":1700000001000,"clock":"holdover","codec":null,"redecoded_of":null,"replaced_by":null,"text":null}
+        {"seq":11,"idx":0,"source":"cod-2","quantity":"cod","unit":"mg/L","value":"5","quality":"good","at_ms":1700000003500,"wall_ms":1700000011000,"clock":"holdover","codec":"2c21d414114e2ff0","redecoded_of":3,"replaced_by":null,"text":null}
+        {"seq":11,"idx":1,"source":"cod-2","quantity":"flow","unit":"m3/h","value":null,"quality":"missing","at_ms":null,"wall_ms":1700000011000,"clock":"holdover","codec":"2c21d414114e2ff0","redecoded_of":3,"replaced_by":null,"text":"No \"Sensor\""}
+    "#]].assert_eq(&String::from_utf8(answer.bytes).unwrap());
+    assert_eq!(answer.link, None);
+    let answer = world.get(&format!("{BOX}/readings?source=cod-2&current=true&limit=2")).await;
+    assert_eq!(
+        answer.link.as_deref(),
+        Some("<?after_seq=1&limit=2&source=cod-2&current=true&format=csv>; rel=\"next\"")
+    );
+    assert_eq!(world.get(&format!("{BOX}/readings?current=yes")).await.refusal(), (400, "bad_query".to_owned()));
+}
+
+#[tokio::test]
+async fn the_text_of_a_codec_can_be_had() {
+    let world = filled().await;
+    let codecs = world.get(&format!("{BOX}/codecs")).await.json();
+    expect![[r#"{"items":[{"bytes":13,"codec":"2c21d414114e2ff0","seq":8,"wall_ms":1700000008000}],"next":null}"#]]
+        .assert_eq(&codecs.to_string());
+    assert_eq!(world.get(&format!("{BOX}/codecs/8")).await.bytes, CODEC.as_bytes());
+    for nothing in ["7", "9", "x", "18446744073709551615"] {
+        let answer = world.get(&format!("{BOX}/codecs/{nothing}")).await;
+        assert_eq!(answer.refusal(), (404, "not_found".to_owned()), "{nothing}");
+    }
 }
 
 #[tokio::test]
@@ -54,11 +100,11 @@ async fn pages_follow_one_another_without_gap_or_repeat() {
     assert_eq!(pages.concat(), whole.bytes);
     let first = world.get(&format!("{BOX}/batches?limit=1")).await.json();
     assert_eq!((first["items"].as_array().unwrap().len(), &first["next"]), (1, &serde_json::Value::Null));
-    world.put(&sealed(8..9)).await;
+    world.put(&sealed(10..11)).await;
     let first = world.get(&format!("{BOX}/batches?limit=1")).await;
     assert_eq!(first.link.as_deref(), Some("<?after=1&limit=1>; rel=\"next\""));
     let second = world.get(&format!("{BOX}/batches?after=1&limit=1")).await.json();
-    assert_eq!(second["items"][0]["first_seq"], 8);
+    assert_eq!(second["items"][0]["first_seq"], 10);
 }
 
 #[tokio::test]
@@ -68,10 +114,10 @@ async fn alarms_coverage_and_counts() {
     expect![[r#"{"items":[{"seq":7,"source":"cod-1","rule":"cod-high","quantity":"cod","from":"normal","to":"unacknowledged","side":"high","limit":"80","value":"83.1","cause":1,"wall_ms":1700000007000,"clock":"holdover"}],"next":null}"#]]
         .assert_eq(&String::from_utf8(world.get(&format!("{BOX}/alarms")).await.bytes).unwrap());
     assert_eq!(alarms["items"][0]["limit"], "80");
-    expect![[r#"{"box":"outfall-1","holds":[{"first":0,"last":7}],"records":8}"#]]
+    expect![[r#"{"box":"outfall-1","holds":[{"first":0,"last":9}],"records":10}"#]]
         .assert_eq(&world.get(&format!("{BOX}/coverage")).await.json().to_string());
     let status = world.get("/v1/status").await.json();
-    expect![[r#"[{"box":"outfall-1","kind":"boot","readings":0,"records":1,"source":""},{"box":"outfall-1","kind":"rejected","readings":0,"records":1,"source":""},{"box":"outfall-1","kind":"alarm","readings":0,"records":1,"source":"cod-1"},{"box":"outfall-1","kind":"readings","readings":6,"records":3,"source":"cod-1"},{"box":"outfall-1","kind":"readings","readings":4,"records":2,"source":"cod-2"}]"#]]
+    expect![[r#"[{"box":"outfall-1","kind":"boot","readings":0,"records":1,"source":""},{"box":"outfall-1","kind":"codec","readings":0,"records":1,"source":""},{"box":"outfall-1","kind":"rejected","readings":0,"records":1,"source":""},{"box":"outfall-1","kind":"alarm","readings":0,"records":1,"source":"cod-1"},{"box":"outfall-1","kind":"readings","readings":6,"records":3,"source":"cod-1"},{"box":"outfall-1","kind":"redecoded","readings":2,"records":1,"source":"cod-1"},{"box":"outfall-1","kind":"readings","readings":4,"records":2,"source":"cod-2"}]"#]]
         .assert_eq(&status["sources"].to_string());
     assert_eq!(status["refused"], serde_json::json!({}));
 }
@@ -129,7 +175,7 @@ async fn every_described_method_is_served_and_no_other() {
     let world = World::new().await;
     let description = world.get("/openapi.json").await.json();
     for (path, item) in description["paths"].as_object().unwrap() {
-        let concrete = path.replace("{box}", "outfall-1").replace("{id}", &"0".repeat(64));
+        let concrete = path.replace("{box}", "outfall-1").replace("{id}", &"0".repeat(64)).replace("{seq}", "0");
         for method in ["GET", "PUT", "POST", "DELETE"] {
             let url = world.url(&concrete);
             let response = world.client.request(method.parse().unwrap(), url).send().await.unwrap();

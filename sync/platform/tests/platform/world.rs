@@ -7,8 +7,8 @@ use batch::{Batch, BatchId, BoxId, Checkpoint, Content, Lane, PublicKey, Receipt
 use platform::{Config, Platform, Running};
 use record::merkle::Hash;
 use record::{
-    AlarmState, AlarmTransition, Boot, BootNo, ClockQuality, Decimal, LimitSide, MonoMs, Quality, Quantity, Reading,
-    Reason, RuleId, Seq, SeqRange, SourceId, Stamp, Unit, UnixMs,
+    AlarmState, AlarmTransition, Boot, BootNo, ClockQuality, CodecId, CodecText, Decimal, LimitSide, MonoMs, Quality,
+    Quantity, Reading, Reason, Redecoded, RuleId, Seq, SeqRange, SourceId, Stamp, TextValue, Unit, UnixMs,
 };
 use reqwest::{Client, Response, StatusCode};
 use rusqlite::Connection;
@@ -176,6 +176,17 @@ pub(crate) fn readings(seq: u64, value: &str) -> Row {
     }
 }
 
+/// The text of a codec.
+pub(crate) const CODEC: &str = "{\"kind\":\"js\"}";
+
+/// A record that decodes record `of` anew: `cod` has this value, `flow` these words instead of one.
+pub(crate) fn redecoded(seq: u64, of: u64, value: &str) -> Row {
+    let Content::Readings { source, readings, .. } = readings(of, value).content else { unreachable!("readings") };
+    let texts = vec![TextValue::new(Quantity::new("flow").unwrap(), "No \"Sensor\"")];
+    let content = Redecoded { source, of: Seq(of), codec: CodecId::of(CODEC), readings, texts };
+    Row { seq: Seq(seq), stamp: stamp(seq), content: Content::Redecoded(content) }
+}
+
 /// One record of each other kind, from this number on.
 pub(crate) fn others(seq: u64) -> Vec<Row> {
     let boot = Boot { boot_id: "b0".to_owned(), version: "0.1.0".to_owned() };
@@ -197,8 +208,10 @@ pub(crate) fn others(seq: u64) -> Vec<Row> {
         value: Decimal::parse("83.10").ok(),
         cause: Seq(1),
     };
-    let contents = [Content::Boot(boot), rejected, Content::Alarm(alarm)];
-    (seq..).zip(contents).map(|(seq, content)| Row { seq: Seq(seq), stamp: stamp(seq), content }).collect()
+    let codec = CodecText { id: CodecId::of(CODEC), text: CODEC.to_owned() };
+    let contents = [Content::Boot(boot), rejected, Content::Alarm(alarm), Content::Codec(codec)];
+    let rows = (seq..).zip(contents).map(|(seq, content)| Row { seq: Seq(seq), stamp: stamp(seq), content });
+    rows.chain([redecoded(seq + 4, 0, "41")]).collect()
 }
 
 pub(crate) fn head(size: u64) -> TreeHead {
