@@ -37,12 +37,6 @@ pub enum ScriptError {
         /// Its length.
         bytes: usize,
     },
-    /// A NUL byte ends a source for the engine.
-    #[error("the codec has a NUL character at byte {at}: save it as plain UTF-8 text")]
-    Nul {
-        /// Where.
-        at: usize,
-    },
     /// Not JavaScript, or an ES module.
     #[error("the codec is no script: {message}; write plain functions, without `import` and `export`")]
     Syntax {

@@ -6,7 +6,7 @@
   const hidden = (object, key, value) => define(object, key, { value, writable: true, configurable: true });
 
   // The engine looks at its budget every 10,000 calls and rounds, whatever each of them costs. What works on a whole
-  // text or list in one call is therefore charged by length: 16 characters or one element are one unit.
+  // text or list in one call is therefore charged by length: 4 characters or one element are one unit.
   let pending = 0;
   const charge = (units) => {
     pending += units;
@@ -16,7 +16,7 @@
     if (over) for (;;); // ends at the next look, and no codec can catch that
   };
   const weight = (value) => {
-    if (typeof value === "string") return value.length / 16;
+    if (typeof value === "string") return value.length / 4;
     if (typeof value !== "object" || value === null) return 0;
     const length = Number(value.length);
     return length > 0 ? length : 0;
@@ -26,7 +26,7 @@
     const counted = { [key](...args) {
       charge(cost(this, args));
       const result = apply(plain, this, args);
-      charge(typeof result === "string" ? result.length / 16 : isArray(result) ? result.length : 0);
+      charge(typeof result === "string" ? result.length / 4 : isArray(result) ? result.length : 0);
       return result;
     } }[key];
     hidden(object, key, counted);
@@ -34,7 +34,7 @@
   const subject = (self) => 1 + weight(self);
   const search = (self, [needle]) => {
     const length = weight(self);
-    return 1 + length + (typeof needle === "string" && needle.length > 16 ? length * needle.length : 0);
+    return 1 + length + (typeof needle === "string" && needle.length > 16 ? length * needle.length / 4 : 0);
   };
   const sort = (self) => 1 + 32 * weight(self);
   const argument = (_, [value]) => 1 + 4 * weight(value);
@@ -51,12 +51,14 @@
   all(JSON, ["parse", "stringify"], argument);
   all(Object, ["assign", "entries", "fromEntries", "getOwnPropertyNames", "keys", "values"], argument);
   all(Array, ["from"], argument);
-  charged(RegExp.prototype, "exec", (_, [text]) => 1024 + weight(text));
+  charged(RegExp.prototype, "exec", (_, [text]) => 2048 + weight(text));
 
   // Nothing of the outside: no clock, no randomness, no memory shared with another thread, no look at the collector.
   for (const key of ["performance", "SharedArrayBuffer", "Atomics", "WeakRef", "FinalizationRegistry"]) {
     delete globalThis[key];
   }
+  Error.stackTraceLimit = 4; // a trace costs its length, and a deep recursion may throw at each level
+  define(Error, "stackTraceLimit", { value: 4, writable: false, configurable: false });
   let seed = 1;
   hidden(Math, "random", () => {
     seed ^= seed << 13; seed ^= seed >>> 17; seed ^= seed << 5; // xorshift32 (Marsaglia 2003)
@@ -102,10 +104,14 @@
     const plain = dates[name], replace = String.prototype.replace;
     hidden(dates, name, function () {
       const ms = this.getTime();
-      return apply(replace, apply(plain, new Real(ms + offset(ms)), []), [/GMT[+-]\d{4}.*/, "GMT+0000 (UTC)"]);
+      const text = apply(replace, apply(plain, new Real(ms + offset(ms)), []), [/GMT[+-]\d{4}.*/, "GMT+0000 (UTC)"]);
+      // As en-US has it everywhere else: 8/2/2001, 1:08:00 AM.
+      return name.startsWith("toLocale") ? apply(replace, text, [/(^|\/|, )0/g, "$1"]) : text;
     });
   }
 
   const toWellFormed = String.prototype.toWellFormed;
-  return { date: (ms) => new Real(ms), wellFormed: (text) => apply(toWellFormed, text, []) };
+  const digits = (integer) =>
+    integer >= -9223372036854775808n && integer <= 9223372036854775807n ? `${integer}` : undefined;
+  return { date: (ms) => new Real(ms), digits, wellFormed: (text) => apply(toWellFormed, text, []) };
 })

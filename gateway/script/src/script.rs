@@ -83,9 +83,6 @@ impl Script {
         if source.len() > SOURCE_BYTES_MAX {
             return Err(ScriptError::TooLong { bytes: source.len() });
         }
-        if let Some(at) = source.find('\0') {
-            return Err(ScriptError::Nul { at });
-        }
         let found = Engine::new(0).map_err(ScriptError::Load)?.load(source)?;
         let entry = found.entry.ok_or(ScriptError::NoDecoder)?;
         let sha256 = Sha256::digest(source.as_bytes()).into();

@@ -1,0 +1,225 @@
+//! Codecs that do harm, on purpose or by mistake: each ends by its named cause, and the next frame is decoded.
+#![allow(clippy::unwrap_used, reason = "in a test a surprise is a failure")]
+#![allow(clippy::disallowed_methods, reason = "the crate has no clock, but its tests show how long each took")]
+
+use std::time::{Duration, Instant};
+
+use expect_test::{Expect, expect};
+use script::{Script, ScriptError, Uplink};
+
+const UPLINK: Uplink<'_> = Uplink { bytes: &[1, 2, 3], f_port: 1, recv_time_ms: 0 };
+
+/// Each ends by itself; this is only a sign that something hangs.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn decode(source: &str) -> String {
+    let began = Instant::now();
+    let outcome = match Script::compile(source) {
+        Err(error) => format!("compile: {}", chain(&error)),
+        Ok(script) => match script.decode_uplink(&UPLINK) {
+            Ok(output) => output.data.to_string(),
+            Err(error) => error.to_string(),
+        },
+    };
+    let took = began.elapsed();
+    assert!(took < PATIENCE, "{took:?}: {source}");
+    eprintln!("{:>8.1} ms  {}", took.as_secs_f64() * 1e3, source.chars().take(90).collect::<String>());
+    outcome
+}
+
+fn chain(error: &ScriptError) -> String {
+    let source = std::error::Error::source(error).map_or_else(String::new, |source| format!(": {source}"));
+    format!("{error}{source}")
+}
+
+fn check(source: &str, expected: Expect) {
+    expected.assert_eq(&decode(source));
+}
+
+/// The body of a `decodeUplink`.
+fn body(statements: &str) -> String {
+    format!("function decodeUplink(input) {{ {statements} }}")
+}
+
+const TIMED_OUT: &str = "the codec did not end within 64 steps: look for an endless loop";
+const OUT_OF_MEMORY: &str = "the codec needs more than 4194304 bytes of memory: look for a list or text that grows";
+const STACK_OVERFLOW: &str = "the codec needs more than 262144 bytes of stack: look for a function that calls itself";
+const TOO_LARGE: &str = "the codec's result is larger than 16384 bytes: return only what is measured";
+const TOO_DEEP: &str = "the codec's result is nested deeper than 16 levels, or contains itself: flatten it";
+
+#[test]
+fn endless_work_ends_by_counted_steps() {
+    for statements in [
+        "while (true);",
+        "for (;;) { try { for (;;); } catch (e) {} finally { continue; } }",
+        "(function again() { try { again(); } finally { again(); } })()",
+        "/(a+)+b/.test('a'.repeat(40))",
+        "for (;;) /(a+)+b/.test('aaaaaaaaaa')",
+        "const big = 'a'.repeat(1e6); for (;;) big.indexOf('b')",
+        "const big = 'a'.repeat(1e6), half = 'a'.repeat(5e5) + 'b'; for (;;) big.includes(half)",
+        "const big = 'a'.repeat(1e6); for (;;) big.toUpperCase()",
+        "const list = Array.from({ length: 2e4 }, (_, i) => i ^ 0x5555); for (;;) list.sort()",
+        "const list = new Float64Array(1e5); for (;;) list.sort()",
+        "const list = new Array(1e5).fill(0); for (;;) { list.shift(); list.unshift(0); }",
+        "[].reverse.call({ length: 2 ** 53 - 1 })",
+        "[].forEach.call({ length: 2 ** 53 - 1 }, () => {})",
+        "[].indexOf.call({ length: 2 ** 53 - 1 }, 1)",
+        "[].copyWithin.call({ length: 2 ** 53 - 1 }, 1, 0)",
+        "for (;;) JSON.parse(JSON.stringify(new Array(1e4).fill(1.5)))",
+        "return { data: new Proxy({}, { ownKeys() { for (;;); } }) }",
+        "return { data: { get level() { for (;;); } } }",
+        "throw { get message() { for (;;); }, toString() { for (;;); } }",
+    ] {
+        assert_eq!(decode(&body(statements)), TIMED_OUT, "{statements}");
+    }
+    check(
+        "while (true);",
+        expect!["compile: the codec cannot be loaded: the codec did not end within 64 steps: look for an endless loop"],
+    );
+}
+
+#[test]
+fn memory_stack_and_result_have_walls() {
+    for (statements, expected) in [
+        ("const list = []; for (;;) list.push(new Array(1000).fill(0))", OUT_OF_MEMORY),
+        ("return { data: { a: 'a'.repeat(2 ** 29) } }", OUT_OF_MEMORY),
+        ("let text = 'a'; for (;;) text += text", OUT_OF_MEMORY),
+        ("new ArrayBuffer(2 ** 30)", OUT_OF_MEMORY),
+        ("new Array(2 ** 31).fill(1)", TIMED_OUT),
+        ("Array.from({ length: 3e5 }, (_, i) => ({ i })).sort()", OUT_OF_MEMORY),
+        ("(function again() { again(); })()", STACK_OVERFLOW),
+        ("JSON.parse('['.repeat(1e5))", STACK_OVERFLOW),
+        ("return { data: { a: 'a'.repeat(20000) } }", TOO_LARGE),
+        ("return { data: {}, warnings: Array.from({ length: 1e5 }, String) }", TOO_LARGE),
+        ("return { data: {}, warnings: new Array(4e9) }", TOO_LARGE),
+        ("const data = {}; data.data = data; return { data }", TOO_DEEP),
+        ("let data = {}; for (let i = 0; i < 1e4; i++) data = { data }; return { data }", TOO_DEEP),
+        ("const data = { toJSON() { return data; } }; return { data }", TOO_DEEP),
+    ] {
+        assert_eq!(decode(&body(statements)), expected, "{statements}");
+    }
+    check(
+        &body(
+            "const warnings = []; for (let i = 0; i < 1e6; i++) warnings.push(`warning ${i}`); return { data: {}, warnings }",
+        ),
+        expect!["the codec did not end within 64 steps: look for an endless loop"],
+    );
+}
+
+#[test]
+fn what_is_thrown_is_told() {
+    check(&body("throw new TypeError('no frame')"), expect!["the codec threw: TypeError: no frame (line 1)"]);
+    check(&body("throw 'bare'"), expect!["the codec threw: bare"]);
+    check(&body("throw undefined"), expect!["the codec threw: undefined"]);
+    check(&body("throw { toString() { throw 1 } }"), expect!["the codec threw: what cannot be shown"]);
+    check(
+        &body("throw new Error('x'.repeat(1e5))").replace("1e5", "300"),
+        expect![
+            "the codec threw: Error: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+        ],
+    );
+    check(
+        &body("return { data: { get level() { throw new Error('no') } } }"),
+        expect!["the codec threw: Error: no (line 1)"],
+    );
+    check(&body("return { data: new Proxy({ a: 1 }, {}) }"), expect![[r#"{"a":1}"#]]);
+    check(
+        &body("return null"),
+        expect!["the codec returned null instead of an object: compare the payload and its FPort with the data sheet"],
+    );
+    check(
+        &body("return { data: 'text' }"),
+        expect![[
+            r#"the codec returned "text" instead of an object: compare the payload and its FPort with the data sheet"#
+        ]],
+    );
+    check(
+        &body("return Promise.resolve({ data: {} })"),
+        expect![
+            "the codec returned undefined instead of an object: compare the payload and its FPort with the data sheet"
+        ],
+    );
+    check(&body("return { data: {}, errors: ['no frame', 2] }"), expect!["the codec refused the payload: no frame; 2"]);
+}
+
+#[test]
+fn a_source_that_is_no_codec_is_refused() {
+    check(
+        "function decodeUplink( {",
+        expect![
+            "compile: the codec is no script: SyntaxError: invalid property name (line 1); write plain functions, without `import` and `export`"
+        ],
+    );
+    check(
+        "import x from 'y'",
+        expect![
+            "compile: the codec is no script: SyntaxError: Unexpected identifier 'x' (line 1); write plain functions, without `import` and `export`"
+        ],
+    );
+    check(
+        "export function decodeUplink() {}",
+        expect![
+            "compile: the codec is no script: SyntaxError: unsupported keyword: export (line 1); write plain functions, without `import` and `export`"
+        ],
+    );
+    check(
+        "var decodeUplink = 1",
+        expect!["compile: the codec defines none of `decodeUplink`, `Decode` and `Decoder`: use the TS013 form of it"],
+    );
+    check(
+        "throw new Error('at once')",
+        expect!["compile: the codec cannot be loaded: the codec threw: Error: at once (line 1)"],
+    );
+    check(
+        &" ".repeat(262_145),
+        expect!["compile: the codec has 262145 bytes, more than 262144: use the vendor's codec without test data"],
+    );
+}
+
+#[test]
+fn nothing_of_the_outside_is_there() {
+    for name in [
+        "performance",
+        "SharedArrayBuffer",
+        "Atomics",
+        "require",
+        "process",
+        "setTimeout",
+        "fetch",
+        "std",
+        "os",
+        "WebAssembly",
+    ] {
+        assert_eq!(decode(&body(&format!("return {{ data: {{ is: typeof {name} }} }}"))), r#"{"is":"undefined"}"#);
+    }
+    for statements in
+        ["return import('fs')", "new WebAssembly.Module()", "Atomics.wait()", "new SharedArrayBuffer(8).grow(2 ** 30)"]
+    {
+        let outcome = decode(&body(statements));
+        assert!(
+            outcome.starts_with("the codec threw: ReferenceError") || outcome.contains("instead of an object"),
+            "{outcome}"
+        );
+    }
+    // The jobs of promises are never run.
+    check(
+        "let ran = 0; Promise.resolve().then(() => { ran = 1; for (;;); }); function decodeUplink() { return { data: { ran } } }",
+        expect![[r#"{"ran":0}"#]],
+    );
+}
+
+#[test]
+fn nothing_lasts_from_one_frame_to_the_next() {
+    let script = Script::compile(
+        "let calls = 0;
+         function decodeUplink() {
+             const before = [calls++, Object.prototype.level === undefined, Math.random()];
+             Object.prototype.level = 1; Array.prototype.map = null; globalThis.decodeUplink = null;
+             return { data: { before } };
+         }",
+    )
+    .unwrap();
+    let first = script.decode_uplink(&UPLINK).unwrap();
+    assert_eq!(first.data.to_string(), r#"{"before":[0,true,0.00006295018829405308]}"#);
+    assert_eq!(script.decode_uplink(&UPLINK).unwrap(), first);
+}
