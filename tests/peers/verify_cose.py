@@ -10,11 +10,14 @@ Takes every `.cose` file below the folders, and every `.pub` file (64 hex digits
 form and signature; deterministic CBOR; a batch's id (its file name, where that is 64 hex digits) is its SHA-256;
 one row for each number of its ranges; a receipt names a batch here and repeats its box and head, and holds its ranges;
 coverage of a platform never shrinks; tree heads of equal size have equal roots, none is smaller than a batch's last
-number; a record that came twice is the same; no key signs for two roles or names.
---complete: all batches together have the numbers 0, 1, 2, ... and each platform's last receipt holds them all.
+number; a record that came twice is the same; no key signs for two roles or names; a codec's name is that of its text;
+what was decoded again is an earlier frame of the same source.
+--complete: all batches together have the numbers 0, 1, 2, ... and each platform's last receipt holds them all; the text
+of each codec that decoded a frame stands in an earlier record.
 --flip-files: of so many files of each kind (seeded choice) each bit is flipped in turn, or a seeded sample of --flips
 bits of a larger file, and every such file must be refused. 0: none.
---csv: seq,source,quantity,unit,value,quality,wall_ms,at_ms of every reading, by seq; value and at_ms may be empty.
+--csv: seq,source,quantity,unit,value,quality,wall_ms,at_ms,codec,redecoded_of of every reading, by seq; value, at_ms and
+the last two may be empty.
 
 Prints one JSON object per problem (at most 50), and last the counts. Exit status: 0 no problem, 1 otherwise, 2 usage.
 """
@@ -119,8 +122,25 @@ class Run:
             if not within(last, receipt.holds):
                 self.problem(path, "holds less than an earlier receipt")
             held[receipt.platform, receipt.box] = receipt.holds
+        self.check_codecs(complete)
         if complete:
             self.check_complete(held)
+
+    def check_codecs(self, complete):
+        told = collections.defaultdict(set)  # box -> codecs of the records so far
+        for (box, seq), row in sorted(self.rows.items()):
+            if row.kind == "codec":
+                name, words = row.facts
+                if hashlib.sha256(words.encode()).digest()[:8] != name:
+                    self.problem(box, f"record {seq}: codec {name.hex()} is not the name of its text")
+                told[box].add(name)
+            if complete and row.codec and row.codec not in told[box]:
+                self.problem(box, f"record {seq}: decoded by codec {row.codec.hex()}, which nobody told")
+            if row.of is None or not complete and (box, row.of) not in self.rows:
+                continue
+            frame = self.rows.get((box, row.of))
+            if row.of >= seq or frame is None or (frame.kind, frame.source, frame.of) != ("frame", row.source, None):
+                self.problem(box, f"record {seq}: decodes {row.of} again, which is no earlier frame of {row.source}")
 
     def check_complete(self, held):
         for box in {box for box, _ in self.rows}:
@@ -136,12 +156,14 @@ class Run:
     def write_csv(self, path):
         with open(path, "w", newline="", encoding="utf-8") as file:
             out = csv.writer(file, lineterminator="\n")
-            out.writerow(["seq", "source", "quantity", "unit", "value", "quality", "wall_ms", "at_ms"])
+            out.writerow(["seq", "source", "quantity", "unit", "value", "quality", "wall_ms", "at_ms", "codec", "redecoded_of"])
             for _, row in sorted(self.rows.items()):
+                codec, of = "" if row.codec is None else row.codec.hex(), "" if row.of is None else row.of
                 for reading in row.readings:
                     value = "" if reading.value is None else reading.value
                     at = "" if reading.at_ms is None else reading.at_ms
-                    out.writerow([row.seq, row.source, reading.quantity, reading.unit, value, reading.quality, row.wall_ms, at])
+                    measured = [reading.quantity, reading.unit, value, reading.quality]
+                    out.writerow([row.seq, row.source, *measured, row.wall_ms, at, codec, of])
 
 
 def open_artifact(data, keys):

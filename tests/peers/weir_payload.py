@@ -12,9 +12,9 @@ from weir_words import (
 from cose_sign1 import Bad
 
 PAYLOAD_BYTES_MAX = 64 * 1024 * 1024
-SHAPE_FIRST = 3  # row kinds below: 0 boot, 1 refused, 2 alarm
+SHAPE_FIRST = 4  # row kinds below: 0 boot, 1 refused, 2 alarm, 3 codec
 QUALITIES = ["good", "out_of_range", "not_a_number", "missing", "unknown_unit"]
-REASONS = 8
+REASONS = 12
 # Registered quantities by number, with the unit that is not repeated.
 REGISTRY = [
     ("flow", "m3/h"), ("cod", "mg/L"), ("nh3_n", "mg/L"), ("tp", "mg/L"), ("tn", "mg/L"), ("ph", "[pH]"),
@@ -48,7 +48,10 @@ class Reading(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One record: a frame with its readings, or a boot, refused frame or alarm with its facts."""
+    """One record: a frame with its readings, or a boot, refused frame, alarm or codec with its facts.
+
+    `of`: the record whose readings these replace, where a frame was decoded again. `texts`: (quantity, words) of readings.
+    """
 
     seq: int
     kind: str
@@ -57,6 +60,9 @@ class Row(NamedTuple):
     source: str | None
     readings: tuple
     facts: tuple
+    codec: bytes | None = None
+    of: int | None = None
+    texts: tuple = ()
 
 
 class Batch(NamedTuple):
@@ -113,21 +119,30 @@ def alarm(item):
     return text(source, "source", NAME), facts
 
 
+def codec(item):
+    name, words = array(item, "codec", 2)
+    return None, (octets(name, "codec id", 8), text(words, "codec text"))
+
+
+def named(item, what):
+    """(name, usual unit) of a quantity, which goes by its number if it has one."""
+    if isinstance(item, int):
+        want(uint(item, what) < len(REGISTRY), f"{what} number")
+        return REGISTRY[item]
+    text(item, what, QUANTITY)
+    want(all(item != name for name, _ in REGISTRY), "a registered quantity goes by its number")
+    return item, None
+
+
 def field(item, places, firsts, wall_ms, shared):
     """The readings of one field, one for each frame of the group."""
     quantity, mantissas, exponent, unit, quality, exponents, at = array(item, "field", 3, 7)
-    usual = None
-    if isinstance(quantity, int):
-        want(uint(quantity, "quantity") < len(REGISTRY), "quantity number")
-        quantity, usual = REGISTRY[quantity]
-    else:
-        text(quantity, "quantity", QUANTITY)
-        want(all(quantity != name for name, _ in REGISTRY), "a registered quantity goes by its number")
+    quantity, usual = named(quantity, "quantity")
     want(unit is None or text(unit, "unit", UNIT) != usual, "the usual unit is left out")
     want(unit or usual, "unit left out, and no usual one")
     codes = [0] * len(places) if quality is None else plain(octets(quality, "quality"), len(places), "quality")
     want(all(0 <= code < 2 * len(QUALITIES) for code in codes), "quality")
-    # A source whose first frame has no value here has no first in this column: its values follow the source before.
+    # A shape whose first frame has no value here has no first in this column: its values follow the shape before.
     present = [first for first, code in zip(firsts, codes) if code % 2 == 0]
     numbers = iter(noise(octets(mantissas, "mantissas"), present, False, "mantissas"))
     apart = [0] * len(present) if exponents is None else plain(octets(exponents, "exponents"), len(present), "exponents")
@@ -149,23 +164,38 @@ def device_times(column, firsts, places, wall_ms):
 
 
 def groups(items, kinds, wall_ms):
-    """(sources by shape, {row: readings})."""
-    sources, readings, of_shape = [], {}, {}
+    """((source, codec) by shape, {row: readings}, {row: record whose readings they replace})."""
+    known, readings, replaced, of_shape = [], {}, {}, {}
     for place, kind in enumerate(kinds):
         of_shape.setdefault(kind - SHAPE_FIRST, []).append(place)
     for item in items:
-        names, fields, at = array(item, "group", 1, 3)
-        want(isinstance(names, list) and names, "a group has sources")
-        shapes = range(len(sources), len(sources) + len(names))
-        want(all(shape in of_shape for shape in shapes), "a source without a frame")
-        sources += [text(name, "source", NAME) for name in names]
+        pairs, fields, at, of = array(item, "group", 1, 4)
+        want(isinstance(pairs, list) and pairs, "a group has shapes")
+        shapes = range(len(known), len(known) + len(pairs))
+        want(all(shape in of_shape for shape in shapes), "a shape without a frame")
+        for source, name in (array(pair, "shape", 1, 2) for pair in pairs):
+            want(name is not None or of is None, "decoded again by no codec")
+            known.append((text(source, "source", NAME), None if name is None else octets(name, "codec id", 8)))
         places = [place for shape in shapes for place in of_shape[shape]]
         firsts = [n == 0 for shape in shapes for n in range(len(of_shape[shape]))]
         shared = None if at is None else device_times(at, firsts, places, wall_ms)
         columns = [field(one, places, firsts, wall_ms, shared) for one in listed(fields, "fields")]
+        if of is not None:
+            replaced.update(zip(places, (seq % (1 << 64) for seq in noise(octets(of, "of"), firsts, True, "of"))))
         for n, place in enumerate(places):
             readings[place] = tuple(column[n] for column in columns)
-    return sources, readings
+    return known, readings, replaced
+
+
+def words(items, frames):
+    """{row: its (quantity, words)}, in their order."""
+    found, last = {}, 0
+    for item in items:
+        row, quantity, what = array(item, "text", 3)
+        want(last <= uint(row, "row of a text") and row in frames, "a text for a row that is no frame, or out of order")
+        last = row
+        found.setdefault(row, []).append((named(quantity, "quantity of a text")[0], text(what, "text")))
+    return found
 
 
 def inflate(payload):
@@ -182,9 +212,9 @@ def inflate(payload):
 
 
 def batch(payload):
-    parts = body(inflate(payload), "batch", 9, 14)
+    parts = body(inflate(payload), "batch", 9, 16)
     box, lane, spans, tree, kinds, mono, offset, boots_of, clocks = parts[:9]
-    in_groups, alarms, boots, refusals, checkpoints = parts[9:]
+    in_groups, alarms, boots, refusals, codecs, texts, checkpoints = parts[9:]
     spans = ranges(spans, "ranges")
     count = sum(last - first + 1 for first, last in spans)
     want(count <= 200_000, "rows")
@@ -195,11 +225,13 @@ def batch(payload):
     wall_ms = [signed(mono_ms[n] + more) for n, more in enumerate(plain(octets(offset, "offset"), count, "offset"))]
     boots_of = plain(octets(boots_of, "boot"), count, "boot")
     clocks = plain(octets(clocks, "clock"), count, "clock")
-    sources, readings = groups(listed(in_groups, "groups"), kinds, wall_ms)
+    shapes, readings, replaced = groups(listed(in_groups, "groups"), kinds, wall_ms)
+    texts = words(listed(texts, "texts"), readings)
     rare = {
         0: ("boot", map(boot, listed(boots, "boots"))),
         1: ("refused", map(refused, listed(refusals, "refused frames"))),
         2: ("alarm", map(alarm, listed(alarms, "alarms"))),
+        3: ("codec", map(codec, listed(codecs, "codecs"))),
     }
     rows = []
     for n, seq in enumerate(seq for first, last in spans for seq in range(first, last + 1)):
@@ -210,8 +242,10 @@ def batch(payload):
             want(entry is not None, f"fewer {kind} entries than rows")
             rows.append(Row(seq, kind, wall_ms[n], stamp_, entry[0], (), entry[1]))
         else:
-            want(SHAPE_FIRST <= kinds[n] < SHAPE_FIRST + len(sources), "kinds")
-            rows.append(Row(seq, "frame", wall_ms[n], stamp_, sources[kinds[n] - SHAPE_FIRST], readings[n], ()))
+            want(SHAPE_FIRST <= kinds[n] < SHAPE_FIRST + len(shapes), "kinds")
+            source, by = shapes[kinds[n] - SHAPE_FIRST]
+            said = tuple(texts.get(n, ()))
+            rows.append(Row(seq, "frame", wall_ms[n], stamp_, source, readings[n], (), by, replaced.get(n), said))
     want(all(next(entries, None) is None for _, entries in rare.values()), "more rare entries than rows")
     inner = [octets(entry, "checkpoint") for entry in listed(checkpoints, "checkpoints")]
     return Batch(text(box, "box", NAME), uint(lane, "lane", 2), spans, head(tree), rows, inner)

@@ -82,8 +82,8 @@ impl Party {
 
     /// Every reading it holds, by the published schema of its database.
     pub fn rows(&self) -> Vec<Row> {
-        let sql = "SELECT seq, source, quantity, coalesce(value, ''), unit, quality, wall_ms, at_ms FROM reading \
-                   WHERE box = ?1 ORDER BY seq, idx";
+        let sql = "SELECT seq, source, quantity, coalesce(value, ''), unit, quality, wall_ms, at_ms, coalesce(codec, ''), \
+                   redecoded_of FROM reading_linked WHERE box = ?1 ORDER BY seq, idx";
         self.query(sql, |row| {
             Ok(Row {
                 seq: row.get::<_, i64>(0)?.unsigned_abs(),
@@ -94,6 +94,8 @@ impl Party {
                 quality: row.get(5)?,
                 wall_ms: row.get(6)?,
                 at_ms: row.get(7)?,
+                codec: row.get(8)?,
+                redecoded_of: row.get::<_, Option<i64>>(9)?.map(i64::unsigned_abs),
             })
         })
     }

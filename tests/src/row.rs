@@ -23,6 +23,10 @@ pub struct Row {
     pub wall_ms: i64,
     /// When the device says it measured, in ms since 1970.
     pub at_ms: Option<i64>,
+    /// Which codec decoded it; empty if none did.
+    pub codec: String,
+    /// The record whose readings it takes the place of.
+    pub redecoded_of: Option<u64>,
 }
 
 impl Row {
@@ -39,17 +43,19 @@ impl Row {
             quality: text("quality"),
             wall_ms: time("time").expect("time"),
             at_ms: time("device_time"),
+            codec: text("codec"),
+            redecoded_of: line["redecoded_of"].as_u64(),
         }
     }
 
     /// From `verify_cose.py --csv`. No name or unit in these tests has a comma.
     pub fn of_csv(text: &str) -> Vec<Row> {
         let mut lines = text.lines();
-        assert_eq!(lines.next(), Some("seq,source,quantity,unit,value,quality,wall_ms,at_ms"));
+        assert_eq!(lines.next(), Some("seq,source,quantity,unit,value,quality,wall_ms,at_ms,codec,redecoded_of"));
         let row = |line: &str| {
             let columns: Vec<&str> = line.split(',').collect();
-            let [seq, source, quantity, unit, value, quality, wall_ms, at_ms] = columns[..] else {
-                panic!("eight columns: {line}")
+            let [seq, source, quantity, unit, value, quality, wall_ms, at_ms, codec, redecoded_of] = columns[..] else {
+                panic!("ten columns: {line}")
             };
             Row {
                 seq: seq.parse().unwrap(),
@@ -60,6 +66,8 @@ impl Row {
                 quality: quality.into(),
                 wall_ms: wall_ms.parse().unwrap(),
                 at_ms: (!at_ms.is_empty()).then(|| at_ms.parse().unwrap()),
+                codec: codec.into(),
+                redecoded_of: (!redecoded_of.is_empty()).then(|| redecoded_of.parse().unwrap()),
             }
         };
         lines.map(row).collect()

@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use journal::Reader;
-use record::{Body, Quantity, Reading, RecordAt, Seq, SeqRange, SourceId};
+use record::{Body, CodecId, Frame, Quantity, Reading, RecordAt, Redecoded, Seq, SeqRange, SourceId};
 use serde::Serialize;
 
 use crate::cli::{ExportArgs, ExportFormat};
@@ -17,7 +17,7 @@ use crate::output;
 const PAGE_BYTES: usize = 1024 * 1024;
 
 /// The heading of the CSV form; the JSON form has the same names.
-const HEADING: &str = "seq,time,clock,source,quantity,value,unit,quality,device_time";
+const HEADING: &str = "seq,time,clock,source,quantity,value,unit,quality,device_time,codec,redecoded_of";
 
 /// One reading, flat.
 #[derive(Debug, Serialize)]
@@ -31,6 +31,32 @@ struct Row<'a> {
     unit: &'a str,
     quality: &'a str,
     device_time: Option<String>,
+    /// Which codec decoded it, 16 hex digits.
+    codec: Option<String>,
+    /// The record whose readings this one takes the place of; `time` is when that was done.
+    redecoded_of: Option<u64>,
+}
+
+/// What a codec made of a frame, when it came or again.
+struct Decoded<'a> {
+    source: &'a SourceId,
+    codec: Option<CodecId>,
+    of: Option<Seq>,
+    readings: &'a [Reading],
+}
+
+impl Decoded<'_> {
+    fn of(body: &Body) -> Option<Decoded<'_>> {
+        match body {
+            Body::Frame(Frame { source, codec, readings, .. }) => {
+                Some(Decoded { source, codec: *codec, of: None, readings })
+            }
+            Body::Redecoded(Redecoded { source, of, codec, readings, .. }) => {
+                Some(Decoded { source, codec: Some(*codec), of: Some(*of), readings })
+            }
+            Body::Boot(_) | Body::Rejected(_) | Body::Alarm(_) | Body::Codec(_) => None,
+        }
+    }
 }
 
 /// Writes them.
@@ -93,10 +119,10 @@ fn write<W: Write>(
         let Some(last) = records.last() else { break };
         next = last.seq.next();
         for record in records.iter().filter(|record| filter.takes(record)) {
-            let Body::Frame(frame) = &record.record.body else { continue };
+            let Some(decoded) = Decoded::of(&record.record.body) else { continue };
             let wanted = |reading: &&Reading| filter.quantity.as_ref().is_none_or(|q| *q == reading.quantity);
-            for reading in frame.readings.iter().filter(wanted) {
-                let row = row(record, &frame.source, reading);
+            for reading in decoded.readings.iter().filter(wanted) {
+                let row = row(record, &decoded, reading);
                 let line = if csv { csv_line(&row) } else { json_line(&row) };
                 out.write_all(line.as_bytes()).map_err(&failed)?;
             }
@@ -105,17 +131,19 @@ fn write<W: Write>(
     out.flush().map_err(failed)
 }
 
-fn row<'a>(record: &RecordAt, source: &'a SourceId, reading: &'a Reading) -> Row<'a> {
+fn row<'a>(record: &RecordAt, decoded: &Decoded<'a>, reading: &'a Reading) -> Row<'a> {
     Row {
         seq: record.seq.0,
         time: output::time(record.record.stamp.wall_ms),
         clock: record.record.stamp.clock.as_str(),
-        source: source.as_str(),
+        source: decoded.source.as_str(),
         quantity: reading.quantity.as_str(),
         value: reading.value.map(|value| value.to_string()),
         unit: reading.unit.as_str(),
         quality: reading.quality.as_str(),
         device_time: reading.at_ms.map(output::time),
+        codec: decoded.codec.map(|codec| codec.to_string()),
+        redecoded_of: decoded.of.map(|of| of.0),
     }
 }
 
@@ -126,10 +154,44 @@ fn csv_line(row: &Row<'_>) -> String {
         false => row.unit.to_owned(),
     };
     let (value, device_time) = (row.value.as_deref().unwrap_or(""), row.device_time.as_deref().unwrap_or(""));
+    let codec = row.codec.as_deref().unwrap_or("");
+    let redecoded_of = row.redecoded_of.map_or_else(String::new, |of| of.to_string());
     let Row { seq, time, clock, source, quantity, quality, .. } = row;
-    format!("{seq},{time},{clock},{source},{quantity},{value},{unit},{quality},{device_time}\r\n")
+    format!("{seq},{time},{clock},{source},{quantity},{value},{unit},{quality},{device_time},{codec},{redecoded_of}\r\n")
 }
 
 fn json_line(row: &Row<'_>) -> String {
     serde_json::to_string(row).map(|line| line + "\n").unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+    use record::{BootNo, ClockQuality, Decimal, MonoMs, Quality, Record, Stamp, Unit, UnixMs};
+
+    #[test]
+    fn a_repeated_decoding_names_its_codec_and_record() {
+        let reading = Reading {
+            quantity: Quantity::new("cod").unwrap(),
+            unit: Unit::new("a,\"b\"").unwrap(),
+            value: Decimal::parse("40.10").ok(),
+            quality: Quality::UnknownUnit,
+            at_ms: None,
+        };
+        let source = SourceId::new("cod-1").unwrap();
+        let codec = CodecId::of("second");
+        let anew = Redecoded { source, of: Seq(3), codec, readings: vec![reading], texts: Vec::new() };
+        let stamp = Stamp {
+            boot: BootNo(0),
+            mono_ms: MonoMs(5),
+            wall_ms: UnixMs(1_777_888_800_000),
+            clock: ClockQuality::Unset,
+        };
+        let record = RecordAt { seq: Seq(7), record: Record { stamp, body: Body::Redecoded(anew) } };
+        let decoded = Decoded::of(&record.record.body).unwrap();
+        let row = row(&record, &decoded, &decoded.readings[0]);
+        let shown = format!("{HEADING}\n{}{}", csv_line(&row).replace("\r\n", "\n"), json_line(&row));
+        expect![[r#""#]].assert_eq(&shown);
+    }
 }
