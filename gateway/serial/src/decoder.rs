@@ -23,7 +23,7 @@ pub enum Event {
 /// Why a piece between two zero bytes is no frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Damage {
-    /// Not COBS, or of an unknown kind: noise, or something else that speaks on this line.
+    /// It begins as no frame does: noise, or something else that speaks on this line.
     Noise,
     /// Bytes are missing or too many: a half frame, or two that ran into each other.
     Length,
@@ -83,7 +83,11 @@ impl Decoder {
 }
 
 fn read(piece: &[u8]) -> Result<Frame, Damage> {
-    let content = cobs::unstuff(piece).ok_or(Damage::Noise)?;
+    // No kind is zero, so in a frame it stands behind the first byte of COBS, also in half of one.
+    if piece.get(1).is_none_or(|byte| Kind::try_from(*byte).is_err()) {
+        return Err(Damage::Noise);
+    }
+    let content = cobs::unstuff(piece).ok_or(Damage::Length)?;
     let [kind, length, rest @ ..] = content.as_slice() else { return Err(Damage::Length) };
     let kind = Kind::try_from(*kind).map_err(|_| Damage::Noise)?;
     let (envelope, crc) = rest.split_last_chunk::<2>().ok_or(Damage::Length)?;

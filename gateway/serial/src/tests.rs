@@ -32,7 +32,7 @@ fn one_frame_and_what_else_stands_on_a_line() {
     check("00 030103 0484a329 00", expect!["Length 7"]);
     check("00 040103d10484a328 00 040103d00484a329 00", expect!["Frame d10084 crc differs | Frame d00084 crc differs"]);
     check("00 040903d10484a329 00", expect!["Noise 8"]);
-    check("00 00 00 01 00", expect!["Length 1"]);
+    check("00 00 00 01 00", expect!["Noise 1"]);
     check(&"55".repeat(1000), expect![""]);
     check(&format!("{}00", "55".repeat(1000)), expect!["TooLong 1000"]);
 }
