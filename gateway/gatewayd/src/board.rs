@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use ingest::DeviceTable;
+use ingest::{DeviceTable, Remark};
 use journal::{DeviceRow, Transaction};
+use lorawan::mac::{Learned, Power};
 use record::{Body, Frame, MonoMs, Quality, Reading, SourceId};
 use rules::ActiveAlarm;
 
@@ -75,9 +76,11 @@ impl Board {
     /// Notes what became of a frame, once it is durable.
     pub(crate) fn judged(&mut self, source: Option<&SourceId>, judged: &Judged) {
         match judged {
-            Judged::Accepted { warnings: 0 } | Judged::Duplicate => {}
-            Judged::Accepted { warnings } => {
-                self.note(source).status.warnings += u64::try_from(*warnings).unwrap_or(0);
+            Judged::Duplicate => {}
+            Judged::Accepted { remarks } => {
+                for remark in remarks {
+                    self.remark(source, remark);
+                }
             }
             Judged::Rejected { why, detail, .. } => {
                 log::debug!(
@@ -85,6 +88,27 @@ impl Board {
                     "frame refused"
                 );
                 self.note(source).status.refusal = Some(format!("{}: {detail}", why.as_str()));
+            }
+        }
+    }
+
+    /// Notes what a frame said of its device beside the readings.
+    fn remark(&mut self, source: Option<&SourceId>, remark: &Remark) {
+        let status = &mut self.note(source).status;
+        match remark {
+            Remark::Decoding(_) => status.warnings += 1,
+            Remark::CounterReset => status.counter_resets += 1,
+            Remark::CommandGivenUp => status.commands_given_up += 1,
+            Remark::Mac(Learned::Status { power, margin_db }) => {
+                status.battery = match power {
+                    Power::External => Some("external".into()),
+                    Power::Battery(level) => Some(format!("{} %", u16::from(*level) * 100 / 254)),
+                    Power::Unknown => None,
+                };
+                status.margin_db = Some(*margin_db);
+            }
+            Remark::Mac(learned) => {
+                log::info!(source = source.map_or("unknown", SourceId::as_str), learned:? = learned; "device answered");
             }
         }
     }

@@ -20,9 +20,8 @@ use std::time::Duration;
 
 use batch::{BoxId, Checkpoint, SigningKey, TreeHead};
 use control::chain;
-use ingest::{Arrival, DeviceTable};
-use journal::{Journal, Reader, StoreError, Transaction};
-use lorawan::schedule::Windows;
+use ingest::{Arrival, CommandStep, DeviceTable, Network};
+use journal::{CommandChange, CommandId, Journal, Reader, StoreError, Transaction};
 use mqtt::Outcome;
 use record::{AlarmTransition, Body, Record, RecordAt, Seq, SourceId, Stamp};
 use rules::RuleSet;
@@ -33,12 +32,12 @@ use crate::clock::{Clock, mono_ms};
 use crate::config::{CheckpointEvery, Commit, Evidence};
 use crate::decoding::Published;
 use crate::error::StartError;
-use crate::job::{Downlink, Heard, Lost, LostCounts};
+use crate::job::{Downlink, Heard, Lost, LostCounts, SerialFrame};
 use intake::{Gathering, Intake};
 use restore::{Restored, restore, start_clock};
 use schedule::Schedule;
 pub(crate) use thread::RunningCommitter;
-use waiting::{Answer, Judged, Sender, Waiting, from_lora, from_mqtt, part};
+use waiting::{Answer, Judged, Sender, Waiting, from_lora, from_mqtt, from_serial, part};
 
 /// What the committer is made of.
 pub(crate) struct Parts {
@@ -46,6 +45,7 @@ pub(crate) struct Parts {
     pub(crate) key: SigningKey,
     pub(crate) journal_path: PathBuf,
     pub(crate) devices: Arc<DeviceTable>,
+    pub(crate) network: Network,
     pub(crate) rules: RuleSet,
     pub(crate) commit: Commit,
     pub(crate) checkpoint: CheckpointEvery,
@@ -98,15 +98,20 @@ impl Committer {
     }
 
     /// Serves until both queues are closed and empty, or until the journal cannot be read back after a failure.
-    pub(crate) async fn run(mut self, mqtt: mpsc::Receiver<Published>, lora: mpsc::Receiver<Heard>) {
-        let mut intake = Intake::new(mqtt, lora);
+    pub(crate) async fn run(
+        mut self,
+        mqtt: mpsc::Receiver<Published>,
+        lora: mpsc::Receiver<Heard>,
+        serial: mpsc::Receiver<SerialFrame>,
+    ) {
+        let mut intake = Intake::new(mqtt, lora, serial);
         let mut open = true;
         while open {
             self.checkpoint_if_due();
             // One more turn after the end takes what the sockets let go since.
             open = intake.gather(self.wait()).await;
-            let (published, heard) = intake.taken();
-            if let Err(error) = self.apply(published, heard) {
+            let (published, heard, serial) = intake.taken();
+            if let Err(error) = self.apply(published, heard, serial) {
                 // What is believed no longer equals what is stored, so nothing may be judged by it.
                 log::error!(error = chain(&error).as_str(); "the journal cannot be read back, ending to be restarted");
                 return;
@@ -126,9 +131,17 @@ impl Committer {
     ///
     /// # Errors
     /// If it could not be stored and the journal cannot be read back either.
-    fn apply(&mut self, published: &mut Vec<Published>, heard: &mut Vec<Heard>) -> Result<(), StartError> {
+    fn apply(
+        &mut self,
+        published: &mut Vec<Published>,
+        heard: &mut Vec<Heard>,
+        serial: &mut Vec<SerialFrame>,
+    ) -> Result<(), StartError> {
         let mut draft = Draft::default();
         for (arrival, sender) in published.drain(..).map(from_mqtt) {
+            self.judge(arrival, sender, &mut draft);
+        }
+        for (arrival, sender) in serial.drain(..).map(from_serial) {
             self.judge(arrival, sender, &mut draft);
         }
         for (arrival, sender) in heard.drain(..).map(from_lora) {
@@ -158,6 +171,7 @@ impl Committer {
         if let Some(source) = verdict.source.as_ref().filter(|_| verdict.session_changed) {
             row.session = self.restored.ingest.session(source);
         }
+        draft.transaction.commands.extend(verdict.commands.iter().map(change));
         let (body, waiting) = part(verdict, sender);
         match waiting.judged {
             Judged::Accepted { .. } => row.tally.accepted += 1,
@@ -239,10 +253,16 @@ impl Committer {
     fn answer(&self, judged: &Judged, answer: Answer) {
         match answer {
             Answer::Mqtt(reply) => reply.settle(judged.outcome()),
-            Answer::Lora(None) => {}
-            Answer::Lora(Some((heard, phy))) => {
+            Answer::Lora(None) | Answer::Serial(None) => {}
+            Answer::Serial(Some((port, envelope))) => {
+                // A full channel means a port that is gone or a line that is stuck; the device repeats its frame.
+                if port.try_send(envelope).is_err() {
+                    log::warn!("the queue of a serial port is full, an acknowledgement is left out");
+                }
+            }
+            Answer::Lora(Some((heard, ingest::Downlink { phy, windows }))) => {
                 // A full channel means a socket that does not take our answers; the device repeats its frame.
-                if self.parts.downlinks.try_send(Downlink::answer(heard, Windows::Standard, phy)).is_err() {
+                if self.parts.downlinks.try_send(Downlink::answer(heard, windows, phy)).is_err() {
                     log::warn!("downlink queue is full, a LoRaWAN acknowledgement is left out");
                 }
             }
@@ -327,6 +347,14 @@ impl Committer {
             board.tally(source, row);
         }
         board.alarms(self.restored.engine.alarms());
+    }
+}
+
+/// A step of a command, as the journal takes it.
+fn change(step: &CommandStep) -> CommandChange {
+    match step {
+        CommandStep::Sent(id) => CommandChange::Sent(CommandId(*id)),
+        CommandStep::Done(id) => CommandChange::Done(CommandId(*id)),
     }
 }
 

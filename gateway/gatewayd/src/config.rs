@@ -2,6 +2,8 @@
 
 mod gwmp;
 mod lorawan;
+mod mqtt;
+mod serial;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,13 +14,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use batch::BoxId;
-use ingest::{DeviceTable, DeviceTableError};
+use ingest::{DeviceTable, DeviceTableError, Network};
 use rules::RuleSet;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
 pub use gwmp::Gwmp;
 pub use lorawan::Lorawan;
+pub use mqtt::{Mqtt, MqttTls};
+pub use serial::Serial;
 
 /// Longest configuration file that is read.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -60,6 +64,9 @@ pub struct GatewayFile {
     /// The Semtech UDP (GWMP) socket for LoRa packet forwarders.
     #[serde(default)]
     pub gwmp: Gwmp,
+    /// Serial ports with transparent LoRa modules.
+    #[serde(default)]
+    pub serial: Vec<Serial>,
     /// What LoRaWAN devices that join are told.
     #[serde(default)]
     pub lorawan: Lorawan,
@@ -93,20 +100,6 @@ pub struct Evidence {
     pub bytes_per_hour_max: u32,
 }
 
-/// The MQTT edge.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Mqtt {
-    /// Whether to listen at all.
-    pub enabled: bool,
-    /// Address and port.
-    pub listen: SocketAddr,
-    /// Connections at one time.
-    pub connections_max: usize,
-    /// Largest packet in bytes.
-    pub packet_bytes_max: usize,
-}
-
 impl Default for Commit {
     fn default() -> Commit {
         Commit { linger_ms: 0, rows_max: 1_024 }
@@ -122,18 +115,6 @@ impl Default for CheckpointEvery {
 impl Default for Evidence {
     fn default() -> Evidence {
         Evidence { bytes_per_hour_max: 64 * 1024 }
-    }
-}
-
-impl Default for Mqtt {
-    fn default() -> Mqtt {
-        let limits = mqtt::Limits::default();
-        Mqtt {
-            enabled: true,
-            listen: SocketAddr::from(([127, 0, 0, 1], 1883)),
-            connections_max: limits.connections_max,
-            packet_bytes_max: limits.packet_bytes_max,
-        }
     }
 }
 
@@ -218,6 +199,17 @@ pub enum ConfigError {
         /// What was typed.
         listen: SocketAddr,
     },
+    /// A serial port without a usable name, or two with one name or path.
+    #[error(
+        "configuration `{path}`: `[[serial]]` {name:?} · try: give each port a name of its own (1 to 64 of \
+         A-Z a-z 0-9 _ . -) and a path of its own"
+    )]
+    SerialPort {
+        /// The file.
+        path: PathBuf,
+        /// The port.
+        name: String,
+    },
     /// `devices.toml`.
     #[error("device table `{path}` is refused")]
     Devices {
@@ -267,6 +259,10 @@ impl GatewayConfig {
         let beside = |name: &Path| path.parent().unwrap_or(Path::new(".")).join(name);
         file.state_dir = beside(&file.state_dir);
         file.run_dir = beside(&file.run_dir);
+        file.mqtt.tls.place(path.parent().unwrap_or(Path::new(".")));
+        for port in &mut file.serial {
+            port.path = beside(&port.path);
+        }
         let devices = load_devices(&beside(&file.devices), &beside(&file.keys))?;
         let rules = load_rules(&beside(&file.rules))?;
         Ok(GatewayConfig { file, devices: Arc::new(devices), rules })
@@ -280,6 +276,19 @@ impl GatewayConfig {
     /// The box's key.
     pub fn key_path(&self) -> PathBuf {
         self.file.state_dir.join("identity/box.key")
+    }
+
+    /// The box as a LoRaWAN network.
+    pub fn network(&self) -> Network {
+        let region = self.file.gwmp.region;
+        // Boxes that hear each other give their devices other addresses.
+        let seed = record::CodecId::of(self.file.box_id.as_str()).0;
+        Network {
+            rx: self.file.lorawan.rx_settings(region),
+            channel_block: Some(self.file.lorawan.channel_block),
+            dev_addr_seed: u32::from_be_bytes([seed[0], seed[1], seed[2], seed[3]]),
+            ..Network::standard(region)
+        }
     }
 
     /// The control socket.
@@ -299,12 +308,24 @@ impl GatewayFile {
         within("commit.rows_max", number(self.commit.rows_max), 1, 10_000)?;
         within("checkpoint.records_max", self.checkpoint.records_max, 1, 1_000_000)?;
         within("checkpoint.seconds_max", self.checkpoint.seconds_max, 1, 86_400)?;
-        let ceiling = number(mqtt::CONNECTIONS_CEILING);
+        let ceiling = number(::mqtt::CONNECTIONS_CEILING);
         within("mqtt.connections_max", number(self.mqtt.connections_max), 1, ceiling)?;
         within("mqtt.packet_bytes_max", number(self.mqtt.packet_bytes_max), 128, 1024 * 1024)?;
+        within("mqtt.packets_per_second_max", self.mqtt.packets_per_second_max.into(), 1, 1_000_000)?;
+        let (least, most) = (number(self.mqtt.packet_bytes_max), u32::MAX.into());
+        within("mqtt.bytes_per_second_max", self.mqtt.bytes_per_second_max.into(), least, most)?;
+        within("mqtt.session_hours_max", self.mqtt.session_hours_max, 0, 168)?;
         within("gwmp.merge_ms", self.gwmp.merge_ms, 0, ::lorawan::dedupe::MERGE_MS_MAX)?;
         within("gwmp.datagrams_per_s_max", self.gwmp.datagrams_per_s_max.into(), 1, 100_000)?;
         within("lorawan.rx1_delay_s", self.lorawan.rx1_delay_s.into(), 1, 15)?;
+        within("serial", number(self.serial.len()), 0, number(serial::PORTS_MAX))?;
+        for (at, port) in self.serial.iter().enumerate() {
+            within("serial.baud", port.baud.into(), serial::BAUD_MIN.into(), serial::BAUD_MAX.into())?;
+            let taken = self.serial[..at].iter().any(|other| other.name == port.name || other.path == port.path);
+            if taken || !port.has_a_name() {
+                return Err(ConfigError::SerialPort { path: path.into(), name: port.name.clone() });
+            }
+        }
         if !self.gwmp.may_listen(self.gwmp.listen) {
             return Err(ConfigError::OpenGwmp { path: path.into(), listen: self.gwmp.listen });
         }
@@ -318,11 +339,34 @@ impl GatewayFile {
 /// [`ConfigError::Read`], [`ConfigError::TooLong`], [`ConfigError::Devices`], [`ConfigError::Keys`],
 /// [`ConfigError::ExposedKeys`].
 pub fn load_devices(devices: &Path, keys: &Path) -> Result<DeviceTable, ConfigError> {
-    let (devices_text, keys_text) = (read(devices)?, read_keys(keys)?);
-    DeviceTable::from_toml(&devices_text, &keys_text, &BTreeMap::new()).map_err(|error| match error {
+    check_devices(devices, &read(devices)?, keys, &read_keys(keys)?)
+}
+
+/// Checks what would stand in a device table and its keys, before it does.
+///
+/// # Errors
+/// [`ConfigError::Devices`], [`ConfigError::Keys`].
+pub fn check_devices(
+    devices: &Path,
+    devices_text: &str,
+    keys: &Path,
+    keys_text: &str,
+) -> Result<DeviceTable, ConfigError> {
+    DeviceTable::from_toml(devices_text, keys_text, &BTreeMap::new()).map_err(|error| match error {
         DeviceTableError::Devices(source) => ConfigError::Devices { path: devices.into(), source },
         DeviceTableError::Keys(source) => ConfigError::Keys { path: keys.into(), source },
     })
+}
+
+/// The device table and the keys that a `gateway.toml` names, whatever they hold.
+///
+/// # Errors
+/// [`ConfigError::Read`], [`ConfigError::TooLong`], [`ConfigError::Parse`].
+pub fn device_files(path: &Path) -> Result<(PathBuf, PathBuf), ConfigError> {
+    let file: GatewayFile = toml::from_str(&read(path)?)
+        .map_err(|source| ConfigError::Parse { path: path.into(), source: Box::new(source) })?;
+    let beside = |name: &Path| path.parent().unwrap_or(Path::new(".")).join(name);
+    Ok((beside(&file.devices), beside(&file.keys)))
 }
 
 /// Reads and checks rules.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ingest::{DecodeError, Decoded, DeviceTable};
+use ingest::{Content, DeviceTable};
 use mqtt::{Reply, Submission};
 use record::{Link, SourceId, UnixMs};
 use tokio::sync::mpsc::{Receiver, Sender};
@@ -20,7 +20,7 @@ pub(crate) struct Published {
     pub(crate) link: Link,
     pub(crate) dup: bool,
     pub(crate) payload: Vec<u8>,
-    pub(crate) decoded: Result<Decoded, DecodeError>,
+    pub(crate) content: Content,
     pub(crate) reply: Reply,
 }
 
@@ -28,11 +28,11 @@ impl Published {
     /// Reads a submission that came at `now`. `None` for a name that no device can have; the edge authenticates by the
     /// table, so nobody gets here with one.
     pub(crate) fn read(submission: Submission, devices: &DeviceTable, now: UnixMs) -> Option<Published> {
-        let Submission { device, topic, payload, qos, packet_id, dup, level, reply } = submission;
+        let Submission { device, topic, payload, qos, packet_id, dup, level, reply, will: _ } = submission;
         let device = SourceId::new(&device).ok()?;
         let link = Link::Mqtt { topic: topic.to_string(), qos, packet_id, level, seal: None };
-        let decoded = devices.decode(&device, &payload, now);
-        Some(Published { device, link, dup, payload: payload.into(), decoded, reply })
+        let content = devices.open(&device, &payload, now);
+        Some(Published { device, link, dup, payload: payload.into(), content, reply })
     }
 }
 

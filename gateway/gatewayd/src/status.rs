@@ -26,6 +26,9 @@ pub struct Status {
     pub mqtt: Option<MqttStatus>,
     /// The LoRa side; none if disabled.
     pub gwmp: Option<GwmpStatus>,
+    /// The serial ports that are enabled.
+    #[serde(default)]
+    pub serial: Vec<SerialStatus>,
 }
 
 /// The clock of the box.
@@ -71,6 +74,33 @@ pub struct DeviceStatus {
     pub shed: u64,
     /// Warnings of decoding since start.
     pub warnings: u64,
+    /// Frame counters that began anew and were taken, since start.
+    #[serde(default)]
+    pub counter_resets: u64,
+    /// Confirmed commands that were never acknowledged, since start.
+    #[serde(default)]
+    pub commands_given_up: u64,
+    /// LoRaWAN: frames taken since the session began.
+    #[serde(default)]
+    pub received: u64,
+    /// LoRaWAN: frames that the counter says were sent and never came.
+    #[serde(default)]
+    pub missed: u64,
+    /// LoRaWAN: of its frames since the session began, how many came, in tenths of a percent.
+    #[serde(default)]
+    pub delivered_permille: Option<u16>,
+    /// LoRaWAN: `external`, or how full the battery is, as the device told last.
+    #[serde(default)]
+    pub battery: Option<String>,
+    /// LoRaWAN: at how many dB above its floor the device heard the last question for its state.
+    #[serde(default)]
+    pub margin_db: Option<i8>,
+    /// LoRaWAN: data rate of the last frame, `SF7BW125`.
+    #[serde(default)]
+    pub data_rate: Option<String>,
+    /// LoRaWAN: SNR of the last frame, tenths of a dB.
+    #[serde(default)]
+    pub snr_ddb: Option<i16>,
     /// Readings whose quality is not good, since start.
     pub readings_bad: u64,
     /// The last readings as text, `cod 40.1 mg/L`.
@@ -162,4 +192,37 @@ pub struct AddressConflict {
     pub ms_ago: u64,
     /// How many datagrams of others were refused.
     pub datagrams: u64,
+}
+
+/// A serial port; numbers since start.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct SerialStatus {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its device file.
+    pub path: String,
+    /// It is open now.
+    pub open: bool,
+    /// Why it is not, with what to do.
+    pub error: Option<String>,
+    /// How often it was opened: each time but the first, the adapter had been gone.
+    pub opened: u64,
+    /// Failures to open it, one after another; none while it is open.
+    pub failures: u64,
+    /// Whole frames of devices.
+    pub frames: u64,
+    /// Those among them whose CRC differs: altered on the way. Whether they are believed is up to their MAC.
+    pub crc_differs: u64,
+    /// Pieces that are no frame: noise, or something else that speaks on this line.
+    pub noise: u64,
+    /// Frames with missing bytes: half packets, or a buffer that ran over.
+    pub incomplete: u64,
+    /// Pieces longer than any frame: another protocol, or a wrong baud rate.
+    pub too_long: u64,
+    /// Acknowledgements of a box, heard back.
+    pub echoes: u64,
+    /// Acknowledgements written to the line.
+    pub acknowledged: u64,
+    /// Acknowledgements that the line did not take; their devices repeat.
+    pub unacknowledged: u64,
 }

@@ -10,7 +10,7 @@ pub(crate) mod serial;
 pub(crate) mod table;
 pub(crate) mod topic;
 
-use record::SourceId;
+use record::{CodecText, SourceId};
 
 use crate::Codec;
 use chirpstack::ChirpstackDevice;
@@ -29,6 +29,8 @@ pub struct Device {
     pub link: DeviceLink,
     /// How its payload is read.
     pub codec: Codec,
+    /// The text that decides it, as the journal keeps it.
+    pub codec_text: CodecText,
 }
 
 /// How a device reaches the box and proves itself.

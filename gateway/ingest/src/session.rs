@@ -1,18 +1,45 @@
-//! What must survive a restart of a LoRaWAN session, stored in the transaction of the record that changed it.
+//! What must survive a restart of a device's session, stored in the transaction of the frame that changed it.
+//!
+//! The bytes lie in the device's row of the journal's database and nowhere else. Those of a device that joined hold its
+//! session keys, and so the database is as secret as keys.toml; no record, batch, export or status has any of them.
+//! Keys of personalised devices stay in keys.toml: their sessions hold a fingerprint only.
 
-use lorawan::fcnt::{Counters, LastUplink};
+pub(crate) mod lorawan;
+pub(crate) mod transfer;
+
+use envelope::ReplayWindow;
 use minicbor::{Decode, Encode};
 use record::SourceId;
 
-/// Counters of an activated device.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct LoraSession {
-    /// FCntUp expected next, and the last frame.
-    pub(crate) counters: Counters,
-    /// FCntDown to use next.
-    pub(crate) next_down: u32,
-    /// How often the last frame was acknowledged again.
-    pub(crate) reacknowledged: u8,
+use self::lorawan::LorawanState;
+
+/// The first number of stored sessions. Another one is another version's.
+const VERSION: u8 = 2;
+
+/// What is remembered of a device.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) enum Session {
+    /// A LoRaWAN device.
+    #[n(0)]
+    Lorawan(#[n(0)] LorawanState),
+    /// Envelopes over MQTT or a serial line.
+    #[n(1)]
+    Sealed(#[n(0)] ReplayWindow),
+    /// A device that a ChirpStack serves.
+    #[n(2)]
+    Chirpstack(#[n(0)] ChirpstackState),
+}
+
+/// What was heard of a device through a ChirpStack.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(crate) struct ChirpstackState {
+    /// The session that the window is of.
+    #[n(0)]
+    pub(crate) dev_addr: u32,
+    /// Its newest frames, by FCntUp.
+    #[n(1)]
+    pub(crate) window: ReplayWindow,
 }
 
 /// Stored bytes that are no session of this version.
@@ -28,86 +55,31 @@ pub struct SessionError {
 #[cbor(array)]
 struct Stored {
     #[n(0)]
-    next_up: u32,
+    version: u8,
     #[n(1)]
-    next_down: u32,
-    #[n(2)]
-    reacknowledged: u8,
-    #[n(3)]
-    last_f_cnt: Option<u32>,
-    #[n(4)]
-    #[cbor(with = "minicbor::bytes")]
-    last_phy: Vec<u8>,
+    session: Session,
 }
 
-impl LoraSession {
+impl Session {
+    /// The one stored form.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let last = self.counters.last.as_ref();
-        let stored = Stored {
-            next_up: self.counters.next_up,
-            next_down: self.next_down,
-            reacknowledged: self.reacknowledged,
-            last_f_cnt: last.map(|last| last.f_cnt),
-            last_phy: last.map(|last| last.phy.clone()).unwrap_or_default(),
-        };
-        let mut bytes = Vec::with_capacity(64);
-        match minicbor::encode(&stored, &mut bytes) {
+        let mut bytes = Vec::with_capacity(256);
+        match minicbor::encode(Stored { version: VERSION, session: self.clone() }, &mut bytes) {
             Ok(()) => bytes,
             Err(never) => unreachable!("encoding into memory failed: {never}"),
         }
     }
 
-    pub(crate) fn from_bytes(device: &SourceId, bytes: &[u8]) -> Result<LoraSession, SessionError> {
-        let stored: Stored =
-            minicbor::decode(bytes).map_err(|source| SessionError { device: device.clone(), source })?;
-        let last = stored.last_f_cnt.map(|f_cnt| LastUplink { f_cnt, phy: stored.last_phy });
-        let counters = Counters { next_up: stored.next_up, last };
-        let session = LoraSession { counters, next_down: stored.next_down, reacknowledged: stored.reacknowledged };
-        if session.to_bytes() != bytes {
-            let source = minicbor::decode::Error::message("the session is not in its one form");
-            return Err(SessionError { device: device.clone(), source });
+    /// Reads what [`Session::to_bytes`] wrote, and nothing else.
+    pub(crate) fn from_bytes(device: &SourceId, bytes: &[u8]) -> Result<Session, SessionError> {
+        let failed = |source| SessionError { device: device.clone(), source };
+        let Stored { version, session } = minicbor::decode(bytes).map_err(failed)?;
+        if version != VERSION || session.to_bytes() != bytes {
+            return Err(failed(minicbor::decode::Error::message("the session is not in its one form")));
         }
         Ok(session)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn source() -> SourceId {
-        SourceId::new("flow-1").unwrap()
-    }
-
-    fn session() -> impl Strategy<Value = LoraSession> {
-        let last = proptest::option::of((any::<u32>(), proptest::collection::vec(any::<u8>(), 0..=255)));
-        (any::<u32>(), any::<u32>(), any::<u8>(), last).prop_map(|(next_up, next_down, reacknowledged, last)| {
-            let last = last.map(|(f_cnt, phy)| LastUplink { f_cnt, phy });
-            LoraSession { counters: Counters { next_up, last }, next_down, reacknowledged }
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn comes_back_as_it_was_stored(session in session()) {
-            prop_assert_eq!(LoraSession::from_bytes(&source(), &session.to_bytes()).unwrap(), session);
-        }
-
-        #[test]
-        fn a_cut_or_longer_one_is_refused(session in session(), cut in 0usize..300, more in any::<u8>()) {
-            let mut bytes = session.to_bytes();
-            prop_assert!(LoraSession::from_bytes(&source(), &bytes[..cut % bytes.len()]).is_err());
-            bytes.push(more);
-            prop_assert!(LoraSession::from_bytes(&source(), &bytes).is_err());
-        }
-
-        #[test]
-        fn any_bytes_are_answered(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            if let Ok(session) = LoraSession::from_bytes(&source(), &bytes) {
-                prop_assert_eq!(session.to_bytes(), bytes);
-            }
-        }
-    }
-}
+mod tests;

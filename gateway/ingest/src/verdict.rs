@@ -1,18 +1,20 @@
 //! What judging a frame came to.
 
+use lorawan::mac::Learned;
+use lorawan::schedule::Windows;
 use record::{Frame, Reason, Rejected, SourceId};
 
-use crate::Warning;
+use crate::{CommandStep, Warning};
 
 /// What a frame is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ruling {
-    /// Authentic, new and decoded: store it, then acknowledge it.
+    /// Authentic and new: store it, then acknowledge it.
     Accepted {
-        /// What to store.
+        /// What to store. A join-request or a frame of MAC commands alone has no readings and no codec.
         frame: Frame,
-        /// What was left aside, to be counted.
-        warnings: Vec<Warning>,
+        /// What a technician should know of it, to be counted.
+        remarks: Vec<Remark>,
     },
     /// Stored before: acknowledge it again, store nothing.
     Duplicate,
@@ -27,6 +29,28 @@ pub enum Ruling {
     },
 }
 
+/// Something beside the readings of a good frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remark {
+    /// Part of the payload could not be used.
+    Decoding(Warning),
+    /// The frame counter began anew, as `counter_reset` allows, or as a ChirpStack says.
+    CounterReset,
+    /// What the device answered to a MAC command of ours.
+    Mac(Learned),
+    /// A confirmed command was sent as often as commands are, and never acknowledged.
+    CommandGivenUp,
+}
+
+/// A LoRaWAN frame to send, once the transaction of its verdict is durable (A1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Downlink {
+    /// PHYPayload.
+    pub phy: Vec<u8>,
+    /// When the device listens: after a join-request, or as it was told.
+    pub windows: Windows,
+}
+
 /// The verdict on one frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
@@ -34,8 +58,19 @@ pub struct Verdict {
     pub source: Option<SourceId>,
     /// What the frame is.
     pub ruling: Ruling,
-    /// The PHYPayload to send back in RX1 or RX2, once the transaction of this verdict is durable (A1).
-    pub downlink: Option<Vec<u8>>,
+    /// What to send back in RX1 or RX2.
+    pub downlink: Option<Downlink>,
+    /// The envelope that tells a serial device that its frame is stored, if it asked for one.
+    pub acknowledgement: Option<Vec<u8>>,
     /// The device's session changed and must be stored in the same transaction.
     pub session_changed: bool,
+    /// Commands that went further; stored in the same transaction.
+    pub commands: Vec<CommandStep>,
+}
+
+impl Verdict {
+    /// With nothing to send and nothing to remember.
+    pub(crate) fn plain(source: Option<SourceId>, ruling: Ruling) -> Verdict {
+        Verdict { source, ruling, downlink: None, acknowledgement: None, session_changed: false, commands: Vec::new() }
+    }
 }

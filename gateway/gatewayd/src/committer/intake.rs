@@ -1,4 +1,4 @@
-//! Both queues of the committer, and what was taken out of them for the next transaction.
+//! The queues of the committer, and what was taken out of them for the next transaction.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::decoding::Published;
-use crate::job::Heard;
+use crate::job::{Heard, SerialFrame};
 
 /// How long to wait for what.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +24,7 @@ pub(crate) struct Gathering {
 pub(crate) struct Intake {
     mqtt: Queue<Published>,
     lora: Queue<Heard>,
+    serial: Queue<SerialFrame>,
 }
 
 /// A queue, and what was taken out of it.
@@ -47,9 +48,10 @@ impl<T> Queue<T> {
         count
     }
 
-    /// Takes what is there, at most `room`.
+    /// Takes what is there, at most `room` more.
     fn take_waiting(&mut self, room: usize) {
-        while self.taken.len() < room
+        let full = self.taken.len() + room;
+        while self.taken.len() < full
             && let Ok(frame) = self.receiver.try_recv()
         {
             self.taken.push(frame);
@@ -58,16 +60,20 @@ impl<T> Queue<T> {
 }
 
 impl Intake {
-    pub(crate) fn new(mqtt: Receiver<Published>, lora: Receiver<Heard>) -> Intake {
-        Intake { mqtt: Queue::new(mqtt), lora: Queue::new(lora) }
+    pub(crate) fn new(mqtt: Receiver<Published>, lora: Receiver<Heard>, serial: Receiver<SerialFrame>) -> Intake {
+        Intake { mqtt: Queue::new(mqtt), lora: Queue::new(lora), serial: Queue::new(serial) }
     }
 
     /// What was gathered, to be drained.
-    pub(crate) fn taken(&mut self) -> (&mut Vec<Published>, &mut Vec<Heard>) {
-        (&mut self.mqtt.taken, &mut self.lora.taken)
+    pub(crate) fn taken(&mut self) -> (&mut Vec<Published>, &mut Vec<Heard>, &mut Vec<SerialFrame>) {
+        (&mut self.mqtt.taken, &mut self.lora.taken, &mut self.serial.taken)
     }
 
-    /// Waits for the first frame, at most `idle`, then takes what is waiting. `false` once both queues are closed and
+    fn count(&self) -> usize {
+        self.mqtt.taken.len() + self.lora.taken.len() + self.serial.taken.len()
+    }
+
+    /// Waits for the first frame, at most `idle`, then takes what is waiting. `false` once every queue is closed and
     /// empty.
     pub(crate) async fn gather(&mut self, wait: Gathering) -> bool {
         match timeout(wait.idle, self.next(wait.rows_max)).await {
@@ -77,9 +83,10 @@ impl Intake {
         }
         let until = Instant::now() + wait.linger;
         loop {
-            self.lora.take_waiting(wait.rows_max.saturating_sub(self.mqtt.taken.len()));
-            self.mqtt.take_waiting(wait.rows_max.saturating_sub(self.lora.taken.len()));
-            let room = wait.rows_max.saturating_sub(self.mqtt.taken.len() + self.lora.taken.len());
+            self.lora.take_waiting(wait.rows_max.saturating_sub(self.count()));
+            self.serial.take_waiting(wait.rows_max.saturating_sub(self.count()));
+            self.mqtt.take_waiting(wait.rows_max.saturating_sub(self.count()));
+            let room = wait.rows_max.saturating_sub(self.count());
             // A timer of no time at all would still cost a millisecond.
             if room == 0 || wait.linger.is_zero() || !matches!(timeout_at(until, self.next(room)).await, Ok(true)) {
                 return true;
@@ -87,12 +94,13 @@ impl Intake {
         }
     }
 
-    /// Waits for at least one frame; radio first, because its receive windows close. `false` once both are closed.
+    /// Waits for at least one frame; radio first, because its receive windows close. `false` once all are closed.
     async fn next(&mut self, room: usize) -> bool {
         loop {
             let count = tokio::select! {
                 biased;
                 count = self.lora.take(room), if self.lora.open => count,
+                count = self.serial.take(room), if self.serial.open => count,
                 count = self.mqtt.take(room), if self.mqtt.open => count,
                 else => return false,
             };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use ingest::{EvidenceBudget, Ingest};
-use journal::{DeviceRow, Journal, Reader, StoreError, Transaction};
+use journal::{Command, DeviceRow, Journal, Reader, StoreError, StoredCommand, Transaction};
 use record::{Body, Boot, BootNo, Record, RecordAt, Seq, SeqRange, SourceId, Stamp};
 use rules::Engine;
 
@@ -35,7 +35,14 @@ pub(super) fn restore(parts: &Parts, reader: &Reader) -> Result<Restored, StartE
     let rows = reader.devices().map_err(StartError::Journal)?;
     let sessions = rows.iter().filter_map(|(source, row)| Some((source.as_ref()?, row.session.as_slice())));
     let budget = EvidenceBudget::new(parts.evidence.bytes_per_hour_max);
-    let mut ingest = Ingest::new(parts.devices.clone(), sessions, budget).map_err(StartError::Session)?;
+    let mut ingest =
+        Ingest::new(parts.devices.clone(), parts.network, sessions, budget).map_err(StartError::Session)?;
+    for StoredCommand { command, sent } in reader.commands().map_err(StartError::Journal)? {
+        // A command without a port is for another link.
+        let Some(f_port) = command.f_port else { continue };
+        let Command { id, device, payload, confirmed, .. } = command;
+        ingest.queue(device, ingest::Command { id: id.0, payload, f_port, confirmed, sent });
+    }
     let mut engine = Engine::new(parts.rules.clone());
     replay(parts, reader, |record| {
         ingest.remember(&record.record);

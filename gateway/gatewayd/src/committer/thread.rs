@@ -9,7 +9,7 @@ use super::{Committer, Parts};
 use crate::clock::Clock;
 use crate::decoding::Published;
 use crate::error::StartError;
-use crate::job::Heard;
+use crate::job::{Heard, SerialFrame};
 
 /// A committer at work.
 pub(crate) struct RunningCommitter {
@@ -25,6 +25,7 @@ impl RunningCommitter {
         parts: Parts,
         submitted: mpsc::Receiver<Published>,
         heard: mpsc::Receiver<Heard>,
+        serial: mpsc::Receiver<SerialFrame>,
     ) -> Result<RunningCommitter, StartError> {
         let committer = Committer::open(parts)?;
         let clock = committer.clock();
@@ -33,7 +34,7 @@ impl RunningCommitter {
         let (life, alive) = watch::channel(());
         let work = move || {
             let _life = life;
-            runtime.block_on(committer.run(submitted, heard));
+            runtime.block_on(committer.run(submitted, heard, serial));
         };
         let thread = std::thread::Builder::new().name("committer".into()).spawn(work).map_err(StartError::Thread)?;
         Ok(RunningCommitter { thread, alive, clock })

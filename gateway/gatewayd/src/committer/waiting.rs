@@ -1,11 +1,12 @@
 //! A frame between its judgement and its answer.
 
-use ingest::{Arrival, Ruling, Verdict};
+use ingest::{Arrival, Downlink, LoraArrival, Remark, Ruling, Verdict};
 use mqtt::{Outcome, Reply};
-use record::{Body, GatewayEui, Reason, SourceId};
+use record::{Body, GatewayEui, MonoMs, Reason, Reception, SourceId};
+use tokio::sync::mpsc;
 
 use crate::decoding::Published;
-use crate::job::Heard;
+use crate::job::{Heard, SerialFrame};
 
 /// What is left of a frame while its record is on its way to the disk.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ pub(crate) struct Waiting {
 /// What a frame was, without the record that was made of it.
 #[derive(Debug)]
 pub(crate) enum Judged {
-    Accepted { warnings: usize },
+    Accepted { remarks: Vec<Remark> },
     Duplicate,
     Rejected { why: Reason, detail: String, kept: bool },
 }
@@ -27,8 +28,10 @@ pub(crate) enum Judged {
 #[derive(Debug)]
 pub(crate) enum Answer {
     Mqtt(Reply),
-    /// With the PHYPayload to send, if the frame asked for one.
-    Lora(Option<(Heard, Vec<u8>)>),
+    /// With what to send, if the frame asked for something.
+    Lora(Option<(Heard, Downlink)>),
+    /// With the acknowledgement's envelope, if the frame asked for one.
+    Serial(Option<(mpsc::Sender<Vec<u8>>, Vec<u8>)>),
 }
 
 /// Who handed a frame in.
@@ -36,13 +39,15 @@ pub(crate) enum Answer {
 pub(super) enum Sender {
     Mqtt(Reply),
     Lora(Heard),
+    Serial(mpsc::Sender<Vec<u8>>),
 }
 
 impl Sender {
-    pub(super) fn answer(self, downlink: Option<Vec<u8>>) -> Answer {
+    pub(super) fn answer(self, downlink: Option<Downlink>, acknowledgement: Option<Vec<u8>>) -> Answer {
         match self {
             Sender::Mqtt(reply) => Answer::Mqtt(reply),
-            Sender::Lora(heard) => Answer::Lora(downlink.map(|phy| (heard, phy))),
+            Sender::Lora(heard) => Answer::Lora(downlink.map(|downlink| (heard, downlink))),
+            Sender::Serial(port) => Answer::Serial(acknowledgement.map(|envelope| (port, envelope))),
         }
     }
 }
@@ -50,16 +55,14 @@ impl Sender {
 /// Parts a verdict: what becomes a record, and what stays to be told.
 pub(super) fn part(verdict: Verdict, sender: Sender) -> (Option<Body>, Waiting) {
     let (body, judged) = match verdict.ruling {
-        Ruling::Accepted { frame, warnings } => {
-            (Some(Body::Frame(frame)), Judged::Accepted { warnings: warnings.len() })
-        }
+        Ruling::Accepted { frame, remarks } => (Some(Body::Frame(frame)), Judged::Accepted { remarks }),
         Ruling::Duplicate => (None, Judged::Duplicate),
         Ruling::Rejected { why, detail, evidence } => {
             let kept = evidence.is_some();
             (evidence.map(Body::Rejected), Judged::Rejected { why, detail, kept })
         }
     };
-    (body, Waiting { source: verdict.source, judged, answer: sender.answer(verdict.downlink) })
+    (body, Waiting { source: verdict.source, judged, answer: sender.answer(verdict.downlink, verdict.acknowledgement) })
 }
 
 impl Judged {
@@ -76,21 +79,35 @@ impl Judged {
 }
 
 pub(super) fn from_mqtt(published: Published) -> (Arrival, Sender) {
-    let Published { device, link, dup, payload, decoded, reply } = published;
-    (Arrival::Mqtt { device, link, dup, payload, decoded }, Sender::Mqtt(reply))
+    let Published { device, link, dup, payload, content, reply } = published;
+    (Arrival::Mqtt { device, link, dup, payload, content }, Sender::Mqtt(reply))
 }
 
 pub(super) fn from_lora(mut heard: Heard) -> (Arrival, Sender) {
+    let other = |reception: &lorawan::Reception| Reception {
+        gateway: GatewayEui(reception.gateway.0),
+        rssi_dbm: reception.rxpk.rssi_dbm,
+        snr_ddb: reception.rxpk.snr_ddb,
+        tmst_us: reception.rxpk.tmst_us,
+    };
+    let others = heard.others.iter().map(other).collect();
     let best = &mut heard.best;
-    let arrival = Arrival::Lora {
+    let arrival = LoraArrival {
         gateway: GatewayEui(best.gateway.0),
+        others,
         frequency_hz: best.rxpk.frequency_hz,
-        data_rate: best.rxpk.data_rate.to_string(),
+        data_rate: best.rxpk.data_rate,
         rssi_dbm: best.rxpk.rssi_dbm,
         snr_ddb: best.rxpk.snr_ddb,
         tmst_us: best.rxpk.tmst_us,
+        received_at: MonoMs(best.received_ms),
         // The answer is scheduled by time and frequency alone.
         phy: std::mem::take(&mut best.rxpk.phy),
     };
-    (arrival, Sender::Lora(heard))
+    (Arrival::Lora(arrival), Sender::Lora(heard))
+}
+
+pub(super) fn from_serial(frame: SerialFrame) -> (Arrival, Sender) {
+    let SerialFrame { port, confirmed, envelope, acknowledge } = frame;
+    (Arrival::Serial { port: port.to_string(), confirmed, envelope }, Sender::Serial(acknowledge))
 }

@@ -111,10 +111,27 @@ fn faults_name_the_file_the_key_and_the_cure() {
     check(
         "box = \"b\"\n[gwmp]\nlisten = \"0.0.0.0:1700\"",
         expect![
-            "configuration `/etc/weir/gateway.toml`: `gwmp.listen` is 0.0.0.0:1700, reachable by others, and GWMP has no authentication · try: list your gateways' EUIs in `gwmp.gateways`, or listen on 127.0.0.1"
+            "configuration `/etc/weir/gateway.toml`: `gwmp.listen` is 0.0.0.0:1700, reachable by others, and GWMP has no authentication · try: list your gateways' EUIs in `gwmp.gateways` and their networks in `gwmp.networks`, or listen on 127.0.0.1"
         ],
     );
-    check("box = \"b\"\n[gwmp]\nlisten = \"0.0.0.0:1700\"\ngateways = [\"aa555a0000000001\"]", expect!["box b"]);
+    check(
+        "box = \"b\"\n[gwmp]\nlisten = \"0.0.0.0:1700\"\ngateways = [\"aa555a0000000001\"]",
+        expect![
+            "configuration `/etc/weir/gateway.toml`: `gwmp.listen` is 0.0.0.0:1700, reachable by others, and GWMP has no authentication · try: list your gateways' EUIs in `gwmp.gateways` and their networks in `gwmp.networks`, or listen on 127.0.0.1"
+        ],
+    );
+    check(
+        "box = \"b\"\n[gwmp]\nlisten = \"0.0.0.0:1700\"\ngateways = [\"aa555a0000000001\"]\nnetworks = [\"192.168.7.0/24\"]",
+        expect!["box b"],
+    );
+    check(
+        "box = \"b\"\n[gwmp]\nmerge_ms = 501",
+        expect!["configuration `/etc/weir/gateway.toml`: `gwmp.merge_ms` is 501, set it from 0 to 500"],
+    );
+    check(
+        "box = \"b\"\n[lorawan]\nrx1_delay_s = 16",
+        expect!["configuration `/etc/weir/gateway.toml`: `lorawan.rx1_delay_s` is 16, set it from 1 to 15"],
+    );
     check(
         "box = \"b\"\ndevices = \"rules.tml\"",
         expect![[r#"

@@ -5,7 +5,7 @@ mod error;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ::lorawan::{DevAddr, DevEui};
-use record::{SourceId, UnixMs};
+use record::{CodecId, CodecText, SourceId, UnixMs};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -15,7 +15,7 @@ use super::lorawan::{Activation, LorawanSection};
 use super::mqtt::MqttSection;
 use super::serial::SerialSection;
 use super::{Device, DeviceLink};
-use crate::{Codec, DecodeError, Decoded};
+use crate::{Codec, Content, ContentError, DecodeError, Scripts};
 pub use error::{DeviceTableError, DevicesError};
 
 /// Most devices of one box: 60 are heard well by one LoRa gateway and 200 clients are a large site; the rest is room.
@@ -89,7 +89,9 @@ impl DeviceTable {
             return Err(DevicesError::TooMany { count: file.device.len() });
         }
         let mut table = DeviceTable::default();
-        for section in file.device {
+        let texts = codec_texts(text);
+        let mut scripts = Scripts::new(scripts);
+        for (section, codec_text) in file.device.into_iter().zip(texts) {
             let line = line_of(text, section.span().start);
             let section = section.into_inner();
             if table.by_name.contains_key(&section.name) {
@@ -97,9 +99,21 @@ impl DeviceTable {
             }
             let mut none = DeviceKeys::default();
             let keys = keys.of(&section.name).unwrap_or(&mut none);
-            table.insert(line, device(line, section, keys, scripts)?)?;
+            table.insert(line, device(line, section, keys, codec_text, &mut scripts)?)?;
         }
         Ok(table)
+    }
+
+    /// The files of JavaScript codecs that a device table names: what `scripts` of [`DeviceTable::from_toml`] must have.
+    /// None of a table that cannot be read, which is refused there.
+    pub fn script_files(devices: &str) -> BTreeSet<String> {
+        let file = toml::from_str::<File>(devices).map(|file| file.device).unwrap_or_default();
+        let codecs = file.into_iter().map(|section| section.into_inner().codec);
+        let file = |codec| match codec {
+            Codec::Javascript(javascript) => Some(javascript.file().to_owned()),
+            _ => None,
+        };
+        codecs.filter_map(file).collect()
     }
 
     /// The devices in the order of the file.
@@ -122,12 +136,18 @@ impl DeviceTable {
         self.at(self.by_name.get(name))
     }
 
-    /// Reads the payload of an MQTT device that came at `now`, as its codec says.
-    ///
-    /// # Errors
-    /// [`DecodeError`], also for a device that the table does not have.
-    pub fn decode(&self, device: &SourceId, payload: &[u8], now: UnixMs) -> Result<Decoded, DecodeError> {
-        self.by_name(device).ok_or(DecodeError::UnknownDevice)?.codec.decode(payload, now, None)
+    /// What is in a payload of an MQTT device that came at `now`: its envelope opened, its readings decoded. The content
+    /// of a device that the table does not have is an error.
+    pub fn open(&self, device: &SourceId, payload: &[u8], now: UnixMs) -> Content {
+        match self.by_name(device).map(|device| (device, &device.link)) {
+            Some((device, DeviceLink::Mqtt(mqtt))) => mqtt.open(&device.name, &device.codec, payload, now),
+            _ => Content { seal: None, decoded: Err(ContentError::Decode(DecodeError::UnknownDevice)) },
+        }
+    }
+
+    /// Every address of a personalised device.
+    pub(crate) fn dev_addrs(&self) -> impl Iterator<Item = DevAddr> + '_ {
+        self.by_dev_addr.keys().copied()
     }
 
     /// The device that publishes to this MQTT topic.
@@ -207,6 +227,20 @@ impl DeviceTable {
     }
 }
 
+/// Each device's `[device.codec]` as canonical JSON: keys in order, no spaces. The text has been read before.
+fn codec_texts(text: &str) -> impl Iterator<Item = String> {
+    let devices = toml::from_str::<toml::Table>(text).ok().and_then(|mut file| file.remove("device"));
+    let devices = match devices {
+        Some(toml::Value::Array(devices)) => devices,
+        _ => Vec::new(),
+    };
+    let json = |device: toml::Value| {
+        let codec = device.get("codec").and_then(|codec| serde_json::to_value(codec).ok());
+        codec.unwrap_or_default().to_string()
+    };
+    devices.into_iter().map(json)
+}
+
 /// The line of a byte of a text, from 1.
 pub(super) fn line_of(text: &str, at: usize) -> usize {
     1 + text.bytes().take(at).filter(|b| *b == b'\n').count()
@@ -217,9 +251,10 @@ fn device(
     line: usize,
     section: Section,
     keys: &mut DeviceKeys,
-    _scripts: &BTreeMap<String, String>,
+    codec_text: String,
+    scripts: &mut Scripts<'_>,
 ) -> Result<Device, DevicesError> {
-    let Section { name, enabled, mqtt, lorawan, serial, chirpstack, codec } = section;
+    let Section { name, enabled, mqtt, lorawan, serial, chirpstack, mut codec } = section;
     let link = match (mqtt, lorawan, serial, chirpstack) {
         (Some(mqtt), None, None, None) => match mqtt.into_device(&name, keys) {
             Ok(mqtt) => DeviceLink::Mqtt(mqtt),
@@ -237,8 +272,13 @@ fn device(
         (None, None, None, None) => return Err(DevicesError::Links { line, device: name, found: "none" }),
         _ => return Err(DevicesError::Links { line, device: name, found: "several" }),
     };
-    match codec.validate() {
-        Ok(()) => Ok(Device { name, enabled, link, codec }),
+    match codec.validate().and_then(|()| codec.load(scripts)) {
+        Ok(()) => {
+            // The section is one line, so it is clear where the script begins.
+            let codec_text = codec.script().map_or(codec_text.clone(), |script| format!("{codec_text}\n{script}"));
+            let codec_text = CodecText { id: CodecId::of(&codec_text), text: codec_text };
+            Ok(Device { name, enabled, link, codec, codec_text })
+        }
         Err(source) => Err(DevicesError::Codec { line, device: name, source }),
     }
 }

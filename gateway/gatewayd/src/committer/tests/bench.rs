@@ -1,5 +1,6 @@
 //! A box in a temporary folder: the committer, a real MQTT edge with one client, and a radio.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use ingest::DeviceTable;
 use journal::{Reader, Tally};
 use lorawan::end_device::{DataUp, data_up};
 use lorawan::gwmp::{CrcStatus, Rxpk};
-use lorawan::{DataRate, DevAddr, Eui64, SessionKeys};
+use lorawan::{CounterRun, DataRate, DevAddr, Eui64, Reception, SessionKeys};
 use mqtt::{Edge, Limits, Submission};
 use record::{Body, RecordAt, Seq, SeqRange, SourceId, UnixMs};
 use tempfile::TempDir;
@@ -23,13 +24,12 @@ use crate::committer::{Committer, Parts};
 use crate::config::{CheckpointEvery, Commit, Evidence};
 use crate::decoding::Published;
 use crate::directory::Devices;
-use crate::job::{Confirmation, Heard, Lost};
+use crate::job::{Downlink, Heard, Lost};
 
 const DEVICES: &str = r#"
 [[device]]
 name = "cod-1"
 [device.mqtt]
-password = "river-otter-7"
 [device.codec]
 kind = "json"
 fields = [{ path = "/cod", quantity = "cod", unit = "mg/L" }]
@@ -38,11 +38,22 @@ fields = [{ path = "/cod", quantity = "cod", unit = "mg/L" }]
 name = "flow-1"
 [device.lorawan]
 dev_addr = "26010001"
-nwk_s_key = "44024241ed4ce9a68c6a8bc055233fd3"
-app_s_key = "ec925802ae430ca77fd3dd73cb2cc588"
 [device.codec]
 kind = "cayenne_lpp"
 "#;
+
+const KEYS: &str = r#"
+[cod-1]
+password = "river-otter-7"
+
+[flow-1]
+nwk_s_key = "44024241ed4ce9a68c6a8bc055233fd3"
+app_s_key = "ec925802ae430ca77fd3dd73cb2cc588"
+"#;
+
+fn table() -> DeviceTable {
+    DeviceTable::from_toml(DEVICES, KEYS, &BTreeMap::new()).unwrap()
+}
 
 const RULES: &str = r#"
 [[rule]]
@@ -72,11 +83,11 @@ pub(super) fn key() -> SigningKey {
 /// A frame of `flow-1` as its gateway heard it just now.
 pub(super) fn heard(f_cnt: u32, payload: &[u8]) -> Heard {
     let key = |hex: &str| hex.parse().unwrap();
-    let keys = SessionKeys {
-        nwk_s_key: key("44024241ed4ce9a68c6a8bc055233fd3"),
-        app_s_key: key("ec925802ae430ca77fd3dd73cb2cc588"),
-    };
-    let up = DataUp { dev_addr: DevAddr::from_u32(0x2601_0001), confirmed: true, f_cnt, f_port: 2, payload };
+    let keys = SessionKeys::v1_0(
+        key("44024241ed4ce9a68c6a8bc055233fd3"),
+        key("ec925802ae430ca77fd3dd73cb2cc588"),
+    );
+    let up = DataUp { dev_addr: DevAddr::from_u32(0x2601_0001), confirmed: true, f_cnt, f_port: 2, payload, ..DataUp::default() };
     noise(data_up(up, &keys))
 }
 
@@ -96,13 +107,13 @@ pub(super) fn noise(phy: Vec<u8>) -> Heard {
         rssi_dbm: Some(-42),
         snr_ddb: Some(55),
     };
-    Heard { gateway: Eui64([1; 8]), rxpk, received_at: mono_ms() }
+    Heard::alone(Reception { gateway: Eui64([1; 8]), run: CounterRun::default(), received_ms: mono_ms().0, rxpk })
 }
 
 pub(super) struct Bench {
     pub(super) folder: TempDir,
     pub(super) committer: Committer,
-    pub(super) confirmed: mpsc::Receiver<Confirmation>,
+    pub(super) confirmed: mpsc::Receiver<Downlink>,
     pub(super) board: Arc<Mutex<Board>>,
     pub(super) lost: Arc<Mutex<Lost>>,
 }
@@ -113,10 +124,10 @@ impl Bench {
     }
 
     pub(super) fn open(folder: TempDir, boot_id: &str) -> Bench {
-        let devices = Arc::new(DeviceTable::from_toml(DEVICES).unwrap());
+        let devices = Arc::new(table());
         let board = Arc::new(Mutex::new(Board::new(&devices)));
         let lost: Arc<Mutex<Lost>> = Arc::default();
-        let (confirmations, confirmed) = mpsc::channel(64);
+        let (downlinks, confirmed) = mpsc::channel(64);
         let parts = Parts {
             box_id: BoxId::new("outfall-1").unwrap(),
             key: key(),
@@ -129,7 +140,7 @@ impl Bench {
             boot_id: boot_id.into(),
             board: board.clone(),
             lost: lost.clone(),
-            confirmations,
+            downlinks,
         };
         Bench { folder, committer: Committer::open(parts).unwrap(), confirmed, board, lost }
     }
@@ -143,7 +154,7 @@ impl Bench {
 
     /// One transaction of these.
     pub(super) fn apply(&mut self, heard: impl IntoIterator<Item = Heard>) {
-        self.committer.apply(&mut Vec::new(), &mut heard.into_iter().collect()).unwrap();
+        self.committer.apply(&mut Vec::new(), &mut heard.into_iter().collect(), &mut Vec::new()).unwrap();
     }
 
     pub(super) fn reader(&self) -> Reader {
@@ -161,6 +172,8 @@ impl Bench {
             Body::Frame(_) => "frame",
             Body::Rejected(_) => "rejected",
             Body::Alarm(_) => "alarm",
+            Body::Codec(_) => "codec",
+            Body::Redecoded(_) => "redecoded",
         };
         self.records().iter().map(kind).collect::<Vec<_>>().join(" ")
     }
@@ -188,7 +201,7 @@ pub(super) struct Sensor {
 
 impl Sensor {
     pub(super) async fn connect() -> Sensor {
-        let devices = Arc::new(Devices(Arc::new(DeviceTable::from_toml(DEVICES).unwrap())));
+        let devices = Arc::new(Devices(Arc::new(table())));
         let (submissions, submitted) = mpsc::channel(64);
         let edge = Edge::start("127.0.0.1:0".parse().unwrap(), Limits::default(), devices, submissions).await.unwrap();
         let stream = TcpStream::connect(edge.local_addr()).await.unwrap();
@@ -219,7 +232,7 @@ impl Sensor {
         packet[1] = u8::try_from(packet.len() - 2).unwrap();
         self.stream.write_all(&packet).await.unwrap();
         let submission = timeout(PATIENCE, self.submitted.recv()).await.unwrap().unwrap();
-        Published::read(submission, &DeviceTable::from_toml(DEVICES).unwrap(), UnixMs(0)).unwrap()
+        Published::read(submission, &table(), UnixMs(0)).unwrap()
     }
 
     /// The next bytes from the edge; fewer if it closes the connection.

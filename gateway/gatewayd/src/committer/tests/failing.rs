@@ -14,7 +14,7 @@ async fn nobody_is_acknowledged_and_the_next_frame_is_stored() {
     let first = sensor.publish(1, false, COD).await;
 
     let stuck = bench.stuck_disk();
-    bench.committer.apply(&mut vec![first], &mut vec![heard(0, WARM)]).unwrap();
+    bench.committer.apply(&mut vec![first], &mut vec![heard(0, WARM)], &mut Vec::new()).unwrap();
     drop(stuck);
 
     assert!(sensor.read(4).await.is_empty(), "no PUBACK: the connection is closed");
@@ -34,7 +34,7 @@ async fn nobody_is_acknowledged_and_the_next_frame_is_stored() {
 
     sensor.reconnect().await;
     let again = sensor.publish(1, true, COD).await;
-    bench.committer.apply(&mut vec![again], &mut vec![heard(0, WARM)]).unwrap();
+    bench.committer.apply(&mut vec![again], &mut vec![heard(0, WARM)], &mut Vec::new()).unwrap();
     assert_eq!(sensor.read(4).await, [0x40, 2, 0, 1], "PUBACK: it was never stored, so it is no duplicate");
     assert!(bench.confirmed.try_recv().is_ok());
     assert_eq!(bench.kinds(), "boot frame frame alarm");

@@ -19,7 +19,7 @@ async fn takes_what_is_waiting_up_to_its_bound() {
     let (_, submitted) = mpsc::channel::<Published>(1);
     let (lora, received) = mpsc::channel(8);
     (0..5).for_each(|f_cnt| lora.try_send(heard(f_cnt, COLD)).unwrap());
-    let mut intake = Intake::new(submitted, received);
+    let mut intake = Intake::new(submitted, received, mpsc::channel(1).1);
     let mut sizes = Vec::new();
     for _ in 0..3 {
         assert!(intake.gather(wait(0, 2)).await);
@@ -34,7 +34,7 @@ async fn takes_what_is_waiting_up_to_its_bound() {
 async fn lingers_for_company_on_one_side_too() {
     let (_, submitted) = mpsc::channel::<Published>(1);
     let (lora, received) = mpsc::channel(8);
-    let mut intake = Intake::new(submitted, received);
+    let mut intake = Intake::new(submitted, received, mpsc::channel(1).1);
     tokio::spawn(async move {
         for f_cnt in 0..4 {
             lora.send(heard(f_cnt, COLD)).await.unwrap();
@@ -49,7 +49,7 @@ async fn lingers_for_company_on_one_side_too() {
 async fn looks_up_when_nothing_comes() {
     let (_mqtt, submitted) = mpsc::channel::<Published>(1);
     let (_, received) = mpsc::channel(1);
-    let mut intake = Intake::new(submitted, received);
+    let mut intake = Intake::new(submitted, received, mpsc::channel(1).1);
     assert!(intake.gather(wait(0, 2)).await, "idle is no end, also with one side closed");
     assert!(intake.taken().0.is_empty());
 }

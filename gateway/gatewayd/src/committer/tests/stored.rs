@@ -33,13 +33,13 @@ async fn every_frame_is_counted_as_one_thing_over_restarts() {
     for (id, payload) in [(1, &b"{\"cod\":1}"[..]), (2, b"{")] {
         publishes.push(sensor.publish(id, false, payload).await);
     }
-    bench.committer.apply(&mut publishes, &mut vec![heard(3, WARM), heard(3, WARM), noise(vec![1, 2])]).unwrap();
+    bench.committer.apply(&mut publishes, &mut vec![heard(3, WARM), heard(3, WARM), noise(vec![1, 2])], &mut Vec::new()).unwrap();
     assert_eq!(sensor.read(8).await, [0x40, 2, 0, 1, 0x40, 2, 0, 2], "evidence is acknowledged too");
     bench = bench.reopen("boot-a");
     bench.apply([heard(2, WARM), heard(3, WARM), heard(4, WARM)]);
     bench = bench.reopen("boot-b");
     publishes.push(sensor.publish(1, true, b"{\"cod\":1}").await);
-    bench.committer.apply(&mut publishes, &mut Vec::new()).unwrap();
+    bench.committer.apply(&mut publishes, &mut Vec::new(), &mut Vec::new()).unwrap();
     let shown = |source| {
         let tally = bench.tally(source);
         (tally.accepted, tally.duplicate, tally.rejected, tally.shed)

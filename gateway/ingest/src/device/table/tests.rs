@@ -117,67 +117,265 @@ fn secrets_are_never_shown() {
     for secret in ["river-otter-7", "44024241", "ec925802", "2b7e1516", "603deb10"] {
         assert!(!shown.contains(secret), "{shown}");
     }
-    check(COD, &COD_KEYS.replace("\"river-otter-7\"", "20261231"), expect!["keys line 2: the password is not a text: put it in quotes"]);
-    check(COD, &COD_KEYS.replace("river-otter-7", "short"), expect!["keys line 2: the password has 5 bytes: use 8 to 128"]);
-    check(FLOW, &FLOW_KEYS.replace("ec925802", "ec92580"), expect!["keys line 3: expected 32 hex digits, got 31 characters: write every byte as two digits, without separators"]);
-    check(FLOW, &FLOW_KEYS.replace("\"ec925802ae430ca77fd3dd73cb2cc588\"", "925802430"), expect!["keys line 3: the key is not a text: put it in quotes"]);
-    check(RAIN, &RAIN_KEYS.replace("603deb10", "603deb1"), expect!["keys line 2: the key is not a text of 64 hex digits: write each of its 32 bytes as two digits, in quotes"]);
-    check(RAIN, &RAIN_KEYS.replace("mac_key", "app_s_key_x"), expect!["keys line 2: unknown field `app_s_key_x`, expected one of `password`, `app_key`, `nwk_key`, `nwk_s_key`, `app_s_key`, `f_nwk_s_int_key`, `s_nwk_s_int_key`, `nwk_s_enc_key`, `mac_key`, `ed25519`"]);
+    check(
+        COD,
+        &COD_KEYS.replace("\"river-otter-7\"", "20261231"),
+        expect!["keys line 2: the password is not a text: put it in quotes"],
+    );
+    check(
+        COD,
+        &COD_KEYS.replace("river-otter-7", "short"),
+        expect!["keys line 2: the password has 5 bytes: use 8 to 128"],
+    );
+    check(
+        FLOW,
+        &FLOW_KEYS.replace("ec925802", "ec92580"),
+        expect![
+            "keys line 3: expected 32 hex digits, got 31 characters: write every byte as two digits, without separators"
+        ],
+    );
+    check(
+        FLOW,
+        &FLOW_KEYS.replace("\"ec925802ae430ca77fd3dd73cb2cc588\"", "925802430"),
+        expect!["keys line 3: the key is not a text: put it in quotes"],
+    );
+    check(
+        RAIN,
+        &RAIN_KEYS.replace("603deb10", "603deb1"),
+        expect![
+            "keys line 2: the key is not a text of 64 hex digits: write each of its 32 bytes as two digits, in quotes"
+        ],
+    );
+    check(
+        RAIN,
+        &RAIN_KEYS.replace("mac_key", "app_s_key_x"),
+        expect![
+            "keys line 2: unknown field `app_s_key_x`, expected one of `password`, `app_key`, `nwk_key`, `nwk_s_key`, `app_s_key`, `f_nwk_s_int_key`, `s_nwk_s_int_key`, `nwk_s_enc_key`, `mac_key`, `ed25519`"
+        ],
+    );
 }
 
 #[test]
 fn each_device_has_its_keys_and_each_key_its_device() {
-    check(COD, "", expect!["devices line 2: device `cod-1`, [device.mqtt]: keys.toml has no `password` for it: add it below the device's name"]);
-    check(FLOW, "[flow-1]\napp_s_key = \"44024241ed4ce9a68c6a8bc055233fd3\"", expect!["devices line 2: device `flow-1`, [device.lorawan]: keys.toml has no `nwk_s_key` for it: add it below the device's name"]);
-    check(LEVEL, &LEVEL_KEYS.replace("nwk_key", "nwk_s_key"), expect!["devices line 2: device `level-1`, [device.lorawan]: keys.toml has no `nwk_key` for it: add it below the device's name"]);
-    check(&LEVEL.replace("version = \"1.1\"", ""), LEVEL_KEYS, expect!["keys line 1: device `level-1` does not use `nwk_key`: compare its entry in devices.toml, or remove the key"]);
-    check(RAIN, "", expect!["devices line 2: device `rain-1`, [device.serial]: keys.toml has no `mac_key` for it: add it below the device's name"]);
-    check(COD, &format!("{COD_KEYS}\n[cod-2]\n"), expect!["keys line 4: devices.toml has no device `cod-2`: did you mean `cod-1`? Else remove these keys"]);
+    check(
+        COD,
+        "",
+        expect![
+            "devices line 2: device `cod-1`, [device.mqtt]: keys.toml has no `password` for it: add it below the device's name"
+        ],
+    );
+    check(
+        FLOW,
+        "[flow-1]\napp_s_key = \"44024241ed4ce9a68c6a8bc055233fd3\"",
+        expect![
+            "devices line 2: device `flow-1`, [device.lorawan]: keys.toml has no `nwk_s_key` for it: add it below the device's name"
+        ],
+    );
+    check(
+        LEVEL,
+        &LEVEL_KEYS.replace("nwk_key", "nwk_s_key"),
+        expect![
+            "devices line 2: device `level-1`, [device.lorawan]: keys.toml has no `nwk_key` for it: add it below the device's name"
+        ],
+    );
+    check(
+        &LEVEL.replace("version = \"1.1\"", ""),
+        LEVEL_KEYS,
+        expect![
+            "keys line 1: device `level-1` does not use `nwk_key`: compare its entry in devices.toml, or remove the key"
+        ],
+    );
+    check(
+        RAIN,
+        "",
+        expect![
+            "devices line 2: device `rain-1`, [device.serial]: keys.toml has no `mac_key` for it: add it below the device's name"
+        ],
+    );
+    check(
+        COD,
+        &format!("{COD_KEYS}\n[cod-2]\n"),
+        expect!["keys line 4: devices.toml has no device `cod-2`: did you mean `cod-1`? Else remove these keys"],
+    );
     check(COD, &format!("{COD_KEYS}{}", COD_KEYS), expect!["keys line 3: duplicate key"]);
     check(&COD.replace("[device.mqtt]", "[device.mqtt]\ncertificate = true"), "", expect!["1 devices"]);
     let sealed = COD.replace("[device.mqtt]", "[device.mqtt]\nseal = \"required\"");
-    check(&sealed, COD_KEYS, expect!["devices line 2: device `cod-1`, [device.mqtt]: keys.toml has no `mac_key` and no `ed25519` for it: add it below the device's name"]);
+    check(
+        &sealed,
+        COD_KEYS,
+        expect![
+            "devices line 2: device `cod-1`, [device.mqtt]: keys.toml has no `mac_key` and no `ed25519` for it: add it below the device's name"
+        ],
+    );
     let mac_key = RAIN_KEYS.replace("[rain-1]\n", COD_KEYS);
     check(&sealed, &mac_key, expect!["1 devices"]);
-    check(COD, &mac_key, expect!["keys line 1: device `cod-1` does not use `mac_key`: compare its entry in devices.toml, or remove the key"]);
-    check(&sealed, &format!("{mac_key}{}", mac_key.lines().nth(2).unwrap().replace("mac_key", "ed25519")), expect!["keys line 1: device `cod-1` does not use `ed25519`: compare its entry in devices.toml, or remove the key"]);
+    check(
+        COD,
+        &mac_key,
+        expect![
+            "keys line 1: device `cod-1` does not use `mac_key`: compare its entry in devices.toml, or remove the key"
+        ],
+    );
+    check(
+        &sealed,
+        &format!("{mac_key}{}", mac_key.lines().nth(2).unwrap().replace("mac_key", "ed25519")),
+        expect![
+            "keys line 1: device `cod-1` does not use `ed25519`: compare its entry in devices.toml, or remove the key"
+        ],
+    );
 }
 
 #[test]
 fn faults_name_line_and_key() {
     check("[[device]\n", "", expect!["devices line 1: unclosed array table, expected `]`"]);
     check("", "[cod-1\n", expect!["keys line 1: unclosed table, expected `]`"]);
-    check(&COD.replace("[device.mqtt]", "[device.mqtt]\npassword = \"x\""), COD_KEYS, expect!["devices line 5: unknown field `password`, expected one of `certificate`, `topic`, `topics`, `command_topic`, `seal`"]);
-    check(&COD.replace("[device.mqtt]", ""), COD_KEYS, expect!["devices line 2: device `cod-1` has none of [device.mqtt], [device.lorawan], [device.serial] and [device.chirpstack]: give it exactly one"]);
-    check(&COD.replace("[device.mqtt]", "[device.mqtt]\n[device.serial]\nid = 1"), COD_KEYS, expect!["devices line 2: device `cod-1` has several of [device.mqtt], [device.lorawan], [device.serial] and [device.chirpstack]: give it exactly one"]);
-    check(&format!("{COD}{}", &FLOW.replace("[[device]]\nname = \"flow-1\"", "")), COD_KEYS, expect!["devices line 12: duplicate key"]);
-    check(&FLOW.replace("flow-1", "flow 1"), "", expect!["devices line 3: `flow 1` is not a device name: use 1 to 64 of A-Z a-z 0-9 _ . -"]);
-    check(&COD.replace("mg/L", "mgL"), COD_KEYS, expect!["devices line 2: device `cod-1`, [device.codec]: `fields[0]`: unit `mgL` is not known: did you mean `mg/L`, `mL`, `mg`?"]);
+    check(
+        &COD.replace("[device.mqtt]", "[device.mqtt]\npassword = \"x\""),
+        COD_KEYS,
+        expect![
+            "devices line 5: unknown field `password`, expected one of `certificate`, `topic`, `topics`, `command_topic`, `seal`"
+        ],
+    );
+    check(
+        &COD.replace("[device.mqtt]", ""),
+        COD_KEYS,
+        expect![
+            "devices line 2: device `cod-1` has none of [device.mqtt], [device.lorawan], [device.serial] and [device.chirpstack]: give it exactly one"
+        ],
+    );
+    check(
+        &COD.replace("[device.mqtt]", "[device.mqtt]\n[device.serial]\nid = 1"),
+        COD_KEYS,
+        expect![
+            "devices line 2: device `cod-1` has several of [device.mqtt], [device.lorawan], [device.serial] and [device.chirpstack]: give it exactly one"
+        ],
+    );
+    check(
+        &format!("{COD}{}", &FLOW.replace("[[device]]\nname = \"flow-1\"", "")),
+        COD_KEYS,
+        expect!["devices line 12: duplicate key"],
+    );
+    check(
+        &FLOW.replace("flow-1", "flow 1"),
+        "",
+        expect!["devices line 3: `flow 1` is not a device name: use 1 to 64 of A-Z a-z 0-9 _ . -"],
+    );
+    check(
+        &COD.replace("mg/L", "mgL"),
+        COD_KEYS,
+        expect![
+            "devices line 2: device `cod-1`, [device.codec]: `fields[0]`: unit `mgL` is not known: did you mean `mg/L`, `mL`, `mg`?"
+        ],
+    );
     let topics = |topics: &str| COD.replace("[device.mqtt]", &format!("[device.mqtt]\n{topics}"));
-    check(&topics("topic = \"d/+/up\""), COD_KEYS, expect!["devices line 2: device `cod-1`, [device.mqtt]: topic `d/+/up` has a wildcard (`+` or `#`): write the device's exact topics"]);
-    check(&topics("topics = []"), COD_KEYS, expect!["devices line 2: device `cod-1`, [device.mqtt]: `topics` has 0 entries: list 1 to 16"]);
-    check(&topics("topics = [\"a\"]\ntopic = \"a\""), COD_KEYS, expect!["devices line 2: device `cod-1`, [device.mqtt]: both `topic` and `topics` are given: write one of them"]);
-    check(&topics("topic = \"d/cod-1/down\""), COD_KEYS, expect!["devices line 2: device `cod-1`: topic `d/cod-1/down` is already in use: give each device topics of its own"]);
+    check(
+        &topics("topic = \"d/+/up\""),
+        COD_KEYS,
+        expect![
+            "devices line 2: device `cod-1`, [device.mqtt]: topic `d/+/up` has a wildcard (`+` or `#`): write the device's exact topics"
+        ],
+    );
+    check(
+        &topics("topics = []"),
+        COD_KEYS,
+        expect!["devices line 2: device `cod-1`, [device.mqtt]: `topics` has 0 entries: list 1 to 16"],
+    );
+    check(
+        &topics("topics = [\"a\"]\ntopic = \"a\""),
+        COD_KEYS,
+        expect![
+            "devices line 2: device `cod-1`, [device.mqtt]: both `topic` and `topics` are given: write one of them"
+        ],
+    );
+    check(
+        &topics("topic = \"d/cod-1/down\""),
+        COD_KEYS,
+        expect![
+            "devices line 2: device `cod-1`: topic `d/cod-1/down` is already in use: give each device topics of its own"
+        ],
+    );
     let lorawan = |more: &str| FLOW.replace("[device.lorawan]", &format!("[device.lorawan]\n{more}"));
-    check(&lorawan("dev_eui = \"24e124538c458373\""), FLOW_KEYS, expect!["devices line 2: device `flow-1`, [device.lorawan]: it has both of `dev_eui` and `dev_addr`: write `dev_eui` if it joins (OTAA), `dev_addr` if it does not (ABP)"]);
-    check(&lorawan("join_eui = \"24e124538c458373\""), FLOW_KEYS, expect!["devices line 2: device `flow-1`, [device.lorawan]: `join_eui` belongs to a device that joins: write `dev_eui` beside it, or remove it"]);
-    check(&lorawan("version = \"1.0.1\""), FLOW_KEYS, expect!["devices line 5: unknown variant `1.0.1`, expected one of `1.0.2`, `1.0.3`, `1.0.4`, `1.1`"]);
-    check(&FLOW.replace("dev_addr = \"26010001\"", ""), FLOW_KEYS, expect!["devices line 2: device `flow-1`, [device.lorawan]: it has neither of `dev_eui` and `dev_addr`: write `dev_eui` if it joins (OTAA), `dev_addr` if it does not (ABP)"]);
-    check(&LEVEL.replace("version", "counter_reset = true\nversion"), LEVEL_KEYS, expect!["devices line 2: device `level-1`, [device.lorawan]: `counter_reset` is for devices without a join (ABP): a device that joins gets new counters by joining"]);
+    check(
+        &lorawan("dev_eui = \"24e124538c458373\""),
+        FLOW_KEYS,
+        expect![
+            "devices line 2: device `flow-1`, [device.lorawan]: it has both of `dev_eui` and `dev_addr`: write `dev_eui` if it joins (OTAA), `dev_addr` if it does not (ABP)"
+        ],
+    );
+    check(
+        &lorawan("join_eui = \"24e124538c458373\""),
+        FLOW_KEYS,
+        expect![
+            "devices line 2: device `flow-1`, [device.lorawan]: `join_eui` belongs to a device that joins: write `dev_eui` beside it, or remove it"
+        ],
+    );
+    check(
+        &lorawan("version = \"1.0.1\""),
+        FLOW_KEYS,
+        expect!["devices line 5: unknown variant `1.0.1`, expected one of `1.0.2`, `1.0.3`, `1.0.4`, `1.1`"],
+    );
+    check(
+        &FLOW.replace("dev_addr = \"26010001\"", ""),
+        FLOW_KEYS,
+        expect![
+            "devices line 2: device `flow-1`, [device.lorawan]: it has neither of `dev_eui` and `dev_addr`: write `dev_eui` if it joins (OTAA), `dev_addr` if it does not (ABP)"
+        ],
+    );
+    check(
+        &LEVEL.replace("version", "counter_reset = true\nversion"),
+        LEVEL_KEYS,
+        expect![
+            "devices line 2: device `level-1`, [device.lorawan]: `counter_reset` is for devices without a join (ABP): a device that joins gets new counters by joining"
+        ],
+    );
 }
 
 #[test]
 fn two_devices_cannot_be_confused() {
-    check(&format!("{COD}{COD}"), COD_KEYS, expect!["devices line 9: device `cod-1`, [device.mqtt]: keys.toml has no `password` for it: add it below the device's name"]);
+    check(
+        &format!("{COD}{COD}"),
+        COD_KEYS,
+        expect![
+            "devices line 9: device `cod-1`, [device.mqtt]: keys.toml has no `password` for it: add it below the device's name"
+        ],
+    );
     let [level, rain] = [LEVEL, RAIN].map(|text| text.replace("-1", "-2"));
     let [level_keys, rain_keys] = [LEVEL_KEYS, RAIN_KEYS].map(|text| text.replace("-1]", "-2]"));
-    check(&format!("{LEVEL}{level}"), &format!("{LEVEL_KEYS}{level_keys}"), expect!["devices line 10: device `level-2`: dev_eui 24e124538c458373 is that of `level-1`: compare it with the label of the device"]);
-    check(&format!("{RAIN}{rain}"), &format!("{RAIN_KEYS}{rain_keys}"), expect!["devices line 9: device `rain-2`: [device.serial] id 7 is that of `rain-1`: compare it with the label of the device"]);
+    check(
+        &format!("{LEVEL}{level}"),
+        &format!("{LEVEL_KEYS}{level_keys}"),
+        expect![
+            "devices line 10: device `level-2`: dev_eui 24e124538c458373 is that of `level-1`: compare it with the label of the device"
+        ],
+    );
+    check(
+        &format!("{RAIN}{rain}"),
+        &format!("{RAIN_KEYS}{rain_keys}"),
+        expect![
+            "devices line 9: device `rain-2`: [device.serial] id 7 is that of `rain-1`: compare it with the label of the device"
+        ],
+    );
     let other = COD.replace("cod-1", "cod-2").replace("[device.mqtt]", "[device.mqtt]\ntopic = \"d/cod-1/down\"");
-    check(&format!("{COD}{other}"), &format!("{COD_KEYS}{}", COD_KEYS.replace("cod-1", "cod-2")), expect!["devices line 9: device `cod-2`: topic `d/cod-1/down` is already in use: give each device topics of its own"]);
+    check(
+        &format!("{COD}{other}"),
+        &format!("{COD_KEYS}{}", COD_KEYS.replace("cod-1", "cod-2")),
+        expect![
+            "devices line 9: device `cod-2`: topic `d/cod-1/down` is already in use: give each device topics of its own"
+        ],
+    );
     let of = |text: &str, count: usize| -> String {
         (0..count).map(|n| text.replace("flow-1", &format!("flow-{n}"))).collect()
     };
-    check(&of(FLOW, 17), &of(FLOW_KEYS, 17), expect!["devices line 114: device `flow-16`: 16 devices have DevAddr 26010001 already: personalise it with another address"]);
-    check(&of(FLOW, 2_001), "", expect!["devices 2001 devices are more than the 2000 of one box: split them over two boxes"]);
+    check(
+        &of(FLOW, 17),
+        &of(FLOW_KEYS, 17),
+        expect![
+            "devices line 114: device `flow-16`: 16 devices have DevAddr 26010001 already: personalise it with another address"
+        ],
+    );
+    check(
+        &of(FLOW, 2_001),
+        "",
+        expect!["devices 2001 devices are more than the 2000 of one box: split them over two boxes"],
+    );
 }

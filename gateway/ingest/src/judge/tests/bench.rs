@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lorawan::end_device::{DataUp, acknowledged, data_up};
-use lorawan::{DevAddr, SessionKeys};
+use lorawan::{DataRate, DevAddr, Region, SessionKeys};
 use record::{Body, BootNo, ClockQuality, GatewayEui, Link, MonoMs, Record, SourceId, Stamp, UnixMs};
 
-use crate::{Arrival, DeviceTable, EvidenceBudget, Ingest, Ruling, Verdict};
+use crate::{Arrival, DeviceTable, Downlink, EvidenceBudget, Ingest, LoraArrival, Network, Ruling, Verdict};
 
 const DEVICES: &str = r#"
 [[device]]
@@ -33,6 +33,10 @@ password = "river-otter-7"
 nwk_s_key = "44024241ed4ce9a68c6a8bc055233fd3"
 app_s_key = "ec925802ae430ca77fd3dd73cb2cc588"
 "#;
+
+pub(super) fn network() -> Network {
+    Network::standard(Region::Eu868)
+}
 
 fn table() -> DeviceTable {
     DeviceTable::from_toml(DEVICES, KEYS, &BTreeMap::new()).unwrap()
@@ -65,7 +69,7 @@ impl Bench {
     pub(super) fn new() -> Bench {
         let table = Arc::new(table());
         let budget = EvidenceBudget::new(EVIDENCE_BYTES);
-        let ingest = Ingest::new(table.clone(), std::iter::empty(), budget).unwrap();
+        let ingest = Ingest::new(table.clone(), network(), std::iter::empty(), budget).unwrap();
         Bench { table, ingest, records: Vec::new(), sessions: BTreeMap::new(), now_ms: 5_000 }
     }
 
@@ -97,14 +101,15 @@ impl Bench {
     /// Forgets everything that is not stored.
     pub(super) fn restart(&mut self) {
         let stored = self.sessions.iter().map(|(source, bytes)| (source, bytes.as_slice()));
-        self.ingest = Ingest::new(self.table.clone(), stored, EvidenceBudget::new(EVIDENCE_BYTES)).unwrap();
+        self.ingest = Ingest::new(self.table.clone(), network(), stored, EvidenceBudget::new(EVIDENCE_BYTES)).unwrap();
         self.records.iter().for_each(|record| self.ingest.remember(record));
     }
 
     /// What a start says of stored bytes that are no session.
     pub(super) fn start_with(&self, session: &[u8]) -> String {
         let source = SourceId::new("flow-1").unwrap();
-        let started = Ingest::new(self.table.clone(), [(&source, session)].into_iter(), EvidenceBudget::new(0));
+        let started =
+            Ingest::new(self.table.clone(), network(), [(&source, session)].into_iter(), EvidenceBudget::new(0));
         started.map_or_else(|error| error.to_string(), |_| "started".into())
     }
 }
@@ -114,21 +119,23 @@ pub(super) fn publish(packet_id: Option<u16>, dup: bool, payload: &str) -> Arriv
     let qos = u8::from(packet_id.is_some());
     let link = Link::Mqtt { topic: "d/cod-1/up".into(), qos, packet_id, level: 4, seal: None };
     let device = SourceId::new("cod-1").unwrap();
-    let decoded = table().decode(&device, payload.as_bytes(), UnixMs(0));
-    Arrival::Mqtt { device, link, dup, payload: payload.into(), decoded }
+    let content = table().open(&device, payload.as_bytes(), UnixMs(0));
+    Arrival::Mqtt { device, link, dup, payload: payload.into(), content }
 }
 
 /// A PHYPayload as a gateway heard it.
 pub(super) fn heard(phy: Vec<u8>) -> Arrival {
-    Arrival::Lora {
+    Arrival::Lora(LoraArrival {
         gateway: GatewayEui([0xaa, 0x55, 0x5a, 0, 0, 0, 0, 1]),
         frequency_hz: 868_100_000,
-        data_rate: "SF7BW125".into(),
+        others: Vec::new(),
+        data_rate: DataRate::Lora("SF7BW125".parse().unwrap()),
+        received_at: MonoMs(0),
         rssi_dbm: Some(-42),
         snr_ddb: Some(55),
         tmst_us: 1_000,
         phy,
-    }
+    })
 }
 
 /// A frame of `flow-1`.
@@ -159,7 +166,7 @@ pub(super) fn show(verdict: &Verdict) -> String {
             format!("{} {source} {kept}: {detail}", why.as_str())
         }
     };
-    if let Some(phy) = &verdict.downlink {
+    if let Some(Downlink { phy, .. }) = &verdict.downlink {
         assert!(verdict.session_changed, "a used FCntDown is stored");
         let f_cnt_down = acknowledged(phy, dev_addr(), &keys(), 0).expect("a valid acknowledgement");
         text += &format!(" · ack {f_cnt_down}");

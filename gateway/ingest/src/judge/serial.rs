@@ -1,0 +1,62 @@
+//! A frame of a transparent LoRa module.
+
+use envelope::{Envelope, HmacKey, Kid, Novelty, Purpose};
+use record::{Link, Reason, Stamp};
+
+use super::mqtt::old;
+use super::{Ingest, decoded, disabled};
+use crate::content::open;
+use crate::session::Session;
+use crate::strangers::StrangerId;
+use crate::{DeviceLink, Ruling, SealKey, Verdict};
+
+impl Ingest {
+    pub(super) fn judge_serial(&mut self, port: String, confirmed: bool, raw: Vec<u8>, now: Stamp) -> Verdict {
+        let link = |seal| Link::Serial { port: port.clone(), seal };
+        let envelope = match Envelope::parse(&raw) {
+            Ok(envelope) => envelope,
+            Err(error) => {
+                let detail = error.to_string();
+                return self.refuse(None, link(None), raw, Reason::Malformed, detail, now);
+            }
+        };
+        let id = envelope.header().kid.as_ref().and_then(Kid::number).unwrap_or_default();
+        let devices = self.devices.clone();
+        let found = u16::try_from(id).ok().and_then(|id| devices.by_serial_id(id));
+        let Some((device, DeviceLink::Serial(serial))) = found.map(|device| (device, &device.link)) else {
+            let detail = format!("no device has [device.serial] id {id} · try: if it is yours, weir device add");
+            return self.refuse_stranger(StrangerId::Serial(id), link(None), raw, Reason::UnknownDevAddr, detail, now);
+        };
+        let source = device.name.clone();
+        let purpose = if confirmed { Purpose::ConfirmedFrame } else { Purpose::Frame };
+        let (sealed, payload) = match open(&envelope, &SealKey::Mac(serial.mac_key.clone()), &source, purpose) {
+            Ok((sealed, payload)) => (sealed, payload.to_vec()),
+            Err(error) => {
+                let detail = error.to_string();
+                return self.refuse(Some(source), link(None), raw, Reason::BadSeal, detail, now);
+            }
+        };
+        let link = link(Some(sealed.seal));
+        if !device.enabled {
+            return self.refuse(Some(source), link, raw, Reason::Disabled, disabled(device), now);
+        }
+        let acknowledgement = confirmed.then(|| {
+            let key = HmacKey::from_bytes(serial.mac_key.as_bytes());
+            let kid = sealed.kid.unwrap_or_else(|| Kid::of_number(id));
+            envelope::acknowledgement(source.as_str(), &key, kid, sealed.seal.counter)
+        });
+        let mut window = self.window(&source);
+        match window.admit(sealed.seal.counter, sealed.digest) {
+            Novelty::New => {
+                self.put(&source, Session::Sealed(window));
+                let verdict = decoded(device, link, raw, device.codec.decode(&payload, now.wall_ms, None));
+                Verdict { acknowledgement, session_changed: true, ..verdict }
+            }
+            Novelty::Duplicate => Verdict { acknowledgement, ..Verdict::plain(Some(source), Ruling::Duplicate) },
+            refused => {
+                let (why, detail) = old(refused, sealed.seal.counter);
+                self.refuse(Some(source), link, raw, why, detail, now)
+            }
+        }
+    }
+}

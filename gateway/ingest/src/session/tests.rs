@@ -1,0 +1,116 @@
+//! Sessions in bytes and back.
+
+use ::lorawan::fcnt::{Counters, LastUplink};
+use ::lorawan::mac::MacState;
+use ::lorawan::{DevAddr, DevNonces, JoinNonce, Key128, MacVersion, Region, SessionKeys};
+use envelope::FrameDigest;
+use proptest::prelude::*;
+
+use super::lorawan::{Activated, StoredKeys};
+use super::*;
+use crate::{TransferError, export_sessions, import_sessions};
+
+fn source() -> SourceId {
+    SourceId::new("flow-1").unwrap()
+}
+
+fn keys(byte: u8) -> SessionKeys {
+    SessionKeys::v1_0(Key128::new([byte; 16]), Key128::new([byte + 1; 16]))
+}
+
+fn activated() -> impl Strategy<Value = Activated> {
+    let frame = (any::<u32>(), proptest::collection::vec(any::<u8>(), 0..=255));
+    (any::<u32>(), proptest::option::of(frame), any::<bool>(), proptest::option::of(any::<u64>())).prop_map(
+        |(dev_addr, frame, joined, awaiting)| {
+            let keys = if joined { StoredKeys::Joined(keys(1)) } else { StoredKeys::personalised(&keys(1)) };
+            let mac = MacState::personalised(Region::Eu868);
+            let mut session = Activated::new(DevAddr::from_u32(dev_addr), keys, mac);
+            if let Some((f_cnt, phy)) = frame {
+                let last = Some(LastUplink { f_cnt, phy });
+                session.took(Counters { next_up: f_cnt.saturating_add(1), last }, f_cnt);
+            }
+            session.awaiting = awaiting;
+            session
+        },
+    )
+}
+
+fn session() -> impl Strategy<Value = Session> {
+    let nonces = proptest::collection::vec(any::<u16>(), 0..8).prop_map(|used| {
+        let mut nonces = DevNonces::new(MacVersion::V1_0_3);
+        used.into_iter().for_each(|nonce| drop(nonces.take(nonce)));
+        nonces
+    });
+    let lorawan = (
+        proptest::option::of(nonces),
+        proptest::option::of(1..0xff_ffffu32),
+        proptest::option::of(activated()),
+        proptest::option::of(activated()),
+    )
+        .prop_map(|(nonces, join_nonce, active, pending)| {
+            let join_nonce = join_nonce.and_then(JoinNonce::new);
+            Session::Lorawan(LorawanState { nonces, join_nonce, active, pending, ..LorawanState::default() })
+        });
+    let window = proptest::collection::vec(any::<u64>(), 0..8).prop_map(|counters| {
+        let mut window = ReplayWindow::default();
+        for counter in counters {
+            window.admit(counter, FrameDigest::of(&counter.to_be_bytes()));
+        }
+        window
+    });
+    prop_oneof![
+        2 => lorawan,
+        1 => window.clone().prop_map(Session::Sealed),
+        1 => (any::<u32>(), window)
+            .prop_map(|(dev_addr, window)| Session::Chirpstack(ChirpstackState { dev_addr, window })),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn comes_back_as_it_was_stored(session in session()) {
+        prop_assert_eq!(Session::from_bytes(&source(), &session.to_bytes()).unwrap(), session);
+    }
+
+    #[test]
+    fn a_cut_or_longer_one_is_refused(session in session(), cut in 0usize..400, more in any::<u8>()) {
+        let mut bytes = session.to_bytes();
+        prop_assert!(Session::from_bytes(&source(), &bytes[..cut % bytes.len()]).is_err());
+        bytes.push(more);
+        prop_assert!(Session::from_bytes(&source(), &bytes).is_err());
+    }
+
+    #[test]
+    fn any_bytes_are_answered(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        if let Ok(session) = Session::from_bytes(&source(), &bytes) {
+            prop_assert_eq!(session.to_bytes(), bytes.clone());
+        }
+        prop_assert!(import_sessions(&bytes, 1).is_err());
+    }
+
+    #[test]
+    fn a_move_changes_what_must_jump_and_nothing_else(session in session(), jump in 0u16..2_000) {
+        let (source, bytes) = (source(), session.to_bytes());
+        let export = export_sessions([(&source, bytes.as_slice())].into_iter()).unwrap();
+        let moved = match import_sessions(&export, jump) {
+            Ok(mut rows) => Session::from_bytes(&source, &rows.remove(&source).unwrap()).unwrap(),
+            Err(error) => {
+                prop_assert!(matches!(error, TransferError::JoinNonce(_)));
+                return Ok(());
+            }
+        };
+        let (Session::Lorawan(before), Session::Lorawan(mut after)) = (&session, moved.clone()) else {
+            prop_assert_eq!(moved, session);
+            return Ok(());
+        };
+        for (before, after) in before.active.iter().chain(&before.pending).zip(after.active.iter_mut().chain(&mut after.pending)) {
+            prop_assert_eq!(after.down.n_f_cnt_down, before.down.n_f_cnt_down.saturating_add(jump.into()));
+            prop_assert_eq!(after.down.a_f_cnt_down, before.down.a_f_cnt_down.saturating_add(jump.into()));
+            after.down = before.down;
+        }
+        let ahead = before.join_nonce.map(|nonce| nonce.to_u32() + u32::from(jump));
+        prop_assert_eq!(after.join_nonce.map(JoinNonce::to_u32), ahead);
+        after.join_nonce = before.join_nonce;
+        prop_assert_eq!(&after, before);
+    }
+}
