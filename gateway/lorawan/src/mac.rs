@@ -19,7 +19,7 @@ mod windows;
 pub use answer::{AnswerContext, answer, demodulation_floor_ddb};
 pub use gps_time::GpsTime;
 pub use learned::{Learned, Power};
-pub use request::{ChMaskPart, REQUEST_BYTES_MAX, Request};
+pub use request::{REQUEST_BYTES_MAX, Request};
 pub use state::{Asked, MacState, REQUEST_ATTEMPTS_MAX};
 pub use uplink_command::{Parsed, UplinkCommand, parse};
 pub use wanted::{DEV_STATUS_INTERVAL_MS, Wanted};

@@ -113,9 +113,9 @@ fn a_devices_life() {
             };
             let (mut expected, mut f_opts) = (DownCounters::default(), vec![0x02, 0x0d]);
             let mut heard = Vec::new();
-            for f_cnt in 0..4 {
+            for f_cnt in 0..4_u32 {
                 let context = MicContext { conf_f_cnt: 0, tx_dr: 5, tx_ch: 80 };
-                let payload = [f_cnt as u8; 4];
+                let payload = f_cnt.to_be_bytes();
                 let up = DataUp {
                     dev_addr,
                     confirmed: true,
@@ -132,18 +132,10 @@ fn a_devices_life() {
                 assert!(down.ack && down.f_cnt_down == f_cnt);
                 f_opts = obedient(&down.f_opts);
             }
-            assert!(
-                matches!(
-                    heard[..],
-                    [
-                        Learned::Accepted(mac::Request::RxTimingSetup { delay_s: 2 }),
-                        Learned::Status { power: mac::Power::Battery(200), margin_db: 9 },
-                        Learned::Accepted(mac::Request::ChMask { part: mac::ChMaskPart::First, .. }),
-                        Learned::Accepted(mac::Request::ChMask { part: mac::ChMaskPart::Second, .. }),
-                    ]
-                ),
-                "{heard:?}"
-            );
+            let masks =
+                heard.iter().filter(|one| matches!(one, Learned::Accepted(mac::Request::ChMask { .. }))).count();
+            assert_eq!((masks, heard.len()), (6, 8), "{heard:?}");
+            assert!(heard.contains(&Learned::Status { power: mac::Power::Battery(200), margin_db: 9 }));
             assert_eq!(network.mac.rx(region), rx);
         }
         assert_ne!(sessions[0], sessions[1], "each join has its own keys");

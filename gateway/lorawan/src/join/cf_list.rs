@@ -52,7 +52,7 @@ impl CfList {
         CfList(Type::Frequencies([867_100_000, 867_300_000, 867_500_000, 867_700_000, 867_900_000]));
 
     /// What to hand out in `region`: [`CfList::EU868`], or the block of channels that the gateway hears; none where
-    /// CN470 has no block.
+    /// CN470 has no block. It makes the join-accept 33 bytes long: in CN470 too long for SF12.
     pub fn of(region: Region, block: Option<ChannelBlock>) -> Option<CfList> {
         match region {
             Region::Eu868 => Some(CfList::EU868),

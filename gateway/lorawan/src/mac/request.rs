@@ -2,29 +2,22 @@
 
 use minicbor::{Decode, Encode};
 
-/// Bytes of the longest request: three LinkADRReq.
-pub const REQUEST_BYTES_MAX: usize = 15;
+/// Bytes of the longest request.
+pub const REQUEST_BYTES_MAX: usize = 6;
 
-/// Which channels of CN470's 96 a block of LinkADRReq sets; six commands of five bytes do not fit FOpts, three do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-pub enum ChMaskPart {
-    /// The 16 channels with those to use, and the two next groups: off. A device that has only this is already heard.
-    #[n(0)]
-    First,
-    /// The other three groups: off.
-    #[n(1)]
-    Second,
-}
+/// Groups of 16 channels in CN470: a LinkADRReq sets one of them.
+pub(super) const CH_MASK_STEPS: u8 = 6;
 
-/// A MAC command to a device, or a block of LinkADRReq that it takes or refuses as one.
+/// A MAC command to a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub enum Request {
-    /// LinkADRReq `03`, three of them: restrict CN470's channels, keep the data rate.
+    /// LinkADRReq `03`: restrict CN470's channels, keep the data rate. Six of them do not fit FOpts, so they go in steps;
+    /// several in one frame are a block that the device takes or refuses as a whole (1.0.4 §5.2).
     #[n(0)]
     ChMask {
-        /// Which half.
+        /// 0: the 16 channels with those to use, after which the device is already heard; 1 to 5: the next ones, off.
         #[n(0)]
-        part: ChMaskPart,
+        step: u8,
         /// First channel of the eight to use: a multiple of 8 to 88.
         #[n(1)]
         first_channel: u8,
@@ -109,7 +102,7 @@ impl Request {
     /// Both are about the same setting of the device: the later one replaces the earlier one.
     pub(super) fn same_setting(&self, other: &Request) -> bool {
         match (self, other) {
-            (Request::ChMask { part: a, .. }, Request::ChMask { part: b, .. }) => a == b,
+            (Request::ChMask { step: a, .. }, Request::ChMask { step: b, .. }) => a == b,
             (Request::NewChannel { index: a, .. }, Request::NewChannel { index: b, .. }) => a == b,
             (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
         }
@@ -118,7 +111,7 @@ impl Request {
     /// Both ask for the same; the data rate that a ChMask keeps is the device's own affair.
     pub(super) fn same_wish(&self, other: &Request) -> bool {
         match (self, other) {
-            (Request::ChMask { part: a, first_channel: x, .. }, Request::ChMask { part: b, first_channel: y, .. }) => {
+            (Request::ChMask { step: a, first_channel: x, .. }, Request::ChMask { step: b, first_channel: y, .. }) => {
                 a == b && x == y
             }
             (a, b) => a == b,
@@ -128,14 +121,10 @@ impl Request {
     /// The command as it travels; at most [`REQUEST_BYTES_MAX`].
     pub(super) fn to_bytes(self) -> Vec<u8> {
         match self {
-            Request::ChMask { part, first_channel, dr, tx_power } => {
-                let group = first_channel / 16;
-                let mask_of = |at: u8| if at == 0 { 0xff_u16 << (first_channel % 16) } else { 0 };
-                let groups = match part {
-                    ChMaskPart::First => 0..3,
-                    ChMaskPart::Second => 3..6,
-                };
-                groups.flat_map(|at: u8| link_adr(dr, tx_power, (group + at) % 6, mask_of(at))).collect()
+            Request::ChMask { step, first_channel, dr, tx_power } => {
+                let mask = if step == 0 { 0xff << (first_channel % 16) } else { 0 };
+                let group = (first_channel / 16 + step % CH_MASK_STEPS) % CH_MASK_STEPS;
+                link_adr(dr, tx_power, group, mask).into()
             }
             Request::Adr { dr, tx_power, ch_mask_cntl, ch_mask } => {
                 link_adr(dr, tx_power, ch_mask_cntl, ch_mask).into()

@@ -12,7 +12,7 @@ use crate::{CfList, Region, RxSettings};
 /// the gateway is deaf while it sends.
 pub const REQUEST_ATTEMPTS_MAX: u8 = 3;
 
-/// More settings than there are to ask for: two masks, ADR, duty cycle, receive windows twice, status, 16 channels.
+/// More settings than there are to ask for: six masks, ADR, duty cycle, receive windows twice, status, five channels.
 const ENTRIES_MAX: usize = 24;
 
 /// The settings of a device as far as they are known, and the requests that are out. Part of its session: stored in the
@@ -76,6 +76,13 @@ pub struct Asked {
     pub given_up: Vec<Request>,
 }
 
+impl Entry {
+    /// It can be answered by `cid` now.
+    fn is_out(&self, cid: u8) -> bool {
+        self.outcome == Outcome::Out && self.request.cid() == cid
+    }
+}
+
 impl MacState {
     /// A session opened by a join-accept that gave these.
     pub fn joined(region: Region, rx: RxSettings, cf_list: Option<CfList>) -> MacState {
@@ -129,7 +136,8 @@ impl MacState {
         // A block of LinkADRReq is answered once for each, or once for all, always as a whole.
         if let Some(status) = link_adr_statuses.next().map(|first| link_adr_statuses.fold(first, |all, one| all & one))
         {
-            learned.push(self.answered(0x03, status, 0b111));
+            let out = self.entries.iter().filter(|entry| entry.is_out(0x03)).count();
+            (0..out.max(1)).for_each(|_| learned.push(self.answered(0x03, status, 0b111)));
         }
         for command in commands {
             match command {
@@ -164,8 +172,9 @@ impl MacState {
 
     /// Matches an answer with the oldest request of its command that is out; all bits of `done` mean that it is done.
     fn answered(&mut self, cid: u8, status: u8, done: u8) -> Learned {
-        let out = |entry: &&mut Entry| entry.outcome == Outcome::Out && entry.request.cid() == cid;
-        let Some(entry) = self.entries.iter_mut().find(out) else { return Learned::Unasked { cid } };
+        let Some(entry) = self.entries.iter_mut().find(|entry| entry.is_out(cid)) else {
+            return Learned::Unasked { cid };
+        };
         let request = entry.request;
         if status != done {
             entry.outcome = Outcome::Closed;
@@ -195,7 +204,7 @@ impl MacState {
             entry.outcome = Outcome::Waiting;
         }
         let mut asked = Asked::default();
-        let mut link_adr_asked = false;
+        let mut ch_mask_asked = false;
         for request in self.wishes(wanted, adr, now_ms) {
             let Some(at) = self.entry(request) else { continue };
             let entry = &mut self.entries[at];
@@ -207,12 +216,12 @@ impl MacState {
                 self.give_up(at, now_ms);
                 continue;
             }
-            // One block of LinkADRReq a frame: the answers could not be told apart.
+            // Not in one block with the masks, which would be refused with it.
             let bytes = request.to_bytes();
-            if asked.bytes.len() + bytes.len() > room || (request.cid() == 0x03 && link_adr_asked) {
+            if asked.bytes.len() + bytes.len() > room || (ch_mask_asked && matches!(request, Request::Adr { .. })) {
                 continue;
             }
-            link_adr_asked |= request.cid() == 0x03;
+            ch_mask_asked |= matches!(request, Request::ChMask { .. });
             *entry = Entry { request, attempts: entry.attempts + 1, outcome: Outcome::Out };
             asked.bytes.extend(bytes);
         }

@@ -108,18 +108,16 @@ fn requests_are_what_lrwn_reads() {
         .assert_eq(&show(Request::Adr { dr: 5, tx_power: 2, ch_mask_cntl: 0, ch_mask: 0xff }));
 }
 
-/// A device of 96 channels that takes both halves has exactly the eight left.
+/// A device of 96 channels that takes every step has exactly the eight left, and some after each.
 #[test]
-fn both_halves_leave_eight_channels() {
+fn the_steps_leave_eight_channels() {
     for first_channel in (0..96).step_by(8) {
         let mut on = [0xffff_u16; 6];
-        for part in [ChMaskPart::First, ChMaskPart::Second] {
-            let request = Request::ChMask { part, first_channel, dr: 3, tx_power: 0 };
-            for command in request.to_bytes().chunks(5) {
-                let [0x03, 0x30, low, high, redundancy] = *command else { panic!("{command:?}") };
-                assert_eq!(redundancy & 0x8f, 1, "NbTrans 1");
-                on[usize::from(redundancy >> 4)] = u16::from_le_bytes([low, high]);
-            }
+        for step in 0..6 {
+            let request = Request::ChMask { step, first_channel, dr: 3, tx_power: 0 };
+            let [0x03, 0x30, low, high, redundancy] = request.to_bytes()[..] else { panic!("{request:?}") };
+            assert_eq!(redundancy & 0x8f, 1, "NbTrans 1");
+            on[usize::from(redundancy >> 4)] = u16::from_le_bytes([low, high]);
             assert!(on.iter().map(|mask| mask.count_ones()).sum::<u32>() >= 8, "some channel stays on");
         }
         let channels: Vec<u8> = (0..96).filter(|n| on[usize::from(n / 16)] & 1 << (n % 16) != 0).collect();
@@ -139,9 +137,10 @@ proptest! {
         prop_assert!(state.heard(crate::Region::Eu868, Some(3), Some(10), &read.commands, 0).len() <= read.commands.len());
     }
 
-    /// As far as lrwn reads the same bytes, it reads the same commands.
+    /// As far as lrwn reads the same bytes, it reads the same commands. Bytes above 127 are left out: lrwn 4.13.0
+    /// overflows on such a margin in DevStatusAns, one reason why it does not read for us.
     #[test]
-    fn reads_as_many_commands_as_lrwn(bytes in prop::collection::vec(prop_oneof![0u8..14, any::<u8>()], 0..15)) {
+    fn reads_as_many_commands_as_lrwn(bytes in prop::collection::vec(prop_oneof![0u8..14, 0u8..128], 0..15)) {
         let mut set = lrwn::MACCommandSet::from_slice(&bytes);
         let read = parse(&bytes);
         if read.unread_bytes == 0 && !bytes.is_empty() && !bytes.contains(&0x12) && set.decode_from_raw(true).is_ok() {

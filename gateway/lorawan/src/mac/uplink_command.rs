@@ -1,4 +1,5 @@
-//! What a device says in MAC commands.
+//! What a device says in MAC commands. It is read here, not by `lrwn`, whose 4.13.0 overflows on a DevStatusAns with a
+//! margin byte above 127: FOpts are plain text in 1.0.x, and a device may send anything.
 
 /// A MAC command of a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! How a device ought to be set, by the box's and the device's description.
 
-use super::{ChMaskPart, Request};
+use super::Request;
+use super::request::CH_MASK_STEPS;
 use crate::{CfList, ChannelBlock, Region, RxSettings};
 
 /// How often a device is asked for its battery, ms: once a day.
@@ -59,14 +60,12 @@ impl Wanted {
             .map(|(index, frequency_hz)| Request::NewChannel { index, frequency_hz })
     }
 
-    /// Both halves of the restriction to the eight channels.
+    /// The restriction to the eight channels, step by step.
     pub(super) fn ch_masks(&self, dr: u8, tx_power: u8) -> impl Iterator<Item = Request> {
         let block = self.channel_block.filter(|_| self.region == Region::Cn470);
         block.into_iter().flat_map(move |block| {
-            [ChMaskPart::First, ChMaskPart::Second].map(|part| {
-                let first_channel = block.first();
-                Request::ChMask { part, first_channel, dr, tx_power }
-            })
+            let first_channel = block.first();
+            (0..CH_MASK_STEPS).map(move |step| Request::ChMask { step, first_channel, dr, tx_power })
         })
     }
 
