@@ -22,14 +22,15 @@
 //! Invariants: **A1** (a downlink is built from nothing but keys and counters, so only the caller's order of work can
 //! keep it: commit first; what must be durable before a frame leaves is said at [`DataDown`], [`DownCounters`],
 //! [`Accept`] and [`JoinNonce`]), **B1** ([`gwmp::RXPK_MAX`], [`gateways::GATEWAYS_MAX`], [`gateways::PENDING_MAX`],
-//! [`DEV_NONCES_BYTES_MAX`], [`mac::REQUEST_ATTEMPTS_MAX`], [`adr::ADR_UPLINKS`]), **S1** (pure), **T1** (a device is told
-//! the time only if the caller gives one, see [`mac::AnswerContext`] and [`clock_sync::answer`]). Beside them two of its
-//! own: no bit of an accepted frame or join is outside its MIC ([`Uplink`], canonical bytes); no key is ever printed
-//! ([`Key128`]).
+//! [`dedupe::WAITING_MAX`], [`ledger::ENTRIES_MAX`], [`DEV_NONCES_BYTES_MAX`], [`mac::REQUEST_ATTEMPTS_MAX`],
+//! [`adr::ADR_UPLINKS`]), **S1** (pure), **T1** (a device is told the time only if the caller gives one, see
+//! [`mac::AnswerContext`] and [`clock_sync::answer`]). Beside them three of its own: no gateway sends two downlinks at
+//! once, or more than the law allows ([`Gateways::send`], [`ledger::Ledger`]); no bit of an accepted frame or join is
+//! outside its MIC ([`Uplink`], canonical bytes); no key is ever printed ([`Key128`]).
 //!
 //! Standards: LoRaWAN 1.0.2 to 1.0.4 and 1.1 (TS001; clauses of 1.0.4 unless said otherwise), RP002-1.0.4 (regional
 //! parameters), TS002 (DevAddr by NetID), TS003-1.0.0 (clock synchronisation), Semtech's packet forwarder protocol
-//! version 2, Semtech AN1200.13 (airtime).
+//! version 2, Semtech AN1200.13 (airtime), ETSI EN 300 220 (duty cycle).
 
 pub mod adr;
 mod airtime;
