@@ -4,9 +4,13 @@
 //! [`merkle`] tree over those bytes.
 //!
 //! ```text
-//! sensor bytes ─► Frame { raw, readings } ─► Record { stamp, body } ─► canonical CBOR ─► Merkle leaf
-//!                 Rejected { raw, why }   ┘                            (what is stored)  (what is signed)
+//! codec text ───► CodecText { id, text } ───────┐  (before the first frame that it decodes)
+//! sensor bytes ─► Frame { link, raw, readings, codec } ─► Record { stamp, body } ─► canonical CBOR ─► Merkle leaf
+//!                 Rejected { link, raw, why } ──┤                                   (what is stored)  (what is signed)
+//! a stored frame, another codec ─► Redecoded { of, readings, codec } ┘  (the frame itself stays)
 //! ```
+//! A [`Link`] says how a frame came: MQTT, LoRaWAN with every gateway that heard it, a serial module, ChirpStack, a
+//! join-request.
 //!
 //! **Deliberately does not know:** where records are kept (`journal`), how they travel (`batch`), who may
 //! send (`ingest`), what a limit means (`rules`). It reads no clock, randomness, environment, file or socket.

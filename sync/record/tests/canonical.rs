@@ -1,0 +1,283 @@
+//! The canonical bytes of every kind of body and link: pinned once each, and back again whatever they hold.
+#![allow(clippy::unwrap_used, reason = "tests stop at the first surprise, in their helpers too")]
+
+use expect_test::{Expect, expect};
+use proptest::collection::vec;
+use proptest::option::of;
+use proptest::prelude::*;
+use record::{
+    AlarmState, AlarmTransition, Body, Boot, BootNo, ClockQuality, CodecId, CodecText, Decimal, Frame, GatewayEui,
+    LimitSide, Link, MonoMs, Quality, Quantity, Reading, Reason, Reception, Record, Redecoded, Rejected, RuleId, Seal,
+    Seq, SourceId, Stamp, TextValue, Unit, UnixMs,
+};
+
+/// A change here breaks every checkpoint in the field: it needs a new variant, not new bytes.
+fn check(value: &impl minicbor::Encode<()>, expected: Expect) {
+    let hex = hex::encode(minicbor::to_vec(value).unwrap());
+    expected.assert_eq(
+        &hex.as_bytes().chunks(100).map(|line| str::from_utf8(line).unwrap()).collect::<Vec<_>>().join("\n"),
+    );
+}
+
+fn eui(last: u8) -> GatewayEui {
+    GatewayEui([0, 1, 2, 3, 4, 5, 6, last])
+}
+
+fn heard(last: u8) -> Reception {
+    Reception { gateway: eui(last), rssi_dbm: Some(-97), snr_ddb: None, tmst_us: 300 }
+}
+
+fn cod() -> Quantity {
+    Quantity::new("cod").unwrap()
+}
+
+#[test]
+fn links_are_pinned() {
+    let seal = Some(Seal { counter: 7, device_ms: Some(-1), alg: -8 });
+    let mqtt = |seal| Link::Mqtt { topic: "t".into(), qos: 1, packet_id: Some(9), level: 5, seal };
+    check(&mqtt(None), expect!["8200846174010905"]);
+    check(&mqtt(seal), expect!["820085617401090583072027"]);
+    let lora = |others| Link::Lora {
+        gateway: eui(7),
+        dev_addr: 0x0100_0001,
+        f_cnt: 70_000,
+        f_port: Some(2),
+        frequency_hz: 868_100_000,
+        data_rate: "SF7BW125".into(),
+        rssi_dbm: Some(-90),
+        snr_ddb: Some(75),
+        tmst_us: 1,
+        others,
+    };
+    check(&lora(vec![]), expect!["8201894800010203040506071a010000011a00011170021a33be27a06853463742573132353859184b01"]);
+    check(&lora(vec![heard(8)]), expect![[r#"
+        82018a4800010203040506071a010000011a00011170021a33be27a06853463742573132353859184b018184480001020304
+        0506083860f619012c"#]]);
+    check(&Link::Serial { port: "uart".into(), seal: None }, expect!["8202816475617274"]);
+    check(&Link::Serial { port: "uart".into(), seal }, expect!["820282647561727483072027"]);
+    let chirpstack = Link::Chirpstack {
+        dev_eui: eui(1),
+        dev_addr: 1,
+        f_cnt: 2,
+        f_port: 3,
+        frequency_hz: 4,
+        heard_by: vec![heard(7), heard(8)],
+    };
+    check(&chirpstack, expect!["8203864800010203040506010102030482844800010203040506073860f619012c844800010203040506083860f619012c"]);
+    let join = |dev_addr| Link::Join {
+        gateway: eui(7),
+        dev_eui: eui(1),
+        join_eui: eui(0),
+        dev_nonce: 300,
+        frequency_hz: 868_100_000,
+        data_rate: "SF7BW125".into(),
+        rssi_dbm: None,
+        snr_ddb: Some(-5),
+        dev_addr,
+    };
+    check(&join(Some(0x0100_0001)), expect![[r#"
+        82048948000102030405060748000102030405060148000102030405060019012c1a33be27a0685346374257313235f6241a
+        01000001"#]]);
+    check(&join(None), expect!["82048848000102030405060748000102030405060148000102030405060019012c1a33be27a0685346374257313235f624"]);
+}
+
+#[test]
+fn bodies_are_pinned() {
+    let source = || SourceId::new("a").unwrap();
+    let link = || Link::Serial { port: "p".into(), seal: None };
+    let readings = vec![Reading {
+        quantity: cod(),
+        unit: Unit::new("mg/L").unwrap(),
+        value: None,
+        quality: Quality::NotANumber,
+        at_ms: None,
+    }];
+    let texts = vec![TextValue::new(cod(), "No Sensor")];
+    check(&Body::Boot(Boot { boot_id: "b".into(), version: "1".into() }), expect!["8200818261626131"]);
+    let frame = |codec, texts| {
+        Body::Frame(Frame { source: source(), link: link(), raw: vec![1], readings: readings.clone(), codec, texts })
+    };
+    check(&frame(None, vec![]), expect!["82018184616182028161704101818463636f64646d672f4cf602"]);
+    check(&frame(Some(CodecId::of("js")), vec![]), expect!["82018185616182028161704101818463636f64646d672f4cf6024816cedf80ade01c62"]);
+    check(&frame(Some(CodecId::of("js")), texts.clone()), expect![[r#"
+        82018186616182028161704101818463636f64646d672f4cf6024816cedf80ade01c62818263636f64694e6f2053656e736f
+        72"#]]);
+    check(&frame(None, texts.clone()), expect!["82018186616182028161704101818463636f64646d672f4cf602f6818263636f64694e6f2053656e736f72"]);
+    let rejected = |why| Body::Rejected(Rejected { source: None, link: link(), raw: vec![1], why, detail: "d".into() });
+    check(&rejected(Reason::Undecodable), expect!["82028185f682028161704101006164"]);
+    check(&rejected(Reason::Disabled), expect!["82028185f6820281617041010b6164"]);
+    let alarm = AlarmTransition {
+        rule: RuleId::new("r").unwrap(),
+        source: source(),
+        quantity: cod(),
+        from: AlarmState::Normal,
+        to: AlarmState::Unacknowledged,
+        limit: Decimal::from(80),
+        side: LimitSide::High,
+        value: Decimal::parse("81.5").ok(),
+        cause: Seq(3),
+    };
+    check(&Body::Alarm(alarm), expect!["820381896172616163636f640001820801008219032f2003"]);
+    check(&Body::Codec(CodecText { id: CodecId::of("js"), text: "js".into() }), expect!["820481824816cedf80ade01c62626a73"]);
+    let anew = |texts| {
+        let codec = CodecId::of("js");
+        Body::Redecoded(Redecoded { source: source(), of: Seq(3), codec, readings: readings.clone(), texts })
+    };
+    check(&anew(vec![]), expect!["820581846161034816cedf80ade01c62818463636f64646d672f4cf602"]);
+    check(&anew(texts), expect!["820581856161034816cedf80ade01c62818463636f64646d672f4cf602818263636f64694e6f2053656e736f72"]);
+}
+
+/// The numbers are the journal's and the wire's; a new reason comes last.
+#[test]
+fn reasons_have_their_numbers() {
+    for (number, reason) in (0u8..).zip(Reason::ALL) {
+        assert_eq!(minicbor::to_vec(reason).unwrap(), [number], "{reason:?}");
+    }
+    assert!(minicbor::decode::<Reason>(&[12]).is_err());
+}
+
+fn any_source() -> impl Strategy<Value = SourceId> {
+    "[A-Za-z0-9_.-]{1,64}".prop_map(|name| SourceId::new(&name).unwrap())
+}
+
+fn any_seal() -> impl Strategy<Value = Option<Seal>> {
+    let seal = (any::<u64>(), of(any::<i64>()), any::<i32>());
+    of(seal.prop_map(|(counter, device_ms, alg)| Seal { counter, device_ms, alg }))
+}
+
+fn any_eui() -> impl Strategy<Value = GatewayEui> {
+    any::<[u8; 8]>().prop_map(GatewayEui)
+}
+
+fn any_receptions() -> impl Strategy<Value = Vec<Reception>> {
+    let reception = (any_eui(), of(any::<i16>()), of(any::<i16>()), any::<u32>());
+    let reception =
+        reception.prop_map(|(gateway, rssi_dbm, snr_ddb, tmst_us)| Reception { gateway, rssi_dbm, snr_ddb, tmst_us });
+    vec(reception, 0..3)
+}
+
+fn any_link() -> impl Strategy<Value = Link> {
+    let mqtt = (".*", any::<u8>(), of(any::<u16>()), any::<u8>(), any_seal());
+    let serial = (".*", any_seal());
+    let radio = || (any_eui(), any::<u32>(), ".{0,12}", of(any::<i16>()), of(any::<i16>()));
+    let lora = (radio(), any::<u32>(), any::<u32>(), of(any::<u8>()), any::<u32>(), any_receptions());
+    let chirpstack = (any_eui(), any::<u32>(), any::<u32>(), any::<u8>(), any::<u32>(), any_receptions());
+    let join = (radio(), any_eui(), any_eui(), any::<u16>(), of(any::<u32>()));
+    prop_oneof![
+        mqtt.prop_map(|(topic, qos, packet_id, level, seal)| Link::Mqtt { topic, qos, packet_id, level, seal }),
+        serial.prop_map(|(port, seal)| Link::Serial { port, seal }),
+        lora.prop_map(|(radio, dev_addr, f_cnt, f_port, tmst_us, others)| {
+            let (gateway, frequency_hz, data_rate, rssi_dbm, snr_ddb) = radio;
+            Link::Lora { gateway, dev_addr, f_cnt, f_port, frequency_hz, data_rate, rssi_dbm, snr_ddb, tmst_us, others }
+        }),
+        chirpstack.prop_map(|(dev_eui, dev_addr, f_cnt, f_port, frequency_hz, heard_by)| {
+            Link::Chirpstack { dev_eui, dev_addr, f_cnt, f_port, frequency_hz, heard_by }
+        }),
+        join.prop_map(|(radio, dev_eui, join_eui, dev_nonce, dev_addr)| {
+            let (gateway, frequency_hz, data_rate, rssi_dbm, snr_ddb) = radio;
+            Link::Join { gateway, dev_eui, join_eui, dev_nonce, frequency_hz, data_rate, rssi_dbm, snr_ddb, dev_addr }
+        }),
+    ]
+}
+
+fn any_quantity() -> impl Strategy<Value = Quantity> {
+    prop_oneof![Just("cod"), Just("flow"), Just("silt")].prop_map(|name| Quantity::new(name).unwrap())
+}
+
+fn any_decimal() -> impl Strategy<Value = Option<Decimal>> {
+    of((any::<i64>(), -40i32..=20))
+        .prop_map(|parts| parts.and_then(|(mantissa, exponent)| Decimal::new(mantissa, exponent)))
+}
+
+fn any_readings() -> impl Strategy<Value = Vec<Reading>> {
+    let reading = (any_quantity(), "[!-~]{1,24}", any_decimal(), 0u8..5, of(any::<i64>()));
+    let reading = reading.prop_map(|(quantity, unit, value, quality, at_ms)| {
+        let (unit, quality) = (Unit::new(&unit).unwrap(), Quality::from_code(quality).unwrap());
+        Reading { quantity, unit, value, quality, at_ms: at_ms.map(UnixMs) }
+    });
+    vec(reading, 0..4)
+}
+
+fn any_texts() -> impl Strategy<Value = Vec<TextValue>> {
+    vec((any_quantity(), ".*").prop_map(|(quantity, text)| TextValue::new(quantity, &text)), 0..3)
+}
+
+fn any_codec() -> impl Strategy<Value = CodecId> {
+    any::<[u8; 8]>().prop_map(CodecId)
+}
+
+fn any_alarm() -> impl Strategy<Value = AlarmTransition> {
+    let state = || {
+        use AlarmState::{Acknowledged, Normal, ReturnedUnacknowledged, Unacknowledged};
+        prop_oneof![Just(Normal), Just(Unacknowledged), Just(Acknowledged), Just(ReturnedUnacknowledged)]
+    };
+    let side = prop_oneof![Just(LimitSide::High), Just(LimitSide::Low)];
+    let parts = (any_source(), any_quantity(), state(), state(), any_decimal(), side, any_decimal(), any::<u64>());
+    parts.prop_map(|(source, quantity, from, to, limit, side, value, cause)| AlarmTransition {
+        rule: RuleId::new("cod-high").unwrap(),
+        source,
+        quantity,
+        from,
+        to,
+        limit: limit.unwrap_or(Decimal::ZERO),
+        side,
+        value,
+        cause: Seq(cause),
+    })
+}
+
+fn any_body() -> impl Strategy<Value = Body> {
+    let raw = || vec(any::<u8>(), 0..64);
+    let frame = (any_source(), any_link(), raw(), any_readings(), of(any_codec()), any_texts());
+    let rejected = (of(any_source()), any_link(), raw(), proptest::sample::select(&Reason::ALL[..]), ".*");
+    let anew = (any_source(), any::<u64>(), any_codec(), any_readings(), any_texts());
+    prop_oneof![
+        (".*", ".*").prop_map(|(boot_id, version)| Body::Boot(Boot { boot_id, version })),
+        frame.prop_map(|(source, link, raw, readings, codec, texts)| {
+            Body::Frame(Frame { source, link, raw, readings, codec, texts })
+        }),
+        rejected.prop_map(|(source, link, raw, why, detail)| {
+            Body::Rejected(Rejected { source, link, raw, why, detail })
+        }),
+        any_alarm().prop_map(Body::Alarm),
+        (any_codec(), ".*").prop_map(|(id, text)| Body::Codec(CodecText { id, text })),
+        anew.prop_map(|(source, of, codec, readings, texts)| {
+            Body::Redecoded(Redecoded { source, of: Seq(of), codec, readings, texts })
+        }),
+    ]
+}
+
+fn any_stamp() -> impl Strategy<Value = Stamp> {
+    let holdover = any::<u32>().prop_map(|error_ms| ClockQuality::Holdover { error_ms });
+    let clock = prop_oneof![Just(ClockQuality::Synchronised), Just(ClockQuality::Unset), holdover];
+    (any::<u32>(), any::<u64>(), any::<i64>(), clock).prop_map(|(boot, mono_ms, wall_ms, clock)| Stamp {
+        boot: BootNo(boot),
+        mono_ms: MonoMs(mono_ms),
+        wall_ms: UnixMs(wall_ms),
+        clock,
+    })
+}
+
+proptest! {
+    #[test]
+    fn every_record_comes_back(stamp in any_stamp(), body in any_body()) {
+        let record = Record { stamp, body };
+        prop_assert_eq!(Record::from_canonical(&record.to_canonical()).unwrap(), record);
+    }
+
+    /// Bytes that are nearly a record: an answer, and never a second spelling of one.
+    #[test]
+    fn changed_bytes_are_another_record_or_none(
+        stamp in any_stamp(),
+        body in any_body(),
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let bytes = Record { stamp, body }.to_canonical();
+        let mut changed = bytes.clone();
+        changed[at.index(bytes.len())] = byte;
+        if let Ok(other) = Record::from_canonical(&changed) {
+            prop_assert_eq!(other.to_canonical(), changed);
+        }
+    }
+}
