@@ -1,7 +1,7 @@
 //! The decoders against others: Cayenne LPP as pycayennelpp reads it, SenML JSON as kpn-senml writes it.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a surprise is a failure")]
 
-use ingest::{CayenneLpp, Codec, SenmlJson};
+use ingest::{CayenneLpp, Codec, Senml};
 use record::{Quality, Reading, UnixMs};
 use serde_json::Value;
 use system_tests::Peer;
@@ -73,7 +73,7 @@ fn cayenne_lpp_is_read_as_pycayennelpp_reads_it() {
 
 #[test]
 fn senml_is_read_as_kpn_senml_means_it() {
-    let codec = Codec::SenmlJson(SenmlJson::default());
+    let codec = Codec::SenmlJson(Senml::default());
     let vectors = vectors("senml");
     assert_eq!(vectors.len() as u64, FRAMES);
     for vector in &vectors {

@@ -1,24 +1,43 @@
 //! From a payload to readings, as the device table says for each device.
 
+pub(crate) mod binary;
 pub(crate) mod cayenne_lpp;
 mod cayenne_type;
+pub(crate) mod cbor;
+pub(crate) mod config_error;
+pub(crate) mod csv;
 pub(crate) mod device_time;
-pub(crate) mod json;
+mod document;
+pub(crate) mod f_ports;
+mod float_text;
+pub(crate) mod javascript;
 pub(crate) mod json_text;
+pub(crate) mod mapping;
 mod measured;
+pub(crate) mod plain;
 pub(crate) mod pointer;
-pub(crate) mod senml_json;
+pub(crate) mod senml;
 mod senml_unit;
+pub(crate) mod tlv;
+mod written;
 
 use std::fmt;
 
-use record::{Decimal, Reading, UnixMs};
+use record::{Quantity, Reading, UnixMs};
 use serde::Deserialize;
 
+use binary::{Binary, BinaryError};
 use cayenne_lpp::{CayenneLpp, LppError};
-use json::{JsonMapping, MappingError};
+use cbor::CborError;
+use config_error::CodecError;
+use csv::{Csv, CsvError};
+use f_ports::FPortError;
+use javascript::{Javascript, JavascriptError, Scripts};
 use json_text::JsonError;
-use senml_json::{SenmlError, SenmlJson};
+use mapping::{Mapping, MappingError};
+use plain::{NotTextError, Plain};
+use senml::{Senml, SenmlError};
+use tlv::{Tlv, TlvError};
 
 /// Most readings of one frame: an hour of 14-second samples, and what one row of the journal may hold.
 pub const READINGS_MAX: usize = 256;
@@ -31,11 +50,25 @@ pub const PAYLOAD_BYTES_MAX: usize = 16 * 1024;
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Codec {
     /// A JSON document and a mapping of its places.
-    Json(JsonMapping),
+    Json(Mapping),
+    /// The same of a CBOR item (RFC 8949).
+    Cbor(Mapping),
     /// A SenML pack in JSON (RFC 8428 §5).
-    SenmlJson(SenmlJson),
+    SenmlJson(Senml),
+    /// A SenML pack in CBOR (RFC 8428 §6).
+    SenmlCbor(Senml),
     /// Cayenne Low Power Payload: channel, type, value, repeated.
     CayenneLpp(CayenneLpp),
+    /// Channel, type, value, repeated, with types of the device's own.
+    Tlv(Tlv),
+    /// Bytes at fixed places.
+    Binary(Binary),
+    /// One number as text.
+    Plain(Plain),
+    /// Comma-separated values (RFC 4180).
+    Csv(Csv),
+    /// A vendor's JavaScript codec (LoRa Alliance TS013).
+    Javascript(Javascript),
 }
 
 /// What a payload says.
@@ -60,6 +93,18 @@ pub enum Warning {
         /// The record's place in the pack, from 0.
         record: usize,
     },
+    /// What a JavaScript codec warns of.
+    Codec {
+        /// In its words.
+        text: String,
+    },
+    /// Something else stood where a number belongs, such as `No Sensor`; its reading has no value.
+    NotANumber {
+        /// Of the reading.
+        quantity: Quantity,
+        /// What stood there, shortened.
+        found: String,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -68,6 +113,8 @@ impl fmt::Display for Warning {
             Warning::DeviceTime { found: Some(found) } => write!(f, "device time `{found}` cannot be read"),
             Warning::DeviceTime { found: None } => f.write_str("device time is absent"),
             Warning::SenmlSum { record } => write!(f, "record /{record}: the sum `s` beside the value is not kept"),
+            Warning::Codec { text } => write!(f, "the codec warns: {text}"),
+            Warning::NotANumber { quantity, found } => write!(f, "{quantity} has no value: the sensor sent `{found}`"),
         }
     }
 }
@@ -90,91 +137,36 @@ pub enum DecodeError {
     /// The payload is not the JSON text that the device's codec expects.
     #[error(transparent)]
     Json(#[from] JsonError),
-    /// The JSON is sound, but has nothing of the mapping.
+    /// The payload is not the CBOR item that the device's codec expects.
+    #[error(transparent)]
+    Cbor(#[from] CborError),
+    /// The payload is sound, but has nothing of the mapping.
     #[error(transparent)]
     Mapping(#[from] MappingError),
-    /// The JSON is sound, but no SenML pack.
+    /// The document is sound, but no SenML pack.
     #[error(transparent)]
     Senml(#[from] SenmlError),
+    /// The LoRaWAN port is not one that carries measurements.
+    #[error(transparent)]
+    FPort(#[from] FPortError),
     /// Not Cayenne LPP.
     #[error(transparent)]
     CayenneLpp(#[from] LppError),
-}
-
-/// Why a `[device.codec]` of the configuration cannot be used. Each variant names the key below `codec`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CodecError {
-    /// A JSON mapping without fields.
-    #[error("`fields` is empty: add at least one {{ path, quantity, unit }}")]
-    NoFields,
-    /// More fields or channels than a frame may have readings.
-    #[error("`{key}` has {count} entries: at most {READINGS_MAX} are possible")]
-    TooMany {
-        /// The list.
-        key: &'static str,
-        /// Its length.
-        count: usize,
-    },
-    /// A unit that neither UCUM nor the SenML registry has.
-    #[error("`{key}`: unit `{unit}` is not known: did you mean {nearest}?")]
-    UnknownUnit {
-        /// Where.
-        key: String,
-        /// What was written.
-        unit: String,
-        /// The nearest known ones.
-        nearest: String,
-    },
-    /// Two entries claim one quantity.
-    #[error("`{key}`: `{quantity}` is already the quantity of another entry: give each its own name")]
-    DuplicateQuantity {
-        /// The later entry.
-        key: String,
-        /// The quantity.
-        quantity: String,
-    },
-    /// Two entries claim one channel (and type).
-    #[error("`{key}`: channel {channel} already has such an entry: remove one, or tell them apart by `type`")]
-    DuplicateChannel {
-        /// The later entry.
-        key: String,
-        /// The channel.
-        channel: u8,
-    },
-    /// `min` above `max`: nothing would be plausible.
-    #[error("`{key}`: min {min} is above max {max}: exchange them")]
-    EmptyRange {
-        /// Where.
-        key: String,
-        /// As written.
-        min: Decimal,
-        /// As written.
-        max: Decimal,
-    },
-    /// A scale of 0 would turn every value into 0.
-    #[error("`{key}`: scale is 0, so every value would be 0: leave it out or write the factor")]
-    ZeroScale {
-        /// Where.
-        key: String,
-    },
-    /// Not a type of Cayenne LPP.
-    #[error("`{key}`: Cayenne LPP has no type {lpp_type}: the types are {known}")]
-    UnknownType {
-        /// Where.
-        key: String,
-        /// What was written.
-        lpp_type: u8,
-        /// Those there are.
-        known: String,
-    },
-    /// The quantity's name has no room for the axis.
-    #[error("`{key}`: `{quantity}` cannot be the name of a reading: use a shorter one")]
-    LongQuantity {
-        /// Where.
-        key: String,
-        /// The name with its axis.
-        quantity: String,
-    },
+    /// Not of the entries that the device is said to send.
+    #[error(transparent)]
+    Tlv(#[from] TlvError),
+    /// Not the bytes that the device is said to send.
+    #[error(transparent)]
+    Binary(#[from] BinaryError),
+    /// No text.
+    #[error(transparent)]
+    NotText(#[from] NotTextError),
+    /// Text, but no table.
+    #[error(transparent)]
+    Csv(#[from] CsvError),
+    /// The JavaScript codec gave nothing.
+    #[error(transparent)]
+    Javascript(#[from] JavascriptError),
 }
 
 impl Codec {
@@ -191,9 +183,16 @@ impl Codec {
             return Err(DecodeError::TooLong { bytes: payload.len() });
         }
         match self {
-            Codec::Json(mapping) => mapping.decode(payload),
-            Codec::SenmlJson(senml) => senml.decode(payload, now),
+            Codec::Json(mapping) => mapping.decode_json(payload),
+            Codec::Cbor(mapping) => mapping.decode_cbor(payload),
+            Codec::SenmlJson(senml) => senml.decode_json(payload, now),
+            Codec::SenmlCbor(senml) => senml.decode_cbor(payload, now),
             Codec::CayenneLpp(lpp) => lpp.decode(payload, f_port),
+            Codec::Tlv(tlv) => tlv.decode(payload, f_port),
+            Codec::Binary(binary) => binary.decode(payload, f_port),
+            Codec::Plain(plain) => plain.decode(payload),
+            Codec::Csv(csv) => csv.decode(payload),
+            Codec::Javascript(javascript) => javascript.decode(payload, now, f_port),
         }
     }
 
@@ -203,9 +202,33 @@ impl Codec {
     /// [`CodecError`] for the first key at fault, with what to write instead.
     pub fn validate(&self) -> Result<(), CodecError> {
         match self {
-            Codec::Json(mapping) => mapping.validate(),
-            Codec::SenmlJson(senml) => senml.validate(),
+            Codec::Json(mapping) | Codec::Cbor(mapping) => mapping.validate(),
+            Codec::SenmlJson(senml) | Codec::SenmlCbor(senml) => senml.validate(),
             Codec::CayenneLpp(lpp) => lpp.validate(),
+            Codec::Tlv(tlv) => tlv.validate(),
+            Codec::Binary(binary) => binary.validate(),
+            Codec::Plain(plain) => plain.validate(),
+            Codec::Csv(csv) => csv.validate(),
+            Codec::Javascript(javascript) => javascript.validate(),
+        }
+    }
+
+    /// Takes the script that the codec names, if it names one.
+    ///
+    /// # Errors
+    /// [`CodecError::NoScript`], [`CodecError::Script`].
+    pub fn load(&mut self, scripts: &mut Scripts<'_>) -> Result<(), CodecError> {
+        match self {
+            Codec::Javascript(javascript) => javascript.load(scripts),
+            _ => Ok(()),
+        }
+    }
+
+    /// The text of its script, if it has one and that is loaded.
+    pub fn script(&self) -> Option<&str> {
+        match self {
+            Codec::Javascript(javascript) => javascript.script().map(script::Script::source),
+            _ => None,
         }
     }
 }

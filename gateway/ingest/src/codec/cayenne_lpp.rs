@@ -7,11 +7,12 @@
 //! └─ channel
 //! ```
 
-use record::{Decimal, Quantity, Reading, Unit};
+use record::{Decimal, Quantity, Unit};
 use serde::Deserialize;
 
 use super::cayenne_type::{Axis, LppType};
-use super::measured::{Scaling, quantity, require_known};
+use super::f_ports::FPorts;
+use super::measured::{Found, Scaling, Target, quantity, require_known};
 use super::{CodecError, DecodeError, Decoded, READINGS_MAX};
 
 /// `kind = "cayenne_lpp"`. Without `channels` every value is named by its type and channel: `temperature_3`.
@@ -21,10 +22,9 @@ pub struct CayenneLpp {
     /// What the channels of this device measure.
     #[serde(default)]
     pub channels: Vec<Channel>,
-    /// The LoRaWAN ports that carry measurements; empty for all. A device's configuration replies on another port are
-    /// then refused instead of read as water.
+    /// The LoRaWAN ports that carry measurements; empty for all.
     #[serde(default)]
-    pub f_ports: Vec<u8>,
+    pub f_ports: FPorts,
 }
 
 /// What one channel measures. Types of several values add their axis to the name: `_x`, `_latitude`.
@@ -60,14 +60,6 @@ pub enum LppError {
     /// No bytes.
     #[error("payload is empty: check the sensor's configuration")]
     Empty,
-    /// A port that carries no measurements.
-    #[error("payload came on FPort {f_port}, and `f_ports` of the device has only {f_ports}")]
-    Port {
-        /// Where it came.
-        f_port: u8,
-        /// Where measurements come.
-        f_ports: String,
-    },
     /// A type without a length.
     #[error("byte {at}: channel {channel} has type {lpp_type}, which Cayenne LPP does not have: choose another codec")]
     UnknownType {
@@ -112,13 +104,11 @@ pub enum LppError {
 
 impl CayenneLpp {
     pub(super) fn decode(&self, payload: &[u8], f_port: Option<u8>) -> Result<Decoded, DecodeError> {
-        if let Some(f_port) = f_port.filter(|f_port| !self.f_ports.is_empty() && !self.f_ports.contains(f_port)) {
-            return Err(LppError::Port { f_port, f_ports: format!("{:?}", self.f_ports) }.into());
-        }
+        self.f_ports.check(f_port)?;
         if payload.is_empty() {
             return Err(LppError::Empty.into());
         }
-        let mut readings = Vec::new();
+        let mut decoded = Decoded::default();
         let mut rest = payload;
         while let Some((&channel, typed)) = rest.split_first() {
             let at = payload.len() - rest.len();
@@ -133,13 +123,13 @@ impl CayenneLpp {
                 need,
                 have: valued.len(),
             })?;
-            self.read(lpp_type, channel, at + 2, value, &mut readings)?;
-            if readings.len() > READINGS_MAX {
+            self.read(lpp_type, channel, at + 2, value, &mut decoded)?;
+            if decoded.readings.len() > READINGS_MAX {
                 return Err(DecodeError::TooManyReadings);
             }
             rest = behind;
         }
-        Ok(Decoded { readings, warnings: Vec::new() })
+        Ok(decoded)
     }
 
     /// The values of one type, one for each axis.
@@ -149,7 +139,7 @@ impl CayenneLpp {
         channel: u8,
         at: usize,
         mut bytes: &[u8],
-        readings: &mut Vec<Reading>,
+        decoded: &mut Decoded,
     ) -> Result<(), LppError> {
         let mapped = self.channel(channel, lpp_type.code);
         for axis in lpp_type.axes {
@@ -162,9 +152,9 @@ impl CayenneLpp {
             let (Ok(quantity), Ok(own_unit)) = (Quantity::new(&name), Unit::new(axis.unit)) else {
                 return Err(LppError::Name { at, name });
             };
-            let (value, quality) = Channel::scaling(mapped).apply(axis.value(value));
-            let unit = mapped.and_then(|mapped| mapped.unit.clone()).unwrap_or(own_unit);
-            readings.push(Reading { quantity, unit, value, quality, at_ms: None });
+            let unit = mapped.and_then(|mapped| mapped.unit.as_ref()).unwrap_or(&own_unit);
+            let target = Target { quantity: &quantity, unit, scaling: Channel::scaling(mapped) };
+            decoded.measure(&target, axis.value(value).map_or(Found::Nothing, Found::Number), None);
         }
         Ok(())
     }

@@ -4,13 +4,13 @@ use record::{Decimal, UnixMs};
 use serde::Deserialize;
 
 use super::Warning;
-use super::json_text::{Node, Value, shorten};
+use super::document::{Node, Value};
 use super::pointer::Pointer;
 
 /// The last millisecond of the year 9999: what RFC 3339 can write and every reader can show.
 const UNIX_MS_MAX: i64 = 253_402_300_799_999;
 
-/// Where in a JSON payload the device's own time stands.
+/// Where in a JSON or CBOR document the device's own time stands.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceTime {
@@ -24,11 +24,11 @@ pub struct DeviceTime {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeFormat {
-    /// A number: seconds since 1970 UTC, fractions allowed.
+    /// A number: seconds since 1970 UTC, fractions allowed. Of the same meaning: CBOR tag 1.
     UnixS,
     /// A number: milliseconds since 1970 UTC.
     UnixMs,
-    /// A text as `2026-01-31T08:00:00Z` or `…+08:00` (RFC 3339).
+    /// A text as `2026-01-31T08:00:00Z` or `…+08:00` (RFC 3339). Of the same meaning: CBOR tag 0.
     Rfc3339,
 }
 
@@ -39,16 +39,22 @@ impl DeviceTime {
             return Err(Warning::DeviceTime { found: None });
         };
         let time = match (&node.value, self.format) {
-            (Value::Number(number), TimeFormat::UnixS) => Decimal::parse(number).ok().and_then(from_unix_s),
-            (Value::Number(number), TimeFormat::UnixMs) => {
-                Decimal::parse(number).ok().and_then(floor).and_then(from_ms)
-            }
-            (Value::Text(text), TimeFormat::Rfc3339) => {
-                text.parse::<jiff::Timestamp>().ok().and_then(|time| from_ms(time.as_millisecond()))
-            }
+            (Value::Number(text), TimeFormat::UnixS | TimeFormat::UnixMs) => self.format.parse(text),
+            (Value::Text(text), TimeFormat::Rfc3339) => self.format.parse(text),
             _ => None,
         };
-        time.ok_or_else(|| Warning::DeviceTime { found: Some(shown(&node.value)) })
+        time.ok_or_else(|| Warning::DeviceTime { found: Some(node.value.shown()) })
+    }
+}
+
+impl TimeFormat {
+    /// The time that this text states; `None` if it is not of the format, before 1970 or after 9999.
+    pub(super) fn parse(self, text: &str) -> Option<UnixMs> {
+        match self {
+            TimeFormat::UnixS => Decimal::parse(text).ok().and_then(from_unix_s),
+            TimeFormat::UnixMs => Decimal::parse(text).ok().and_then(floor).and_then(from_ms),
+            TimeFormat::Rfc3339 => text.parse::<jiff::Timestamp>().ok().and_then(|time| from_ms(time.as_millisecond())),
+        }
     }
 }
 
@@ -69,17 +75,6 @@ fn floor(value: Decimal) -> Option<i64> {
     let places = u32::from(value.exponent().unsigned_abs());
     // A divisor beyond i64 is greater than every mantissa.
     Some(10i64.checked_pow(places).map_or(value.mantissa().signum().min(0), |by| value.mantissa().div_euclid(by)))
-}
-
-fn shown(value: &Value<'_>) -> String {
-    match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(bool) => bool.to_string(),
-        Value::Number(number) => shorten(number),
-        Value::Text(text) => shorten(text),
-        Value::Array(_) => "[…]".to_owned(),
-        Value::Object(_) => "{…}".to_owned(),
-    }
 }
 
 #[cfg(test)]
@@ -112,6 +107,6 @@ mod tests {
         check(TimeFormat::UnixS, "\"1700000000\"", Err("device time `1700000000` cannot be read"));
         check(TimeFormat::UnixMs, "253402300800000", Err("device time `253402300800000` cannot be read"));
         check(TimeFormat::Rfc3339, "\"2020-10-01 noon\"", Err("device time `2020-10-01 noon` cannot be read"));
-        check(TimeFormat::Rfc3339, "NaN", Err("device time `[…]` cannot be read"));
+        check(TimeFormat::Rfc3339, "NaN", Err("device time `NaN` cannot be read"));
     }
 }

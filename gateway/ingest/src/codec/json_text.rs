@@ -7,8 +7,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// Deepest nesting. Sensors send two or three levels; more costs time per level and says nothing.
-pub(crate) const DEPTH_MAX: usize = 16;
+use super::document::{DEPTH_MAX, Node, Text, Value, repeated};
 
 /// Why a payload is not a JSON document to rely on. Offsets count bytes from 0.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,52 +42,18 @@ pub enum JsonError {
     },
 }
 
-/// A value and where it begins.
-#[derive(Debug)]
-pub(crate) struct Node<'a> {
-    pub(crate) at: usize,
-    pub(crate) value: Value<'a>,
+/// A payload that is UTF-8, and the same with the numbers masked that JSON does not have.
+pub(crate) struct JsonText<'p> {
+    written: &'p str,
+    masked: Cow<'p, str>,
 }
-
-/// A JSON value whose numbers are still text.
-#[derive(Debug)]
-pub(crate) enum Value<'a> {
-    Null,
-    Bool(bool),
-    Number(&'a str),
-    Text(Text<'a>),
-    Array(Vec<Node<'a>>),
-    Object(Vec<(Text<'a>, Node<'a>)>),
-}
-
-/// A string of the document: a piece of the payload itself unless it is written with escapes. A frame has a dozen keys,
-/// and a copy of each would cost as much as reading it.
-#[derive(Deserialize)]
-#[serde(transparent)]
-pub(crate) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-impl std::ops::Deref for Text<'_> {
-    type Target = str;
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// A payload that is UTF-8, with the numbers masked that JSON does not have.
-pub(crate) struct JsonText<'p>(Cow<'p, str>);
 
 impl<'p> JsonText<'p> {
     /// # Errors
     /// [`JsonError::NotUtf8`].
     pub(crate) fn new(payload: &'p [u8]) -> Result<JsonText<'p>, JsonError> {
         let text = std::str::from_utf8(payload).map_err(|error| JsonError::NotUtf8 { at: error.valid_up_to() })?;
-        Ok(JsonText(mask_not_finite(text)))
+        Ok(JsonText { written: text, masked: mask_not_finite(text) })
     }
 
     /// Reads the document.
@@ -96,24 +61,29 @@ impl<'p> JsonText<'p> {
     /// # Errors
     /// The rest of [`JsonError`].
     pub(crate) fn parse(&self) -> Result<Node<'_>, JsonError> {
-        let text: &str = &self.0;
+        let text: &str = &self.masked;
         let root: &RawValue = serde_json::from_str(text).map_err(|error| syntax(0, text, &error))?;
-        Document { start: text.as_ptr().addr() }.node(root, 0)
+        Document { start: text.as_ptr().addr(), written: self.written }.node(root, 0)
     }
 }
 
 /// Knows where the document begins in memory, and with it every offset.
-struct Document {
+struct Document<'p> {
     start: usize,
+    written: &'p str,
 }
 
-impl Document {
+impl<'p> Document<'p> {
     /// One level at a time: `serde_json` has checked the whole syntax already, without recursion.
-    fn node<'a>(&self, raw: &'a RawValue, depth: usize) -> Result<Node<'a>, JsonError> {
+    fn node<'a>(&self, raw: &'a RawValue, depth: usize) -> Result<Node<'a>, JsonError>
+    where
+        'p: 'a,
+    {
         let text = raw.get();
         let at = text.as_ptr().addr() - self.start;
         let fault = |error| syntax(at, text, &error);
         let value = match text.as_bytes().first() {
+            Some(b'[') if !self.written[at..].starts_with('[') => Value::NotFinite(self.not_finite(at).into()),
             Some(b'{' | b'[') if depth == DEPTH_MAX => return Err(JsonError::TooDeep { at }),
             Some(b'{') => self.object(at, serde_json::from_str(text).map_err(fault)?, depth)?,
             Some(b'[') => {
@@ -124,16 +94,23 @@ impl Document {
             Some(b't') => Value::Bool(true),
             Some(b'f') => Value::Bool(false),
             Some(b'n') => Value::Null,
-            _ => Value::Number(text),
+            _ => Value::Number(text.into()),
         };
         Ok(Node { at, value })
     }
 
-    fn object<'a>(&self, at: usize, members: Members<'a>, depth: usize) -> Result<Value<'a>, JsonError> {
-        let mut keys: Vec<&str> = members.0.iter().map(|(key, _)| &**key).collect();
-        keys.sort_unstable();
-        if let Some(pair) = keys.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(JsonError::DuplicateKey { at, key: shorten(pair[0]) });
+    /// The masked word at this byte, as the sensor wrote it.
+    fn not_finite(&self, at: usize) -> &'p str {
+        let word = &self.written[at..];
+        &word[..word.bytes().take_while(|b| b.is_ascii_alphabetic() || *b == b'-').count()]
+    }
+
+    fn object<'a>(&self, at: usize, members: Members<'a>, depth: usize) -> Result<Value<'a>, JsonError>
+    where
+        'p: 'a,
+    {
+        if let Some(key) = repeated(members.0.iter().map(|(key, _)| &**key)) {
+            return Err(JsonError::DuplicateKey { at, key });
         }
         let nodes = members.0.into_iter().map(|(key, raw)| Ok((key, self.node(raw, depth + 1)?)));
         nodes.collect::<Result<_, _>>().map(Value::Object)
@@ -172,15 +149,11 @@ fn syntax(start: usize, text: &str, error: &serde_json::Error) -> JsonError {
     JsonError::Syntax { at: start + within.min(text.len()), why: why.to_owned() }
 }
 
-/// At most 40 characters of a sensor's text, for a message.
-pub(crate) fn shorten(text: &str) -> String {
-    text.chars().take(40).collect()
-}
-
 /// Writes an empty array over each `NaN`, `Infinity`, `-inf` ... that stands where a value belongs.
 ///
 /// JSON has no such numbers, but Python's `json` and C's `printf` write them, and a probe that says "not a number" has
-/// not sent a broken frame. An array is no number for any mapping, and the lengths, so the offsets, stay the same.
+/// not sent a broken frame. The lengths, so the offsets, stay the same: that an array stands where none was written
+/// shows which values were masked.
 fn mask_not_finite(text: &str) -> Cow<'_, str> {
     const WORDS: [&str; 3] = ["infinity", "inf", "nan"];
     let mut masked = String::new();

@@ -1,10 +1,10 @@
-//! A place in a JSON document.
+//! A place in a document.
 
 use std::fmt;
 
 use serde::Deserialize;
 
-use super::json_text::{Node, Value};
+use super::document::{Node, Value};
 
 /// Longest pointer, in bytes: no sensor nests deeper than this can name.
 const BYTES_MAX: usize = 256;
@@ -116,7 +116,7 @@ mod tests {
             ["/", "/a~1b", "/c%d", "/e^f", "/g|h", "/i\\j", "/k\"l", "/ ", "/m~0n"].map(|p| Pointer::new(p).unwrap());
         for (expected, pointer) in numbered.iter().enumerate() {
             let found = &pointer.find(&root).unwrap().value;
-            assert!(matches!(found, Value::Number(n) if *n == expected.to_string()), "{pointer:?}");
+            assert!(matches!(found, Value::Number(n) if **n == *expected.to_string()), "{pointer:?}");
         }
         assert!(matches!(&Pointer::new("/foo/0").unwrap().find(&root).unwrap().value, Value::Text(t) if **t == *"bar"));
         assert!(matches!(Pointer::new("").unwrap().find(&root).unwrap().value, Value::Object(_)));

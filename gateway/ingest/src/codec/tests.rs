@@ -31,7 +31,11 @@ pub(crate) fn check_config(config: &str, expected: Expect) {
 fn shown(config: &str, payload: &[u8], f_port: Option<u8>) -> String {
     let codec: Codec = toml::from_str(config).unwrap();
     codec.validate().unwrap();
-    let decoded = match codec.decode(payload, NOW, f_port) {
+    listed(codec.decode(payload, NOW, f_port))
+}
+
+pub(crate) fn listed(decoded: Result<Decoded, DecodeError>) -> String {
+    let decoded = match decoded {
         Ok(decoded) => decoded,
         Err(error) => return format!("error: {error}"),
     };
@@ -58,11 +62,17 @@ fn check_any(codec: &Codec, payload: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn codecs() -> [Codec; 3] {
+fn codecs() -> [Codec; 9] {
     [
         "kind = \"json\"\nfields = [{ path = \"/v\", quantity = \"cod\", unit = \"mg/L\", scale = 1.5, text = true }]",
         "kind = \"senml_json\"",
         "kind = \"cayenne_lpp\"",
+        "kind = \"cbor\"\nfields = [{ path = \"/v\", quantity = \"cod\", unit = \"mg/L\", scale = 1.5, text = true }]",
+        "kind = \"senml_cbor\"",
+        "kind = \"tlv\"\nentries = [{ channel = 1, type = 2, length = 2, fields = [{ quantity = \"cod\", unit = \"mg/L\" }] }]",
+        "kind = \"binary\"\nfields = [{ quantity = \"cod\", unit = \"mg/L\", offset = -4, type = \"float32\", scale = 1.5 }]",
+        "kind = \"plain\"\nquantity = \"cod\"\nunit = \"mg/L\"",
+        "kind = \"csv\"\ncolumns = [{ column = 0, quantity = \"cod\", unit = \"mg/L\" }]",
     ]
     .map(|config| toml::from_str(config).unwrap())
 }

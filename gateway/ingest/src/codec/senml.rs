@@ -1,5 +1,6 @@
-//! A SenML pack in JSON (RFC 8428 §5), resolved (§4.6) into readings.
+//! A SenML pack, in JSON (RFC 8428 §5) or CBOR (§6), resolved (§4.6) into readings.
 
+mod cbor_label;
 mod record_fields;
 
 use std::collections::BTreeMap;
@@ -7,8 +8,10 @@ use std::collections::BTreeMap;
 use record::{Decimal, Quality, Quantity, Reading, Unit, UnixMs};
 use serde::Deserialize;
 
+use super::cbor::CborDocument;
 use super::device_time::from_unix_s;
-use super::json_text::{JsonText, Node, Value, shorten};
+use super::document::{Node, Value, shorten};
+use super::json_text::JsonText;
 use super::measured::require_known;
 use super::senml_unit::to_ucum;
 use super::{CodecError, DecodeError, Decoded, READINGS_MAX, Warning};
@@ -20,10 +23,10 @@ const VERSION: i64 = 10;
 /// Times below 2^28 seconds are relative to now (§4.5.3).
 const RELATIVE_BELOW_S: i64 = 1 << 28;
 
-/// `kind = "senml_json"`. Most packs need no key at all.
+/// `kind = "senml_json"` and `kind = "senml_cbor"`. Most packs need no key at all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct SenmlJson {
+pub struct Senml {
     /// Whole resolved names and the quantities they mean. For others the last part of the name counts, behind the
     /// last `:` or `/`, in lower case with `_` for `-` and `.`: `urn:dev:ow:10e2:NH3-N` is `nh3_n`.
     #[serde(default)]
@@ -33,16 +36,16 @@ pub struct SenmlJson {
     pub units: BTreeMap<Quantity, Unit>,
 }
 
-/// Why a JSON document is no SenML pack to rely on. Records count from 0, as a JSON pointer does.
+/// Why a document is no SenML pack to rely on. Records count from 0, as a JSON pointer does.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SenmlError {
-    /// §5: a pack is an array.
-    #[error("payload is JSON, but no SenML pack: a pack is an array of records, `[{{..}}, ..]`")]
+    /// §5, §6: a pack is an array.
+    #[error("payload is no SenML pack: a pack is an array of records, `[{{..}}, ..]`")]
     NotAPack,
     /// A pack without records says nothing.
     #[error("SenML pack is empty: check the sensor's configuration")]
     Empty,
-    /// §5: a record is an object.
+    /// §5, §6: a record is an object (a map in CBOR).
     #[error("record /{record} (byte {at}) is no object: a record is `{{\"n\": .., \"v\": ..}}`")]
     NotARecord {
         /// Its place.
@@ -50,7 +53,7 @@ pub enum SenmlError {
         /// Where it begins.
         at: usize,
     },
-    /// §5, table 4: each label has one type. `NaN` is no number here either (§4.3).
+    /// §5, table 4: each label has one type.
     #[error("record /{record} (byte {at}): `{label}` is not {expected}")]
     WrongType {
         /// Its place.
@@ -137,10 +140,18 @@ struct Base {
     value: Option<Decimal>,
 }
 
-impl SenmlJson {
-    pub(super) fn decode(&self, payload: &[u8], now: UnixMs) -> Result<Decoded, DecodeError> {
+impl Senml {
+    pub(super) fn decode_json(&self, payload: &[u8], now: UnixMs) -> Result<Decoded, DecodeError> {
         let text = JsonText::new(payload)?;
-        let root = text.parse()?;
+        self.read(&text.parse()?, now)
+    }
+
+    pub(super) fn decode_cbor(&self, payload: &[u8], now: UnixMs) -> Result<Decoded, DecodeError> {
+        self.read(&CborDocument::new(cbor_label::label).parse(payload)?, now)
+    }
+
+    /// One parsed pack, whatever it was written in.
+    fn read(&self, root: &Node<'_>, now: UnixMs) -> Result<Decoded, DecodeError> {
         let Value::Array(records) = &root.value else {
             return Err(SenmlError::NotAPack.into());
         };
@@ -158,29 +169,33 @@ impl SenmlJson {
             if fields.sum && fields.measured.is_some() {
                 decoded.warnings.push(Warning::SenmlSum { record });
             }
-            decoded.readings.push(self.resolve(record, &base, fields, now)?);
+            let reading = self.resolve(record, &base, &fields, now)?;
+            if let Some(found) = fields.not_a_number(&reading) {
+                decoded.warnings.push(Warning::NotANumber { quantity: reading.quantity.clone(), found });
+            }
+            decoded.readings.push(reading);
         }
         Ok(decoded)
     }
 
     /// One resolved record (§4.6) as a reading.
-    fn resolve(&self, record: usize, base: &Base, fields: Fields, now: UnixMs) -> Result<Reading, SenmlError> {
-        let name = format!("{}{}", base.name, fields.name.unwrap_or_default());
+    fn resolve(&self, record: usize, base: &Base, fields: &Fields, now: UnixMs) -> Result<Reading, SenmlError> {
+        let name = format!("{}{}", base.name, fields.name.as_deref().unwrap_or_default());
         let quantity = self.quantity(record, &name)?;
         let at_ms = at_ms(base.time, fields.time, now).map_err(|()| SenmlError::Time { record })?;
-        let (value, quality) = match fields.measured {
+        let (value, quality) = match &fields.measured {
             None if fields.sum => return Err(SenmlError::OnlySum { record }),
             None => return Err(SenmlError::NoValue { record }),
             Some(Measured::Bool(value)) => {
                 let unit = Unit::new("1").map_err(|_| SenmlError::Unit { record, unit: "1".to_owned() })?;
-                let value = Some(Decimal::from(i64::from(value)));
+                let value = Some(Decimal::from(i64::from(*value)));
                 return Ok(Reading { quantity, unit, value, quality: Quality::Good, at_ms });
             }
             Some(Measured::Number(number)) => {
-                let based = number.and_then(|number| base.value.map_or(Some(number), |base| number.checked_add(base)));
+                let based = base.value.map_or(Some(*number), |base| number.checked_add(base));
                 (based, if based.is_some() { Quality::Good } else { Quality::NotANumber })
             }
-            Some(Measured::NotANumber) => (None, Quality::NotANumber),
+            Some(Measured::NotANumber(_)) => (None, Quality::NotANumber),
         };
         let written = fields.unit.as_ref().or(base.unit.as_ref());
         let (unit, known) = self.unit(record, written, &quantity)?;

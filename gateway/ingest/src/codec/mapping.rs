@@ -1,18 +1,22 @@
-//! A JSON document, and a mapping that says what stands where in it.
+//! A document (JSON, CBOR), and a mapping that says what stands where in it.
 
-use record::{Decimal, Quality, Quantity, Reading, Unit};
+use std::borrow::Cow;
+
+use record::{Decimal, Quantity, Unit};
 use serde::Deserialize;
 
+use super::cbor::CborDocument;
 use super::device_time::DeviceTime;
-use super::json_text::{JsonText, Node, Value};
-use super::measured::{Scaling, quantity, require_known};
+use super::document::{Node, Value};
+use super::json_text::JsonText;
+use super::measured::{Found, Scaling, Target, quantity, require_known};
 use super::pointer::Pointer;
 use super::{CodecError, DecodeError, Decoded, READINGS_MAX};
 
-/// `kind = "json"`: the declarative mapping.
+/// `kind = "json"` and `kind = "cbor"`: the declarative mapping.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct JsonMapping {
+pub struct Mapping {
     /// One for each reading.
     pub fields: Vec<Field>,
     /// The device's own time, if it sends one.
@@ -24,7 +28,7 @@ pub struct JsonMapping {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Field {
-    /// Where the number stands (RFC 6901).
+    /// Where the number stands (RFC 6901). An integer key of CBOR is its decimal text: `/-1/0`.
     pub path: Pointer,
     /// What it measures.
     #[serde(deserialize_with = "quantity")]
@@ -43,15 +47,15 @@ pub struct Field {
     /// Greatest plausible value, in `unit`.
     #[serde(default)]
     pub max: Option<Decimal>,
-    /// Whether an absent field gives no reading at all instead of one of [`Quality::Missing`].
+    /// Whether an absent field gives no reading at all instead of one of [`record::Quality::Missing`].
     #[serde(default)]
     pub optional: bool,
-    /// Whether the sensor writes this number as a JSON string (`"40.1"`).
+    /// Whether the sensor writes this number as a string (`"40.1"`).
     #[serde(default)]
     pub text: bool,
 }
 
-/// Why a sound JSON document gives no readings.
+/// Why a sound payload gives no readings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MappingError {
     /// Nothing of the mapping is there: the wrong device, or another firmware.
@@ -62,25 +66,44 @@ pub enum MappingError {
     },
 }
 
-impl JsonMapping {
-    pub(super) fn decode(&self, payload: &[u8]) -> Result<Decoded, DecodeError> {
+impl Mapping {
+    pub(super) fn decode_json(&self, payload: &[u8]) -> Result<Decoded, DecodeError> {
         let text = JsonText::new(payload)?;
-        let root = text.parse()?;
-        if !self.fields.iter().any(|field| field.path.find(&root).is_some()) {
-            return Err(MappingError::NothingMapped { paths: self.first_paths() }.into());
+        Ok(self.read(&text.parse()?)?)
+    }
+
+    pub(super) fn decode_cbor(&self, payload: &[u8]) -> Result<Decoded, DecodeError> {
+        let document = CborDocument::new(|integer| Cow::Owned(integer.to_string()));
+        Ok(self.read(&document.parse(payload)?)?)
+    }
+
+    /// What the document says.
+    ///
+    /// # Errors
+    /// [`MappingError::NothingMapped`].
+    pub(super) fn read(&self, root: &Node<'_>) -> Result<Decoded, MappingError> {
+        if !self.fields.iter().any(|field| field.path.find(root).is_some()) {
+            return Err(MappingError::NothingMapped { paths: self.first_paths() });
         }
-        let (at_ms, warnings) = match self.time.as_ref().map(|time| time.read(&root)) {
-            None => (None, Vec::new()),
-            Some(Ok(time)) => (Some(time), Vec::new()),
-            Some(Err(warning)) => (None, vec![warning]),
-        };
-        let readings = self.fields.iter().filter_map(|field| field.reading(&root));
-        Ok(Decoded { readings: readings.map(|reading| Reading { at_ms, ..reading }).collect(), warnings })
+        let mut decoded = Decoded::default();
+        let at_ms = self.time.as_ref().and_then(|time| {
+            let read = time.read(root);
+            read.map_err(|warning| decoded.warnings.push(warning)).ok()
+        });
+        for field in &self.fields {
+            let found = match field.path.find(root) {
+                None if field.optional => continue,
+                None => Found::Nothing,
+                Some(node) => field.found(&node.value),
+            };
+            decoded.measure(&field.target(), found, at_ms);
+        }
+        Ok(decoded)
     }
 
     pub(super) fn validate(&self) -> Result<(), CodecError> {
         if self.fields.is_empty() {
-            return Err(CodecError::NoFields);
+            return Err(CodecError::Empty { key: "fields", entry: "{ path, quantity, unit }" });
         }
         if self.fields.len() > READINGS_MAX {
             return Err(CodecError::TooMany { key: "fields", count: self.fields.len() });
@@ -88,7 +111,7 @@ impl JsonMapping {
         for (place, field) in self.fields.iter().enumerate() {
             let key = format!("fields[{place}]");
             require_known(&field.unit, &key)?;
-            field.scaling().validate(&key)?;
+            field.target().scaling.validate(&key)?;
             if self.fields[..place].iter().any(|earlier| earlier.quantity == field.quantity) {
                 return Err(CodecError::DuplicateQuantity { key, quantity: field.quantity.to_string() });
             }
@@ -104,31 +127,23 @@ impl JsonMapping {
 }
 
 impl Field {
-    fn reading(&self, root: &Node<'_>) -> Option<Reading> {
-        let (value, quality) = match self.path.find(root) {
-            None if self.optional => return None,
-            None => (None, Quality::Missing),
-            Some(node) => self.scaling().apply(self.number(&node.value)),
-        };
-        Some(Reading { quantity: self.quantity.clone(), unit: self.unit.clone(), value, quality, at_ms: None })
-    }
-
-    fn number(&self, value: &Value<'_>) -> Option<Decimal> {
+    fn found(&self, value: &Value<'_>) -> Found {
         match value {
-            Value::Number(number) => Decimal::parse(number).ok(),
-            Value::Text(text) if self.text => Decimal::parse(text).ok(),
-            _ => None,
+            Value::Number(number) => Found::text(number),
+            Value::Text(text) if self.text => Found::text(text),
+            other => Found::NotANumber(other.shown()),
         }
     }
 
-    fn scaling(&self) -> Scaling {
-        Scaling { scale: self.scale, offset: self.offset, min: self.min, max: self.max }
+    fn target(&self) -> Target<'_> {
+        let scaling = Scaling { scale: self.scale, offset: self.offset, min: self.min, max: self.max };
+        Target { quantity: &self.quantity, unit: &self.unit, scaling }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::codec::tests::{check, check_config};
+    use crate::codec::tests::{check, check_config, check_text};
     use expect_test::expect;
 
     const PROBE: &str = r#"
@@ -178,14 +193,27 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_never_a_zero() {
-        for value in ["NaN", "-Infinity", "null", "true", "{}", "[40.1]", "\"40.1\"", "1e99"] {
-            check(
+        let values = [
+            ("NaN", "NaN"),
+            ("-Infinity", "-Infinity"),
+            ("null", "null"),
+            ("true", "true"),
+            ("{}", "{…}"),
+            ("[40.1]", "[…]"),
+            ("\"40.1\"", "40.1"),
+            ("\"No Sensor\"", "No Sensor"),
+            ("\"\"", ""),
+            ("1e99", "1e99"),
+        ];
+        for (value, told) in values {
+            check_text(
                 PROBE,
                 &format!(r#"{{"t":0,"values":[{{"cod":{value}}}],"ph":"abc"}}"#),
-                expect![[r#"
-                    cod - mg/L not_a_number @0
-                    ph - [pH] not_a_number @0
-                "#]],
+                &format!(
+                    "cod - mg/L not_a_number @0\nph - [pH] not_a_number @0\n\
+                     warning: cod has no value: the sensor sent `{told}`\n\
+                     warning: ph has no value: the sensor sent `abc`\n"
+                ),
             );
         }
     }
@@ -273,7 +301,9 @@ mod tests {
         );
         check_config(
             "kind = \"jsn\"\nfields = []",
-            expect!["unknown variant `jsn`, expected one of `json`, `senml_json`, `cayenne_lpp`"],
+            expect![
+                "unknown variant `jsn`, expected one of `json`, `cbor`, `senml_json`, `senml_cbor`, `cayenne_lpp`, `tlv`, `binary`, `plain`, `csv`, `javascript`"
+            ],
         );
         check_config(
             "kind = \"json\"\nfields = [{ path = \"a\", quantity = \"cod\", unit = \"mg/L\" }]",

@@ -1,4 +1,4 @@
-//! The examples of RFC 8428 §5.1, and packs that are none.
+//! The examples of RFC 8428 §5.1 and §6, and packs that are none.
 
 use expect_test::{Expect, expect};
 
@@ -70,6 +70,8 @@ fn rfc_8428_5_1_5_multiple_data_types() {
             label - 1 not_a_number
             open 0 1 good
             nfc_reader - 1 not_a_number
+            warning: label has no value: the sensor sent `Machine Room`
+            warning: nfc_reader has no value: the sensor sent `aGkgCg`
         "#]],
     );
 }
@@ -122,6 +124,20 @@ fn base_value_is_added_exactly_and_units_are_one_spelling() {
             cod 40.1 1 unknown_unit
             cod 40.1 mgl unknown_unit
             cod - mgl not_a_number
+            warning: cod has no value: the sensor sent `1e99`
+        "#]],
+    );
+}
+
+#[test]
+fn a_broken_probe_does_not_cost_the_sound_ones() {
+    check(
+        "",
+        r#"[{"n":"cod","u":"mg/L","v":NaN},{"n":"ph","u":"pH","v":7.3}]"#,
+        expect![[r#"
+            cod - mg/L not_a_number
+            ph 7.3 [pH] good
+            warning: cod has no value: the sensor sent `NaN`
         "#]],
     );
 }
@@ -146,11 +162,10 @@ fn a_sum_beside_a_value_is_told() {
 #[test]
 fn packs_that_are_none_are_refused_with_the_record() {
     for (payload, expected) in [
-        (r#"{"n":"cod","v":1}"#, "payload is JSON, but no SenML pack: a pack is an array of records, `[{..}, ..]`"),
+        (r#"{"n":"cod","v":1}"#, "payload is no SenML pack: a pack is an array of records, `[{..}, ..]`"),
         ("[]", "SenML pack is empty: check the sensor's configuration"),
         (r#"[{"n":"a","v":1}, 7]"#, "record /1 (byte 18) is no object: a record is `{\"n\": .., \"v\": ..}`"),
         (r#"[{"n":"a","v":"1"}]"#, "record /0 (byte 14): `v` is not a number"),
-        (r#"[{"n":"a","v":NaN}]"#, "record /0 (byte 14): `v` is not a number"),
         (r#"[{"n":"a","v":null}]"#, "record /0 (byte 14): `v` is not a number"),
         (r#"[{"n":"a","vb":1}]"#, "record /0 (byte 15): `vb` is not true or false"),
         (r#"[{"n":1,"v":1}]"#, "record /0 (byte 6): `n` is not a text"),
@@ -186,4 +201,58 @@ fn packs_that_are_none_are_refused_with_the_record() {
     ] {
         tests::check_text("kind = \"senml_json\"", payload, &format!("error: {expected}"));
     }
+}
+
+fn check_cbor(payload: &str, expected: Expect) {
+    let payload = hex::decode(payload.replace([' ', '\n'], "")).unwrap();
+    tests::check_on_port("kind = \"senml_cbor\"", &payload, None, expected);
+}
+
+#[test]
+fn rfc_8428_6_multiple_data_points() {
+    // The figure of §6: the second pack of §5.1.2 with its units, 195 bytes.
+    check_cbor(
+        "87 a7 21 781b75726e3a6465763a6f773a3130653230373361303130383030363a 22 fb41d303a15b001062 23 6141 20 05
+         00 67766f6c74616765 01 6156 02 fb405e066666666666
+         a3 00 6763757272656e74 06 24 02 fb3ff3333333333333
+         a3 00 6763757272656e74 06 23 02 fb3ff4cccccccccccd
+         a3 00 6763757272656e74 06 22 02 fb3ff6666666666666
+         a3 00 6763757272656e74 06 21 02 f93e00
+         a3 00 6763757272656e74 06 20 02 fb3ff999999999999a
+         a3 00 6763757272656e74 06 00 02 fb3ffb333333333333",
+        expect![[r#"
+            voltage 120.1 V good @1276020076001
+            current 1.2 A good @1276020071001
+            current 1.3 A good @1276020072001
+            current 1.4 A good @1276020073001
+            current 1.5 A good @1276020074001
+            current 1.6 A good @1276020075001
+            current 1.7 A good @1276020076001
+        "#]],
+    );
+}
+
+#[test]
+fn cbor_has_data_decimal_fractions_and_labels_that_are_refused() {
+    // [{0: "cod", 1: "mg/L", 2: 40.10 as 4([-2, 4010])}, {0: "key", 8: h'aabb'}, {0: "door", 4: true, 99: 1, "x": 1}]
+    check_cbor(
+        "83 a3 00 63636f64 01 646d672f4c 02 c48221190faa  a2 00 636b6579 08 42aabb  a4 00 64646f6f72 04 f5 1863 01 6178 01",
+        expect![[r#"
+            cod 40.1 mg/L good
+            key - 1 not_a_number
+            door 1 1 good
+            warning: key has no value: the sensor sent `2 bytes`
+        "#]],
+    );
+    // {0: "a", 2: 1, "x_": 1}; {0: "a", "n": "b"}; {0: "a", 2: "1"}; a map instead of an array
+    check_cbor(
+        "81a300616102016278 5f01",
+        expect!["error: record /0: label `x_` must be understood and is not: the sensor uses an extension of SenML"],
+    );
+    check_cbor(
+        "81a3006161616e61620201",
+        expect!["error: key `n` stands twice in the map at byte 1, so the frame has two meanings: send each key once"],
+    );
+    check_cbor("81a200616102 6131", expect!["error: record /0 (byte 6): `v` is not a number"]);
+    check_cbor("a0", expect!["error: payload is no SenML pack: a pack is an array of records, `[{..}, ..]`"]);
 }

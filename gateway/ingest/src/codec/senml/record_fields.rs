@@ -1,6 +1,6 @@
 //! The labels of one SenML record (RFC 8428 §4.1, §4.2, table 1), checked for type, not yet resolved.
 
-use record::Decimal;
+use record::{Decimal, Quality, Reading};
 
 use super::{Node, SenmlError, VERSION, Value, shorten};
 
@@ -21,12 +21,13 @@ pub(super) struct Fields {
 
 /// The one value of a record.
 pub(super) enum Measured {
-    /// `v`; `None` if it has more digits or a larger exponent than can be kept.
-    Number(Option<Decimal>),
+    /// `v`.
+    Number(Decimal),
     /// `vb`.
     Bool(bool),
-    /// `vs` or `vd`: text and data are no measurements.
-    NotANumber,
+    /// `vs` or `vd`, which are no measurements; `v` as `NaN` (which §4.3 does not have, but a broken probe sends beside
+    /// four sound values), or beyond what a [`Decimal`] keeps. Shortened for a message.
+    NotANumber(String),
 }
 
 impl Fields {
@@ -52,10 +53,10 @@ impl Fields {
                 "t" => fields.time = Some(at.time("t")?),
                 "ut" => drop(at.number("ut")?),
                 "s" => fields.sum = at.number("s").map(|_| true)?,
-                "v" => fields.measure(record, Measured::Number(at.number("v")?))?,
+                "v" => fields.measure(record, at.measured()?)?,
                 "vb" => fields.measure(record, Measured::Bool(at.bool("vb")?))?,
-                "vs" => fields.measure(record, at.text("vs").map(|_| Measured::NotANumber)?)?,
-                "vd" => fields.measure(record, at.text("vd").map(|_| Measured::NotANumber)?)?,
+                "vs" => fields.measure(record, at.text("vs").map(|text| Measured::NotANumber(shorten(&text)))?)?,
+                "vd" => fields.measure(record, Measured::NotANumber(at.data()?))?,
                 extension if extension.ends_with('_') => {
                     return Err(SenmlError::MustUnderstand { record, label: shorten(extension) });
                 }
@@ -63,6 +64,15 @@ impl Fields {
             }
         }
         Ok(fields)
+    }
+
+    /// What stood there instead of the value that the resolved reading lacks.
+    pub(super) fn not_a_number(&self, reading: &Reading) -> Option<String> {
+        match &self.measured {
+            Some(Measured::NotANumber(found)) => Some(found.clone()),
+            Some(Measured::Number(number)) if reading.quality == Quality::NotANumber => Some(number.to_string()),
+            _ => None,
+        }
     }
 
     fn measure(&mut self, record: usize, measured: Measured) -> Result<(), SenmlError> {
@@ -91,9 +101,28 @@ impl Place<'_, '_> {
         }
     }
 
+    /// `v`.
+    fn measured(&self) -> Result<Measured, SenmlError> {
+        match &self.node.value {
+            Value::Number(number) => {
+                Ok(Decimal::parse(number).map_or_else(|_| Measured::NotANumber(shorten(number)), Measured::Number))
+            }
+            Value::NotFinite(word) => Ok(Measured::NotANumber(shorten(word))),
+            _ => Err(self.wrong("v", "a number")),
+        }
+    }
+
+    /// `vd`: base64 text in JSON, bytes in CBOR.
+    fn data(&self) -> Result<String, SenmlError> {
+        match &self.node.value {
+            Value::Text(_) | Value::Bytes(_) => Ok(self.node.value.shown()),
+            _ => Err(self.wrong("vd", "data")),
+        }
+    }
+
     /// A number; `None` inside if it is one, but beyond what a [`Decimal`] keeps.
     fn number(&self, label: &'static str) -> Result<Option<Decimal>, SenmlError> {
-        match self.node.value {
+        match &self.node.value {
             Value::Number(number) => Ok(Decimal::parse(number).ok()),
             _ => Err(self.wrong(label, "a number")),
         }
