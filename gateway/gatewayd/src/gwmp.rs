@@ -231,3 +231,6 @@ pub(crate) async fn start(
     let task = tokio::spawn(side.run(stopping));
     Ok(RunningLora { task, view: LoraView { radio, listen } })
 }
+
+#[cfg(test)]
+mod tests;

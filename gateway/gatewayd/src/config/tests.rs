@@ -157,3 +157,30 @@ fn keys_that_others_may_read_are_refused() {
         assert!(accepted || matches!(loaded, Err(ConfigError::ExposedKeys { mode: found, .. }) if found == mode));
     }
 }
+
+#[test]
+fn serial_ports_have_a_name_a_path_and_a_rate_of_their_own() {
+    let port =
+        |name: &str, path: &str, more: &str| format!("[[serial]]\nname = \"{name}\"\npath = \"{path}\"\n{more}\n");
+    let checked = |ports: &[String], expected| check(&format!("box = \"b\"\n{}", ports.concat()), expected);
+    checked(&[port("a", "a", ""), port("b", "b", "baud = 115200\nenabled = false")], expect!["box b"]);
+    let refused = "configuration `/etc/weir/gateway.toml`: `[[serial]]`";
+    for ports in [
+        [port("a", "one", ""), port("a", "two", "")],
+        [port("a", "one", ""), port("b", "one", "")],
+        [port("a", "one", ""), port("a/b", "two", "")],
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gateway.toml");
+        std::fs::write(&path, format!("box = \"b\"\n{}", ports.concat())).unwrap();
+        let error = GatewayConfig::load(&path)
+            .unwrap_err()
+            .to_string()
+            .replace(&folder.path().display().to_string(), "/etc/weir");
+        assert!(error.starts_with(refused), "{error}");
+    }
+    checked(
+        &[port("a", "a", "baud = 300")],
+        expect!["configuration `/etc/weir/gateway.toml`: `serial.baud` is 300, set it from 1200 to 921600"],
+    );
+}
