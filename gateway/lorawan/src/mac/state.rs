@@ -204,7 +204,7 @@ impl MacState {
             entry.outcome = Outcome::Waiting;
         }
         let mut asked = Asked::default();
-        let mut ch_mask_asked = false;
+        let mut channels_open = false;
         for request in self.wishes(wanted, adr, now_ms) {
             let Some(at) = self.entry(request) else { continue };
             let entry = &mut self.entries[at];
@@ -216,12 +216,13 @@ impl MacState {
                 self.give_up(at, now_ms);
                 continue;
             }
-            // Not in one block with the masks, which would be refused with it.
+            // ADR comes after the channels: its mask switches off what the device is not known to have, and in one block
+            // with other masks it would be refused with them.
+            channels_open |= matches!(request, Request::ChMask { .. } | Request::NewChannel { .. });
             let bytes = request.to_bytes();
-            if asked.bytes.len() + bytes.len() > room || (ch_mask_asked && matches!(request, Request::Adr { .. })) {
+            if asked.bytes.len() + bytes.len() > room || (channels_open && matches!(request, Request::Adr { .. })) {
                 continue;
             }
-            ch_mask_asked |= matches!(request, Request::ChMask { .. });
             *entry = Entry { request, attempts: entry.attempts + 1, outcome: Outcome::Out };
             asked.bytes.extend(bytes);
         }

@@ -16,7 +16,8 @@ pub struct Wanted {
     pub rx: RxSettings,
     /// CN470: the eight channels that the gateway hears; else 11 of 12 frames are lost.
     pub channel_block: Option<ChannelBlock>,
-    /// EU868: ask for the five usual extra channels by NewChannelReq where no join-accept gave them.
+    /// EU868: ask for the five usual extra channels by NewChannelReq where no join-accept gave them. Set it for a
+    /// personalised device with ADR: a LinkADRReq switches off the channels that are not known here.
     pub extra_channels: bool,
     /// MaxDutyCycle, 0 to 15: at most 1/2^n of the time.
     pub duty_cycle_max: Option<u8>,

@@ -149,6 +149,19 @@ fn adr_speeds_up_a_device_that_allows_it() {
 }
 
 #[test]
+fn adr_waits_for_the_channels() {
+    let mut state = MacState::personalised(EU868);
+    let wanted = Wanted { adr: true, extra_channels: true, ..quiet(EU868) };
+    (0..crate::adr::ADR_UPLINKS).for_each(|_| drop(state.heard(EU868, Some(3), Some(100), &[], 0)));
+    assert!(state.requests(&wanted, true, 0, 5).bytes.is_empty(), "no room for a channel, so not for ADR");
+    for answers in ["07030703", "07030703", "0703"] {
+        assert!(ask(&mut state, &wanted, 0).starts_with("07"));
+        state.heard(EU868, Some(3), Some(100), &mac::parse(&hex::decode(answers).unwrap()).commands, 0);
+    }
+    assert_eq!(ask(&mut state, &wanted, 0), "0352ff0001", "with all eight channels on");
+}
+
+#[test]
 fn a_device_that_forgot_is_told_again() {
     let mut state = MacState::personalised(EU868);
     let wanted = Wanted { duty_cycle_max: Some(2), ..quiet(EU868) };
