@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use mqtt::{Edge, Submission};
-use tokio::sync::{mpsc, watch};
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::activation::Activated;
@@ -14,13 +15,17 @@ use crate::config::GatewayConfig;
 use crate::edge;
 use crate::error::StartError;
 use crate::gwmp::{self, RunningLora};
-use crate::job::{Downlink, Heard, Lost};
+use crate::job::{Downlink, Heard, Lost, SerialFrame};
+use crate::order::{Order, Ordered};
+use crate::serial::{self, RunningSerial};
 use crate::view::View;
 
 /// The ways to and from the committer.
 pub(crate) struct Queues {
     pub(crate) submissions: mpsc::Sender<Submission>,
     pub(crate) frames: mpsc::Sender<Heard>,
+    pub(crate) serial: mpsc::Sender<SerialFrame>,
+    pub(crate) orders: mpsc::Sender<Ordered>,
     pub(crate) downlinks: mpsc::Receiver<Downlink>,
     pub(crate) lost: Arc<Mutex<Lost>>,
 }
@@ -30,6 +35,7 @@ pub(crate) struct Field {
     edge: Option<Arc<Edge>>,
     conserving: Option<JoinHandle<()>>,
     lora: Option<RunningLora>,
+    serial: RunningSerial,
     serving: JoinHandle<()>,
     stop: watch::Sender<bool>,
 }
@@ -46,9 +52,9 @@ impl Field {
         board: Arc<Mutex<Board>>,
         clock: Arc<Mutex<Clock>>,
     ) -> Result<Field, StartError> {
-        let Queues { submissions, frames, downlinks, lost } = queues;
+        let Queues { submissions, frames, serial, orders, downlinks, lost } = queues;
         let edge = match config.file.mqtt.enabled {
-            true => Some(Arc::new(edge::start(config, submissions).await?)),
+            true => Some(Arc::new(edge::start(config, activated, submissions).await?)),
             false => None,
         };
         let (stop, stopping) = watch::channel(false);
@@ -56,23 +62,26 @@ impl Field {
             true => Some(gwmp::start(&config.file.gwmp, activated, frames, downlinks, &lost, stopping.clone()).await?),
             false => None,
         };
-        let view = View {
+        let serial = serial::start(&config.file.serial, &serial, &lost, &stopping);
+        let view = Arc::new(View {
             config: config.clone(),
             board,
             clock,
             edge: edge.as_ref().map(Arc::downgrade),
             lora: lora.as_ref().map(|lora| lora.view.clone()),
+            serial: serial.view.clone(),
             started: mono_ms(),
-        };
+        });
         let serving =
-            control::serve(&config.socket_path(), move |request| view.answer(request)).map_err(StartError::Control)?;
+            control::serve_async(&config.socket_path(), move |request| answer(view.clone(), orders.clone(), request))
+                .map_err(StartError::Control)?;
         let serving = tokio::spawn(serving);
         let conserving = edge.as_ref().map(|edge| tokio::spawn(edge::conserve(Arc::downgrade(edge), lost, stopping)));
         log::info!(
             box_id:% = config.file.box_id, mqtt = shown(edge.as_ref().map(|edge| edge.local_addr())).as_str(),
             gwmp = shown(lora.as_ref().map(|lora| lora.view.listen)).as_str(); "gateway ready"
         );
-        Ok(Field { edge, conserving, lora, serving, stop })
+        Ok(Field { edge, conserving, lora, serial, serving, stop })
     }
 
     /// Waits until a socket cannot go on. Cancel safe.
@@ -97,7 +106,17 @@ impl Field {
         if let Some(lora) = self.lora {
             let _ = lora.task.await;
         }
+        self.serial.ended().await;
     }
+}
+
+/// Answers a request: what the committer must do waits for it, the rest is looked up.
+async fn answer(view: Arc<View>, orders: mpsc::Sender<Ordered>, request: Value) -> Result<Value, String> {
+    let Some(order) = Order::parse(&request) else { return view.answer(&request) };
+    let (answer, answered) = oneshot::channel();
+    let stopping = |_| "the gateway is stopping · try: systemctl status weir-gateway".to_owned();
+    orders.send(Ordered { order: order?, answer }).await.map_err(|_| stopping(()))?;
+    answered.await.map_err(|_| stopping(()))?
 }
 
 /// An address as a log field.

@@ -1,6 +1,7 @@
 //! What travels between the sockets and the committer.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use lorawan::gateways::SendError;
 use lorawan::schedule::Windows;
@@ -65,6 +66,19 @@ impl Report {
             log::debug!(ticket; "nobody waits for the fate of this downlink");
         }
     }
+}
+
+/// A frame from a serial port, on its way to the committer.
+#[derive(Debug)]
+pub(crate) struct SerialFrame {
+    /// The port's name.
+    pub(crate) port: Arc<str>,
+    /// The device asks for an acknowledgement.
+    pub(crate) confirmed: bool,
+    /// The envelope's bytes.
+    pub(crate) envelope: Vec<u8>,
+    /// Takes the acknowledgement's envelope once the frame is durable (A1).
+    pub(crate) acknowledge: mpsc::Sender<Vec<u8>>,
 }
 
 /// What the sockets had to let go since the last transaction, by device; bounded by the device table.

@@ -3,7 +3,8 @@
 //! ```text
 //! MQTT clients ──► mqtt::Edge ─► decoding ─Published─┐                          ┌─► Reply (PUBACK, PUBREC)
 //!                                                    ├─► committer (one thread) ┤   only after COMMIT (A1)
-//! LoRa gateways ─► gwmp task ────────────Heard───────┘   judge, store, settle   └─► Downlink ─► PULL_RESP
+//! LoRa gateways ─► gwmp task ────────────Heard───────┤   judge, store, settle   ├─► Downlink ─► PULL_RESP
+//! LoRa modules ──► serial ports ─────SerialFrame─────┘                          └─► acknowledgement on the line
 //!                                                              │
 //! `weir status` ◄── control socket ◄── Board ◄─────────────────┘
 //! ```
@@ -28,6 +29,8 @@ mod error;
 mod field;
 mod gwmp;
 mod job;
+mod order;
+mod serial;
 pub mod status;
 mod view;
 
@@ -45,6 +48,7 @@ use committer::{Parts, RunningCommitter};
 use decoding::{DECODE_FRAMES_MAX, broken, decode};
 use field::{Field, Queues};
 use job::{Lost, QUEUE_FRAMES_MAX};
+use order::ORDERS_MAX;
 
 /// Runs until `stop` resolves, or until a part of it cannot go on. What was received by then is stored and answered
 /// before this returns.
@@ -60,12 +64,15 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
     let (submissions, submitted) = mpsc::channel(DECODE_FRAMES_MAX);
     let (decoded, published) = mpsc::channel(QUEUE_FRAMES_MAX);
     let (frames, heard) = mpsc::channel(QUEUE_FRAMES_MAX);
+    let (serial, read) = mpsc::channel(QUEUE_FRAMES_MAX);
+    let (orders, ordered) = mpsc::channel(ORDERS_MAX);
     let (downlinks, answers) = mpsc::channel(QUEUE_FRAMES_MAX);
     let parts = Parts {
         box_id: config.file.box_id.clone(),
         key,
         journal_path: config.journal_path(),
         devices: config.devices.clone(),
+        network: config.network(),
         rules: config.rules.clone(),
         commit: config.file.commit,
         checkpoint: config.file.checkpoint,
@@ -75,10 +82,10 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
         lost: lost.clone(),
         downlinks,
     };
-    let mut committer = RunningCommitter::start(parts, published, heard)?;
+    let mut committer = RunningCommitter::start(parts, published, heard, read, ordered)?;
     // Ends when the edge has gone, and closes the committer's queue by that.
     let mut decoding = tokio::spawn(decode(submitted, decoded, config.devices.clone(), committer.clock.clone()));
-    let queues = Queues { submissions, frames, downlinks: answers, lost };
+    let queues = Queues { submissions, frames, serial, orders, downlinks: answers, lost };
     let ended = match Field::start(&config, &mut activated, queues, board, committer.clock.clone()).await {
         Err(error) => Err(error),
         Ok(field) => {

@@ -10,7 +10,8 @@ use crate::GatewayConfig;
 use crate::board::Board;
 use crate::clock::{Clock, mono_ms};
 use crate::gwmp::{self, LoraView};
-use crate::status::{ClockStatus, MqttStatus, Status};
+use crate::serial;
+use crate::status::{ClockStatus, MqttStatus, SerialStatus, Status};
 
 /// Everything that status is made of. It only looks: the daemon's parts belong to others.
 pub(crate) struct View {
@@ -19,6 +20,7 @@ pub(crate) struct View {
     pub(crate) clock: Arc<Mutex<Clock>>,
     pub(crate) edge: Option<Weak<Edge>>,
     pub(crate) lora: Option<LoraView>,
+    pub(crate) serial: Vec<Arc<Mutex<SerialStatus>>>,
     pub(crate) started: MonoMs,
 }
 
@@ -26,7 +28,7 @@ impl View {
     pub(crate) fn answer(&self, request: &Value) -> Result<Value, String> {
         match request.get("do").and_then(Value::as_str) {
             Some("status") => Ok(json!({ "status": self.status() })),
-            _ => Err("the gateway knows {\"do\":\"status\"}".into()),
+            _ => Err("the gateway knows {\"do\":\"status\"} and the verbs of weir device".into()),
         }
     }
 
@@ -46,6 +48,7 @@ impl View {
             alarms: board.alarms.clone(),
             mqtt,
             gwmp,
+            serial: serial::status(&self.serial),
         }
     }
 }
