@@ -157,7 +157,9 @@ fn csv_line(row: &Row<'_>) -> String {
     let codec = row.codec.as_deref().unwrap_or("");
     let redecoded_of = row.redecoded_of.map_or_else(String::new, |of| of.to_string());
     let Row { seq, time, clock, source, quantity, quality, .. } = row;
-    format!("{seq},{time},{clock},{source},{quantity},{value},{unit},{quality},{device_time},{codec},{redecoded_of}\r\n")
+    format!(
+        "{seq},{time},{clock},{source},{quantity},{value},{unit},{quality},{device_time},{codec},{redecoded_of}\r\n"
+    )
 }
 
 fn json_line(row: &Row<'_>) -> String {
@@ -192,6 +194,10 @@ mod tests {
         let decoded = Decoded::of(&record.record.body).unwrap();
         let row = row(&record, &decoded, &decoded.readings[0]);
         let shown = format!("{HEADING}\n{}{}", csv_line(&row).replace("\r\n", "\n"), json_line(&row));
-        expect![[r#""#]].assert_eq(&shown);
+        expect![[r#"
+            seq,time,clock,source,quantity,value,unit,quality,device_time,codec,redecoded_of
+            7,2026-05-04T10:00:00.000Z,unset,cod-1,cod,40.1,"a,""b""",unknown_unit,,16367aacb67a4a01,3
+            {"seq":7,"time":"2026-05-04T10:00:00.000Z","clock":"unset","source":"cod-1","quantity":"cod","value":"40.1","unit":"a,\"b\"","quality":"unknown_unit","device_time":null,"codec":"16367aacb67a4a01","redecoded_of":3}
+        "#]].assert_eq(&shown);
     }
 }

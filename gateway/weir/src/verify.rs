@@ -1,4 +1,7 @@
-//! `weir verify`: whether the journal, its signed tree heads and the platforms' receipts hold. Reads only.
+//! `weir verify`: whether the journal, its signed tree heads and the platforms' receipts hold, and whether it says what
+//! decoded every reading. Reads only.
+
+mod codecs;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -18,6 +21,7 @@ use crate::exit::Exit;
 use crate::identity_card::public_key;
 use crate::lang::Lang;
 use crate::output::{self, line};
+use codecs::Codecs;
 
 /// Signed tree heads read at once.
 const CHECKPOINTS_PAGE: usize = 1_000;
@@ -80,7 +84,9 @@ fn verify_journal(
     let mut differ = Vec::new();
     let end = position.end.0;
     let mut root_at_end = (end == 0).then(|| position.frontier.root());
+    let mut codecs = Codecs::new(reader);
     let recomputed = reader.recompute(|at, root| {
+        codecs.take(at);
         let size = at.seq.0 + 1;
         if size == end {
             root_at_end = Some(root);
@@ -111,6 +117,7 @@ fn verify_journal(
         what.push_str(&format!(" · {text} {first}"));
     }
     findings.push(Finding { holds: bad == 0 && unsigned == 0, what });
+    findings.extend(codecs.findings(lang));
     Ok(())
 }
 
