@@ -1,27 +1,109 @@
 //! The device table as the MQTT edge asks for it.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use ingest::{DeviceLink, DeviceTable};
-use mqtt::{Device, Directory, Refusal};
+use ingest::{DeviceLink, DeviceTable, MqttDevice, Password};
+use mqtt::{Credentials, Device, Directory, Proof, Refusal};
 use record::SourceId;
+use sha2::{Digest, Sha256};
 
 /// Answers from memory.
-#[derive(Debug)]
-pub(crate) struct Devices(pub(crate) Arc<DeviceTable>);
+pub(crate) struct Devices {
+    table: Arc<DeviceTable>,
+    proven: Arc<Proven>,
+}
+
+/// Passwords that passed their argon2id hash since the start, one a device, so that a storm of reconnects costs a
+/// digest each and not a hash.
+///
+/// What is kept is SHA-256 over a salt of this process, the device's name and the password, in memory only. It is weaker
+/// than argon2id to whoever can read the memory of this process; but who can do that reads the passwords themselves, as
+/// the next device connects. Wrong passwords are not kept: each costs its hash, in the bounded line of the edge. The
+/// device table does not change while this lives.
+struct Proven {
+    salt: [u8; 32],
+    digests: Mutex<BTreeMap<SourceId, [u8; 32]>>,
+}
+
+impl Devices {
+    pub(crate) fn new(table: Arc<DeviceTable>) -> Result<Devices, getrandom::Error> {
+        let mut salt = [0; 32];
+        getrandom::fill(&mut salt)?;
+        Ok(Devices { table, proven: Arc::new(Proven { salt, digests: Mutex::default() }) })
+    }
+}
+
+impl fmt::Debug for Devices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Devices").field("devices", &self.table.len()).finish_non_exhaustive()
+    }
+}
+
+impl Proven {
+    fn digest(&self, device: &SourceId, given: &[u8]) -> [u8; 32] {
+        // No name holds a zero byte.
+        let named = Sha256::new().chain_update(self.salt).chain_update(device.as_str()).chain_update([0]);
+        named.chain_update(given).finalize().into()
+    }
+
+    fn knows(&self, device: &SourceId, given: &[u8]) -> bool {
+        let digest = self.digest(device, given);
+        self.digests.lock().unwrap_or_else(PoisonError::into_inner).get(device) == Some(&digest)
+    }
+
+    fn keep(&self, device: SourceId, given: &[u8]) {
+        let digest = self.digest(&device, given);
+        self.digests.lock().unwrap_or_else(PoisonError::into_inner).insert(device, digest);
+    }
+}
 
 impl Directory for Devices {
-    fn authenticate(&self, client_id: &str, _user: Option<&str>, password: Option<&[u8]>) -> Result<Device, Refusal> {
+    fn authenticate(&self, client_id: &str, credentials: Credentials<'_>) -> Result<Proof, Refusal> {
         let name = SourceId::new(client_id).map_err(|_| Refusal::UnknownDevice)?;
-        let device = self.0.by_name(&name).ok_or(Refusal::UnknownDevice)?;
+        let device = self.table.by_name(&name).ok_or(Refusal::UnknownDevice)?;
         let DeviceLink::Mqtt(mqtt) = &device.link else { return Err(Refusal::UnknownDevice) };
-        if !password.is_some_and(|password| mqtt.password.is(password)) {
+        if !device.enabled {
             return Err(Refusal::BadPassword);
         }
-        Ok(Device {
-            name: name.as_str().into(),
-            publish: vec![mqtt.topic.as_str().into()],
-            subscribe: vec![mqtt.command_topic.as_str().into()],
-        })
+        let let_in = as_edge_sees(&name, mqtt);
+        match credentials {
+            Credentials::Certificate => Ok(Proof::Given(let_in)),
+            Credentials::Login { password: Some(given), .. } if !mqtt.certificate => {
+                let password = mqtt.password.as_ref().ok_or(Refusal::BadPassword)?;
+                self.prove(name, password, given, let_in)
+            }
+            Credentials::Login { .. } => Err(Refusal::BadPassword),
+        }
+    }
+}
+
+impl Devices {
+    fn prove(&self, name: SourceId, password: &Password, given: &[u8], let_in: Device) -> Result<Proof, Refusal> {
+        if !password.is_costly() {
+            return if password.is(given) { Ok(Proof::Given(let_in)) } else { Err(Refusal::BadPassword) };
+        }
+        if self.proven.knows(&name, given) {
+            return Ok(Proof::Given(let_in));
+        }
+        let (proven, password, given) =
+            (self.proven.clone(), password.clone(), zeroize::Zeroizing::new(given.to_vec()));
+        Ok(Proof::Costly(Box::new(move || {
+            if !password.is(&given) {
+                return Err(Refusal::BadPassword);
+            }
+            proven.keep(name, &given);
+            Ok(let_in)
+        })))
+    }
+}
+
+fn as_edge_sees(name: &SourceId, mqtt: &MqttDevice) -> Device {
+    Device {
+        name: name.as_str().into(),
+        publish: mqtt.topics.iter().map(|topic| topic.as_str().into()).collect(),
+        command: Some(mqtt.command_topic.as_str().into()),
+        subscribe: Vec::new(),
     }
 }

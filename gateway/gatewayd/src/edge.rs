@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use ingest::REDELIVERIES_MAX;
-use mqtt::{Edge, Limits, Submission};
+use mqtt::{Edge, EdgeError, EdgeParts, Limits, Listener, SessionChange, Submission, Tls};
 use record::SourceId;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
+use crate::activation::Activated;
 use crate::config::GatewayConfig;
 use crate::directory::Devices;
 use crate::error::StartError;
@@ -21,16 +22,51 @@ const CONSERVE_EVERY: Duration = Duration::from_secs(1);
 /// Between two looks whether the edge is ours alone.
 const STOP_PAUSE: Duration = Duration::from_millis(1);
 
-pub(crate) async fn start(config: &GatewayConfig, submissions: mpsc::Sender<Submission>) -> Result<Edge, StartError> {
+/// The name of the edge's plain socket, if systemd opens it.
+const SOCKET_NAME: &str = "mqtt";
+
+/// Sessions and events that may wait: each of them holds back one connection, and nobody else.
+const WAITING_MAX: usize = 64;
+
+pub(crate) async fn start(
+    config: &GatewayConfig,
+    activated: &mut Activated,
+    submissions: mpsc::Sender<Submission>,
+) -> Result<Edge, StartError> {
+    let mqtt = &config.file.mqtt;
     let limits = Limits {
-        connections_max: config.file.mqtt.connections_max,
-        packet_bytes_max: config.file.mqtt.packet_bytes_max,
+        connections_max: mqtt.connections_max,
+        packet_bytes_max: mqtt.packet_bytes_max,
+        packets_per_second_max: mqtt.packets_per_second_max,
+        bytes_per_second_max: mqtt.bytes_per_second_max,
+        session_expiry_max: Duration::from_secs(3_600 * mqtt.session_hours_max),
         // Every frame that a client may send again is still remembered.
         window_frames_max: REDELIVERIES_MAX,
         ..Limits::default()
     };
-    let directory = Arc::new(Devices(config.devices.clone()));
-    Edge::start(config.file.mqtt.listen, limits, directory, submissions).await.map_err(StartError::Mqtt)
+    let plain = match activated.tcp(SOCKET_NAME).map_err(EdgeError::Inherit).map_err(StartError::Mqtt)? {
+        Some(socket) => Listener::from_std(socket),
+        None => Listener::bind(mqtt.listen).await,
+    };
+    let mut listeners = vec![plain.map_err(StartError::Mqtt)?];
+    if mqtt.tls.enabled {
+        let tls = Tls::load(&mqtt.tls.files()).map_err(StartError::MqttTls)?;
+        listeners.push(Listener::bind(mqtt.tls.listen).await.map_err(StartError::Mqtt)?.with_tls(tls));
+    }
+    let directory = Arc::new(Devices::new(config.devices.clone()).map_err(StartError::Random)?);
+    let (changes, changed) = mpsc::channel(WAITING_MAX);
+    tokio::spawn(remember(changed));
+    // Nobody sends commands yet, so nobody listens for their fate.
+    let (events, _) = mpsc::channel(WAITING_MAX);
+    let parts = EdgeParts { listeners, limits, directory, submissions, changes, events, stored: Vec::new() };
+    Edge::start(parts).map_err(StartError::Mqtt)
+}
+
+/// Sessions live as long as this process: after a restart every client is told, truthfully, that it has none.
+async fn remember(mut changes: mpsc::Receiver<SessionChange>) {
+    while let Some(change) = changes.recv().await {
+        change.reply.stored();
+    }
 }
 
 /// Stops the edge. Everybody else holds it weakly, for one look at a time, so it is soon ours alone.

@@ -6,7 +6,7 @@ use control::ControlError;
 use identity::IdentityError;
 use ingest::SessionError;
 use journal::StoreError;
-use mqtt::EdgeError;
+use mqtt::{EdgeError, TlsError};
 
 /// Why the daemon does not start, or ends. Each names the operation; the sources say what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +23,12 @@ pub enum StartError {
     /// The MQTT edge does not start, or its router died.
     #[error("the MQTT edge does not run")]
     Mqtt(#[source] EdgeError),
+    /// The MQTT edge cannot serve TLS.
+    #[error("failed to serve MQTT over TLS")]
+    MqttTls(#[source] TlsError),
+    /// The kernel gives no random bytes.
+    #[error("failed to get random bytes from the kernel")]
+    Random(#[source] getrandom::Error),
     /// The port for LoRa gateways cannot be opened.
     #[error("failed to open UDP {listen} for LoRa gateways · try: ss -ulpn, or another `gwmp.listen`")]
     Gwmp {

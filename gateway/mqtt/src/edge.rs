@@ -143,6 +143,12 @@ impl Edge {
         Ok(Self { shared, local_addrs, connections, router_died, stop, accepting })
     }
 
+    /// The address of the first listener; with port 0 asked for, the port that was given.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addrs[0]
+    }
+
     /// The addresses listened on, in the order of [`EdgeParts::listeners`].
     #[must_use]
     pub fn local_addrs(&self) -> &[SocketAddr] {

@@ -71,7 +71,9 @@ struct Turn<'a> {
 
 impl<'a> Turn<'a> {
     fn take(devices: &'a Mutex<HashSet<String>>, device: &'a str) -> Option<Self> {
-        lock(devices).insert(device.to_owned()).then_some(Self { devices, device })
+        let is_first = lock(devices).insert(device.to_owned());
+        // Not `then_some`: a turn that was not taken must not be dropped.
+        if is_first { Some(Self { devices, device }) } else { None }
     }
 }
 

@@ -22,6 +22,7 @@ pub(crate) struct Connect<'a> {
     pub(crate) user: Option<&'a str>,
     pub(crate) password: Option<&'a str>,
     pub(crate) keep_alive: u16,
+    pub(crate) clean: bool,
     pub(crate) will: Option<(&'a str, bool)>,
     pub(crate) properties: &'a [u8],
 }
@@ -29,11 +30,11 @@ pub(crate) struct Connect<'a> {
 impl<'a> Connect<'a> {
     pub(crate) fn new(level: u8, name: &'a str) -> Self {
         let (user, password) = (Some(name), Some("secret"));
-        Self { level, id: name, user, password, keep_alive: 60, will: None, properties: &[] }
+        Self { level, id: name, user, password, keep_alive: 60, clean: true, will: None, properties: &[] }
     }
 
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        let mut flags = 0b10;
+        let mut flags = if self.clean { 0b10 } else { 0 };
         let mut tail = string(self.id);
         if let Some((topic, retain)) = self.will {
             flags |= if retain { 0x24 } else { 0x04 };

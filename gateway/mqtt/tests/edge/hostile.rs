@@ -178,7 +178,7 @@ async fn connections_above_the_maximum() {
 #[tokio::test]
 async fn a_client_that_does_not_read() {
     let stall = Duration::from_millis(200);
-    let world = World::start(Limits { write_stall_max: stall, ..limits() }).await;
+    let world = World::start(Limits { write_stall_max: stall, packets_per_second_max: 1_000_000, ..limits() }).await;
     let mut client = Client::connect(world.address, 4, "a").await;
     let pings: Vec<u8> = [0xC0, 0].repeat(32 * 1024);
     let flood = async {

@@ -1,13 +1,11 @@
 //! Sessions begin, are taken over, fall silent and end; the edge starts and stops.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mqtt::{Edge, EdgeError, Limits, Outcome, Routed};
-use tokio::sync::mpsc;
+use mqtt::{Edge, EdgeError, Limits, Listener, Outcome, Routed};
 
 use crate::client::{Client, Connect, publish, subscribe};
-use crate::world::{Table, World, commit, edge, limits};
+use crate::world::{World, commit, edge, limits, parts};
 
 #[tokio::test]
 async fn the_newer_connection_takes_over() {
@@ -145,8 +143,7 @@ async fn a_panic_ends_one_connection() {
 #[tokio::test]
 async fn a_port_in_use_is_named() {
     let (edge, _submissions) = edge(limits(), 1).await;
-    let (tx, _rx) = mpsc::channel(1);
-    let error = Edge::start(edge.local_addr(), limits(), Arc::new(Table), tx).await.unwrap_err();
+    let error = Listener::bind(edge.local_addr()).await.unwrap_err();
     assert!(matches!(error, EdgeError::AddressInUse { .. }));
     let text = error.to_string();
     assert!(text.contains(&edge.local_addr().to_string()) && text.contains("ss -ltnp"), "{text}");
@@ -154,8 +151,7 @@ async fn a_port_in_use_is_named() {
 
 #[tokio::test]
 async fn a_limit_out_of_range_is_named() {
-    let (tx, _rx) = mpsc::channel(1);
     let bad = Limits { connections_max: 5_000, ..limits() };
-    let error = Edge::start("127.0.0.1:0".parse().unwrap(), bad, Arc::new(Table), tx).await.unwrap_err();
+    let error = Edge::start(parts(bad, 1).await.0).unwrap_err();
     assert_eq!(error.to_string(), "MQTT limit connections_max is 5000; set it from 1 to 1000");
 }

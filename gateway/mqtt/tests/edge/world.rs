@@ -5,29 +5,47 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use mqtt::{CountersSnapshot, Device, Directory, Edge, Limits, Outcome, Refusal, Submission};
+use mqtt::{
+    CountersSnapshot, Credentials, Device, Directory, Edge, EdgeParts, Event, Limits, Listener, Outcome, Proof,
+    Refusal, SessionChange, Submission,
+};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::client::{Client, PATIENCE};
 
-/// Every name without `x` is a device with the password `secret`. All may use `shared` both ways; `é/up` is a topic
-/// that the edge must not take even from the device table.
+/// Every name without `x` is a device with the password `secret`; that of `slow` is a hash, which takes a while, and
+/// whoever has a certificate needs none. All may use `shared` both ways; `é/up` is a topic that the edge must not take
+/// even from the device table.
 pub(crate) struct Table;
 
 impl Directory for Table {
-    fn authenticate(&self, id: &str, _user: Option<&str>, password: Option<&[u8]>) -> Result<Device, Refusal> {
+    fn authenticate(&self, id: &str, credentials: Credentials<'_>) -> Result<Proof, Refusal> {
         assert_ne!(id, "panic", "a fault of ours");
         if id.contains('x') {
             return Err(Refusal::UnknownDevice);
         }
-        if password != Some(b"secret") {
-            return Err(Refusal::BadPassword);
+        let right = match credentials {
+            Credentials::Certificate => true,
+            Credentials::Login { password, .. } => password == Some(b"secret"),
+        };
+        let verdict = if right { Ok(device(id)) } else { Err(Refusal::BadPassword) };
+        if id.starts_with("slow") {
+            let costly = move || {
+                std::thread::sleep(Duration::from_millis(50));
+                verdict
+            };
+            return Ok(Proof::Costly(Box::new(costly)));
         }
-        let publish = vec![format!("d/{id}/up").into(), "shared".into(), "é/up".into()];
-        Ok(Device { name: id.into(), publish, subscribe: vec![format!("d/{id}/down").into(), "shared".into()] })
+        verdict.map(Proof::Given)
     }
+}
+
+fn device(id: &str) -> Device {
+    let publish = vec![format!("d/{id}/up").into(), "shared".into(), "é/up".into()];
+    let subscribe = vec![format!("d/{id}/down").into(), "shared".into()];
+    Device { name: id.into(), publish, command: Some(format!("d/{id}/do").into()), subscribe }
 }
 
 /// Short enough for tests, long enough for a busy machine.
@@ -36,9 +54,29 @@ pub(crate) fn limits() -> Limits {
 }
 
 pub(crate) async fn edge(limits: Limits, queue: usize) -> (Edge, mpsc::Receiver<Submission>) {
-    let (tx, rx) = mpsc::channel(queue);
-    let edge = Edge::start("127.0.0.1:0".parse().unwrap(), limits, Arc::new(Table), tx).await.unwrap();
-    (edge, rx)
+    let (parts, submissions, changes, _) = parts(limits, queue).await;
+    tokio::spawn(remember(changes));
+    (Edge::start(parts).unwrap(), submissions)
+}
+
+pub(crate) type Parts = (EdgeParts, mpsc::Receiver<Submission>, mpsc::Receiver<SessionChange>, mpsc::Receiver<Event>);
+
+/// An edge on a port of the kernel's choice, and the far ends of its channels.
+pub(crate) async fn parts(limits: Limits, queue: usize) -> Parts {
+    let (submissions, submitted) = mpsc::channel(queue);
+    let (changes, changed) = mpsc::channel(8);
+    let (events, happened) = mpsc::channel(8);
+    let listeners = vec![Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap()];
+    let directory = Arc::new(Table);
+    let parts = EdgeParts { listeners, limits, directory, submissions, changes, events, stored: Vec::new() };
+    (parts, submitted, changed, happened)
+}
+
+/// Every session is stored at once.
+pub(crate) async fn remember(mut changes: mpsc::Receiver<SessionChange>) {
+    while let Some(change) = changes.recv().await {
+        change.reply.stored();
+    }
 }
 
 /// A committer on a plain thread: the payload says what becomes of it.
