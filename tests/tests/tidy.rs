@@ -22,7 +22,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("platform", &["batch", "identity", "record"]),
     ("lorawan", &[]),
     ("mqtt", &[]),
-    ("ingest", &["lorawan", "record"]),
+    ("script", &[]),
+    ("ingest", &["lorawan", "record", "script"]),
     ("rules", &["record"]),
     ("gatewayd", &["batch", "control", "identity", "ingest", "journal", "lorawan", "mqtt", "record", "rules"]),
     (
@@ -32,7 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("system-tests", &["platform"]),
 ];
 /// No clock, randomness, environment, file or socket (S1).
-const PURE: [&str; 6] = ["record", "batch", "delivery", "lorawan", "ingest", "rules"];
+const PURE: [&str; 7] = ["record", "batch", "delivery", "lorawan", "script", "ingest", "rules"];
 /// What would give a pure crate one of these.
 const IMPURE: [&str; 9] = ["tokio", "rusqlite", "reqwest", "axum", "rumqttd", "getrandom", "rand", "rustix", "mio"];
 /// Who may speak SQL (S1), beside tests, which must be able to damage and to lock a database.

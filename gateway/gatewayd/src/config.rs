@@ -344,18 +344,35 @@ pub fn load_devices(devices: &Path, keys: &Path) -> Result<DeviceTable, ConfigEr
 
 /// Checks what would stand in a device table and its keys, before it does.
 ///
+/// The codecs that the table names are read from beside it.
+///
 /// # Errors
-/// [`ConfigError::Devices`], [`ConfigError::Keys`].
+/// [`ConfigError::Read`], [`ConfigError::TooLong`], [`ConfigError::Devices`], [`ConfigError::Keys`].
 pub fn check_devices(
     devices: &Path,
     devices_text: &str,
     keys: &Path,
     keys_text: &str,
 ) -> Result<DeviceTable, ConfigError> {
-    DeviceTable::from_toml(devices_text, keys_text, &BTreeMap::new()).map_err(|error| match error {
+    let scripts = read_scripts(devices, devices_text)?;
+    DeviceTable::from_toml(devices_text, keys_text, &scripts).map_err(|error| match error {
         DeviceTableError::Devices(source) => ConfigError::Devices { path: devices.into(), source },
         DeviceTableError::Keys(source) => ConfigError::Keys { path: keys.into(), source },
     })
+}
+
+/// The JavaScript codecs that a device table names, by the name that it gives them. One that does not exist is left out:
+/// the table is refused with the line that names it.
+fn read_scripts(devices: &Path, devices_text: &str) -> Result<BTreeMap<String, String>, ConfigError> {
+    let mut scripts = BTreeMap::new();
+    for file in DeviceTable::script_files(devices_text) {
+        match read(&devices.with_file_name(&file)) {
+            Ok(text) => scripts.insert(file, text),
+            Err(ConfigError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+    }
+    Ok(scripts)
 }
 
 /// The device table and the keys that a `gateway.toml` names, whatever they hold.

@@ -184,3 +184,25 @@ fn serial_ports_have_a_name_a_path_and_a_rate_of_their_own() {
         expect!["configuration `/etc/weir/gateway.toml`: `serial.baud` is 300, set it from 1200 to 921600"],
     );
 }
+
+#[test]
+fn codecs_are_read_beside_the_table_that_names_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let table = "[[device]]\nname = \"udl-1\"\n[device.chirpstack]\ndev_eui = \"24e124538c458373\"\n[device.codec]\n\
+                 kind = \"javascript\"\nfile = \"codecs/em310.js\"\n\
+                 fields = [{ path = \"/distance\", quantity = \"level\", unit = \"mm\" }]";
+    std::fs::write(path("devices.toml"), table).unwrap();
+    write_keys(folder.path(), "");
+    let load = || load_devices(&path("devices.toml"), &path("keys.toml"));
+    assert!(matches!(load(), Err(ConfigError::Devices { .. })), "the codec is not there");
+    std::fs::create_dir(path("codecs")).unwrap();
+    std::fs::write(path("codecs/em310.js"), "function decodeUplink() { return { data: { distance: 1 } } }").unwrap();
+    let loaded = load().unwrap();
+    let device = loaded.iter().next().unwrap();
+    assert_eq!(
+        device.codec_text.text,
+        "{\"fields\":[{\"path\":\"/distance\",\"quantity\":\"level\",\"unit\":\"mm\"}],\"file\":\"codecs/em310.js\",\
+         \"kind\":\"javascript\"}\nfunction decodeUplink() { return { data: { distance: 1 } } }"
+    );
+}
