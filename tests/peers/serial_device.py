@@ -11,12 +11,13 @@ Each device sends {"n": counter, "cod": value}, and repeats a frame until it is 
 --garbage: random bytes between frames. --halves: the first or second half of a frame before each. --collide: the first
 try of each frame is mixed, bytewise, with one of another device. --cut: frames are written in pieces, as a module cuts
 and joins packets. --vanish N: after each N acknowledged frames the adapter is pulled out for a second.
---hostile key|name|fork|reflect|replay|flip: instead of frames that are good, --count of one kind that is not.
+--hostile key|name|fork|reflect|replay|flip|repeat: --count frames of a kind that is not good, between good ones under
+the counters --first and --first + 1 (replay: of the first of three, --first, + 100, + 101; repeat: of the newest).
 --unconfirmed: do not ask for acknowledgements. --first: the first counter.
 
 Prints JSON lines: ready, and last summary {sent, acknowledged, unacknowledged, repeats, foreign, vanished}.
 `foreign`: acknowledgements that verify under no key or were not asked for.
---acked lines: {"device", "counter", "wall_ms"}. Exit status: 0 all acknowledged (--hostile, --unconfirmed: none), else 1.
+--acked lines: {"device", "counter", "wall_ms"}. Exit status: 0 all acknowledged (--unconfirmed: none; --hostile: the good ones only), else 1.
 """
 
 import argparse
@@ -163,35 +164,62 @@ def well_behaved(args, adapter, devices):
     return good, done
 
 
+def confirm(args, adapter, device):
+    """Sends one good frame until it is acknowledged: all that was sent before it has been judged by then."""
+    until = time.monotonic() + args.deadline
+    while time.monotonic() < until:
+        adapter.write(device.frame(CONFIRMED))
+        again = time.monotonic() + args.timeout / 1000
+        while time.monotonic() < again:
+            for found, envelope in adapter.frames(0.02):
+                if found == ACK and acknowledged_counter(envelope, device.key, device.name) == device.counter:
+                    return True
+    return False
+
+
+def answers(args, adapter):
+    """How many frames come until nothing has come for three time-outs."""
+    count, until = 0, time.monotonic() + 3 * args.timeout / 1000
+    while time.monotonic() < until:
+        found = len(adapter.frames(0.02))
+        if found:
+            count, until = count + found, time.monotonic() + 3 * args.timeout / 1000
+    return count
+
+
 def hostile(args, adapter, devices):
-    """Frames that a stranger could send; none may be answered but a replay within the window, which is one more repeat."""
-    device, answered = devices[0], 0
-    good = device.frame(CONFIRMED)
+    """Between good frames, those that a stranger could send. Only a repeat of the newest frame is answered."""
+    device = devices[0]
+    good, heard = device.frame(CONFIRMED), confirm(args, adapter, device)
+    if args.hostile == "replay":
+        device.counter += 100
+        heard = heard and confirm(args, adapter, device)
+    answers(args, adapter)
     for n in range(args.count):
+        later = device.counter + 10 + n
         if args.hostile == "key":
-            line = device.frame(CONFIRMED, key=bytes(32), counter=args.first + n)
+            line = device.frame(CONFIRMED, key=bytes(32), counter=later)
         elif args.hostile == "name":
-            line = device.frame(CONFIRMED, device="another-1", counter=args.first + n)
+            line = device.frame(CONFIRMED, device="another-1", counter=later)
         elif args.hostile == "fork":
             line = device.frame(CONFIRMED, n=1_000_000 + n)
         elif args.hostile == "reflect":
-            acknowledgement = seal("hmac64", device.key, device.name, args.first + n, b"", kid=device.kid, kind=ACK)
+            acknowledgement = seal("hmac64", device.key, device.name, later, b"", kid=device.kid, kind=ACK)
             line = line_frame(CONFIRMED, acknowledgement)
         elif args.hostile == "flip":
-            # Kind, envelope and CRC made anew, so that only the MAC can tell.
+            # Length and CRC are right, so that only the MAC can tell.
             (kind, envelope), = frames_of(good)[0]
-            at = n % (len(envelope) * 8)
-            flipped = bytearray(envelope)
+            flipped, at = bytearray(envelope), n % (len(envelope) * 8)
             flipped[at // 8] ^= 1 << at % 8
             line = line_frame(kind, bytes(flipped))
         else:
             line = good
         adapter.write(line)
-        answered += len(adapter.frames(0.02))
-    until = time.monotonic() + args.timeout / 1000
-    while time.monotonic() < until:
-        answered += len(adapter.frames(0.02))
-    return answered == 0, {"sent": args.count, "answered": answered}
+    answered = answers(args, adapter)
+    device.counter += 1
+    heard = heard and confirm(args, adapter, device)
+    expected = args.count if args.hostile == "repeat" else 0
+    return heard and answered == expected, {"sent": args.count, "answered": answered, "good_are_heard": heard}
 
 
 def main():
@@ -210,7 +238,7 @@ def main():
     add("--acked")
     for flag in ["--garbage", "--halves", "--collide", "--cut", "--unconfirmed"]:
         add(flag, action="store_true")
-    add("--hostile", choices=["key", "name", "fork", "reflect", "replay", "flip"])
+    add("--hostile", choices=["key", "name", "fork", "reflect", "replay", "flip", "repeat"])
     args = parser.parse_args()
     with open(args.devices, encoding="utf-8") as file:
         devices = [Device(first=args.first, **device) for device in json.load(file)]

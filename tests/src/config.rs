@@ -20,6 +20,8 @@ pub struct Device {
     pub name: String,
     /// Its DevAddr, if it is a LoRaWAN device.
     pub dev_addr: Option<String>,
+    /// Its id and key, if it is behind a serial port.
+    pub serial: Option<(u16, String)>,
     toml: String,
     keys: String,
 }
@@ -51,7 +53,7 @@ impl Device {
         let password = Device::password_of(name);
         let toml = format!("[[device]]\nname = \"{name}\"\n[device.mqtt]\n[device.codec]\n{codec}\n");
         let keys = format!("[{name}]\npassword = \"{password}\"\n");
-        Device { name: name.into(), dev_addr: None, toml, keys }
+        Device { name: name.into(), dev_addr: None, serial: None, toml, keys }
     }
 
     /// A LoRaWAN 1.0 device, activated by personalisation, that sends Cayenne LPP.
@@ -61,7 +63,24 @@ impl Device {
              [device.codec]\nkind = \"cayenne_lpp\"\n"
         );
         let keys = format!("[{name}]\nnwk_s_key = \"{NWK_S_KEY}\"\napp_s_key = \"{APP_S_KEY}\"\n");
-        Device { name: name.into(), dev_addr: Some(dev_addr.into()), toml, keys }
+        Device { name: name.into(), dev_addr: Some(dev_addr.into()), serial: None, toml, keys }
+    }
+
+    /// An MQTT sensor like [`Device::cod`] whose frames are sealed (`required` or `optional`) with this line of `keys.toml`.
+    pub fn sealed(name: &str, seal: &str, key: &str) -> Device {
+        let mut device = Device::cod(name);
+        device.toml = device.toml.replace("[device.mqtt]\n", &format!("[device.mqtt]\nseal = \"{seal}\"\n"));
+        device.keys.push_str(&format!("{key}\n"));
+        device
+    }
+
+    /// A sensor behind a transparent LoRa module that sends `{"n": 1, "cod": 40.17}`.
+    pub fn serial(name: &str, id: u16) -> Device {
+        let cod = Device::cod(name);
+        let toml = cod.toml.replace("[device.mqtt]\n", &format!("[device.serial]\nid = {id}\n"));
+        let mac_key = format!("{id:064x}");
+        let keys = format!("[{name}]\nmac_key = \"{mac_key}\"\n");
+        Device { serial: Some((id, mac_key)), toml, keys, ..cod }
     }
 
     /// The password of a device's MQTT user.
@@ -105,6 +124,15 @@ pub fn lora_devices_json(devices: &[Device]) -> String {
         Some(keys)
     });
     serde_json::Value::from_iter(lora).to_string()
+}
+
+/// `serial.json` of `serial_device.py`: the devices behind serial ports among these.
+pub fn serial_devices_json(devices: &[Device]) -> String {
+    let serial = devices.iter().filter_map(|device| {
+        let (id, mac_key) = device.serial.as_ref()?;
+        Some(serde_json::json!({ "name": device.name, "id": id, "mac_key": mac_key }))
+    });
+    serde_json::Value::from_iter(serial).to_string()
 }
 
 /// `gateway.toml`; `more` is added at its end.

@@ -58,6 +58,13 @@ impl Peer {
         Peer::new("lora_device.js").with("--port", world.gwmp_port).with("--devices", world.path("lora.json").display())
     }
 
+    /// `serial_device.py` as all devices of a world behind the adapter `port`.
+    pub fn serial(world: &World) -> Peer {
+        Peer::new("serial_device.py")
+            .with("--link", world.path("port").display())
+            .with("--devices", world.path("serial.json").display())
+    }
+
     /// One option and its value.
     pub fn with(mut self, option: &str, value: impl ToString) -> Peer {
         self.0.arg(option).arg(value.to_string());

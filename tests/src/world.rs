@@ -8,7 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::config::{
-    destination_toml, devices_toml, free_tcp_port, free_udp_port, gateway_toml, keys_toml, lora_devices_json, write_secret,
+    destination_toml, devices_toml, free_tcp_port, free_udp_port, gateway_toml, keys_toml, lora_devices_json, serial_devices_json, write_secret,
 };
 use crate::{Answer, Daemon, Device, Party, Row, until};
 
@@ -54,6 +54,7 @@ impl World {
         write_secret(&dir.path().join("keys.toml"), &keys_toml(devices));
         write("rules.toml", "");
         write("lora.json", &lora_devices_json(devices));
+        write("serial.json", &serial_devices_json(devices));
         World { mqtt_port, gwmp_port, gateway: None, sync: None, platforms: Vec::new(), dir }
     }
 

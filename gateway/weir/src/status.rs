@@ -67,6 +67,10 @@ fn what_is_wrong(gateway: &Result<Gateway, String>, sync: &Result<Sync, String>,
                 let text = lang.pick("frames are not stored and not acknowledged", "数据帧未能存储，也未确认");
                 wrong.push(format!("{text}: {failing}"));
             }
+            for port in gateway.serial.iter().filter(|port| !port.open) {
+                let error = port.error.as_deref().unwrap_or("-");
+                wrong.push(format!("{} {}: {error}", lang.pick("serial port", "串口"), port.name));
+            }
             let standing = gateway.alarms.iter().filter(|alarm| alarm.state != "returned_unacknowledged");
             wrong.extend(standing.map(|alarm| show_alarm(alarm, lang)));
         }
@@ -146,6 +150,13 @@ fn print_gateway(out: &mut impl Write, gateway: &Gateway, lang: Lang) -> Result<
             let state = if view.online { lang.pick("online", "在线") } else { lang.pick("silent", "离线") };
             line(out, &format!("{} {eui}: {state}", lang.pick("LoRa gateway", "LoRa 网关")))?;
         }
+    }
+    for port in &gateway.serial {
+        let state = if port.open { lang.pick("open", "已打开") } else { lang.pick("gone", "不可用") };
+        let (title, frames) = (lang.pick("serial port", "串口"), lang.pick("frames", "帧"));
+        let (damaged, no_frames) =
+            (port.incomplete + port.too_long + port.noise, lang.pick("damaged pieces", "残缺片段"));
+        line(out, &format!("{title} {}: {state}  {frames} {}  {no_frames} {damaged}", port.name, port.frames))?;
     }
     Ok(())
 }
