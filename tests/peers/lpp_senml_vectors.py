@@ -1,24 +1,31 @@
 #!/usr/bin/env python3
-"""Makes random Cayenne LPP and SenML payloads with the values that other implementations read from them.
+"""Makes random Cayenne LPP, SenML, CBOR and CSV payloads with the values that other implementations mean by them.
 
-Proves: Weir decodes Cayenne LPP as pycayennelpp does and SenML JSON as kpn-senml does, on any number of frames.
-LPP bytes are random and read by the oracle; SenML is written by the oracle from the values that are expected.
+Proves: Weir decodes Cayenne LPP as pycayennelpp does, SenML in JSON and CBOR as kpn-senml does, CBOR as cbor2 does and
+CSV as Python's own csv does, on any number of frames.
+LPP bytes are random and read by the oracle; the others are written by the oracle from the values that are expected.
 
     lpp_senml_vectors.py --kind lpp --count 10000 --seed 1 > vectors.jsonl
 
 One JSON object a line, the same for the same seed:
   {"kind": "lpp",   "hex": "03670110", "values": [{"channel": 3, "type": 103, "values": ["27.2"]}]}
   {"kind": "senml", "hex": "5b7b...",  "values": [{"name": "cod", "unit": "mg/l", "time": "1700000000.25", "value": "4.25"}]}
+  {"kind": "senml_cbor", ...}                 the same in CBOR
+  {"kind": "cbor",  "hex": "a463636f64...", "values": ["40.1", "-3", "7", "0.125"]}   at /cod, /1, /v/0/t, /-5
+  {"kind": "csv",   "hex": "312c...", "values": [["40.1", "No Sensor"], ["7", null]]}  a row each; null: no such cell
 Numbers are decimal texts without an exponent and without trailing zeros: exactly what the wire says.
 A SenML record has one of value (text of a number), boolean or string; time is absolute, null if none was sent.
 """
 
 import argparse
+import csv
+import io
 import json
 import random
 import sys
 from decimal import Decimal
 
+import cbor2
 import kpn_senml.senml_record
 from cayennelpp import LppFrame
 from cayennelpp.lpp_type import LppType
@@ -51,7 +58,7 @@ def lpp(random_):
     ]
 
 
-def senml(random_):
+def senml(random_, encode=lambda pack: pack.to_json().encode()):
     """One pack of 1 to 6 records, written by kpn-senml, which moves what is common into base fields.
 
     Values are eighths and times quarters: exact in binary, so that subtracting a base loses nothing.
@@ -78,17 +85,60 @@ def senml(random_):
             "name": pack.name + name, "unit": own_unit or pack.base_unit, "time": None if at is None else plain(at),
             kind: plain(value) if kind == "value" else value,
         })
-    return pack.to_json().encode(), records
+    return encode(pack), records
+
+
+def senml_cbor(random_):
+    """The same in CBOR."""
+    return senml(random_, lambda pack: pack.to_cbor())
+
+
+def cbor(random_):
+    """One map, written by cbor2 with definite lengths or in the canonical form, whose floats are as short as possible.
+
+    Canonical eighths below 1000 are halves and singles of six digits at most: their shortest decimal text is exact.
+    """
+    canonical = random_.random() < 0.5
+
+    def number():
+        kind = random_.choice(["integer", "float", "fraction"])
+        if kind == "integer":
+            return random_.choice([random_.randint(-40, 40), random_.randint(-(10**17), 10**17)])
+        if kind == "fraction":
+            return Decimal(random_.randint(-(10**9), 10**9)).scaleb(-random_.randint(0, 9))
+        return random_.randint(-7999, 7999) / 8 if canonical else round(random_.uniform(-1000, 1000), random_.randint(0, 9))
+
+    values = [number() for _ in range(4)]
+    payload = {"cod": values[0], 1: values[1], "v": [{"t": values[2], "ok": True}, None], -5: values[3], "x": b"\x00"}
+    texts = [format(value.normalize(), "f") if isinstance(value, Decimal) and value else plain(value or 0) for value in values]
+    return cbor2.dumps(payload, canonical=canonical), texts
+
+
+def csv_table(random_):
+    """One to five rows of a name and two cells, quoted as Python's csv quotes them; some rows end early."""
+    out = io.StringIO()
+    quoting = random_.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+    writer = csv.writer(out, quoting=quoting, lineterminator=random_.choice(["\r\n", "\n"]))
+    values = []
+    for _ in range(random_.randint(1, 5)):
+        name = "".join(random_.choices('a ",\n\'é', k=random_.randint(1, 6)))
+        cells = [
+            random_.choice([plain(round(random_.uniform(-1000, 1000), 3)), "No Sensor", "ERR,1", 'say "1"'])
+            for _ in range(random_.choice([1, 2, 2]))
+        ]
+        writer.writerow([name, *cells])
+        values.append((cells + [None])[:2])
+    return out.getvalue().encode(), values
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kind", choices=["lpp", "senml"], required=True)
+    parser.add_argument("--kind", choices=["lpp", "senml", "senml_cbor", "cbor", "csv"], required=True)
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     random_ = random.Random(args.seed)
-    make = {"lpp": lpp, "senml": senml}[args.kind]
+    make = {"lpp": lpp, "senml": senml, "senml_cbor": senml_cbor, "cbor": cbor, "csv": csv_table}[args.kind]
     for _ in range(args.count):
         payload, values = make(random_)
         sys.stdout.write(json.dumps({"kind": args.kind, "hex": payload.hex(), "values": values}) + "\n")

@@ -1,9 +1,10 @@
-//! The decoders against others: Cayenne LPP as pycayennelpp reads it, SenML JSON as kpn-senml writes it.
+//! The decoders against others: Cayenne LPP as pycayennelpp reads it, SenML as kpn-senml writes it, CBOR as cbor2 and
+//! CSV as Python's own csv do.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a surprise is a failure")]
 
 use ingest::{CayenneLpp, Codec, Senml};
 use record::{Quality, Reading, UnixMs};
-use serde_json::Value;
+use serde_json::{Value, json};
 use system_tests::Peer;
 
 /// Frames of each kind.
@@ -72,9 +73,17 @@ fn cayenne_lpp_is_read_as_pycayennelpp_reads_it() {
 }
 
 #[test]
-fn senml_is_read_as_kpn_senml_means_it() {
-    let codec = Codec::SenmlJson(Senml::default());
-    let vectors = vectors("senml");
+fn senml_json_is_read_as_kpn_senml_means_it() {
+    check_packs(&Codec::SenmlJson(Senml::default()), "senml");
+}
+
+#[test]
+fn senml_cbor_is_read_as_kpn_senml_means_it() {
+    check_packs(&Codec::SenmlCbor(Senml::default()), "senml_cbor");
+}
+
+fn check_packs(codec: &Codec, kind: &str) {
+    let vectors = vectors(kind);
     assert_eq!(vectors.len() as u64, FRAMES);
     for vector in &vectors {
         let decoded = codec.decode(&bytes(vector), UnixMs(0), None).unwrap_or_else(|why| panic!("{vector}: {why}"));
@@ -106,5 +115,46 @@ fn check_senml(reading: &Reading, oracle: &Value) {
         assert_eq!(value(reading), if boolean { NANO } else { 0 }, "{oracle}");
     } else {
         assert_eq!((reading.value, reading.quality), (None, Quality::NotANumber), "a text is never a zero: {oracle}");
+    }
+}
+
+#[test]
+fn cbor_is_read_as_cbor2_means_it() {
+    let field = |(place, path)| json!({ "path": path, "quantity": format!("n{place}"), "unit": "1" });
+    let fields: Vec<Value> = ["/cod", "/1", "/v/0/t", "/-5"].into_iter().enumerate().map(field).collect();
+    let codec: Codec = serde_json::from_value(json!({ "kind": "cbor", "fields": fields })).unwrap();
+    let vectors = vectors("cbor");
+    assert_eq!(vectors.len() as u64, FRAMES);
+    for vector in &vectors {
+        let decoded = codec.decode(&bytes(vector), UnixMs(0), None).unwrap_or_else(|why| panic!("{vector}: {why}"));
+        let read: Vec<i128> = decoded.readings.iter().map(value).collect();
+        let meant = vector["values"].as_array().unwrap().iter();
+        assert_eq!(read, meant.map(|text| nano(text.as_str().unwrap())).collect::<Vec<_>>(), "{vector}");
+    }
+}
+
+#[test]
+fn csv_is_read_as_pythons_csv_means_it() {
+    let column = |place| json!({ "column": place, "quantity": format!("n{place}"), "unit": "1" });
+    let codec: Codec = serde_json::from_value(json!({ "kind": "csv", "columns": [column(1), column(2)] })).unwrap();
+    let vectors = vectors("csv");
+    assert_eq!(vectors.len() as u64, FRAMES);
+    for vector in &vectors {
+        let decoded = codec.decode(&bytes(vector), UnixMs(0), None).unwrap_or_else(|why| panic!("{vector}: {why}"));
+        let cells: Vec<&Value> =
+            vector["values"].as_array().unwrap().iter().flat_map(|row| row.as_array().unwrap()).collect();
+        assert_eq!(decoded.readings.len(), cells.len(), "{vector}");
+        for (reading, cell) in decoded.readings.iter().zip(cells) {
+            let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || b"-.".contains(&b));
+            match cell.as_str() {
+                None => assert_eq!(reading.quality, Quality::Missing, "{reading:?} of {vector}"),
+                Some(text) if number(text) => assert_eq!(value(reading), nano(text), "{reading:?} of {vector}"),
+                Some(text) => {
+                    assert_eq!(reading.quality, Quality::NotANumber, "{reading:?} of {vector}");
+                    let told = |warning: &ingest::Warning| warning.to_string().ends_with(&format!("`{text}`"));
+                    assert!(decoded.warnings.iter().any(told), "{text} is told: {:?}", decoded.warnings);
+                }
+            }
+        }
     }
 }

@@ -294,10 +294,8 @@ proptest! {
             optional("length", length), optional("bits", bits),
         );
         let codec: Codec = toml::from_str(&format!("kind = \"binary\"\nfields = [{}]", field(&keys))).unwrap();
-        if codec.validate().is_ok() {
-            if let Ok(decoded) = codec.decode(&payload, NOW, None) {
-                prop_assert_eq!(decoded.readings.len(), 1);
-            }
+        if codec.validate().is_ok() && let Ok(decoded) = codec.decode(&payload, NOW, None) {
+            prop_assert_eq!(decoded.readings.len(), 1);
         }
     }
 
