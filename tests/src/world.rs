@@ -8,7 +8,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::config::{
-    destination_toml, devices_toml, free_tcp_port, free_udp_port, gateway_toml, keys_toml, lora_devices_json, serial_devices_json, write_secret,
+    destination_toml, devices_toml, free_tcp_port, free_udp_port, gateway_toml, keys_toml, lora_devices_json,
+    serial_devices_json, write_secret,
 };
 use crate::{Answer, Daemon, Device, Party, Row, until};
 
