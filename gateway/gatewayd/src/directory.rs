@@ -107,3 +107,57 @@ fn as_edge_sees(name: &SourceId, mqtt: &MqttDevice) -> Device {
         subscribe: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// For `password`, of the reference implementation's own tests.
+    const HASH: &str = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+
+    fn devices() -> Devices {
+        let device = |name: &str, more: &str| {
+            format!("[[device]]\nname = \"{name}\"\n[device.mqtt]\n{more}\n[device.codec]\nkind = \"senml_json\"\n")
+        };
+        let table = [device("plain", ""), device("hashed", ""), device("carded", "certificate = true")].concat();
+        let keys = format!("[plain]\npassword = \"password\"\n[hashed]\npassword = \"{HASH}\"\n");
+        let table = DeviceTable::from_toml(&table, &keys, &BTreeMap::new()).unwrap();
+        Devices::new(Arc::new(table)).unwrap()
+    }
+
+    fn login<'a>(name: &'a str, password: &'a str) -> Credentials<'a> {
+        Credentials::Login { user: Some(name), password: Some(password.as_bytes()) }
+    }
+
+    #[test]
+    fn a_hash_is_computed_once() {
+        let devices = devices();
+        let costly = |password| match devices.authenticate("hashed", login("hashed", password)) {
+            Ok(Proof::Costly(proof)) => Some(proof()),
+            Ok(Proof::Given(_)) => None,
+            Err(refusal) => Some(Err(refusal)),
+        };
+        assert_eq!(costly("passwort"), Some(Err(Refusal::BadPassword)));
+        assert_eq!(costly("password").unwrap().unwrap().name.as_ref(), "hashed");
+        assert_eq!(costly("password"), None, "it passed before");
+        assert_eq!(costly("passwort"), Some(Err(Refusal::BadPassword)), "which helps no other");
+    }
+
+    #[test]
+    fn each_device_proves_itself_its_own_way() {
+        let devices = devices();
+        let check = |name, credentials, expected: Result<(), Refusal>| {
+            let given = devices.authenticate(name, credentials).map(|proof| assert!(matches!(proof, Proof::Given(_))));
+            assert_eq!(given, expected, "{name} {credentials:?}");
+        };
+        check("plain", login("plain", "password"), Ok(()));
+        check("plain", login("plain", "passwort"), Err(Refusal::BadPassword));
+        check("plain", Credentials::Login { user: Some("plain"), password: None }, Err(Refusal::BadPassword));
+        check("plain", Credentials::Certificate, Ok(()));
+        check("carded", Credentials::Certificate, Ok(()));
+        check("carded", login("carded", "password"), Err(Refusal::BadPassword));
+        check("nobody", Credentials::Certificate, Err(Refusal::UnknownDevice));
+    }
+}
