@@ -20,6 +20,16 @@ pub enum MacVersion {
 }
 
 impl MacVersion {
+    /// As data sheets and the device table spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            MacVersion::V1_0_2 => "1.0.2",
+            MacVersion::V1_0_3 => "1.0.3",
+            MacVersion::V1_0_4 => "1.0.4",
+            MacVersion::V1_1 => "1.1",
+        }
+    }
+
     /// DevNonce is a counter (1.0.4 §6.2.4, 1.1 §6.2.5), not a random number.
     pub fn dev_nonce_counts(self) -> bool {
         matches!(self, MacVersion::V1_0_4 | MacVersion::V1_1)

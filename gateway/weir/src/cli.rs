@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::demo::DemoArgs;
+use crate::device::DeviceArgs;
 use crate::lang::Lang;
 
 /// Weir keeps what outfall sensors say, judges it, and delivers it signed to the platforms.
@@ -52,6 +53,8 @@ pub(crate) enum Command {
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// The devices: the table, the keys, the radio sessions.
+    Device(DeviceArgs),
     /// The main job, end to end, in a folder of its own: two platforms, both daemons, sensors, faults, a table.
     Demo(DemoArgs),
 }

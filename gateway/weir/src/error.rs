@@ -71,6 +71,9 @@ pub(crate) enum CommandError {
     /// Who reads our output has gone (`weir export | head`): not an error.
     #[error("the reader of the output has gone")]
     OutputClosed,
+    /// A device verb.
+    #[error("the device verb was not carried out")]
+    Device(#[source] Box<crate::device::DeviceError>),
     /// The demo.
     #[error("the demo could not run")]
     Demo(#[source] crate::demo::DemoError),

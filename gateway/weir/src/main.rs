@@ -9,6 +9,7 @@ mod check;
 mod cli;
 mod daemon;
 mod demo;
+mod device;
 mod error;
 mod exit;
 mod export;
@@ -54,6 +55,7 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Verify(args) => verify::run(state_dir, &args, lang),
         Command::Identity(output) => identity_card::run(state_dir, output.json, lang),
         Command::Config(ConfigCommand::Check { files, json }) => check::run(&files, json, lang),
+        Command::Device(args) => device::run(&args, run_dir, lang).map_err(|error| error.into()),
         Command::Demo(args) => demo::run(&args, lang).map_err(CommandError::Demo),
     }
 }

@@ -1,6 +1,6 @@
 //! `weir tail`: the newest records, and those to come.
 
-mod line;
+pub(crate) mod line;
 mod link;
 
 use std::io::Write;

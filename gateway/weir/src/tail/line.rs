@@ -57,7 +57,7 @@ fn readings(readings: &[Reading], texts: &[TextValue]) -> String {
 }
 
 /// What a sensor sent instead of a number stands where the number would.
-fn reading(reading: &Reading, texts: &[TextValue]) -> String {
+pub(crate) fn reading(reading: &Reading, texts: &[TextValue]) -> String {
     let text = || texts.iter().find(|text| text.quantity == reading.quantity).map(|text| format!("{:?}", text.text));
     let value = reading.value.map(|value| value.to_string()).or_else(text).unwrap_or_else(|| "-".to_owned());
     let doubt = match reading.quality {

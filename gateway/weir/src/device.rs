@@ -1,0 +1,115 @@
+//! `weir device`: the table of devices, for people.
+//!
+//! Changes go to `devices.toml` and `keys.toml`, checked whole before a byte is written; the gateway reads them at its
+//! next start. What lives in the running gateway (sessions, commands, strangers) is asked of it over its control socket.
+
+mod add;
+mod args;
+mod error;
+mod files;
+mod import;
+mod live;
+mod qr_code;
+mod sealed;
+mod section;
+mod show;
+mod test;
+
+use std::path::{Path, PathBuf};
+
+use crate::exit::Exit;
+use crate::lang::Lang;
+use crate::output;
+pub(crate) use args::DeviceArgs;
+use args::Verb;
+pub(crate) use error::DeviceError;
+use files::{Change, DeviceFiles};
+
+/// The two files of this box, and where to ask.
+struct Place<'a> {
+    devices: PathBuf,
+    keys: PathBuf,
+    run_dir: &'a Path,
+    lang: Lang,
+}
+
+/// Carries out a device verb.
+pub(crate) fn run(args: &DeviceArgs, run_dir: &Path, lang: Lang) -> Result<Exit, DeviceError> {
+    if let Verb::TestCodec { file, hex, f_port, json } = &args.verb {
+        return test::script(file, hex, *f_port, *json);
+    }
+    let gateway = args.config_dir.join("gateway.toml");
+    let (devices, keys) = gatewayd::config::device_files(&gateway).map_err(DeviceError::Config)?;
+    let place = Place { devices, keys, run_dir, lang };
+    match &args.verb {
+        Verb::List(output) => show::list(&place, output.json),
+        Verb::Show { name, json } => show::one(&place, name, *json),
+        Verb::Add(add) => add::add(&place, add),
+        Verb::Import { file } => add::import(&place, file),
+        Verb::Test { name, payload, f_port, json } => test::device(&place, name, payload, *f_port, *json),
+        Verb::TestCodec { .. } => unreachable!("it needs no configuration and was served above"),
+        Verb::Disable { name } => switch(&place, name, false),
+        Verb::Enable { name } => switch(&place, name, true),
+        Verb::Remove { name } => remove(&place, name),
+        Verb::Strangers(output) => live::strangers(&place, output.json),
+        Verb::FlushNonces { name } => live::flush_nonces(&place, name),
+        Verb::ExportSessions { out, passphrase_file } => live::export(&place, out, passphrase_file.as_deref()),
+        Verb::ImportSessions { file, passphrase_file } => live::import(&place, file, passphrase_file.as_deref()),
+        Verb::Redecode { name, from, to } => live::redecode(&place, name, *from, *to),
+        Verb::Send { name, payload, f_port, confirmed } => live::send(&place, name, payload, *f_port, *confirmed),
+    }
+}
+
+impl Place<'_> {
+    fn open(&self) -> Result<DeviceFiles, DeviceError> {
+        Ok(DeviceFiles::open(&self.devices, &self.keys)?)
+    }
+
+    /// Checks the files as the gateway would, then writes them.
+    fn save(&self, files: &DeviceFiles, change: Change) -> Result<(), DeviceError> {
+        gatewayd::config::check_devices(&self.devices, &files.devices_text(), &self.keys, &files.keys_text())
+            .map_err(DeviceError::Refused)?;
+        Ok(files.save(change)?)
+    }
+
+    /// Says what was done and what remains to be done.
+    fn say_saved(&self, done: &str) -> Result<Exit, DeviceError> {
+        let next = self.lang.pick(
+            "it counts from the gateway's next start on: sudo systemctl restart weir-gateway",
+            "网关下次启动后生效：sudo systemctl restart weir-gateway",
+        );
+        self.say(&format!("{done} · {next}"))
+    }
+
+    fn say(&self, text: &str) -> Result<Exit, DeviceError> {
+        let mut out = output::stdout();
+        output::line(&mut out, text).map_err(DeviceError::output)?;
+        std::io::Write::flush(&mut out)
+            .map_err(|error| DeviceError::output(crate::error::CommandError::output(error)))?;
+        Ok(Exit::Good)
+    }
+}
+
+fn switch(place: &Place<'_>, name: &str, enabled: bool) -> Result<Exit, DeviceError> {
+    let mut files = place.open()?;
+    let section = files.device(name)?;
+    match enabled {
+        // Enabled is what a section without the key is.
+        true => drop(section.remove("enabled")),
+        false => drop(section.insert("enabled", toml_edit::value(false))),
+    }
+    place.save(&files, Change::Adds)?;
+    let done = match enabled {
+        true => place.lang.pick("enabled", "已启用"),
+        false => place.lang.pick("disabled", "已停用"),
+    };
+    place.say_saved(&format!("{name} {done}"))
+}
+
+fn remove(place: &Place<'_>, name: &str) -> Result<Exit, DeviceError> {
+    let mut files = place.open()?;
+    files.remove(name)?;
+    place.save(&files, Change::Removes)?;
+    let done = place.lang.pick("removed, its records stay in the journal", "已删除，其历史记录仍保留在日志库中");
+    place.say_saved(&format!("{name} {done}"))
+}

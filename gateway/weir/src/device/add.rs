@@ -1,0 +1,71 @@
+//! `weir device add` and `weir device import`.
+
+use std::io::Read;
+use std::path::Path;
+
+use argon2::Argon2;
+use argon2::password_hash::PasswordHasher;
+use toml_edit::value;
+
+use super::args::{AddArgs, LinkKind};
+use super::error::DeviceError;
+use super::files::Change;
+use super::section::{self, Section};
+use super::{Place, import};
+use crate::exit::Exit;
+
+/// Bytes of a new password's randomness: 96 bits, as 24 hex digits that a person can type into a sensor.
+const PASSWORD_BYTES: usize = 12;
+
+/// Adds one device. A new MQTT device without keys gets a password, of which the box keeps only the hash.
+pub(super) fn add(place: &Place<'_>, args: &AddArgs) -> Result<Exit, DeviceError> {
+    let keys_text = match args.keys.as_deref() {
+        Some("-") => Some(stdin()?),
+        Some(path) => Some(section::read(Path::new(path))?),
+        None => None,
+    };
+    let mut section = Section::from_args(args, keys_text.as_deref())?;
+    let password = match section.link == LinkKind::Mqtt && section.keys.is_empty() {
+        true => Some(give_password(&mut section)?),
+        false => None,
+    };
+    let mut files = place.open()?;
+    section.add_to(&mut files, Path::new("."))?;
+    place.save(&files, Change::Adds)?;
+    if let Some(password) = password {
+        let text = place.lang.pick("password (shown only now)", "密码（仅显示这一次）");
+        place.say(&format!("{text}: {password}"))?;
+    }
+    place.say_saved(&format!("{} {}", args.name, place.lang.pick("added", "已添加")))
+}
+
+/// Adds the devices of a CSV file, or none. Codec files are looked for beside it.
+pub(super) fn import(place: &Place<'_>, file: &Path) -> Result<Exit, DeviceError> {
+    let sections = import::read(file)?;
+    let count = sections.len();
+    let mut files = place.open()?;
+    for section in sections {
+        section.add_to(&mut files, file.parent().unwrap_or(Path::new(".")))?;
+    }
+    place.save(&files, Change::Adds)?;
+    place.say_saved(&format!("{count} {}", place.lang.pick("devices added", "台设备已添加")))
+}
+
+fn give_password(section: &mut Section) -> Result<String, DeviceError> {
+    let mut random = [0; PASSWORD_BYTES];
+    getrandom::fill(&mut random).map_err(DeviceError::Random)?;
+    let password = hex::encode(random);
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt).map_err(DeviceError::Random)?;
+    let hashed = Argon2::default().hash_password_with_salt(password.as_bytes(), &salt);
+    let hashed = hashed.map_err(|error| DeviceError::Hash { why: error.to_string() })?;
+    section.keys.insert("password", value(hashed.to_string()));
+    Ok(password)
+}
+
+fn stdin() -> Result<String, DeviceError> {
+    let mut text = String::new();
+    let read = std::io::stdin().take(64 * 1024).read_to_string(&mut text);
+    read.map_err(|source| DeviceError::Read { path: "standard input".into(), source })?;
+    Ok(text)
+}

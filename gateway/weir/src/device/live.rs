@@ -1,0 +1,138 @@
+//! The verbs that ask the running gateway: what they change lives in its journal.
+
+use std::fs::OpenOptions;
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::error::DeviceError;
+use super::{Place, sealed};
+use crate::exit::Exit;
+use crate::output;
+
+/// A passphrase file larger than this is none.
+const PASSPHRASE_BYTES_MAX: u64 = 1024;
+/// A file of sessions larger than this is none: 2,000 devices at 8 KiB.
+const SESSIONS_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Who sends and is not in the table.
+pub(super) fn strangers(place: &Place<'_>, json: bool) -> Result<Exit, DeviceError> {
+    let answer = ask(place, &json!({"do": "strangers"}))?;
+    let strangers =
+        answer.get("strangers").and_then(Value::as_array).ok_or(DeviceError::Answer { field: "strangers" })?;
+    if json {
+        return place.say(&json!({"strangers": strangers}).to_string());
+    }
+    if strangers.is_empty() {
+        return place.say(place.lang.pick("nobody unknown was heard", "没有未知设备"));
+    }
+    let text = |stranger: &Value, key: &str| match stranger.get(key) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None => "-".to_owned(),
+        Some(other) => other.to_string(),
+    };
+    let heading = ["what", "address", "frames", "gateway", "last seen", "try"];
+    let mut rows: Vec<Vec<String>> = vec![heading.iter().map(ToString::to_string).collect()];
+    for stranger in strangers {
+        let seen = stranger.get("seen_ms_ago").and_then(Value::as_u64).map_or_else(|| "-".to_owned(), output::age);
+        let cell = |key| text(stranger, key);
+        rows.push(vec![cell("kind"), cell("address"), cell("frames"), cell("gateway"), seen, cell("cure")]);
+    }
+    let mut out = output::stdout();
+    output::table(&mut out, &rows).map_err(DeviceError::output)?;
+    Ok(Exit::Good)
+}
+
+/// Forgets used DevNonces.
+pub(super) fn flush_nonces(place: &Place<'_>, name: &str) -> Result<Exit, DeviceError> {
+    ask(place, &json!({"do": "flush_nonces", "device": name}))?;
+    place.say(&format!("{name} {}", place.lang.pick("may join again with any DevNonce", "可用任意 DevNonce 重新入网")))
+}
+
+/// Writes the sessions of all LoRaWAN devices, encrypted, into a new file that only its owner reads.
+pub(super) fn export(place: &Place<'_>, out: &Path, passphrase: Option<&Path>) -> Result<Exit, DeviceError> {
+    let passphrase = passphrase_of(passphrase)?;
+    let answer = ask(place, &json!({"do": "export_sessions"}))?;
+    let content = answer.get("sessions").and_then(Value::as_str).ok_or(DeviceError::Answer { field: "sessions" })?;
+    let content = Zeroizing::new(hex::decode(content).map_err(|_| DeviceError::Answer { field: "sessions" })?);
+    let sealed = sealed::seal(&content, &passphrase)?;
+    let failed = |source| DeviceError::Write { path: out.into(), source };
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(out).map_err(failed)?;
+    file.write_all(&sealed).and_then(|()| file.sync_all()).map_err(failed)?;
+    let count = answer.get("count").and_then(Value::as_u64).unwrap_or(0);
+    let next = place.lang.pick(
+        "sessions exported · stop this box's radio before the other one takes over",
+        "个会话已导出 · 新站接管前请先停用本站无线电",
+    );
+    place.say(&format!("{count} {next}"))
+}
+
+/// Takes over sessions.
+pub(super) fn import(place: &Place<'_>, file: &Path, passphrase: Option<&Path>) -> Result<Exit, DeviceError> {
+    let passphrase = passphrase_of(passphrase)?;
+    let content = sealed::open(&read(file, SESSIONS_BYTES_MAX)?, &passphrase)?;
+    let answer = ask(place, &json!({"do": "import_sessions", "sessions": hex::encode(&*content)}))?;
+    let count = answer.get("count").and_then(Value::as_u64).ok_or(DeviceError::Answer { field: "count" })?;
+    place.say(&format!("{count} {}", place.lang.pick("sessions taken over", "个会话已接管")))
+}
+
+/// Decodes stored frames anew.
+pub(super) fn redecode(place: &Place<'_>, name: &str, from: u64, to: Option<u64>) -> Result<Exit, DeviceError> {
+    let answer = ask(place, &json!({"do": "redecode", "device": name, "from": from, "to": to}))?;
+    let count = |field: &'static str| answer.get(field).and_then(Value::as_u64).ok_or(DeviceError::Answer { field });
+    let (decoded, failed, unreadable) = (count("redecoded")?, count("failed")?, count("unreadable")?);
+    let lang = place.lang;
+    let (ok, bad) = (lang.pick("frames decoded anew", "帧已重新解码"), lang.pick("give no readings", "帧无法解码"));
+    let lost = lang.pick("cannot be decrypted any more", "帧已无法解密");
+    place.say(&format!("{decoded} {ok} · {failed} {bad} · {unreadable} {lost}"))?;
+    Ok(if failed + unreadable == 0 { Exit::Good } else { Exit::NotWell })
+}
+
+/// Queues a command.
+pub(super) fn send(
+    place: &Place<'_>,
+    name: &str,
+    payload: &str,
+    f_port: Option<u8>,
+    confirmed: bool,
+) -> Result<Exit, DeviceError> {
+    let payload = match payload.strip_prefix("text:") {
+        Some(text) => hex::encode(text),
+        None => hex::decode(payload).map(hex::encode).map_err(|_| DeviceError::Hex)?,
+    };
+    let request = json!({"do": "send", "device": name, "payload": payload, "f_port": f_port, "confirmed": confirmed});
+    let answer = ask(place, &request)?;
+    let id = answer.get("id").and_then(Value::as_u64).ok_or(DeviceError::Answer { field: "id" })?;
+    let text = place.lang.pick("kept until the device has it", "已保存，直至设备收到");
+    place.say(&format!("{} {id}: {text}", place.lang.pick("command", "命令")))
+}
+
+fn ask(place: &Place<'_>, request: &Value) -> Result<Value, DeviceError> {
+    control::ask(&place.run_dir.join("gateway.sock"), request).map_err(DeviceError::Ask)
+}
+
+/// The first line of the file, or of standard input.
+fn passphrase_of(file: Option<&Path>) -> Result<Zeroizing<Vec<u8>>, DeviceError> {
+    let bytes = match file {
+        Some(path) => read(path, PASSPHRASE_BYTES_MAX)?,
+        None => {
+            let mut bytes = Zeroizing::new(Vec::new());
+            let read = std::io::stdin().take(PASSPHRASE_BYTES_MAX).read_to_end(&mut bytes);
+            read.map_err(|source| DeviceError::Read { path: "standard input".into(), source })?;
+            bytes
+        }
+    };
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    Ok(Zeroizing::new(line.trim_ascii_end().to_vec()))
+}
+
+fn read(path: &Path, bytes_max: u64) -> Result<Zeroizing<Vec<u8>>, DeviceError> {
+    let failed = |source| DeviceError::Read { path: path.into(), source };
+    let mut bytes = Zeroizing::new(Vec::new());
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take(bytes_max).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
+}
