@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use ingest::{DeviceTable, Remark};
+use ingest::{DeviceTable, LinkQuality, Remark};
 use journal::{DeviceRow, Transaction};
 use lorawan::mac::{Learned, Power};
-use record::{Body, Frame, MonoMs, Quality, Reading, SourceId};
+use record::{Body, Frame, Link, MonoMs, Quality, Reading, SourceId};
 use rules::ActiveAlarm;
 
 use crate::committer::waiting::Judged;
@@ -65,7 +65,11 @@ impl Board {
             newest.insert(&frame.source, frame);
         }
         for (source, frame) in newest {
-            self.note(Some(source)).readings = frame.readings.iter().take(READINGS_SHOWN_MAX).cloned().collect();
+            let note = self.note(Some(source));
+            if let Link::Lora { data_rate, snr_ddb, .. } = &frame.link {
+                (note.status.data_rate, note.status.snr_ddb) = (Some(data_rate.clone()), *snr_ddb);
+            }
+            note.readings = frame.readings.iter().take(READINGS_SHOWN_MAX).cloned().collect();
         }
         // Who sent only duplicates is here too.
         for source in transaction.devices.keys() {
@@ -90,6 +94,16 @@ impl Board {
                 self.note(source).status.refusal = Some(format!("{}: {detail}", why.as_str()));
             }
         }
+    }
+
+    /// Notes how much of what a device sent was heard.
+    pub(crate) fn delivery(&mut self, source: &SourceId, quality: LinkQuality) {
+        let status = &mut self.note(Some(source)).status;
+        let LinkQuality { received, missed } = quality;
+        (status.received, status.missed) = (received, missed);
+        let sent = u128::from(received) + u128::from(missed);
+        let permille = (u128::from(received) * 1_000).checked_div(sent);
+        status.delivered_permille = permille.and_then(|permille| u16::try_from(permille).ok());
     }
 
     /// Notes what a frame said of its device beside the readings.

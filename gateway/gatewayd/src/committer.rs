@@ -6,6 +6,7 @@
 //! restart does it; nobody is acknowledged.
 
 mod intake;
+mod orders;
 mod restore;
 mod schedule;
 #[cfg(test)]
@@ -13,7 +14,7 @@ mod tests;
 mod thread;
 pub(crate) mod waiting;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,7 +26,8 @@ use journal::{CommandChange, CommandId, Journal, Reader, StoreError, Transaction
 use mqtt::Outcome;
 use record::{AlarmTransition, Body, Record, RecordAt, Seq, SourceId, Stamp};
 use rules::RuleSet;
-use tokio::sync::mpsc;
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::board::Board;
 use crate::clock::{Clock, mono_ms};
@@ -33,11 +35,16 @@ use crate::config::{CheckpointEvery, Commit, Evidence};
 use crate::decoding::Published;
 use crate::error::StartError;
 use crate::job::{Downlink, Heard, Lost, LostCounts, SerialFrame};
-use intake::{Gathering, Intake};
+use crate::order::Ordered;
+use intake::{Gathering, Intake, Taken};
+use orders::Redecoding;
 use restore::{Restored, restore, start_clock};
 use schedule::Schedule;
 pub(crate) use thread::RunningCommitter;
 use waiting::{Answer, Judged, Sender, Waiting, from_lora, from_mqtt, from_serial, part};
+
+/// What an order is answered whose transaction failed.
+const NOT_STORED: &str = "the journal did not take it, nothing has changed · try: weir status, then the same again";
 
 /// What the committer is made of.
 pub(crate) struct Parts {
@@ -64,6 +71,8 @@ pub(crate) struct Committer {
     /// Derived from the journal and nothing else.
     restored: Restored,
     checkpoints: Schedule,
+    /// History on its way through today's codecs.
+    redecoding: VecDeque<Redecoding>,
 }
 
 /// One transaction while its frames are judged.
@@ -74,6 +83,10 @@ struct Draft {
     touched: BTreeSet<Option<SourceId>>,
     /// What was taken over from the sockets' counts.
     lost: Lost,
+    /// Who ordered something, and what it came to.
+    answers: Vec<(oneshot::Sender<Result<Value, String>>, Result<Value, String>)>,
+    /// Commands for devices that listen all the time.
+    pushes: Vec<Downlink>,
 }
 
 impl Committer {
@@ -86,7 +99,7 @@ impl Committer {
         let signed = journal.checkpoint_size().map_err(StartError::Journal)?;
         let restored = restore(&parts, &reader)?;
         let checkpoints = Schedule::new(parts.checkpoint, signed, journal.end().0);
-        let mut committer = Committer { parts, journal, clock, restored, checkpoints };
+        let mut committer = Committer { parts, journal, clock, restored, checkpoints, redecoding: VecDeque::new() };
         committer.journal_outstanding()?;
         committer.note_restored();
         Ok(committer)
@@ -103,15 +116,15 @@ impl Committer {
         mqtt: mpsc::Receiver<Published>,
         lora: mpsc::Receiver<Heard>,
         serial: mpsc::Receiver<SerialFrame>,
+        orders: mpsc::Receiver<Ordered>,
     ) {
-        let mut intake = Intake::new(mqtt, lora, serial);
+        let mut intake = Intake::new(mqtt, lora, serial, orders);
         let mut open = true;
         while open {
             self.checkpoint_if_due();
             // One more turn after the end takes what the sockets let go since.
             open = intake.gather(self.wait()).await;
-            let (published, heard, serial) = intake.taken();
-            if let Err(error) = self.apply(published, heard, serial) {
+            if let Err(error) = self.apply(intake.taken()) {
                 // What is believed no longer equals what is stored, so nothing may be judged by it.
                 log::error!(error = chain(&error).as_str(); "the journal cannot be read back, ending to be restarted");
                 return;
@@ -123,7 +136,11 @@ impl Committer {
 
     fn wait(&self) -> Gathering {
         let Commit { linger_ms, rows_max } = self.parts.commit;
-        let idle = Duration::from_millis(self.checkpoints.wait_ms(mono_ms()));
+        let idle = match self.redecoding.is_empty() {
+            true => Duration::from_millis(self.checkpoints.wait_ms(mono_ms())),
+            // There is more to do; frames that came meanwhile go first.
+            false => Duration::ZERO,
+        };
         Gathering { linger: Duration::from_millis(linger_ms), rows_max, idle }
     }
 
@@ -131,12 +148,8 @@ impl Committer {
     ///
     /// # Errors
     /// If it could not be stored and the journal cannot be read back either.
-    fn apply(
-        &mut self,
-        published: &mut Vec<Published>,
-        heard: &mut Vec<Heard>,
-        serial: &mut Vec<SerialFrame>,
-    ) -> Result<(), StartError> {
+    fn apply(&mut self, taken: Taken<'_>) -> Result<(), StartError> {
+        let Taken { published, heard, serial, orders } = taken;
         let mut draft = Draft::default();
         for (arrival, sender) in published.drain(..).map(from_mqtt) {
             self.judge(arrival, sender, &mut draft);
@@ -147,12 +160,17 @@ impl Committer {
         for (arrival, sender) in heard.drain(..).map(from_lora) {
             self.judge(arrival, sender, &mut draft);
         }
+        for ordered in orders.drain(..) {
+            self.obey(ordered, &mut draft);
+        }
+        self.redecode(&mut draft);
         self.take_lost(&mut draft);
         for source in std::mem::take(&mut draft.touched) {
             let row = self.restored.rows.entry(source.clone()).or_default().clone();
             draft.transaction.devices.insert(source, row);
         }
         if draft.transaction.is_empty() {
+            self.tell(draft.answers);
             return Ok(());
         }
         match self.journal.commit(&draft.transaction) {
@@ -202,11 +220,20 @@ impl Committer {
         transitions
     }
 
-    /// Journals what the rules found while reading back: a rule that was changed judges the last hours anew.
+    /// Journals what the rules found while reading back (a rule that was changed judges the last hours anew), and each
+    /// codec that is new, before the first frame that it decodes.
     fn journal_outstanding(&mut self) -> Result<(), StartError> {
         let steps: Vec<AlarmTransition> = self.restored.engine.outstanding().cloned().collect();
         let mut transaction = Transaction::default();
         let stamp = self.stamp();
+        let known = self.journal.codecs().map_err(StartError::Journal)?;
+        let table = self.parts.devices.clone();
+        let mut seen = BTreeSet::new();
+        for codec in table.iter().map(|device| &device.codec_text) {
+            if !known.contains_key(&codec.id) && seen.insert(codec.id) {
+                drop(self.push(Record { stamp, body: Body::Codec(codec.clone()) }, &mut transaction));
+            }
+        }
         for step in steps {
             drop(self.push(Record { stamp, body: Body::Alarm(step) }, &mut transaction));
         }
@@ -227,9 +254,23 @@ impl Committer {
         }
     }
 
+    /// Answers those who ordered something.
+    fn tell(&self, answers: Vec<(oneshot::Sender<Result<Value, String>>, Result<Value, String>)>) {
+        for (answer, done) in answers {
+            // Whoever hung up does not want to know.
+            let _ = answer.send(done);
+        }
+    }
+
     /// Everything of the transaction is durable: acknowledge, then note it.
     fn settle(&self, draft: Draft) {
-        let Draft { transaction, waiting, .. } = draft;
+        let Draft { transaction, waiting, answers, pushes, .. } = draft;
+        for push in pushes {
+            if self.parts.downlinks.try_send(push).is_err() {
+                log::warn!("downlink queue is full, a command is left out");
+            }
+        }
+        self.tell(answers);
         let told: Vec<(Option<SourceId>, Judged)> = waiting
             .into_iter()
             .map(|Waiting { source, judged, answer }| {
@@ -239,6 +280,11 @@ impl Committer {
             .collect();
         let mut board = self.board();
         board.committed(&transaction, mono_ms());
+        for source in transaction.devices.keys().flatten() {
+            if let Some(quality) = self.restored.ingest.link_quality(source) {
+                board.delivery(source, quality);
+            }
+        }
         for (source, judged) in &told {
             board.judged(source.as_ref(), judged);
         }
@@ -293,8 +339,11 @@ impl Committer {
                 reply.settle(Outcome::Failed);
             }
         }
+        self.tell(draft.answers.into_iter().map(|(answer, _)| (answer, Err(NOT_STORED.to_owned()))).collect());
         let reader = Reader::open(&self.parts.journal_path).map_err(StartError::Journal)?;
-        self.restored = restore(&self.parts, &reader)?;
+        let mut restored = restore(&self.parts, &reader)?;
+        restored.ingest.take_strangers(&mut self.restored.ingest);
+        self.restored = restored;
         Ok(())
     }
 

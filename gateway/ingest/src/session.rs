@@ -18,6 +18,7 @@ const VERSION: u8 = 2;
 
 /// What is remembered of a device.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[expect(clippy::large_enum_variant, reason = "at most 2,000 exist, and most of them are of the large kind")]
 pub(crate) enum Session {
     /// A LoRaWAN device.
     #[n(0)]

@@ -48,6 +48,18 @@ pub fn serve<H>(path: &Path, handle: H) -> Result<impl Future<Output = ()> + Sen
 where
     H: Fn(&Value) -> Result<Value, String> + Send + Sync + 'static,
 {
+    serve_async(path, move |request| std::future::ready(handle(&request)))
+}
+
+/// The same for answers that take a while: only the client who asked waits.
+///
+/// # Errors
+/// [`ControlError`], before the future is returned.
+pub fn serve_async<H, A>(path: &Path, handle: H) -> Result<impl Future<Output = ()> + Send + use<H, A>, ControlError>
+where
+    H: Fn(Value) -> A + Send + Sync + 'static,
+    A: Future<Output = Result<Value, String>> + Send + 'static,
+{
     let listener = bind(path)?;
     let handle = Arc::new(handle);
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
@@ -89,9 +101,10 @@ fn bind(path: &Path) -> Result<UnixListener, ControlError> {
 }
 
 /// One client: request lines in, answer lines out, until it hangs up, idles, or writes too long a line.
-async fn converse<H>(stream: UnixStream, handle: &H)
+async fn converse<H, A>(stream: UnixStream, handle: &H)
 where
-    H: Fn(&Value) -> Result<Value, String>,
+    H: Fn(Value) -> A,
+    A: Future<Output = Result<Value, String>>,
 {
     let (input, mut output) = stream.into_split();
     let mut input = BufReader::new(input);
@@ -105,7 +118,7 @@ where
             _ => return,
         }
         let answer = match serde_json::from_slice(&line) {
-            Ok(request) => handle(&request),
+            Ok(request) => handle(request).await,
             Err(error) => Err(format!("the request is no JSON: {error}")),
         };
         let answer = match answer {

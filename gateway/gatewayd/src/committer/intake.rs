@@ -7,6 +7,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::decoding::Published;
 use crate::job::{Heard, SerialFrame};
+use crate::order::Ordered;
 
 /// How long to wait for what.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +26,16 @@ pub(crate) struct Intake {
     mqtt: Queue<Published>,
     lora: Queue<Heard>,
     serial: Queue<SerialFrame>,
+    orders: Queue<Ordered>,
+}
+
+/// What was gathered, to be drained.
+#[derive(Debug)]
+pub(crate) struct Taken<'a> {
+    pub(crate) published: &'a mut Vec<Published>,
+    pub(crate) heard: &'a mut Vec<Heard>,
+    pub(crate) serial: &'a mut Vec<SerialFrame>,
+    pub(crate) orders: &'a mut Vec<Ordered>,
 }
 
 /// A queue, and what was taken out of it.
@@ -60,17 +71,28 @@ impl<T> Queue<T> {
 }
 
 impl Intake {
-    pub(crate) fn new(mqtt: Receiver<Published>, lora: Receiver<Heard>, serial: Receiver<SerialFrame>) -> Intake {
-        Intake { mqtt: Queue::new(mqtt), lora: Queue::new(lora), serial: Queue::new(serial) }
+    pub(crate) fn new(
+        mqtt: Receiver<Published>,
+        lora: Receiver<Heard>,
+        serial: Receiver<SerialFrame>,
+        orders: Receiver<Ordered>,
+    ) -> Intake {
+        let (mqtt, lora) = (Queue::new(mqtt), Queue::new(lora));
+        Intake { mqtt, lora, serial: Queue::new(serial), orders: Queue::new(orders) }
     }
 
     /// What was gathered, to be drained.
-    pub(crate) fn taken(&mut self) -> (&mut Vec<Published>, &mut Vec<Heard>, &mut Vec<SerialFrame>) {
-        (&mut self.mqtt.taken, &mut self.lora.taken, &mut self.serial.taken)
+    pub(crate) fn taken(&mut self) -> Taken<'_> {
+        Taken {
+            published: &mut self.mqtt.taken,
+            heard: &mut self.lora.taken,
+            serial: &mut self.serial.taken,
+            orders: &mut self.orders.taken,
+        }
     }
 
     fn count(&self) -> usize {
-        self.mqtt.taken.len() + self.lora.taken.len() + self.serial.taken.len()
+        self.mqtt.taken.len() + self.lora.taken.len() + self.serial.taken.len() + self.orders.taken.len()
     }
 
     /// Waits for the first frame, at most `idle`, then takes what is waiting. `false` once every queue is closed and
@@ -94,13 +116,15 @@ impl Intake {
         }
     }
 
-    /// Waits for at least one frame; radio first, because its receive windows close. `false` once all are closed.
+    /// Waits for at least one frame or order; radio first, because its receive windows close. `false` once every side of
+    /// the field is closed: a technician who still holds the control socket keeps nobody from ending.
     async fn next(&mut self, room: usize) -> bool {
-        loop {
+        while self.lora.open || self.serial.open || self.mqtt.open {
             let count = tokio::select! {
                 biased;
                 count = self.lora.take(room), if self.lora.open => count,
                 count = self.serial.take(room), if self.serial.open => count,
+                count = self.orders.take(room), if self.orders.open => count,
                 count = self.mqtt.take(room), if self.mqtt.open => count,
                 else => return false,
             };
@@ -108,5 +132,6 @@ impl Intake {
                 return true;
             }
         }
+        false
     }
 }

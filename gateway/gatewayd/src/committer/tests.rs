@@ -3,4 +3,5 @@
 mod bench;
 mod failing;
 mod gathering;
+mod orders;
 mod stored;

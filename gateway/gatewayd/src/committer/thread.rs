@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::decoding::Published;
 use crate::error::StartError;
 use crate::job::{Heard, SerialFrame};
+use crate::order::Ordered;
 
 /// A committer at work.
 pub(crate) struct RunningCommitter {
@@ -26,6 +27,7 @@ impl RunningCommitter {
         submitted: mpsc::Receiver<Published>,
         heard: mpsc::Receiver<Heard>,
         serial: mpsc::Receiver<SerialFrame>,
+        orders: mpsc::Receiver<Ordered>,
     ) -> Result<RunningCommitter, StartError> {
         let committer = Committer::open(parts)?;
         let clock = committer.clock();
@@ -34,7 +36,7 @@ impl RunningCommitter {
         let (life, alive) = watch::channel(());
         let work = move || {
             let _life = life;
-            runtime.block_on(committer.run(submitted, heard, serial));
+            runtime.block_on(committer.run(submitted, heard, serial, orders));
         };
         let thread = std::thread::Builder::new().name("committer".into()).spawn(work).map_err(StartError::Thread)?;
         Ok(RunningCommitter { thread, alive, clock })

@@ -44,6 +44,12 @@ impl Ingest {
         let as_sent = link(u32::from(uplink.f_cnt_low()));
         let devices = self.devices.clone();
         let candidates = self.candidates(&devices, &uplink);
+        if let (true, Some(device)) =
+            (candidates.is_empty(), self.joined.get(&dev_addr).and_then(|names| names.first()))
+        {
+            let detail = format!("{dev_addr}: the device has joined again since, this session is over");
+            return self.refuse(Some(device.clone()), as_sent, heard.phy, Reason::Replayed, detail, now);
+        }
         if candidates.is_empty() {
             let detail =
                 format!("no device has DevAddr {dev_addr} · try: if it is yours, weir device add; else leave it");

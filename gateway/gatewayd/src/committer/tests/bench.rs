@@ -5,26 +5,29 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use batch::{BoxId, SigningKey};
-use ingest::DeviceTable;
+use ingest::{DeviceTable, Network};
 use journal::{Reader, Tally};
 use lorawan::end_device::{DataUp, data_up};
 use lorawan::gwmp::{CrcStatus, Rxpk};
-use lorawan::{CounterRun, DataRate, DevAddr, Eui64, Reception, SessionKeys};
-use mqtt::{Edge, Limits, Submission};
+use lorawan::{CounterRun, DataRate, DevAddr, Eui64, Reception, Region, SessionKeys};
+use mqtt::{Edge, EdgeParts, Limits, Listener, Submission};
 use record::{Body, RecordAt, Seq, SeqRange, SourceId, UnixMs};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::board::Board;
 use crate::clock::mono_ms;
+use crate::committer::intake::Taken;
 use crate::committer::{Committer, Parts};
 use crate::config::{CheckpointEvery, Commit, Evidence};
 use crate::decoding::Published;
 use crate::directory::Devices;
 use crate::job::{Downlink, Heard, Lost};
+use crate::order::{Order, Ordered};
 
 const DEVICES: &str = r#"
 [[device]]
@@ -83,11 +86,15 @@ pub(super) fn key() -> SigningKey {
 /// A frame of `flow-1` as its gateway heard it just now.
 pub(super) fn heard(f_cnt: u32, payload: &[u8]) -> Heard {
     let key = |hex: &str| hex.parse().unwrap();
-    let keys = SessionKeys::v1_0(
-        key("44024241ed4ce9a68c6a8bc055233fd3"),
-        key("ec925802ae430ca77fd3dd73cb2cc588"),
-    );
-    let up = DataUp { dev_addr: DevAddr::from_u32(0x2601_0001), confirmed: true, f_cnt, f_port: 2, payload, ..DataUp::default() };
+    let keys = SessionKeys::v1_0(key("44024241ed4ce9a68c6a8bc055233fd3"), key("ec925802ae430ca77fd3dd73cb2cc588"));
+    let up = DataUp {
+        dev_addr: DevAddr::from_u32(0x2601_0001),
+        confirmed: true,
+        f_cnt,
+        f_port: 2,
+        payload,
+        ..DataUp::default()
+    };
     noise(data_up(up, &keys))
 }
 
@@ -133,6 +140,7 @@ impl Bench {
             key: key(),
             journal_path: folder.path().join("journal/journal.db"),
             devices,
+            network: Network::standard(Region::Eu868),
             rules: rules::RuleSet::from_toml(RULES).unwrap(),
             commit: Commit::default(),
             checkpoint: CheckpointEvery::default(),
@@ -154,7 +162,27 @@ impl Bench {
 
     /// One transaction of these.
     pub(super) fn apply(&mut self, heard: impl IntoIterator<Item = Heard>) {
-        self.committer.apply(&mut Vec::new(), &mut heard.into_iter().collect(), &mut Vec::new()).unwrap();
+        self.take(Vec::new(), heard.into_iter().collect(), Vec::new());
+    }
+
+    /// One transaction of all these.
+    pub(super) fn take(&mut self, mut published: Vec<Published>, mut heard: Vec<Heard>, mut orders: Vec<Ordered>) {
+        let (published, heard, orders) = (&mut published, &mut heard, &mut orders);
+        self.committer.apply(Taken { published, heard, serial: &mut Vec::new(), orders }).unwrap();
+    }
+
+    /// What an order is answered, alone in its transaction.
+    pub(super) fn order(&mut self, request: &Value) -> Result<Value, String> {
+        let (answer, mut answered) = oneshot::channel();
+        let order = Order::parse(request).expect("an order")?;
+        self.take(Vec::new(), Vec::new(), vec![Ordered { order, answer }]);
+        loop {
+            match answered.try_recv() {
+                Ok(answer) => return answer,
+                Err(oneshot::error::TryRecvError::Empty) => self.take(Vec::new(), Vec::new(), Vec::new()),
+                Err(error) => panic!("{error}"),
+            }
+        }
     }
 
     pub(super) fn reader(&self) -> Reader {
@@ -201,17 +229,21 @@ pub(super) struct Sensor {
 
 impl Sensor {
     pub(super) async fn connect() -> Sensor {
-        let devices = Arc::new(Devices(Arc::new(table())));
+        let directory = Arc::new(Devices::new(Arc::new(table())).unwrap());
         let (submissions, submitted) = mpsc::channel(64);
-        let edge = Edge::start("127.0.0.1:0".parse().unwrap(), Limits::default(), devices, submissions).await.unwrap();
-        let stream = TcpStream::connect(edge.local_addr()).await.unwrap();
+        let listeners = vec![Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap()];
+        let (changes, events) = (mpsc::channel(1).0, mpsc::channel(1).0);
+        let (limits, stored) = (Limits::default(), Vec::new());
+        let edge = EdgeParts { listeners, limits, directory, submissions, changes, events, stored };
+        let edge = Edge::start(edge).unwrap();
+        let stream = TcpStream::connect(edge.local_addrs()[0]).await.unwrap();
         let mut sensor = Sensor { edge, submitted, stream };
         sensor.log_in().await;
         sensor
     }
 
     pub(super) async fn reconnect(&mut self) {
-        self.stream = TcpStream::connect(self.edge.local_addr()).await.unwrap();
+        self.stream = TcpStream::connect(self.edge.local_addrs()[0]).await.unwrap();
         self.log_in().await;
     }
 

@@ -14,12 +14,12 @@ async fn nobody_is_acknowledged_and_the_next_frame_is_stored() {
     let first = sensor.publish(1, false, COD).await;
 
     let stuck = bench.stuck_disk();
-    bench.committer.apply(&mut vec![first], &mut vec![heard(0, WARM)], &mut Vec::new()).unwrap();
+    bench.take(vec![first], vec![heard(0, WARM)], Vec::new());
     drop(stuck);
 
     assert!(sensor.read(4).await.is_empty(), "no PUBACK: the connection is closed");
     assert!(bench.confirmed.try_recv().is_err(), "no downlink");
-    assert_eq!(bench.kinds(), "boot", "nothing of it is stored");
+    assert_eq!(bench.kinds(), "boot codec codec", "nothing of it is stored");
     let failing = bench.board.lock().unwrap().journal.clone();
     assert_eq!((failing.commits, failing.commits_failed), (0, 1));
     assert!(failing.failing.unwrap().contains("df -h"), "says what to do next");
@@ -34,10 +34,10 @@ async fn nobody_is_acknowledged_and_the_next_frame_is_stored() {
 
     sensor.reconnect().await;
     let again = sensor.publish(1, true, COD).await;
-    bench.committer.apply(&mut vec![again], &mut vec![heard(0, WARM)], &mut Vec::new()).unwrap();
+    bench.take(vec![again], vec![heard(0, WARM)], Vec::new());
     assert_eq!(sensor.read(4).await, [0x40, 2, 0, 1], "PUBACK: it was never stored, so it is no duplicate");
     assert!(bench.confirmed.try_recv().is_ok());
-    assert_eq!(bench.kinds(), "boot frame frame alarm");
+    assert_eq!(bench.kinds(), "boot codec codec frame frame alarm");
     assert_eq!(bench.board.lock().unwrap().journal.failing, None);
 }
 

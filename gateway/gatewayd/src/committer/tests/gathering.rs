@@ -19,11 +19,11 @@ async fn takes_what_is_waiting_up_to_its_bound() {
     let (_, submitted) = mpsc::channel::<Published>(1);
     let (lora, received) = mpsc::channel(8);
     (0..5).for_each(|f_cnt| lora.try_send(heard(f_cnt, COLD)).unwrap());
-    let mut intake = Intake::new(submitted, received, mpsc::channel(1).1);
+    let mut intake = Intake::new(submitted, received, mpsc::channel(1).1, mpsc::channel(1).1);
     let mut sizes = Vec::new();
     for _ in 0..3 {
         assert!(intake.gather(wait(0, 2)).await);
-        sizes.push(intake.taken().1.drain(..).count());
+        sizes.push(intake.taken().heard.drain(..).count());
     }
     assert_eq!(sizes, [2, 2, 1]);
     drop(lora);
@@ -34,7 +34,7 @@ async fn takes_what_is_waiting_up_to_its_bound() {
 async fn lingers_for_company_on_one_side_too() {
     let (_, submitted) = mpsc::channel::<Published>(1);
     let (lora, received) = mpsc::channel(8);
-    let mut intake = Intake::new(submitted, received, mpsc::channel(1).1);
+    let mut intake = Intake::new(submitted, received, mpsc::channel(1).1, mpsc::channel(1).1);
     tokio::spawn(async move {
         for f_cnt in 0..4 {
             lora.send(heard(f_cnt, COLD)).await.unwrap();
@@ -42,14 +42,14 @@ async fn lingers_for_company_on_one_side_too() {
         }
     });
     assert!(intake.gather(wait(20, 100)).await);
-    assert_eq!(intake.taken().1.drain(..).count(), 3, "at 0, 8 and 16 ms, not the one at 24");
+    assert_eq!(intake.taken().heard.drain(..).count(), 3, "at 0, 8 and 16 ms, not the one at 24");
 }
 
 #[tokio::test(start_paused = true)]
 async fn looks_up_when_nothing_comes() {
     let (_mqtt, submitted) = mpsc::channel::<Published>(1);
     let (_, received) = mpsc::channel(1);
-    let mut intake = Intake::new(submitted, received, mpsc::channel(1).1);
+    let mut intake = Intake::new(submitted, received, mpsc::channel(1).1, mpsc::channel(1).1);
     assert!(intake.gather(wait(0, 2)).await, "idle is no end, also with one side closed");
-    assert!(intake.taken().0.is_empty());
+    assert!(intake.taken().published.is_empty());
 }

@@ -335,9 +335,7 @@ fn two_devices_cannot_be_confused() {
     check(
         &format!("{COD}{COD}"),
         COD_KEYS,
-        expect![
-            "devices line 9: device `cod-1`, [device.mqtt]: keys.toml has no `password` for it: add it below the device's name"
-        ],
+        expect!["devices line 9: device `cod-1` stands twice: give each its own name"],
     );
     let [level, rain] = [LEVEL, RAIN].map(|text| text.replace("-1", "-2"));
     let [level_keys, rain_keys] = [LEVEL_KEYS, RAIN_KEYS].map(|text| text.replace("-1]", "-2]"));

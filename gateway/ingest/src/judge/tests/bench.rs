@@ -18,6 +18,21 @@ kind = "json"
 fields = [{ path = "/cod", quantity = "cod", unit = "mg/L" }]
 
 [[device]]
+name = "level-1"
+[device.lorawan]
+dev_eui = "24e124538c458373"
+join_eui = "24e124c0002a0001"
+[device.codec]
+kind = "cayenne_lpp"
+
+[[device]]
+name = "rain-1"
+[device.serial]
+id = 7
+[device.codec]
+kind = "cayenne_lpp"
+
+[[device]]
 name = "flow-1"
 [device.lorawan]
 dev_addr = "26010001"
@@ -26,6 +41,12 @@ kind = "cayenne_lpp"
 "#;
 
 const KEYS: &str = r#"
+[level-1]
+app_key = "2b7e151628aed2a6abf7158809cf4f3c"
+
+[rain-1]
+mac_key = "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4"
+
 [cod-1]
 password = "river-otter-7"
 
@@ -59,7 +80,7 @@ pub(super) fn keys() -> SessionKeys {
 
 pub(super) struct Bench {
     table: Arc<DeviceTable>,
-    ingest: Ingest,
+    pub(super) ingest: Ingest,
     records: Vec<Record>,
     sessions: BTreeMap<SourceId, Vec<u8>>,
     now_ms: u64,

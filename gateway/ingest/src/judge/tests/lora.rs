@@ -65,15 +65,15 @@ fn old_frames_are_refused_by_their_kind() {
     check(
         [uplink(100, true, WARM), uplink(99, true, WARM), uplink(0, true, WARM)],
         expect![[r#"
-        accepted flow-1 #100 temperature_1 27.2 Cel · ack 0
-        replayed flow-1 kept: 26010001: FCnt 99 was used before
-        counter_reset flow-1 kept: 26010001: FCnt went back to 0 · try: give the device new session keys"#]],
+            accepted flow-1 #100 temperature_1 27.2 Cel · ack 0
+            replayed flow-1 kept: 26010001: FCnt 99 was used before
+            counter_reset flow-1 kept: 26010001: FCnt went back to 0 · try: give the device new keys, or counter_reset = true if replays are no danger"#]],
     );
     check(
         [uplink(100, true, WARM), uplink(100, true, &[1, 103, 1, 17])],
         expect![[r#"
             accepted flow-1 #100 temperature_1 27.2 Cel · ack 0
-            forked flow-1 kept: 26010001: other bytes under the stored FCnt 100: somebody else has its keys · try: give the device new session keys"#]],
+            forked flow-1 kept: 26010001: other bytes under the stored FCnt 100: somebody else has its keys · try: give the device new keys"#]],
     );
 }
 
@@ -83,7 +83,9 @@ fn what_proves_nothing_is_refused_with_its_reason() {
     *forged.last_mut().unwrap() ^= 1;
     check(
         [forged],
-        expect!["bad_mic flow-1 kept: 26010001: the MIC does not verify · try: compare nwk_s_key with the device's"],
+        expect![
+            "bad_mic flow-1 kept: 26010001: the MIC does not verify · try: compare the keys in keys.toml with the device's"
+        ],
     );
     let stranger = DataUp {
         dev_addr: DevAddr::from_u32(7),
@@ -96,7 +98,7 @@ fn what_proves_nothing_is_refused_with_its_reason() {
     check(
         [data_up(stranger, &keys())],
         expect![
-            "unknown_dev_addr ? kept: no device has DevAddr 00000007 · try: if it is yours, add it to devices.toml"
+            "unknown_dev_addr ? kept: no device has DevAddr 00000007 · try: if it is yours, weir device add; else leave it"
         ],
     );
     let mut other_form = uplink(1, true, WARM);
@@ -113,7 +115,7 @@ fn what_proves_nothing_is_refused_with_its_reason() {
     check(
         [join, vec![0xe0; 12], vec![0x60; 12]],
         expect![[r#"
-        unsupported_type ? kept: frame is a join: read it as a JoinRequest
+        unknown_dev_eui ? kept: no device has DevEUI 0000000000000000 (JoinEUI 0000000000000001) · try: if it is yours, weir device add; else leave it
         unsupported_type ? kept: frame has a proprietary format: ignore it
         unsupported_type ? kept: frame is a downlink of another network: ignore it"#]],
     );
@@ -124,9 +126,9 @@ fn an_undecodable_frame_is_kept_and_acknowledged_because_it_will_never_be_better
     check(
         [uplink(0, true, &[1, 103, 1]), uplink(0, true, &[1, 103, 1]), uplink(1, true, b"")],
         expect![[r#"
-        undecodable flow-1 kept: byte 2: type 103 (temperature) needs 2 bytes and 1 are left: the frame was cut · ack 0
-        duplicate flow-1 · ack 1
-        undecodable flow-1 kept: payload is empty: check the sensor's configuration · ack 2"#]],
+            undecodable flow-1 kept: byte 2: type 103 (temperature) needs 2 bytes and 1 are left: the frame was cut · ack 0
+            duplicate flow-1 · ack 1
+            accepted flow-1 #1 · ack 2"#]],
     );
 }
 

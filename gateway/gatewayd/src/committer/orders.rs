@@ -1,0 +1,213 @@
+//! A technician's orders, each in the transaction that stores what it changes.
+
+use ingest::{Command, DeviceLink, RedecodeError, Stranger, StrangerId, export_sessions, import_sessions};
+use journal::{COMMANDS_PER_DEVICE_MAX, CommandChange, CommandId};
+use record::{Body, Record, Seq, SeqRange, SourceId};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::{Committer, Draft};
+use crate::clock::mono_ms;
+use crate::job::{Downlink, When};
+use crate::order::{Order, Ordered};
+
+/// Bytes of stored records that are read again in one transaction: some hundred frames, so that others wait for
+/// milliseconds.
+const REDECODE_BYTES_MAX: usize = 256 * 1024;
+
+/// Longest command over LoRaWAN, in bytes (RP002-1.0.4, N without repeater); slow data rates carry less.
+const COMMAND_BYTES_MAX: usize = 242;
+
+/// History on its way through the codec of today.
+#[derive(Debug)]
+pub(super) struct Redecoding {
+    device: SourceId,
+    next: Seq,
+    last: Seq,
+    redecoded: u64,
+    failed: u64,
+    unreadable: u64,
+    answer: oneshot::Sender<Result<Value, String>>,
+}
+
+impl Committer {
+    /// Does what is ordered; the answer leaves when the transaction is durable.
+    pub(super) fn obey(&mut self, ordered: Ordered, draft: &mut Draft) {
+        let Ordered { order, answer } = ordered;
+        let done = match order {
+            Order::FlushNonces { device } => self.flush_nonces(&device, draft),
+            Order::ExportSessions => self.export(),
+            Order::ImportSessions { sessions, jump } => self.import(&sessions, jump, draft),
+            Order::Send { device, payload, f_port, confirmed } => self.queue(device, payload, f_port, confirmed, draft),
+            Order::Strangers => Ok(json!({ "strangers": self.strangers() })),
+            Order::Redecode { device, from, to } => {
+                let end = self.journal.end();
+                let last = to.map_or(end.0, |to| to.0.saturating_add(1).min(end.0)).saturating_sub(1);
+                let (redecoded, failed, unreadable) = (0, 0, 0);
+                let last = Seq(last);
+                self.redecoding.push_back(Redecoding {
+                    device,
+                    next: from,
+                    last,
+                    redecoded,
+                    failed,
+                    unreadable,
+                    answer,
+                });
+                return;
+            }
+        };
+        draft.answers.push((answer, done));
+    }
+
+    /// Reads a piece of history again, if some is to be.
+    pub(super) fn redecode(&mut self, draft: &mut Draft) {
+        let Some(mut work) = self.redecoding.pop_front() else { return };
+        let range = SeqRange { first: work.next, last: work.last };
+        let records = match work.next <= work.last && self.journal.end() > work.next {
+            true => self.journal.read(range, REDECODE_BYTES_MAX),
+            false => Ok(Vec::new()),
+        };
+        let records = match records {
+            Ok(records) => records,
+            Err(error) => {
+                draft.answers.push((work.answer, Err(control::chain(&error))));
+                return;
+            }
+        };
+        for at in &records {
+            work.next = at.seq.next();
+            let Body::Frame(frame) = &at.record.body else { continue };
+            if frame.source != work.device {
+                continue;
+            }
+            match self.restored.ingest.redecode(at.seq, frame, at.record.stamp) {
+                Ok(redecoded) => {
+                    work.redecoded += 1;
+                    let record = Record { stamp: self.stamp(), body: Body::Redecoded(redecoded) };
+                    self.append(record, &mut draft.transaction);
+                }
+                Err(RedecodeError::NoPayload | RedecodeError::SameCodec) => {}
+                Err(RedecodeError::Decode(_)) => work.failed += 1,
+                Err(RedecodeError::NoKeys | RedecodeError::NoDevice | RedecodeError::Seal(_)) => work.unreadable += 1,
+            }
+        }
+        let Redecoding { redecoded, failed, unreadable, .. } = work;
+        if !records.is_empty() && work.next <= work.last {
+            self.redecoding.push_front(work);
+            return;
+        }
+        let answer = json!({ "redecoded": redecoded, "failed": failed, "unreadable": unreadable });
+        log::info!(source:% = work.device, redecoded, failed, unreadable; "history decoded anew");
+        draft.answers.push((work.answer, Ok(answer)));
+    }
+
+    fn flush_nonces(&mut self, device: &SourceId, draft: &mut Draft) -> Result<Value, String> {
+        self.restored.ingest.flush_nonces(device).map_err(|error| error.to_string())?;
+        self.store_session(device, draft);
+        Ok(json!({}))
+    }
+
+    fn export(&self) -> Result<Value, String> {
+        let rows = self.restored.rows.iter();
+        let sessions = rows.filter_map(|(source, row)| Some((source.as_ref()?, row.session.as_slice())));
+        let count = sessions.clone().filter(|(_, session)| !session.is_empty()).count();
+        let bytes = export_sessions(sessions).map_err(|error| control::chain(&error))?;
+        Ok(json!({ "sessions": hex::encode(bytes.as_slice()), "count": count }))
+    }
+
+    fn import(&mut self, sessions: &[u8], jump: u16, draft: &mut Draft) -> Result<Value, String> {
+        let rows = import_sessions(sessions, jump).map_err(|error| control::chain(&error))?;
+        if let Some(unknown) = rows.keys().find(|device| self.parts.devices.by_name(device).is_none()) {
+            return Err(format!(
+                "device `{unknown}` is not in the device table · try: weir device add, then import again"
+            ));
+        }
+        for (device, session) in &rows {
+            self.restored.ingest.put_session(device, session).map_err(|error| control::chain(&error))?;
+            self.store_session(device, draft);
+        }
+        Ok(json!({ "count": rows.len() }))
+    }
+
+    fn queue(
+        &mut self,
+        device: SourceId,
+        payload: Vec<u8>,
+        f_port: u8,
+        confirmed: bool,
+        draft: &mut Draft,
+    ) -> Result<Value, String> {
+        let known = self.parts.devices.by_name(&device);
+        match known.map(|known| &known.link) {
+            Some(DeviceLink::Lorawan(_)) => {}
+            Some(other) => {
+                return Err(format!("device `{device}` is on {}: only LoRaWAN devices take commands", other.as_str()));
+            }
+            None => return Err(format!("there is no device `{device}` · try: weir device list")),
+        }
+        if payload.len() > COMMAND_BYTES_MAX {
+            return Err(format!(
+                "{} bytes do not fit a LoRaWAN frame: send at most {COMMAND_BYTES_MAX}",
+                payload.len()
+            ));
+        }
+        if self.restored.ingest.commands_waiting(&device) >= COMMANDS_PER_DEVICE_MAX {
+            return Err(format!(
+                "{COMMANDS_PER_DEVICE_MAX} commands wait for `{device}` already · try: weir device show {device}"
+            ));
+        }
+        let queued =
+            draft.transaction.commands.iter().filter(|change| matches!(change, CommandChange::Queue(_))).count();
+        let next = self.journal.next_command().map_err(|error| control::chain(&error))?.0;
+        let id = next.saturating_add(u64::try_from(queued).unwrap_or(u64::MAX));
+        draft.transaction.commands.push(CommandChange::Queue(journal::Command {
+            id: CommandId(id),
+            device: device.clone(),
+            payload: payload.clone(),
+            f_port: Some(f_port),
+            confirmed,
+            created: self.stamp(),
+        }));
+        self.restored.ingest.queue(device.clone(), Command { id, payload, f_port, confirmed, sent: 0 });
+        if let Some(push) = self.restored.ingest.push(&device) {
+            draft.transaction.commands.push(super::change(&push.step));
+            self.store_session(&device, draft);
+            let when = When::Immediate { gateways: Vec::new(), settings: push.rx };
+            draft.pushes.push(Downlink { phy: push.phy, when, report: None });
+        }
+        Ok(json!({ "id": id }))
+    }
+
+    fn store_session(&mut self, device: &SourceId, draft: &mut Draft) {
+        let row = self.restored.rows.entry(Some(device.clone())).or_default();
+        row.session = self.restored.ingest.session(device);
+        draft.touched.insert(Some(device.clone()));
+    }
+
+    fn strangers(&self) -> Vec<Value> {
+        let now = mono_ms();
+        let show = |stranger: &Stranger| {
+            let (kind, address, cure) = match stranger.id {
+                StrangerId::Joining { dev_eui, join_eui } => (
+                    "join",
+                    format!("{dev_eui} {join_eui}"),
+                    "if it is yours: weir device add with its dev_eui, join_eui and app_key; else leave it",
+                ),
+                StrangerId::Speaking(dev_addr) if stranger.foreign => {
+                    ("foreign network", dev_addr.to_string(), "another network's device: leave it")
+                }
+                StrangerId::Speaking(dev_addr) => {
+                    ("data", dev_addr.to_string(), "if it is yours: weir device add, or let it join again")
+                }
+                StrangerId::Serial(id) => ("serial", id.to_string(), "if it is yours: weir device add with this id"),
+            };
+            json!({
+                "kind": kind, "address": address, "frames": stranger.frames, "cure": cure,
+                "gateway": stranger.gateway.map(|gateway| gateway.to_string()),
+                "seen_ms_ago": now.0.saturating_sub(stranger.last.mono_ms.0),
+            })
+        };
+        self.restored.ingest.strangers().map(show).collect()
+    }
+}

@@ -1,0 +1,76 @@
+//! What a technician orders, stored before it is answered.
+
+use serde_json::json;
+
+use super::bench::{Bench, WARM, flow, heard};
+
+#[test]
+fn a_command_survives_a_restart_and_goes_with_the_next_answer() {
+    let mut bench = Bench::new();
+    let answer = bench.order(&json!({"do": "send", "device": "flow-1", "payload": "0102", "f_port": 5})).unwrap();
+    assert_eq!(answer, json!({"id": 1}));
+    bench = bench.reopen("boot-a");
+    assert_eq!(bench.reader().commands().unwrap().len(), 1);
+    bench.apply([heard(0, WARM)]);
+    let down = bench.confirmed.try_recv().unwrap();
+    // Header and MIC, FPort, two bytes, and whatever is asked of the device in between.
+    assert!(down.phy.len() >= 15, "{}", hex::encode(down.phy));
+    assert!(bench.reader().commands().unwrap().is_empty(), "it needs no acknowledgement");
+    let refused = bench.order(&json!({"do": "send", "device": "cod-1", "payload": "01"})).unwrap_err();
+    assert!(refused.contains("only LoRaWAN"), "{refused}");
+}
+
+#[test]
+fn what_is_not_stored_is_not_answered_as_done() {
+    let mut bench = Bench::new();
+    let stuck = bench.stuck_disk();
+    let refused = bench.order(&json!({"do": "send", "device": "flow-1", "payload": "01"})).unwrap_err();
+    assert!(refused.contains("nothing has changed"), "{refused}");
+    drop(stuck);
+    bench.apply([heard(0, WARM)]);
+    assert!(bench.reader().commands().unwrap().is_empty());
+    let down = bench.confirmed.try_recv().unwrap();
+    assert_eq!(down.phy[0], 0x60, "an acknowledgement without the command that was not stored");
+}
+
+#[test]
+fn sessions_move_and_what_was_sent_stays_sent() {
+    let mut old = Bench::new();
+    old.apply([heard(0, WARM), heard(1, WARM)]);
+    let export = old.order(&json!({"do": "export_sessions"})).unwrap();
+    assert_eq!(export["count"], 1);
+    let mut new = Bench::new();
+    let import = json!({"do": "import_sessions", "sessions": export["sessions"]});
+    assert_eq!(new.order(&import).unwrap(), json!({"count": 1}));
+    assert_ne!(new.committer.restored.ingest.session(&flow()), old.committer.restored.ingest.session(&flow()));
+    new = new.reopen("boot-b");
+    new.apply([heard(0, WARM), heard(1, WARM)]);
+    assert_eq!(new.tally(Some("flow-1")).accepted, 0, "a frame of the old box is not taken twice");
+    new.apply([heard(2, WARM)]);
+    assert_eq!(new.tally(Some("flow-1")).accepted, 1);
+}
+
+#[test]
+fn history_under_the_same_codec_stays_as_it_is() {
+    let mut bench = Bench::new();
+    bench.apply([heard(0, WARM), heard(1, WARM)]);
+    let records = bench.records().len();
+    let answer = bench.order(&json!({"do": "redecode", "device": "flow-1"})).unwrap();
+    assert_eq!(answer, json!({"redecoded": 0, "failed": 0, "unreadable": 0}));
+    assert_eq!(bench.records().len(), records);
+}
+
+#[test]
+fn old_frames_after_a_restart_give_no_record_and_no_downlink() {
+    let mut bench = Bench::new();
+    bench.apply((0..20).map(|f_cnt| heard(f_cnt, WARM)));
+    while bench.confirmed.try_recv().is_ok() {}
+    bench = bench.reopen("boot-b");
+    let frames = |bench: &Bench| bench.kinds().matches("frame").count();
+    let before = frames(&bench);
+    bench.apply((0..19).map(|f_cnt| heard(f_cnt, WARM)));
+    assert_eq!(frames(&bench), before);
+    assert!(bench.confirmed.try_recv().is_err());
+    let tally = bench.tally(Some("flow-1"));
+    assert_eq!((tally.accepted, tally.rejected), (20, 19), "received 39 (A3)");
+}

@@ -1,0 +1,127 @@
+//! What a technician asks of the committer over the control socket.
+
+use record::{Seq, SourceId};
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+/// Orders that may wait for the committer: each holds a control connection.
+pub(crate) const ORDERS_MAX: usize = 16;
+
+/// Something that only the committer can do, in a transaction.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// `{"do":"flush_nonces","device":NAME}`
+    FlushNonces { device: SourceId },
+    /// `{"do":"export_sessions"}`: answered with keys, so the socket's rights are those of the journal.
+    ExportSessions,
+    /// `{"do":"import_sessions","sessions":HEX,"jump":N}`
+    ImportSessions { sessions: Vec<u8>, jump: u16 },
+    /// `{"do":"send","device":NAME,"payload":HEX,"f_port":N,"confirmed":BOOL}`
+    Send { device: SourceId, payload: Vec<u8>, f_port: u8, confirmed: bool },
+    /// `{"do":"redecode","device":NAME,"from":SEQ,"to":SEQ}`
+    Redecode { device: SourceId, from: Seq, to: Option<Seq> },
+    /// `{"do":"strangers"}`
+    Strangers,
+}
+
+/// An order and the one who waits for its answer.
+#[derive(Debug)]
+pub(crate) struct Ordered {
+    pub(crate) order: Order,
+    pub(crate) answer: oneshot::Sender<Result<Value, String>>,
+}
+
+/// FPort of a command that names none: the application's first.
+const F_PORT: u8 = 1;
+
+impl Order {
+    /// Reads a request; none if it is for somebody else.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub(crate) fn parse(request: &Value) -> Option<Result<Order, String>> {
+        let parsed = match request.get("do")?.as_str()? {
+            "flush_nonces" => device(request).map(|device| Order::FlushNonces { device }),
+            "export_sessions" => Ok(Order::ExportSessions),
+            "import_sessions" => import(request),
+            "send" => send(request),
+            "redecode" => redecode(request),
+            "strangers" => Ok(Order::Strangers),
+            _ => return None,
+        };
+        Some(parsed)
+    }
+}
+
+fn device(request: &Value) -> Result<SourceId, String> {
+    let name = request.get("device").and_then(Value::as_str).ok_or("`device` is missing: give its name")?;
+    SourceId::new(name).map_err(|error| error.to_string())
+}
+
+fn bytes(request: &Value, key: &str) -> Result<Vec<u8>, String> {
+    let text =
+        request.get(key).and_then(Value::as_str).ok_or_else(|| format!("`{key}` is missing: give hex digits"))?;
+    hex::decode(text).map_err(|_| format!("`{key}` is not hex: write every byte as two digits"))
+}
+
+fn import(request: &Value) -> Result<Order, String> {
+    let jump = match request.get("jump").filter(|jump| !jump.is_null()) {
+        None => ingest::COUNTER_JUMP,
+        Some(jump) => jump.as_u64().and_then(|jump| u16::try_from(jump).ok()).ok_or("`jump` is not 0 to 65535")?,
+    };
+    Ok(Order::ImportSessions { sessions: bytes(request, "sessions")?, jump })
+}
+
+fn send(request: &Value) -> Result<Order, String> {
+    let f_port = match request.get("f_port").filter(|f_port| !f_port.is_null()) {
+        None => F_PORT,
+        Some(f_port) => f_port
+            .as_u64()
+            .and_then(|f_port| u8::try_from(f_port).ok())
+            .filter(|f_port| (1..=223).contains(f_port))
+            .ok_or("`f_port` is not 1 to 223")?,
+    };
+    let confirmed = request.get("confirmed").and_then(Value::as_bool).unwrap_or(false);
+    Ok(Order::Send { device: device(request)?, payload: bytes(request, "payload")?, f_port, confirmed })
+}
+
+fn redecode(request: &Value) -> Result<Order, String> {
+    let seq = |key: &str| request.get(key).and_then(Value::as_u64).map(Seq);
+    Ok(Order::Redecode { device: device(request)?, from: seq("from").unwrap_or_default(), to: seq("to") })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn requests_are_read_or_refused_in_words() {
+        let check = |request: Value, expected: &str| {
+            let shown = match Order::parse(&request) {
+                None => "not ours".to_owned(),
+                Some(Ok(order)) => format!("{order:?}"),
+                Some(Err(why)) => why,
+            };
+            assert_eq!(shown, expected);
+        };
+        check(json!({"do": "status"}), "not ours");
+        check(json!({"do": "strangers"}), "Strangers");
+        check(json!({"do": "flush_nonces"}), "`device` is missing: give its name");
+        check(
+            json!({"do": "send", "device": "flow-1", "payload": "0aff", "confirmed": true}),
+            "Send { device: \"flow-1\", payload: [10, 255], f_port: 1, confirmed: true }",
+        );
+        check(json!({"do": "send", "device": "flow-1", "payload": "0aff", "f_port": 224}), "`f_port` is not 1 to 223");
+        check(
+            json!({"do": "send", "device": "flow-1", "payload": "0a f"}),
+            "`payload` is not hex: write every byte as two digits",
+        );
+        check(
+            json!({"do": "redecode", "device": "flow-1", "from": 3, "to": null}),
+            "Redecode { device: \"flow-1\", from: Seq(3), to: None }",
+        );
+        check(json!({"do": "import_sessions", "sessions": "", "jump": 65_536}), "`jump` is not 0 to 65535");
+    }
+}
