@@ -21,19 +21,25 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("syncd", &["batch", "control", "delivery", "identity", "journal", "record"]),
     ("platform", &["batch", "identity", "record"]),
     ("lorawan", &[]),
+    ("chirpstack", &["record"]),
+    ("envelope", &[]),
+    ("serial", &[]),
     ("mqtt", &[]),
     ("script", &[]),
-    ("ingest", &["lorawan", "record", "script"]),
+    ("ingest", &["chirpstack", "envelope", "lorawan", "record", "script"]),
     ("rules", &["record"]),
-    ("gatewayd", &["batch", "control", "identity", "ingest", "journal", "lorawan", "mqtt", "record", "rules"]),
-    (
-        "weir",
-        &["batch", "control", "gatewayd", "identity", "ingest", "journal", "lorawan", "platform", "record", "syncd"],
-    ),
+    ("gatewayd", &[
+        "batch", "chirpstack", "control", "identity", "ingest", "journal", "lorawan", "mqtt", "record", "rules", "serial",
+    ]),
+    ("weir", &[
+        "batch", "control", "gatewayd", "identity", "ingest", "journal", "lorawan", "platform", "record", "script", "syncd",
+    ]),
     ("system-tests", &["platform"]),
 ];
 /// No clock, randomness, environment, file or socket (S1).
-const PURE: [&str; 7] = ["record", "batch", "delivery", "lorawan", "script", "ingest", "rules"];
+const PURE: [&str; 10] = [
+    "record", "batch", "delivery", "lorawan", "chirpstack", "envelope", "serial", "script", "ingest", "rules",
+];
 /// What would give a pure crate one of these.
 const IMPURE: [&str; 9] = ["tokio", "rusqlite", "reqwest", "axum", "rumqttd", "getrandom", "rand", "rustix", "mio"];
 /// Who may speak SQL (S1), beside tests, which must be able to damage and to lock a database.

@@ -32,7 +32,7 @@ pub(crate) enum Verb {
         json: bool,
     },
     /// Add a device. It is checked with the whole table before anything is written.
-    Add(AddArgs),
+    Add(Box<AddArgs>),
     /// Add the devices of a CSV file: all of them, or none.
     Import {
         /// With a heading line; the columns are those of `weir device import --help`.
