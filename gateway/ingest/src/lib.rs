@@ -1,12 +1,12 @@
 //! From the bytes of a frame to a verdict: who sent it, is it new, what does it say.
 //!
-//! **In:** the text of `devices.toml`, stored sessions; an [`Arrival`] with the stamp it came at. **Out:** a [`Verdict`]:
+//! **In:** the texts of `devices.toml` and `keys.toml`, stored sessions; an [`Arrival`] with the stamp it came at. **Out:** a [`Verdict`]:
 //! accepted with its [`Decoded`] readings, a duplicate, or rejected with its reason; and what to answer over the air.
 //!
 //! ```text
-//! devices.toml ─► DeviceTable ─► Device { link, codec }
+//! devices.toml, keys.toml ─► DeviceTable ─► Device { link, codec }
 //!                                          │
-//! Arrival, Stamp ─► Ingest::judge ─► Codec::decode ─► Verdict { ruling, downlink, session_changed }
+//! Arrival, Stamp ─► Ingest::judge ─► Codec::decode ─► Verdict { ruling, downlink, acknowledgement, session_changed, commands }
 //!                     │    ▲
 //!                     ▼    └── remember(record) at start
 //!                   session(device): stored in the transaction of the verdict
@@ -67,7 +67,7 @@ pub use device::mqtt::{MqttDevice, MqttDeviceError};
 pub use device::password::{Password, PasswordError};
 pub use device::seal::{Ed25519Key, MacKey, SealKey, SealKeyError, SealPolicy};
 pub use device::serial::SerialDevice;
-pub use device::table::{DEV_ADDR_DEVICES_MAX, DEVICES_MAX, DeviceTable, DeviceTableError, DevicesError};
+pub use device::table::{DEV_ADDR_DEVICES_MAX, DEVICES_MAX, DeviceTable, DeviceTableError, DevicesError, Finding};
 pub use device::topic::TopicError;
 pub use device::{Device, DeviceLink};
 pub use evidence::EvidenceBudget;

@@ -14,6 +14,9 @@ use super::seal::{Ed25519Key, MacKey, SealKey};
 use super::table::line_of;
 use crate::nearest::nearest;
 
+/// Names without a device that are compared with those of the devices.
+const NEAREST_MAX: usize = 16;
+
 /// The keys of one device as they stand in the file. Whoever needs one takes it; what is left belongs to no one.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,16 +64,6 @@ pub enum KeysError {
         /// What is wrong, by key.
         why: String,
     },
-    /// A name that devices.toml does not have.
-    #[error("line {line}: devices.toml has no device `{device}`: did you mean {nearest}? Else remove these keys")]
-    UnknownDevice {
-        /// Of the name.
-        line: usize,
-        /// The name.
-        device: SourceId,
-        /// The nearest ones there are.
-        nearest: String,
-    },
     /// A key that the device cannot use: mostly one typed for another device, or for the other way to activate.
     #[error("line {line}: device `{device}` does not use {key}: compare its entry in devices.toml, or remove the key")]
     Unused {
@@ -81,6 +74,21 @@ pub enum KeysError {
         /// The key.
         key: &'static str,
     },
+}
+
+/// Keys under a name that devices.toml does not have: of a device that is being added or was removed, for the two files
+/// are written one after the other and the power may fail between; else of a misspelt one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "keys.toml, line {line}: devices.toml has no device `{device}`: did you mean {nearest}? Else remove these keys"
+)]
+pub struct UnusedKeys {
+    /// Of the name, from 1.
+    pub line: usize,
+    /// The name.
+    pub device: SourceId,
+    /// The nearest ones there are.
+    pub nearest: String,
 }
 
 /// The whole file.
@@ -107,18 +115,28 @@ impl Keys {
         self.by_name.get_mut(device).map(|(_, keys)| keys)
     }
 
-    /// Refuses names without a device and keys that nobody took.
-    pub(super) fn finish<'a>(self, devices: impl Iterator<Item = &'a SourceId> + Clone) -> Result<(), KeysError> {
+    /// Lists names without a device, by line.
+    ///
+    /// # Errors
+    /// [`KeysError::Unused`] for a key of a device that nobody took.
+    pub(super) fn finish(self, devices: &BTreeMap<SourceId, usize>) -> Result<Vec<UnusedKeys>, KeysError> {
+        let mut unused = Vec::new();
         for (device, (line, keys)) in self.by_name {
-            if !devices.clone().any(|known| *known == device) {
-                let nearest = nearest(device.as_str(), devices.map(SourceId::as_str));
-                return Err(KeysError::UnknownDevice { line, device, nearest });
+            if !devices.contains_key(&device) {
+                // The nearest are looked for among all devices: not for every line of a file of strangers.
+                let nearest = match unused.len() < NEAREST_MAX {
+                    true => nearest(device.as_str(), devices.keys().map(SourceId::as_str)),
+                    false => "another name".to_owned(),
+                };
+                unused.push(UnusedKeys { line, device, nearest });
+                continue;
             }
             if let Some(key) = keys.left() {
                 return Err(KeysError::Unused { line, device, key });
             }
         }
-        Ok(())
+        unused.sort_by_key(|keys| keys.line);
+        Ok(unused)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Every device that may send: `devices.toml` and `keys.toml`, checked once, looked up on every frame.
 
+mod check;
 mod error;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,12 +11,13 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::chirpstack::ChirpstackDevice;
-use super::keys::{DeviceKeys, Keys};
+use super::keys::{DeviceKeys, Keys, UnusedKeys};
 use super::lorawan::{Activation, LorawanSection};
 use super::mqtt::MqttSection;
 use super::serial::SerialSection;
 use super::{Device, DeviceLink};
 use crate::{Codec, Content, ContentError, DecodeError, Scripts};
+pub use check::Finding;
 pub use error::{DeviceTableError, DevicesError};
 
 /// Most devices of one box: 60 are heard well by one LoRa gateway and 200 clients are a large site; the rest is room.
@@ -36,6 +38,7 @@ pub struct DeviceTable {
     by_dev_eui: BTreeMap<DevEui, usize>,
     by_serial_id: BTreeMap<u16, usize>,
     by_chirpstack: BTreeMap<DevEui, usize>,
+    unused_keys: Vec<UnusedKeys>,
 }
 
 #[derive(Deserialize)]
@@ -74,8 +77,8 @@ impl DeviceTable {
         scripts: &BTreeMap<String, String>,
     ) -> Result<DeviceTable, DeviceTableError> {
         let mut keys = Keys::parse(keys).map_err(DeviceTableError::Keys)?;
-        let table = DeviceTable::read(devices, &mut keys, scripts).map_err(DeviceTableError::Devices)?;
-        keys.finish(table.by_name.keys()).map_err(DeviceTableError::Keys)?;
+        let mut table = DeviceTable::read(devices, &mut keys, scripts).map_err(DeviceTableError::Devices)?;
+        table.unused_keys = keys.finish(&table.by_name).map_err(DeviceTableError::Keys)?;
         Ok(table)
     }
 
@@ -129,6 +132,11 @@ impl DeviceTable {
     /// Whether nobody may send.
     pub fn is_empty(&self) -> bool {
         self.devices.is_empty()
+    }
+
+    /// Keys that no device has, by line: of no harm, and worth a look.
+    pub fn unused_keys(&self) -> &[UnusedKeys] {
+        &self.unused_keys
     }
 
     /// The device of this name.

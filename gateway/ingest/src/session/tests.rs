@@ -38,7 +38,9 @@ fn activated() -> impl Strategy<Value = Activated> {
 fn session() -> impl Strategy<Value = Session> {
     let nonces = proptest::collection::vec(any::<u16>(), 0..8).prop_map(|used| {
         let mut nonces = DevNonces::new(MacVersion::V1_0_3);
-        used.into_iter().for_each(|nonce| drop(nonces.take(nonce)));
+        for nonce in used {
+            let _ = nonces.take(nonce);
+        }
         nonces
     });
     let lorawan = (

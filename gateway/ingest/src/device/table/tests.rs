@@ -4,6 +4,8 @@ use std::error::Error;
 
 use expect_test::{Expect, expect};
 
+use ::lorawan::Region;
+
 use super::*;
 
 /// The annotated examples that are shipped.
@@ -376,4 +378,14 @@ fn two_devices_cannot_be_confused() {
         "",
         expect!["devices 2001 devices are more than the 2000 of one box: split them over two boxes"],
     );
+}
+
+#[test]
+fn what_will_not_work_well_is_found() {
+    let flow = FLOW.replace("26010001\"", "26010001\"\nclass = \"C\"");
+    let table = read(&format!("{COD}{flow}{LEVEL}"), &format!("{COD_KEYS}{FLOW_KEYS}{LEVEL_KEYS}")).unwrap();
+    let flow = || SourceId::new("flow-1").unwrap();
+    let public = Finding::PublicDevAddr { device: flow(), dev_addr: DevAddr::from_u32(0x2601_0001) };
+    assert_eq!(table.check(Region::Eu868), std::slice::from_ref(&public));
+    assert_eq!(table.check(Region::Cn470), [public, Finding::DeafClassC { device: flow() }]);
 }

@@ -43,6 +43,7 @@ fn a_damaged_session_is_named() {
 }
 
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "a few dozen exist at a time")]
 enum Step {
     Arrive(Arrival),
     Wait(u64),

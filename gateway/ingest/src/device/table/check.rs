@@ -1,0 +1,66 @@
+//! What a device of the table will not do well in the box's channel plan.
+
+use ::lorawan::{DevAddr, Region};
+use record::SourceId;
+
+use super::DeviceTable;
+use crate::{Activation, Class, Codec, DeviceLink};
+
+/// Something that works, but not as its owner thinks. The table is taken all the same.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Finding {
+    /// Its address is one of another network.
+    #[error(
+        "device `{device}`: DevAddr {dev_addr} is not of a private network: devices of others may have it too · try: \
+         personalise it with one from 00000000 to 03ffffff"
+    )]
+    PublicDevAddr {
+        /// The device.
+        device: SourceId,
+        /// Its address.
+        dev_addr: DevAddr,
+    },
+    /// A text format over LoRaWAN.
+    #[error(
+        "device `{device}`: a LoRaWAN frame carries 11 to 242 bytes, too few for JSON or CSV · try: cayenne_lpp, binary, \
+         tlv or javascript"
+    )]
+    WordyCodec {
+        /// The device.
+        device: SourceId,
+    },
+    /// CN470, personalised, class C.
+    #[error(
+        "device `{device}`: without a join it listens at SF12, where no command fits CN470's second of air · try: let it \
+         join (dev_eui), or class A"
+    )]
+    DeafClassC {
+        /// The device.
+        device: SourceId,
+    },
+}
+
+impl DeviceTable {
+    /// What will not work well in `region`, in the order of the file.
+    pub fn check(&self, region: Region) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for device in self.iter() {
+            let name = || device.name.clone();
+            let wordy = matches!(device.codec, Codec::Json(_) | Codec::SenmlJson(_) | Codec::Csv(_));
+            let over_lora = matches!(device.link, DeviceLink::Lorawan(_) | DeviceLink::Chirpstack(_));
+            if wordy && over_lora {
+                findings.push(Finding::WordyCodec { device: name() });
+            }
+            let DeviceLink::Lorawan(lorawan) = &device.link else { continue };
+            let Activation::Abp { dev_addr, .. } = &lorawan.activation else { continue };
+            // NetIDs 000000 and 000001 (TS002 §13).
+            if dev_addr.to_u32() >> 26 != 0 {
+                findings.push(Finding::PublicDevAddr { device: name(), dev_addr: *dev_addr });
+            }
+            if region == Region::Cn470 && lorawan.class == Class::C {
+                findings.push(Finding::DeafClassC { device: name() });
+            }
+        }
+        findings
+    }
+}
