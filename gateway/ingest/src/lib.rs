@@ -61,7 +61,7 @@ pub use codec::{Codec, DecodeError, Decoded, PAYLOAD_BYTES_MAX, READINGS_MAX, Wa
 pub use command::{COMMAND_ATTEMPTS_MAX, Command, CommandStep};
 pub use content::{Content, ContentError, SealError, Sealed};
 pub use device::chirpstack::ChirpstackDevice;
-pub use device::keys::{KeysError, MissingKey};
+pub use device::keys::{KeysError, MissingKey, UnusedKeys};
 pub use device::lorawan::{Activation, Class, LorawanDevice, LorawanDeviceError};
 pub use device::mqtt::{MqttDevice, MqttDeviceError};
 pub use device::password::{Password, PasswordError};

@@ -124,7 +124,7 @@ impl Keys {
         for (device, (line, keys)) in self.by_name {
             if !devices.contains_key(&device) {
                 // The nearest are looked for among all devices: not for every line of a file of strangers.
-                let nearest = match unused.len() < NEAREST_MAX {
+                let nearest = match unused.len() < NEAREST_MAX && !devices.is_empty() {
                     true => nearest(device.as_str(), devices.keys().map(SourceId::as_str)),
                     false => "another name".to_owned(),
                 };

@@ -194,11 +194,6 @@ fn each_device_has_its_keys_and_each_key_its_device() {
             "devices line 2: device `rain-1`, [device.serial]: keys.toml has no `mac_key` for it: add it below the device's name"
         ],
     );
-    check(
-        COD,
-        &format!("{COD_KEYS}\n[cod-2]\n"),
-        expect!["keys line 4: devices.toml has no device `cod-2`: did you mean `cod-1`? Else remove these keys"],
-    );
     check(COD, &format!("{COD_KEYS}{}", COD_KEYS), expect!["keys line 3: duplicate key"]);
     check(&COD.replace("[device.mqtt]", "[device.mqtt]\ncertificate = true"), "", expect!["1 devices"]);
     let sealed = COD.replace("[device.mqtt]", "[device.mqtt]\nseal = \"required\"");
@@ -223,6 +218,30 @@ fn each_device_has_its_keys_and_each_key_its_device() {
         &format!("{mac_key}{}", mac_key.lines().nth(2).unwrap().replace("mac_key", "ed25519")),
         expect![
             "keys line 1: device `cod-1` does not use `ed25519`: compare its entry in devices.toml, or remove the key"
+        ],
+    );
+}
+
+#[test]
+fn keys_of_no_device_are_listed_and_do_no_harm() {
+    let check = |devices: &str, keys: &str, expected: Expect| {
+        let table = read(devices, keys).unwrap();
+        let unused: Vec<String> = table.unused_keys().iter().map(ToString::to_string).collect();
+        expected.assert_eq(&unused.join("\n"));
+    };
+    check(COD, COD_KEYS, expect![""]);
+    check(
+        COD,
+        &format!("[zinc-1]\npassword = \"river-otter-8\"\n{COD_KEYS}[cod-2]\n"),
+        expect![[r#"
+            keys.toml, line 1: devices.toml has no device `zinc-1`: did you mean `cod-1`? Else remove these keys
+            keys.toml, line 5: devices.toml has no device `cod-2`: did you mean `cod-1`? Else remove these keys"#]],
+    );
+    check(
+        "",
+        "[cod-1]\npassword = \"river-otter-7\"\n",
+        expect![
+            "keys.toml, line 1: devices.toml has no device `cod-1`: did you mean another name? Else remove these keys"
         ],
     );
 }
