@@ -18,6 +18,8 @@ pub struct Tally {
 pub struct DeviceRow {
     /// What the verifier must remember (counters, last frame); opaque here.
     pub session: Vec<u8>,
+    /// What the MQTT edge must remember of a client that asked to be remembered; empty for all others; opaque here.
+    pub client: Vec<u8>,
     /// The conservation tally.
     pub tally: Tally,
 }

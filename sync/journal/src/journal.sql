@@ -17,7 +17,8 @@ CREATE TABLE device (
     accepted  INTEGER NOT NULL,
     duplicate INTEGER NOT NULL,
     rejected  INTEGER NOT NULL,
-    shed      INTEGER NOT NULL
+    shed      INTEGER NOT NULL,
+    client    BLOB NOT NULL DEFAULT x''
 ) STRICT;
 
 -- The right edge of the Merkle tree, one row.

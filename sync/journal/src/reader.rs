@@ -205,7 +205,7 @@ pub(crate) fn devices(
 ) -> Result<BTreeMap<Option<SourceId>, DeviceRow>, StoreError> {
     let failed = |source| StoreError::Read { path: path.into(), what: "devices", source };
     let mut statement = connection
-        .prepare_cached("SELECT name, session, accepted, duplicate, rejected, shed FROM device")
+        .prepare_cached("SELECT name, session, accepted, duplicate, rejected, shed, client FROM device")
         .map_err(failed)?;
     let rows = statement
         .query_map([], |row| {
@@ -215,7 +215,7 @@ pub(crate) fn devices(
                 rejected: from_sql(row.get(4)?),
                 shed: from_sql(row.get(5)?),
             };
-            Ok((row.get::<_, String>(0)?, DeviceRow { session: row.get(1)?, tally }))
+            Ok((row.get::<_, String>(0)?, DeviceRow { session: row.get(1)?, client: row.get(6)?, tally }))
         })
         .map_err(failed)?;
     // The empty name is no device name, so it reads as "could not be told".

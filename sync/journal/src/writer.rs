@@ -221,14 +221,14 @@ fn write(connection: &mut Connection, what: &Transaction, before: &Frontier) -> 
             frontier.push(record::merkle::leaf_hash(&body));
         }
         let mut upsert = transaction.prepare_cached(
-            "INSERT INTO device VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (name) DO UPDATE SET \
-             session = ?2, accepted = ?3, duplicate = ?4, rejected = ?5, shed = ?6",
+            "INSERT INTO device VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (name) DO UPDATE SET \
+             session = ?2, accepted = ?3, duplicate = ?4, rejected = ?5, shed = ?6, client = ?7",
         )?;
         for (name, row) in &what.devices {
             let name = name.as_ref().map_or("", SourceId::as_str);
             let Tally { accepted, duplicate, rejected, shed } = row.tally;
             let [accepted, duplicate, rejected, shed] = [accepted, duplicate, rejected, shed].map(to_sql);
-            upsert.execute(params![name, row.session, accepted, duplicate, rejected, shed])?;
+            upsert.execute(params![name, row.session, accepted, duplicate, rejected, shed, row.client])?;
         }
         if frontier.size() != before.size() {
             let mut tree = transaction.prepare_cached("UPDATE tree SET size = ?1, roots = ?2")?;

@@ -1,4 +1,4 @@
--- Schema 1 to schema 2: codecs, commands to devices, states.
+-- Schema 1 to schema 2: codecs, commands to devices, states, MQTT sessions.
 -- Which codecs are journaled: asked once a start.
 CREATE INDEX record_codec ON record (seq) WHERE kind = 4;
 
@@ -20,3 +20,6 @@ CREATE TABLE state (
     name  TEXT PRIMARY KEY,
     value BLOB NOT NULL
 ) STRICT;
+
+-- What the MQTT edge keeps of a client that asked for it.
+ALTER TABLE device ADD COLUMN client BLOB NOT NULL DEFAULT x'';

@@ -105,7 +105,7 @@ fn a_full_disk_stores_nothing_and_heals() {
     let connection = rusqlite::Connection::open(bed.path()).unwrap();
     let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
     journal.limit_pages(pages + 2);
-    let device = DeviceRow { session: vec![1], tally: Tally { accepted: 9, ..Tally::default() } };
+    let device = DeviceRow { session: vec![1], client: vec![2], tally: Tally { accepted: 9, ..Tally::default() } };
     let transaction = Transaction {
         records: vec![record(1, 9_000)],
         devices: [(SourceId::new("a").ok(), device)].into(),
