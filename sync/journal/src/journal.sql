@@ -18,7 +18,7 @@ CREATE TABLE device (
     duplicate INTEGER NOT NULL,
     rejected  INTEGER NOT NULL,
     shed      INTEGER NOT NULL,
-    client    BLOB NOT NULL DEFAULT x''
+    client    BLOB NOT NULL
 ) STRICT;
 
 -- The right edge of the Merkle tree, one row.

@@ -21,5 +21,16 @@ CREATE TABLE state (
     value BLOB NOT NULL
 ) STRICT;
 
--- What the MQTT edge keeps of a client that asked for it.
-ALTER TABLE device ADD COLUMN client BLOB NOT NULL DEFAULT x'';
+-- A column at its place in the schema's text, so that a migrated file is as a new one.
+ALTER TABLE device RENAME TO device_1;
+CREATE TABLE device (
+    name      TEXT PRIMARY KEY,
+    session   BLOB NOT NULL,
+    accepted  INTEGER NOT NULL,
+    duplicate INTEGER NOT NULL,
+    rejected  INTEGER NOT NULL,
+    shed      INTEGER NOT NULL,
+    client    BLOB NOT NULL
+) STRICT;
+INSERT INTO device SELECT *, x'' FROM device_1;
+DROP TABLE device_1;
