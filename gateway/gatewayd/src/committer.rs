@@ -23,7 +23,7 @@ use batch::{BoxId, Checkpoint, SigningKey, TreeHead};
 use control::chain;
 use ingest::{Arrival, CommandStep, DeviceTable, Network};
 use journal::{CommandChange, CommandId, Journal, Reader, StoreError, Transaction};
-use mqtt::Outcome;
+use mqtt::{Outcome, StoredSession};
 use record::{AlarmTransition, Body, Record, RecordAt, Seq, SourceId, Stamp};
 use rules::RuleSet;
 use serde_json::Value;
@@ -31,6 +31,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::board::Board;
 use crate::clock::{Clock, mono_ms};
+use crate::commands::EdgeCommand;
 use crate::config::{CheckpointEvery, Commit, Evidence};
 use crate::decoding::Published;
 use crate::error::StartError;
@@ -61,6 +62,7 @@ pub(crate) struct Parts {
     pub(crate) board: Arc<Mutex<Board>>,
     pub(crate) lost: Arc<Mutex<Lost>>,
     pub(crate) downlinks: mpsc::Sender<Downlink>,
+    pub(crate) commands: mpsc::Sender<EdgeCommand>,
 }
 
 /// The committer's state.
@@ -75,6 +77,13 @@ pub(crate) struct Committer {
     redecoding: VecDeque<Redecoding>,
 }
 
+/// What the journal keeps for the MQTT edge.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    pub(crate) sessions: Vec<StoredSession>,
+    pub(crate) commands: Vec<EdgeCommand>,
+}
+
 /// One transaction while its frames are judged.
 #[derive(Default)]
 struct Draft {
@@ -87,6 +96,8 @@ struct Draft {
     answers: Vec<(oneshot::Sender<Result<Value, String>>, Result<Value, String>)>,
     /// Commands for devices that listen all the time.
     pushes: Vec<Downlink>,
+    /// Commands for MQTT devices.
+    commands: Vec<EdgeCommand>,
 }
 
 impl Committer {
@@ -103,6 +114,23 @@ impl Committer {
         committer.journal_outstanding()?;
         committer.note_restored();
         Ok(committer)
+    }
+
+    /// What the edge must be given back: the sessions of its clients, and the commands that were not acknowledged.
+    pub(crate) fn kept(&self) -> Result<Kept, StartError> {
+        let rows = self.restored.rows.iter();
+        let clients = rows.filter_map(|(source, row)| Some((source.as_ref()?, &row.client)));
+        let sessions = clients
+            .filter(|(_, client)| !client.is_empty())
+            .map(|(source, client)| StoredSession { device: source.as_str().into(), state: client.clone() });
+        let commands = self.journal.commands().map_err(StartError::Journal)?.into_iter();
+        let commands = commands.map(|stored| stored.command).filter(|command| command.f_port.is_none());
+        let command = |command: journal::Command| EdgeCommand {
+            device: command.device,
+            id: command.id.0,
+            payload: command.payload,
+        };
+        Ok(Kept { sessions: sessions.collect(), commands: commands.map(command).collect() })
     }
 
     /// The box's clock, for whoever shows it.
@@ -264,7 +292,12 @@ impl Committer {
 
     /// Everything of the transaction is durable: acknowledge, then note it.
     fn settle(&self, draft: Draft) {
-        let Draft { transaction, waiting, answers, pushes, .. } = draft;
+        let Draft { transaction, waiting, answers, pushes, commands, .. } = draft;
+        for command in commands {
+            if self.parts.commands.try_send(command).is_err() {
+                log::warn!("the edge takes no command now, it will have it after the next start");
+            }
+        }
         for push in pushes {
             if self.parts.downlinks.try_send(push).is_err() {
                 log::warn!("downlink queue is full, a command is left out");

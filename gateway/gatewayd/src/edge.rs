@@ -7,14 +7,17 @@ use std::time::Duration;
 use ingest::REDELIVERIES_MAX;
 use mqtt::{Edge, EdgeError, EdgeParts, Limits, Listener, SessionChange, Submission, Tls};
 use record::SourceId;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
 use crate::activation::Activated;
+use crate::commands::{EdgeCommand, deliver};
+use crate::committer::Kept;
 use crate::config::GatewayConfig;
 use crate::directory::Devices;
 use crate::error::StartError;
 use crate::job::{Lost, LostCounts};
+use crate::order::{Order, Ordered};
 
 /// What the edge let go is counted into the journal this often.
 const CONSERVE_EVERY: Duration = Duration::from_secs(1);
@@ -28,11 +31,21 @@ const SOCKET_NAME: &str = "mqtt";
 /// Sessions and events that may wait: each of them holds back one connection, and nobody else.
 const WAITING_MAX: usize = 64;
 
+/// The edge's ways to and from the committer.
+pub(crate) struct EdgeWays {
+    pub(crate) submissions: mpsc::Sender<Submission>,
+    pub(crate) orders: mpsc::Sender<Ordered>,
+    pub(crate) commands: mpsc::Receiver<EdgeCommand>,
+    /// What the journal kept of sessions and commands.
+    pub(crate) kept: Kept,
+}
+
 pub(crate) async fn start(
     config: &GatewayConfig,
     activated: &mut Activated,
-    submissions: mpsc::Sender<Submission>,
-) -> Result<Edge, StartError> {
+    ways: EdgeWays,
+) -> Result<Arc<Edge>, StartError> {
+    let EdgeWays { submissions, orders, commands, kept: Kept { sessions: stored, commands: pending } } = ways;
     let mqtt = &config.file.mqtt;
     let limits = Limits {
         connections_max: mqtt.connections_max,
@@ -55,17 +68,39 @@ pub(crate) async fn start(
     }
     let directory = Arc::new(Devices::new(config.devices.clone()).map_err(StartError::Random)?);
     let (changes, changed) = mpsc::channel(WAITING_MAX);
-    tokio::spawn(remember(changed));
-    // Nobody sends commands yet, so nobody listens for their fate.
-    let (events, _) = mpsc::channel(WAITING_MAX);
-    let parts = EdgeParts { listeners, limits, directory, submissions, changes, events, stored: Vec::new() };
-    Edge::start(parts).map_err(StartError::Mqtt)
+    tokio::spawn(keep(changed, orders.clone()));
+    let (events, happened) = mpsc::channel(WAITING_MAX);
+    let parts = EdgeParts {
+        listeners,
+        limits,
+        directory,
+        submissions,
+        changes,
+        events,
+        stored,
+        readers: mqtt::Readers::default(),
+    };
+    let edge = Arc::new(Edge::start(parts).map_err(StartError::Mqtt)?);
+    tokio::spawn(deliver(Arc::downgrade(&edge), pending, commands, happened, orders));
+    Ok(edge)
 }
 
-/// Sessions live as long as this process: after a restart every client is told, truthfully, that it has none.
-async fn remember(mut changes: mpsc::Receiver<SessionChange>) {
-    while let Some(change) = changes.recv().await {
-        change.reply.stored();
+/// Has the journal keep the sessions of clients that ask for it: a client that is told of one finds it after a restart.
+async fn keep(mut changes: mpsc::Receiver<SessionChange>, orders: mpsc::Sender<Ordered>) {
+    while let Some(SessionChange { device, state, reply }) = changes.recv().await {
+        // Only names of the table come this far. A reply that is dropped says "not kept".
+        let Ok(device) = SourceId::new(&device) else { continue };
+        let (answer, answered) = oneshot::channel();
+        // One after the other into the queue, so that the newest state is the last one stored.
+        if orders.send(Ordered { order: Order::KeepSession { device, state }, answer }).await.is_err() {
+            return;
+        }
+        // As many wait here as connections wait for it.
+        tokio::spawn(async move {
+            if matches!(answered.await, Ok(Ok(_))) {
+                reply.stored();
+            }
+        });
     }
 }
 

@@ -11,8 +11,10 @@ use tokio::task::JoinHandle;
 use crate::activation::Activated;
 use crate::board::Board;
 use crate::clock::{Clock, mono_ms};
+use crate::commands::EdgeCommand;
+use crate::committer::Kept;
 use crate::config::GatewayConfig;
-use crate::edge;
+use crate::edge::{self, EdgeWays};
 use crate::error::StartError;
 use crate::gwmp::{self, RunningLora};
 use crate::job::{Downlink, Heard, Lost, SerialFrame};
@@ -27,6 +29,9 @@ pub(crate) struct Queues {
     pub(crate) serial: mpsc::Sender<SerialFrame>,
     pub(crate) orders: mpsc::Sender<Ordered>,
     pub(crate) downlinks: mpsc::Receiver<Downlink>,
+    pub(crate) commands: mpsc::Receiver<EdgeCommand>,
+    /// What the journal keeps for the edge.
+    pub(crate) kept: Kept,
     pub(crate) lost: Arc<Mutex<Lost>>,
 }
 
@@ -52,9 +57,12 @@ impl Field {
         board: Arc<Mutex<Board>>,
         clock: Arc<Mutex<Clock>>,
     ) -> Result<Field, StartError> {
-        let Queues { submissions, frames, serial, orders, downlinks, lost } = queues;
+        let Queues { submissions, frames, serial, orders, downlinks, commands, kept, lost } = queues;
         let edge = match config.file.mqtt.enabled {
-            true => Some(Arc::new(edge::start(config, activated, submissions).await?)),
+            true => {
+                let ways = EdgeWays { submissions, orders: orders.clone(), commands, kept };
+                Some(edge::start(config, activated, ways).await?)
+            }
             false => None,
         };
         let (stop, stopping) = watch::channel(false);

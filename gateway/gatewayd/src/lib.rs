@@ -20,6 +20,7 @@
 mod activation;
 mod board;
 mod clock;
+mod commands;
 mod committer;
 pub mod config;
 mod decoding;
@@ -44,6 +45,7 @@ pub use mqtt::EdgeError;
 
 use activation::Activated;
 use board::Board;
+use commands::COMMANDS_MAX;
 use committer::{Parts, RunningCommitter};
 use decoding::{DECODE_FRAMES_MAX, broken, decode};
 use field::{Field, Queues};
@@ -67,6 +69,7 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
     let (serial, read) = mpsc::channel(QUEUE_FRAMES_MAX);
     let (orders, ordered) = mpsc::channel(ORDERS_MAX);
     let (downlinks, answers) = mpsc::channel(QUEUE_FRAMES_MAX);
+    let (commands, commanded) = mpsc::channel(COMMANDS_MAX);
     let parts = Parts {
         box_id: config.file.box_id.clone(),
         key,
@@ -81,11 +84,13 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
         board: board.clone(),
         lost: lost.clone(),
         downlinks,
+        commands,
     };
     let mut committer = RunningCommitter::start(parts, published, heard, read, ordered)?;
     // Ends when the edge has gone, and closes the committer's queue by that.
     let mut decoding = tokio::spawn(decode(submitted, decoded, config.devices.clone(), committer.clock.clone()));
-    let queues = Queues { submissions, frames, serial, orders, downlinks: answers, lost };
+    let kept = std::mem::take(&mut committer.kept);
+    let queues = Queues { submissions, frames, serial, orders, downlinks: answers, commands: commanded, kept, lost };
     let ended = match Field::start(&config, &mut activated, queues, board, committer.clock.clone()).await {
         Err(error) => Err(error),
         Ok(field) => {

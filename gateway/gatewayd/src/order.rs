@@ -12,8 +12,9 @@ pub(crate) const ORDERS_MAX: usize = 16;
 pub(crate) enum Order {
     /// `{"do":"flush_nonces","device":NAME}`
     FlushNonces { device: SourceId },
-    /// `{"do":"export_sessions"}`: answered with keys, so the socket's rights are those of the journal.
-    ExportSessions,
+    /// `{"do":"export_sessions","after":NAME}`: a page of them, by name; answered with keys, so the socket's rights are
+    /// those of the journal.
+    ExportSessions { after: Option<SourceId> },
     /// `{"do":"import_sessions","sessions":HEX,"jump":N}`
     ImportSessions { sessions: Vec<u8>, jump: u16 },
     /// `{"do":"send","device":NAME,"payload":HEX,"f_port":N,"confirmed":BOOL}`
@@ -22,6 +23,10 @@ pub(crate) enum Order {
     Redecode { device: SourceId, from: Seq, to: Option<Seq> },
     /// `{"do":"strangers"}`
     Strangers,
+    /// Of the edge: what to remember of an MQTT client; empty: nothing any more.
+    KeepSession { device: SourceId, state: Vec<u8> },
+    /// Of the edge: an MQTT device has a command, or never will.
+    CommandDone { id: u64 },
 }
 
 /// An order and the one who waits for its answer.
@@ -42,7 +47,7 @@ impl Order {
     pub(crate) fn parse(request: &Value) -> Option<Result<Order, String>> {
         let parsed = match request.get("do")?.as_str()? {
             "flush_nonces" => device(request).map(|device| Order::FlushNonces { device }),
-            "export_sessions" => Ok(Order::ExportSessions),
+            "export_sessions" => after(request).map(|after| Order::ExportSessions { after }),
             "import_sessions" => import(request),
             "send" => send(request),
             "redecode" => redecode(request),
@@ -56,6 +61,17 @@ impl Order {
 fn device(request: &Value) -> Result<SourceId, String> {
     let name = request.get("device").and_then(Value::as_str).ok_or("`device` is missing: give its name")?;
     SourceId::new(name).map_err(|error| error.to_string())
+}
+
+/// The last device of the page before; none for the first page.
+fn after(request: &Value) -> Result<Option<SourceId>, String> {
+    match request.get("after").filter(|after| !after.is_null()) {
+        None => Ok(None),
+        Some(after) => {
+            let name = after.as_str().ok_or("`after` is not the name of a device")?;
+            SourceId::new(name).map(Some).map_err(|error| error.to_string())
+        }
+    }
 }
 
 fn bytes(request: &Value, key: &str) -> Result<Vec<u8>, String> {
@@ -108,6 +124,12 @@ mod tests {
         };
         check(json!({"do": "status"}), "not ours");
         check(json!({"do": "strangers"}), "Strangers");
+        check(json!({"do": "export_sessions"}), "ExportSessions { after: None }");
+        check(
+            json!({"do": "export_sessions", "after": "flow-1"}),
+            "ExportSessions { after: Some(\"flow-1\") }",
+        );
+        check(json!({"do": "export_sessions", "after": 7}), "`after` is not the name of a device");
         check(json!({"do": "flush_nonces"}), "`device` is missing: give its name");
         check(
             json!({"do": "send", "device": "flow-1", "payload": "0aff", "confirmed": true}),

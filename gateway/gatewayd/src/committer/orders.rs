@@ -8,12 +8,17 @@ use tokio::sync::oneshot;
 
 use super::{Committer, Draft};
 use crate::clock::mono_ms;
+use crate::commands::EdgeCommand;
 use crate::job::{Downlink, When};
 use crate::order::{Order, Ordered};
 
 /// Bytes of stored records that are read again in one transaction: some hundred frames, so that others wait for
 /// milliseconds.
 const REDECODE_BYTES_MAX: usize = 256 * 1024;
+
+/// A page of an export ends with the session that fills it: 2,000 sessions with all their DevNonces (18 MiB) pass the
+/// control socket in lines of half its bound, and never stand in memory together.
+const EXPORT_PAGE_BYTES: usize = 240 * 1024;
 
 /// Longest command over LoRaWAN, in bytes (RP002-1.0.4, N without repeater); slow data rates carry less.
 const COMMAND_BYTES_MAX: usize = 242;
@@ -36,10 +41,19 @@ impl Committer {
         let Ordered { order, answer } = ordered;
         let done = match order {
             Order::FlushNonces { device } => self.flush_nonces(&device, draft),
-            Order::ExportSessions => self.export(),
+            Order::ExportSessions { after } => self.export(after.as_ref()),
             Order::ImportSessions { sessions, jump } => self.import(&sessions, jump, draft),
             Order::Send { device, payload, f_port, confirmed } => self.queue(device, payload, f_port, confirmed, draft),
             Order::Strangers => Ok(json!({ "strangers": self.strangers() })),
+            Order::KeepSession { device, state } => {
+                self.restored.rows.entry(Some(device.clone())).or_default().client = state;
+                draft.touched.insert(Some(device));
+                Ok(json!({}))
+            }
+            Order::CommandDone { id } => {
+                draft.transaction.commands.push(CommandChange::Done(CommandId(id)));
+                Ok(json!({}))
+            }
             Order::Redecode { device, from, to } => {
                 let end = self.journal.end();
                 let last = to.map_or(end.0, |to| to.0.saturating_add(1).min(end.0)).saturating_sub(1);
@@ -108,12 +122,19 @@ impl Committer {
         Ok(json!({}))
     }
 
-    fn export(&self) -> Result<Value, String> {
+    /// A page of sessions, an export by itself, and the name after which the next page begins, if there is one.
+    fn export(&self, after: Option<&SourceId>) -> Result<Value, String> {
         let rows = self.restored.rows.iter();
         let sessions = rows.filter_map(|(source, row)| Some((source.as_ref()?, row.session.as_slice())));
-        let count = sessions.clone().filter(|(_, session)| !session.is_empty()).count();
-        let bytes = export_sessions(sessions).map_err(|error| control::chain(&error))?;
-        Ok(json!({ "sessions": hex::encode(bytes.as_slice()), "count": count }))
+        let mut rest = sessions.filter(|(source, session)| !session.is_empty() && Some(*source) > after).peekable();
+        let (mut page, mut bytes) = (Vec::new(), 0);
+        while let Some((source, session)) = rest.next_if(|_| bytes < EXPORT_PAGE_BYTES) {
+            bytes += session.len();
+            page.push((source, session));
+        }
+        let next = rest.peek().and(page.last()).map(|(source, _)| source.as_str());
+        let export = export_sessions(page.iter().copied()).map_err(|error| control::chain(&error))?;
+        Ok(json!({ "sessions": hex::encode(export.as_slice()), "count": page.len(), "next": next }))
     }
 
     fn import(&mut self, sessions: &[u8], jump: u16, draft: &mut Draft) -> Result<Value, String> {
@@ -141,8 +162,9 @@ impl Committer {
         let known = self.parts.devices.by_name(&device);
         match known.map(|known| &known.link) {
             Some(DeviceLink::Lorawan(_)) => {}
+            Some(DeviceLink::Mqtt(_)) => return self.queue_mqtt(device, payload, draft),
             Some(other) => {
-                return Err(format!("device `{device}` is on {}: only LoRaWAN devices take commands", other.as_str()));
+                return Err(format!("device `{device}` is on {}: it takes no commands", other.as_str()));
             }
             None => return Err(format!("there is no device `{device}` · try: weir device list")),
         }
@@ -157,10 +179,7 @@ impl Committer {
                 "{COMMANDS_PER_DEVICE_MAX} commands wait for `{device}` already · try: weir device show {device}"
             ));
         }
-        let queued =
-            draft.transaction.commands.iter().filter(|change| matches!(change, CommandChange::Queue(_))).count();
-        let next = self.journal.next_command().map_err(|error| control::chain(&error))?.0;
-        let id = next.saturating_add(u64::try_from(queued).unwrap_or(u64::MAX));
+        let id = self.next_command(draft)?;
         draft.transaction.commands.push(CommandChange::Queue(journal::Command {
             id: CommandId(id),
             device: device.clone(),
@@ -177,6 +196,44 @@ impl Committer {
             draft.pushes.push(Downlink { phy: push.phy, when, report: None });
         }
         Ok(json!({ "id": id }))
+    }
+
+    /// Queues a command for an MQTT device, which gets it when it listens.
+    fn queue_mqtt(&mut self, device: SourceId, payload: Vec<u8>, draft: &mut Draft) -> Result<Value, String> {
+        if payload.len() > journal::COMMAND_BYTES_MAX {
+            return Err(format!(
+                "{} bytes are more than a command may have: send at most {}",
+                payload.len(),
+                journal::COMMAND_BYTES_MAX
+            ));
+        }
+        let stored = self.journal.commands().map_err(|error| control::chain(&error))?;
+        let stored = stored.iter().filter(|stored| stored.command.device == device).count();
+        let drafted = draft.commands.iter().filter(|command| command.device == device).count();
+        if stored + drafted >= COMMANDS_PER_DEVICE_MAX {
+            return Err(format!(
+                "{COMMANDS_PER_DEVICE_MAX} commands wait for `{device}` already · try: weir device show {device}"
+            ));
+        }
+        let id = self.next_command(draft)?;
+        draft.transaction.commands.push(CommandChange::Queue(journal::Command {
+            id: CommandId(id),
+            device: device.clone(),
+            payload: payload.clone(),
+            f_port: None,
+            confirmed: true,
+            created: self.stamp(),
+        }));
+        draft.commands.push(EdgeCommand { device, id, payload });
+        Ok(json!({ "id": id }))
+    }
+
+    /// The number of the next command, those of this transaction counted.
+    fn next_command(&self, draft: &Draft) -> Result<u64, String> {
+        let queued =
+            draft.transaction.commands.iter().filter(|change| matches!(change, CommandChange::Queue(_))).count();
+        let next = self.journal.next_command().map_err(|error| control::chain(&error))?.0;
+        Ok(next.saturating_add(u64::try_from(queued).unwrap_or(u64::MAX)))
     }
 
     fn store_session(&mut self, device: &SourceId, draft: &mut Draft) {

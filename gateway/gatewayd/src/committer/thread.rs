@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, watch};
 
-use super::{Committer, Parts};
+use super::{Committer, Kept, Parts};
 use crate::clock::Clock;
 use crate::decoding::Published;
 use crate::error::StartError;
@@ -18,6 +18,8 @@ pub(crate) struct RunningCommitter {
     /// Closed when the thread ends, also by a panic.
     alive: watch::Receiver<()>,
     pub(crate) clock: Arc<Mutex<Clock>>,
+    /// For the edge; taken by whoever starts it.
+    pub(crate) kept: Kept,
 }
 
 impl RunningCommitter {
@@ -30,7 +32,7 @@ impl RunningCommitter {
         orders: mpsc::Receiver<Ordered>,
     ) -> Result<RunningCommitter, StartError> {
         let committer = Committer::open(parts)?;
-        let clock = committer.clock();
+        let (clock, kept) = (committer.clock(), committer.kept()?);
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(StartError::Thread)?;
         let (life, alive) = watch::channel(());
@@ -39,7 +41,7 @@ impl RunningCommitter {
             runtime.block_on(committer.run(submitted, heard, serial, orders));
         };
         let thread = std::thread::Builder::new().name("committer".into()).spawn(work).map_err(StartError::Thread)?;
-        Ok(RunningCommitter { thread, alive, clock })
+        Ok(RunningCommitter { thread, alive, clock, kept })
     }
 
     /// Waits until the committer has ended: its queues are closed and empty, or it cannot go on. Cancel safe.

@@ -149,6 +149,7 @@ impl Bench {
             board: board.clone(),
             lost: lost.clone(),
             downlinks,
+            commands: mpsc::channel(8).0,
         };
         Bench { folder, committer: Committer::open(parts).unwrap(), confirmed, board, lost }
     }
