@@ -26,7 +26,6 @@ use journal::{CommandChange, CommandId, Journal, Reader, StoreError, Transaction
 use mqtt::{Outcome, StoredSession};
 use record::{AlarmTransition, Body, Record, RecordAt, Seq, SourceId, Stamp};
 use rules::RuleSet;
-use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::board::Board;
@@ -36,7 +35,7 @@ use crate::config::{CheckpointEvery, Commit, Evidence};
 use crate::decoding::Published;
 use crate::error::StartError;
 use crate::job::{Downlink, Heard, Lost, LostCounts, SerialFrame};
-use crate::order::Ordered;
+use crate::order::{Done, Ordered};
 use intake::{Gathering, Intake, Taken};
 use orders::Redecoding;
 use restore::{Restored, restore, start_clock};
@@ -93,7 +92,7 @@ struct Draft {
     /// What was taken over from the sockets' counts.
     lost: Lost,
     /// Who ordered something, and what it came to.
-    answers: Vec<(oneshot::Sender<Result<Value, String>>, Result<Value, String>)>,
+    answers: Vec<(oneshot::Sender<Done>, Done)>,
     /// Commands for devices that listen all the time.
     pushes: Vec<Downlink>,
     /// Commands for MQTT devices.
@@ -283,7 +282,7 @@ impl Committer {
     }
 
     /// Answers those who ordered something.
-    fn tell(&self, answers: Vec<(oneshot::Sender<Result<Value, String>>, Result<Value, String>)>) {
+    fn tell(&self, answers: Vec<(oneshot::Sender<Done>, Done)>) {
         for (answer, done) in answers {
             // Whoever hung up does not want to know.
             let _ = answer.send(done);

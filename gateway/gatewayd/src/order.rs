@@ -29,11 +29,14 @@ pub(crate) enum Order {
     CommandDone { id: u64 },
 }
 
+/// What an order came to: fields of the answer, or why it was not carried out.
+pub(crate) type Done = Result<Value, String>;
+
 /// An order and the one who waits for its answer.
 #[derive(Debug)]
 pub(crate) struct Ordered {
     pub(crate) order: Order,
-    pub(crate) answer: oneshot::Sender<Result<Value, String>>,
+    pub(crate) answer: oneshot::Sender<Done>,
 }
 
 /// FPort of a command that names none: the application's first.

@@ -10,7 +10,7 @@ use super::{Committer, Draft};
 use crate::clock::mono_ms;
 use crate::commands::EdgeCommand;
 use crate::job::{Downlink, When};
-use crate::order::{Order, Ordered};
+use crate::order::{Done, Order, Ordered};
 
 /// Bytes of stored records that are read again in one transaction: some hundred frames, so that others wait for
 /// milliseconds.
@@ -32,7 +32,7 @@ pub(super) struct Redecoding {
     redecoded: u64,
     failed: u64,
     unreadable: u64,
-    answer: oneshot::Sender<Result<Value, String>>,
+    answer: oneshot::Sender<Done>,
 }
 
 impl Committer {
