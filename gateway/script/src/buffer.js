@@ -57,8 +57,7 @@
     method("readInt" + order, function (at, length) { return whole(this, at, length, little, true); });
   }
   for (const [name, type, size] of [["UInt8", "Uint8", 1], ["Int8", "Int8", 1], ["UInt16", "Uint16", 2], ["Int16", "Int16", 2],
-    ["UInt32", "Uint32", 4], ["Int32", "Int32", 4], ["Float", "Float32", 4], ["Double", "Float64", 8],
-    ["BigUInt64", "BigUint64", 8], ["BigInt64", "BigInt64", 8]]) {
+    ["UInt32", "Uint32", 4], ["Int32", "Int32", 4], ["Float", "Float32", 4], ["Double", "Float64", 8]]) {
     for (const order of size === 1 ? [""] : ["LE", "BE"]) {
       const view = (buffer) => new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
       both("read" + name + order, function (at = 0) { return view(this)["get" + type](at, order === "LE"); });

@@ -47,8 +47,6 @@ pub(crate) struct Found {
 pub(crate) struct Helpers<'js> {
     /// A `Date` of milliseconds.
     pub(crate) date: Function<'js>,
-    /// The digits of a `BigInt` of 64 bits, else undefined.
-    pub(crate) digits: Function<'js>,
     /// A string with U+FFFD for half a surrogate pair.
     pub(crate) well_formed: Function<'js>,
 }
@@ -83,6 +81,14 @@ impl Engine {
                 Ok(Found { entry: None, encodes: false })
             };
             found().map_err(|error| ScriptError::Load(fault(&ctx, &self.budget, &error)))
+        })
+    }
+
+    /// How a source ends that throws at its first statement, without a prelude. One that does not parse throws as well.
+    pub(crate) fn run(self, source: &str) -> Fault {
+        self.context.with(|ctx| match codec(&ctx, source) {
+            Err(error) => fault(&ctx, &self.budget, &error),
+            Ok(()) => Fault::Threw { message: "nothing".to_owned() },
         })
     }
 
@@ -153,11 +159,7 @@ impl Engine {
         if source.contains("Buffer") {
             sloppy::<Function<'js>>(ctx, WEIR, BUFFER)?.call::<_, ()>(())?;
         }
-        Ok(Helpers {
-            date: helpers.get("date")?,
-            digits: helpers.get("digits")?,
-            well_formed: helpers.get("wellFormed")?,
-        })
+        Ok(Helpers { date: helpers.get("date")?, well_formed: helpers.get("wellFormed")? })
     }
 }
 

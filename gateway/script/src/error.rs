@@ -43,6 +43,12 @@ pub enum ScriptError {
         /// The engine's words, with the line.
         message: String,
     },
+    /// A `BigInt` literal: the work on it cannot be counted.
+    #[error("the codec has a BigInt in line {line}: write a plain number, exact to 2^53, or two of 32 bits each")]
+    BigInt {
+        /// The line of the first.
+        line: usize,
+    },
     /// What stands outside of its functions failed.
     #[error("the codec cannot be loaded")]
     Load(#[source] Fault),

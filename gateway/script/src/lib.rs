@@ -16,8 +16,9 @@
 //! exist for it (**S1**).
 //!
 //! Counted are function calls, loop rounds, backtracking, and the lengths that the functions of strings, arrays and
-//! `JSON` work on. Operators on one long value are not: a codec written to do harm can make the arithmetic of a huge
-//! `BigInt` last longer than its count says. Install codecs as carefully as programs.
+//! `JSON` work on. Operators on one long value are not, so there are no such values: texts and arrays end with the heap,
+//! and a codec gets no `BigInt`, whose arithmetic could outlast any count. Literals are refused when a source is loaded,
+//! and code that is made from text is not run.
 //!
 //! **Deliberately does not know:** what the values mean (`ingest` maps them), where the source lies.
 //!
@@ -25,6 +26,7 @@
 //! codecs are older than strict mode. Older forms are called where `decodeUplink` is absent, see [`Entry`].
 
 mod argument;
+mod big_int;
 mod budget;
 mod engine;
 mod error;

@@ -57,6 +57,21 @@
   for (const key of ["performance", "SharedArrayBuffer", "Atomics", "WeakRef", "FinalizationRegistry"]) {
     delete globalThis[key];
   }
+  // One operator on a huge BigInt lasts as long as the whole budget. Literals are refused before the codec is loaded.
+  for (const key of ["BigInt", "BigInt64Array", "BigUint64Array"]) delete globalThis[key];
+  for (const key of ["getBigInt64", "getBigUint64", "setBigInt64", "setBigUint64"]) delete DataView.prototype[key];
+  // No code from text: it could hold the literals that the source must not.
+  const refuse = () => { throw new EvalError("code from text is not run here"); };
+  hidden(globalThis, "eval", refuse);
+  for (const made of [function () {}, async function () {}, function* () {}, async function* () {}]) {
+    const kind = Object.getPrototypeOf(made), name = kind.constructor.name;
+    const none = { [name]: function () { refuse(); } }[name];
+    none.prototype = kind;
+    hidden(kind, "constructor", none);
+    if (name === "Function") hidden(globalThis, name, none);
+  }
+  // A trace that is made of objects hands out the functions below it: ours, and the uncounted ones of the engine.
+  define(Error, "prepareStackTrace", { get() {}, set() {}, configurable: false });
   Error.stackTraceLimit = 4; // a trace costs its length, and a deep recursion may throw at each level
   define(Error, "stackTraceLimit", { value: 4, writable: false, configurable: false });
   let seed = 1;
@@ -111,7 +126,5 @@
   }
 
   const toWellFormed = String.prototype.toWellFormed;
-  const digits = (integer) =>
-    integer >= -9223372036854775808n && integer <= 9223372036854775807n ? `${integer}` : undefined;
-  return { date: (ms) => new Real(ms), digits, wellFormed: (text) => apply(toWellFormed, text, []) };
+  return { date: (ms) => new Real(ms), wellFormed: (text) => apply(toWellFormed, text, []) };
 })

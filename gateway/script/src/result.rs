@@ -49,11 +49,13 @@ impl<'a, 'js> Reader<'a, 'js> {
                 None => Value::Undefined,
                 Some(number) => number::text(number).map_or_else(|| not_finite(number), Value::Number),
             },
-            Type::BigInt => self.big_int(value)?,
             Type::String => Value::Text(self.text(value)?),
-            Type::Uninitialized | Type::Undefined | Type::Symbol | Type::Function | Type::Constructor => {
-                Value::Undefined
-            }
+            Type::Uninitialized
+            | Type::Undefined
+            | Type::BigInt
+            | Type::Symbol
+            | Type::Function
+            | Type::Constructor => Value::Undefined,
             _ if depth == OUTPUT_DEPTH_MAX => return Err(Stop::Fault(Fault::OutputTooDeep)),
             _ => match value.as_object() {
                 Some(object) if value.is_array() => self.array(object, depth)?,
@@ -89,12 +91,6 @@ impl<'a, 'js> Reader<'a, 'js> {
             members.push((self.text(&key)?, self.read(&value, depth + 1)?));
         }
         Ok(Value::Object(members))
-    }
-
-    /// The digits of an integer of 64 bits; a longer one is no measured value.
-    fn big_int(&mut self, value: &Js<'js>) -> Result<Value, Stop> {
-        let digits: Option<String> = self.helpers.digits.call((value.clone(),))?;
-        Ok(digits.map_or(Value::Undefined, Value::Number))
     }
 
     fn text(&mut self, value: &Js<'js>) -> Result<String, Stop> {

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::engine::Engine;
 use crate::error::{DecodeError, EncodeError, ScriptError};
 use crate::value::Value;
-use crate::{SOURCE_BYTES_MAX, scan};
+use crate::{SOURCE_BYTES_MAX, big_int, scan};
 
 /// A source that has been loaded once and defines a decoder. Cheap to keep: the engine lives only during a call.
 #[derive(Clone, PartialEq, Eq)]
@@ -78,11 +78,12 @@ impl Script {
     /// Loads a source once, within the limits of a call, and looks for its functions.
     ///
     /// # Errors
-    /// [`ScriptError`] if it is too long, no sloppy script, fails while it is loaded, or defines no decoder.
+    /// [`ScriptError`] if it is too long, no sloppy script, has a `BigInt`, fails while it is loaded, or defines no decoder.
     pub fn compile(source: &str) -> Result<Script, ScriptError> {
         if source.len() > SOURCE_BYTES_MAX {
             return Err(ScriptError::TooLong { bytes: source.len() });
         }
+        big_int::refuse(source)?;
         let found = Engine::new(0).map_err(ScriptError::Load)?.load(source)?;
         let entry = found.entry.ok_or(ScriptError::NoDecoder)?;
         let sha256 = Sha256::digest(source.as_bytes()).into();

@@ -61,11 +61,11 @@ fn values_come_as_they_are() {
     check(
         r#"function decodeUplink() {
              return { data: { a: 0.1 + 0.2, b: -0, c: NaN, d: 1 / 0, e: -1 / 0, f: undefined, g: null, h: "No Sensor",
-                 i: 12n, j: 2n ** 70n, k: () => 1, l: [undefined, , 1], m: "\ud800x", n: new Date(0), o: 1e21, p: true,
+                 k: () => 1, l: [undefined, , 1], m: "\ud800x", n: new Date(0), o: 1e21, p: true,
                  q: new Map(), r: new Uint8Array(2), [Symbol()]: 1, "": "\"\n" } };
          }"#,
         expect![[
-            r#"decodeUplink {"a":0.30000000000000004,"b":0,"c":NaN,"d":Infinity,"e":-Infinity,"f":undefined,"g":null,"h":"No Sensor","i":12,"j":undefined,"l":[undefined,undefined,1],"m":"�x","n":"1970-01-01T00:00:00.000Z","o":1e+21,"p":true,"q":{},"r":{"0":0,"1":0},"":"\"\u000a"} []"#
+            r#"decodeUplink {"a":0.30000000000000004,"b":0,"c":NaN,"d":Infinity,"e":-Infinity,"f":undefined,"g":null,"h":"No Sensor","l":[undefined,undefined,1],"m":"�x","n":"1970-01-01T00:00:00.000Z","o":1e+21,"p":true,"q":{},"r":{"0":0,"1":0},"":"\"\u000a"} []"#
         ]],
     );
 }

@@ -107,6 +107,100 @@ fn memory_stack_and_result_have_walls() {
 }
 
 #[test]
+fn a_big_int_cannot_be_written() {
+    for source in [
+        "var big = 1n << 1000000n",
+        "x = 0xfFn; y = 0b1n; z = 0o7n",
+        "x = 1_000n",
+        "`${`${9n}`}`",
+        "a / 9n / b",
+        "a = b\n/9n/c",
+        "if (a) /'/.test(b); 9n; '",
+        "var a = {} / 9n / 2",
+        "f() / 9n / '/'",
+        "x = /[/]'/; 9n; x = /'/",
+        "`${{}}${/`/}`; 9n",
+        "(a) => {} \n /`/; 9n; /`/",
+        "#!/usr/bin/env node\n9n",
+        "'use strict'; 9n",
+        "var o = { 9n: 1 }",
+        "while (true) 9n",
+    ] {
+        let source = format!("{source}\nfunction decodeUplink() {{}}");
+        let outcome = decode(&source);
+        let refused = outcome.starts_with("compile: the codec has a BigInt in line ");
+        assert!(refused || outcome.starts_with("compile: the codec is no script"), "{source}: {outcome}");
+    }
+    check(
+        "// 1n\n'2n'\nfunction decodeUplink() {\n return { data: { total: 3 * 4n } } }",
+        expect![
+            "compile: the codec has a BigInt in line 4: write a plain number, exact to 2^53, or two of 32 bits each"
+        ],
+    );
+    check(
+        "9n (",
+        expect![
+            "compile: the codec is no script: SyntaxError: unexpected token in expression: '' (line 1); write plain functions, without `import` and `export`"
+        ],
+    );
+    // What only looks like one is none.
+    check(
+        "#!/bin/9n\n/* 1n */ // 2n\nvar a9n = '3n' + \"4n\" + `5n ${a9n = `6n`} 7n` + /8n\\/9n[/'0n]/.source; /1n{2,}/u;
+         function decodeUplink() { return { data: { a9n } } }",
+        expect![[r#"{"a9n":"3n4n5n 6n 7n8n\\/9n[/'0n]"}"#]],
+    );
+}
+
+#[test]
+fn a_big_int_cannot_be_made() {
+    for statements in [
+        "return BigInt(1)",
+        "return BigInt.asUintN(64, 1)",
+        "return globalThis['Big' + 'Int'](1)",
+        "return new BigInt64Array(1)[0]",
+        "return new BigUint64Array(1)[0]",
+        "return new DataView(new ArrayBuffer(8)).getBigInt64(0)",
+        "return new DataView(new ArrayBuffer(8)).getBigUint64(0)",
+        "return Buffer.alloc(8).readBigUInt64LE()",
+        "return Buffer.alloc(8).readBigInt64BE()",
+        "return eval('1' + 'n')",
+        "return (0, eval)('1' + 'n')",
+        "return new Function('return 1' + 'n')()",
+        "return Function('return 1' + 'n')()",
+        "return decodeUplink.constructor('return 1' + 'n')()",
+        "return Function.prototype.constructor('return 1' + 'n')()",
+        "return (() => {}).constructor('return 1' + 'n')()",
+        "return Math.abs.constructor('return 1' + 'n')()",
+        "return (class {}).constructor('return 1' + 'n')()",
+        "return Reflect.construct(Function, ['return 1' + 'n'])()",
+        "return new (class extends Function {})('return 1' + 'n')()",
+        "return (async () => {}).constructor('return 1' + 'n')",
+        "return (function* () {}).constructor('yield 1' + 'n')().next().value",
+        "return (async function* () {}).constructor('yield 1' + 'n')",
+        "return Object.getPrototypeOf((function* () {}).constructor)('return 1' + 'n')()",
+        "return Object.getPrototypeOf(Object.getPrototypeOf(async () => {})).constructor('return 1' + 'n')()",
+        "return setTimeout('1' + 'n')",
+        "return new ShadowRealm().evaluate('1' + 'n')",
+        "return JSON.parse('1' + 'n')",
+    ] {
+        let outcome = decode(&body(statements));
+        assert!(outcome.starts_with("the codec threw: "), "{statements}: {outcome}");
+    }
+    // No trace hands out the engine's own functions.
+    check(
+        &body(
+            "let seen = 'nothing'; Error.prepareStackTrace = (_, sites) => { seen = sites.map((site) => site.getFunction()) };
+             try { [1, 2].sort(() => { throw new Error('x').stack; }) } catch (e) { e.stack } return { data: { seen } }",
+        ),
+        expect![[r#"{"seen":"nothing"}"#]],
+    );
+    check(
+        &body("return { data: { is: decodeUplink instanceof Function, own: decodeUplink.constructor === Function } }"),
+        expect![[r#"{"is":true,"own":true}"#]],
+    );
+}
+
+#[test]
 fn what_is_thrown_is_told() {
     check(&body("throw new TypeError('no frame')"), expect!["the codec threw: TypeError: no frame (line 1)"]);
     check(&body("throw 'bare'"), expect!["the codec threw: bare"]);
