@@ -15,7 +15,7 @@ const WRAP = 2 ** 32
 class Forwarder extends EventEmitter {
   // options: host, port, eui (16 hex digits), tmst (start of the counter, µs),
   // txAck: NONE (honest), silent, empty, or an error that is told for the first window of each uplink,
-  // txAckSocket: down | up
+  // txAckSocket: down | up, local: the address it sends from
   constructor(options) {
     super()
     Object.assign(this, { txAck: 'NONE', txAckSocket: 'down', tmst: 0 }, options)
@@ -33,15 +33,20 @@ class Forwarder extends EventEmitter {
     // A port nobody listens on answers ECONNREFUSED on some systems: what a real forwarder ignores too.
     this.up.on('error', () => {})
     this.down.on('error', () => {})
+    if (this.local) for (const socket of [this.up, this.down]) socket.bind(0, this.local)
   }
 
   elapsedUs() { return Number((process.hrtime.bigint() - this.began) / 1000n) }
   now() { return (this.tmst + this.elapsedUs()) % WRAP }
 
   start(pullS) {
-    const pull = () => { this.counts.pull_data += 1; this.send(this.down, PULL_DATA, this.nextToken()) }
-    pull()
-    this.timer = setInterval(pull, pullS * 1000)
+    this.pull()
+    this.timer = setInterval(() => this.pull(), pullS * 1000)
+  }
+
+  pull() {
+    this.counts.pull_data += 1
+    this.send(this.down, PULL_DATA, this.nextToken())
   }
 
   stop() {
@@ -101,7 +106,8 @@ class Forwarder extends EventEmitter {
       for (const key of ['freq', 'rfch', 'modu', 'datr', 'codr', 'size', 'data']) {
         if (!(key in txpk)) throw new Error(`no ${key}`)
       }
-      if (!Number.isInteger(txpk.tmst) || txpk.tmst < 0 || txpk.tmst >= WRAP) throw new Error('tmst')
+      const timed = Number.isInteger(txpk.tmst) && txpk.tmst >= 0 && txpk.tmst < WRAP
+      if (!timed && txpk.imme !== true) throw new Error('tmst')
       return txpk
     } catch (error) {
       this.complain('malformed txpk', { why: error.message, text: bytes.toString().slice(0, 400) })
@@ -111,6 +117,7 @@ class Forwarder extends EventEmitter {
 
   // What the queue of a concentrator would say. A time already past wraps round and reads as too early.
   judge(txpk) {
+    if (txpk.imme === true) return 'NONE'
     const ahead = (txpk.tmst - this.now() + WRAP) % WRAP
     if (ahead > AHEAD_US_MAX) return 'TOO_EARLY'
     if (ahead < AHEAD_US_MIN) return 'TOO_LATE'

@@ -6,12 +6,20 @@ use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use serde_json::{Value, json};
+
 /// The box's name in all tests.
 pub const BOX: &str = "outfall-1";
 
 /// The session keys of every LoRaWAN device: those of the worked example in lora-packet's own tests.
 const NWK_S_KEY: &str = "44024241ed4ce9a68c6a8bc055233fd3";
 const APP_S_KEY: &str = "ec925802ae430ca77fd3dd73cb2cc588";
+
+/// The root keys of every LoRaWAN device that joins: the AES keys of NIST SP 800-38A, F.1.
+const APP_KEY: &str = "2b7e151628aed2a6abf7158809cf4f3c";
+const NWK_KEY: &str = "603deb1015ca71be2b73aef0857d7781";
+/// The JoinEUI of every LoRaWAN device that joins.
+const JOIN_EUI: &str = "24e124c0002a0001";
 
 /// One entry of `devices.toml`.
 #[derive(Debug, Clone)]
@@ -20,6 +28,8 @@ pub struct Device {
     pub name: String,
     /// Its DevAddr, if it is a LoRaWAN device.
     pub dev_addr: Option<String>,
+    /// What `lora_radio.js` must know of it, if it is a LoRaWAN device.
+    pub lora: Option<Value>,
     /// Its id and key, if it is behind a serial port.
     pub serial: Option<(u16, String)>,
     toml: String,
@@ -53,7 +63,7 @@ impl Device {
         let password = Device::password_of(name);
         let toml = format!("[[device]]\nname = \"{name}\"\n[device.mqtt]\n[device.codec]\n{codec}\n");
         let keys = format!("[{name}]\npassword = \"{password}\"\n");
-        Device { name: name.into(), dev_addr: None, serial: None, toml, keys }
+        Device { name: name.into(), dev_addr: None, lora: None, serial: None, toml, keys }
     }
 
     /// A LoRaWAN 1.0 device, activated by personalisation, that sends Cayenne LPP.
@@ -63,7 +73,32 @@ impl Device {
              [device.codec]\nkind = \"cayenne_lpp\"\n"
         );
         let keys = format!("[{name}]\nnwk_s_key = \"{NWK_S_KEY}\"\napp_s_key = \"{APP_S_KEY}\"\n");
-        Device { name: name.into(), dev_addr: Some(dev_addr.into()), serial: None, toml, keys }
+        let lora = json!({
+            "do": "device", "name": name, "version": "1.0.3", "dev_addr": dev_addr, "nwk_s_key": NWK_S_KEY,
+            "app_s_key": APP_S_KEY,
+        });
+        Device { name: name.into(), dev_addr: Some(dev_addr.into()), lora: Some(lora), serial: None, toml, keys }
+    }
+
+    /// A LoRaWAN device of this version that joins, and sends Cayenne LPP.
+    pub fn joining(name: &str, version: &str, dev_eui: &str) -> Device {
+        let toml = format!(
+            "[[device]]\nname = \"{name}\"\n[device.lorawan]\nversion = \"{version}\"\ndev_eui = \"{dev_eui}\"\n\
+             join_eui = \"{JOIN_EUI}\"\n[device.codec]\nkind = \"cayenne_lpp\"\n"
+        );
+        let nwk_key = if version == "1.1" { format!("nwk_key = \"{NWK_KEY}\"\n") } else { String::new() };
+        let keys = format!("[{name}]\napp_key = \"{APP_KEY}\"\n{nwk_key}");
+        let lora = json!({
+            "do": "device", "name": name, "version": version, "dev_eui": dev_eui, "join_eui": JOIN_EUI,
+            "app_key": APP_KEY, "nwk_key": NWK_KEY,
+        });
+        Device { name: name.into(), dev_addr: None, lora: Some(lora), serial: None, toml, keys }
+    }
+
+    /// The same with one more line below `[device.lorawan]`.
+    pub fn with_lorawan(mut self, line: &str) -> Device {
+        self.toml = self.toml.replace("[device.lorawan]\n", &format!("[device.lorawan]\n{line}\n"));
+        self
     }
 
     /// An MQTT sensor like [`Device::cod`] whose frames are sealed (`required` or `optional`) with this line of `keys.toml`.

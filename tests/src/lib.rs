@@ -15,6 +15,7 @@ pub mod daemon;
 pub mod patience;
 pub mod peer;
 pub mod platform;
+pub mod radio;
 pub mod row;
 pub mod world;
 
@@ -23,5 +24,6 @@ pub use daemon::{Answer, Daemon, weir_binary};
 pub use patience::until;
 pub use peer::{Finished, Peer, tools};
 pub use platform::Party;
+pub use radio::Radio;
 pub use row::Row;
 pub use world::World;

@@ -77,6 +77,11 @@ impl Peer {
         self
     }
 
+    /// The command, for who speaks with it.
+    pub(crate) fn into_command(self) -> Command {
+        self.0
+    }
+
     /// Starts it in the background.
     pub fn start(mut self) -> Running {
         self.0.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -1,6 +1,7 @@
 //! Two platforms, the upload daemon and the gateway, each a process, on loopback.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
@@ -139,6 +140,29 @@ impl World {
         Answer::of_weir(&all)
     }
 
+    /// One request to the gateway's control socket, as any program of the box's group may make it.
+    pub fn ask(&self, request: &Value) -> Value {
+        let mut socket = UnixStream::connect(self.path("run/gateway.sock")).unwrap();
+        writeln!(socket, "{request}").unwrap();
+        let mut line = String::new();
+        BufReader::new(socket).read_line(&mut line).unwrap();
+        let answer: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{request}: {error}: {line}"));
+        assert_eq!(answer["ok"], true, "{request}: {answer}");
+        answer
+    }
+
+    /// The newest 1,000 records of a device, or of nobody known, as `weir tail` tells them.
+    pub fn records_of(&self, source: Option<&str>) -> Vec<Value> {
+        let all = self.weir(&["tail", "-n", "1000", "--json"]).exits(0).json_lines();
+        all.into_iter().filter(|record| record["source"].as_str() == source).collect()
+    }
+
+    /// Why frames of a device, or of nobody known, are refused, in order.
+    pub fn refusals_of(&self, source: Option<&str>) -> Vec<String> {
+        let why = |record: Value| record["why"].as_str().map(str::to_owned);
+        self.records_of(source).into_iter().filter_map(why).collect()
+    }
+
     /// `weir status --json`.
     pub fn status(&self) -> Value {
         self.weir(&["status", "--json"]).json()
@@ -147,6 +171,11 @@ impl World {
     /// A number of `weir status --json`, by JSON pointer; 0 if it is not there.
     pub fn count(&self, pointer: &str) -> u64 {
         self.status().pointer(pointer).and_then(Value::as_u64).unwrap_or(0)
+    }
+
+    /// Waits until a number of `weir status --json` is this one: what is counted is shown a moment after the answer.
+    pub fn until_count(&self, pointer: &str, expected: u64) {
+        until(&format!("{pointer} is {expected}"), 30, || (self.count(pointer) == expected).then_some(()));
     }
 
     /// Records in the journal.

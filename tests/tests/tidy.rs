@@ -28,18 +28,34 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("script", &[]),
     ("ingest", &["chirpstack", "envelope", "lorawan", "record", "script"]),
     ("rules", &["record"]),
-    ("gatewayd", &[
-        "batch", "chirpstack", "control", "identity", "ingest", "journal", "lorawan", "mqtt", "record", "rules", "serial",
-    ]),
-    ("weir", &[
-        "batch", "control", "gatewayd", "identity", "ingest", "journal", "lorawan", "platform", "record", "script", "syncd",
-    ]),
+    (
+        "gatewayd",
+        &[
+            "batch",
+            "chirpstack",
+            "control",
+            "identity",
+            "ingest",
+            "journal",
+            "lorawan",
+            "mqtt",
+            "record",
+            "rules",
+            "serial",
+        ],
+    ),
+    (
+        "weir",
+        &[
+            "batch", "control", "gatewayd", "identity", "ingest", "journal", "lorawan", "platform", "record", "script",
+            "syncd",
+        ],
+    ),
     ("system-tests", &["platform"]),
 ];
 /// No clock, randomness, environment, file or socket (S1).
-const PURE: [&str; 10] = [
-    "record", "batch", "delivery", "lorawan", "chirpstack", "envelope", "serial", "script", "ingest", "rules",
-];
+const PURE: [&str; 10] =
+    ["record", "batch", "delivery", "lorawan", "chirpstack", "envelope", "serial", "script", "ingest", "rules"];
 /// What would give a pure crate one of these.
 const IMPURE: [&str; 9] = ["tokio", "rusqlite", "reqwest", "axum", "rumqttd", "getrandom", "rand", "rustix", "mio"];
 /// Who may speak SQL (S1), beside tests, which must be able to damage and to lock a database.

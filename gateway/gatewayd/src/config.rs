@@ -237,14 +237,6 @@ pub enum ConfigError {
         /// Its rights.
         mode: u32,
     },
-    /// An integration of `gateway.toml` and its password.
-    #[error("integrations with the passwords in `{path}` are refused")]
-    Integrations {
-        /// The keys' file.
-        path: PathBuf,
-        /// Name and cause.
-        source: ingest::IntegrationError,
-    },
     /// `rules.toml`.
     #[error("rules `{path}` are refused")]
     Rules {
@@ -366,7 +358,6 @@ pub fn check_devices(
     DeviceTable::from_toml(devices_text, keys_text, &scripts).map_err(|error| match error {
         DeviceTableError::Devices(source) => ConfigError::Devices { path: devices.into(), source },
         DeviceTableError::Keys(source) => ConfigError::Keys { path: keys.into(), source },
-        DeviceTableError::Integrations(source) => ConfigError::Integrations { path: keys.into(), source },
     })
 }
 

@@ -105,7 +105,6 @@ fn as_edge_sees(name: &SourceId, mqtt: &MqttDevice) -> Device {
         publish: mqtt.topics.iter().map(|topic| topic.as_str().into()).collect(),
         command: Some(mqtt.command_topic.as_str().into()),
         subscribe: Vec::new(),
-        events: mqtt::Events::None,
     }
 }
 

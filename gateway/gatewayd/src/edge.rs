@@ -70,16 +70,7 @@ pub(crate) async fn start(
     let (changes, changed) = mpsc::channel(WAITING_MAX);
     tokio::spawn(keep(changed, orders.clone()));
     let (events, happened) = mpsc::channel(WAITING_MAX);
-    let parts = EdgeParts {
-        listeners,
-        limits,
-        directory,
-        submissions,
-        changes,
-        events,
-        stored,
-        readers: mqtt::Readers::default(),
-    };
+    let parts = EdgeParts { listeners, limits, directory, submissions, changes, events, stored };
     let edge = Arc::new(Edge::start(parts).map_err(StartError::Mqtt)?);
     tokio::spawn(deliver(Arc::downgrade(&edge), pending, commands, happened, orders));
     Ok(edge)

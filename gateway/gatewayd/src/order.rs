@@ -128,10 +128,7 @@ mod tests {
         check(json!({"do": "status"}), "not ours");
         check(json!({"do": "strangers"}), "Strangers");
         check(json!({"do": "export_sessions"}), "ExportSessions { after: None }");
-        check(
-            json!({"do": "export_sessions", "after": "flow-1"}),
-            "ExportSessions { after: Some(\"flow-1\") }",
-        );
+        check(json!({"do": "export_sessions", "after": "flow-1"}), "ExportSessions { after: Some(\"flow-1\") }");
         check(json!({"do": "export_sessions", "after": 7}), "`after` is not the name of a device");
         check(json!({"do": "flush_nonces"}), "`device` is missing: give its name");
         check(

@@ -41,10 +41,8 @@ fn one_frame_and_what_else_stands_on_a_line() {
 #[test]
 fn the_example_of_the_documentation() {
     let line = |kind, envelope: &str| hex::encode(encode(kind, &hex::decode(envelope).unwrap()).unwrap());
-    expect!["000d0220d1844ea301040441073a02010115190102a044312e3235482b8bc5cb47e0addcfc1b00"].assert_eq(&line(
-        Kind::ConfirmedFrame,
-        "d1844ea301040441073a00010000190102a044312e3235482b8bc5cb47e0addc",
-    ));
+    expect!["000d0220d1844ea301040441073a02010115190102a044312e3235482b8bc5cb47e0addcfc1b00"]
+        .assert_eq(&line(Kind::ConfirmedFrame, "d1844ea301040441073a00010000190102a044312e3235482b8bc5cb47e0addc"));
     expect!["000d031cd1844ea301040441073a02010111190102a0404830d056ca57e79283010200"]
         .assert_eq(&line(Kind::Acknowledgement, "d1844ea301040441073a00010000190102a0404830d056ca57e79283"));
 }

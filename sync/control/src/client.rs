@@ -51,10 +51,18 @@ pub enum AskError {
 /// # Errors
 /// [`AskError`] by cause.
 pub fn ask(path: &Path, request: &Value) -> Result<Value, AskError> {
+    ask_within(path, request, Duration::from_secs(ANSWER_SECONDS_MAX))
+}
+
+/// The same with as much `patience` for the answer as the request takes.
+///
+/// # Errors
+/// [`AskError`] by cause.
+pub fn ask_within(path: &Path, request: &Value, patience: Duration) -> Result<Value, AskError> {
     let failed = |source| AskError::Exchange { path: path.into(), source };
     let mut stream = UnixStream::connect(path).map_err(|source| AskError::Connect { path: path.into(), source })?;
-    let patience = Some(Duration::from_secs(ANSWER_SECONDS_MAX));
-    stream.set_read_timeout(patience).and_then(|()| stream.set_write_timeout(patience)).map_err(failed)?;
+    let write = Duration::from_secs(ANSWER_SECONDS_MAX);
+    stream.set_read_timeout(Some(patience)).and_then(|()| stream.set_write_timeout(Some(write))).map_err(failed)?;
     stream.write_all(format!("{request}\n").as_bytes()).map_err(failed)?;
     let mut line = String::new();
     let bytes_max = u64::try_from(LINE_BYTES_MAX).unwrap_or(u64::MAX);

@@ -12,7 +12,7 @@ mod client;
 mod server;
 
 pub use chain::chain;
-pub use client::{AskError, ask};
+pub use client::{AskError, ask, ask_within};
 pub use server::{ControlError, serve, serve_async};
 
 /// Longest request or answer line.
@@ -21,5 +21,5 @@ const LINE_BYTES_MAX: usize = 1024 * 1024;
 const CONNECTIONS_MAX: usize = 16;
 /// A client that says nothing for this long is let go.
 const IDLE_SECONDS_MAX: u64 = 60;
-/// How long the client waits for an answer.
+/// How long the client waits for an answer that takes no work.
 const ANSWER_SECONDS_MAX: u64 = 10;

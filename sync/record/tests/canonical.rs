@@ -49,10 +49,16 @@ fn links_are_pinned() {
         tmst_us: 1,
         others,
     };
-    check(&lora(vec![]), expect!["8201894800010203040506071a010000011a00011170021a33be27a06853463742573132353859184b01"]);
-    check(&lora(vec![heard(8)]), expect![[r#"
+    check(
+        &lora(vec![]),
+        expect!["8201894800010203040506071a010000011a00011170021a33be27a06853463742573132353859184b01"],
+    );
+    check(
+        &lora(vec![heard(8)]),
+        expect![[r#"
         82018a4800010203040506071a010000011a00011170021a33be27a06853463742573132353859184b018184480001020304
-        0506083860f619012c"#]]);
+        0506083860f619012c"#]],
+    );
     check(&Link::Serial { port: "uart".into(), seal: None }, expect!["8202816475617274"]);
     check(&Link::Serial { port: "uart".into(), seal }, expect!["820282647561727483072027"]);
     let chirpstack = Link::Chirpstack {
@@ -63,7 +69,10 @@ fn links_are_pinned() {
         frequency_hz: 4,
         heard_by: vec![heard(7), heard(8)],
     };
-    check(&chirpstack, expect!["8203864800010203040506010102030482844800010203040506073860f619012c844800010203040506083860f619012c"]);
+    check(
+        &chirpstack,
+        expect!["8203864800010203040506010102030482844800010203040506073860f619012c844800010203040506083860f619012c"],
+    );
     let join = |dev_addr| Link::Join {
         gateway: eui(7),
         dev_eui: eui(1),
@@ -75,10 +84,16 @@ fn links_are_pinned() {
         snr_ddb: Some(-5),
         dev_addr,
     };
-    check(&join(Some(0x0100_0001)), expect![[r#"
+    check(
+        &join(Some(0x0100_0001)),
+        expect![[r#"
         82048948000102030405060748000102030405060148000102030405060019012c1a33be27a0685346374257313235f6241a
-        01000001"#]]);
-    check(&join(None), expect!["82048848000102030405060748000102030405060148000102030405060019012c1a33be27a0685346374257313235f624"]);
+        01000001"#]],
+    );
+    check(
+        &join(None),
+        expect!["82048848000102030405060748000102030405060148000102030405060019012c1a33be27a0685346374257313235f624"],
+    );
 }
 
 #[test]
@@ -98,11 +113,20 @@ fn bodies_are_pinned() {
         Body::Frame(Frame { source: source(), link: link(), raw: vec![1], readings: readings.clone(), codec, texts })
     };
     check(&frame(None, vec![]), expect!["82018184616182028161704101818463636f64646d672f4cf602"]);
-    check(&frame(Some(CodecId::of("js")), vec![]), expect!["82018185616182028161704101818463636f64646d672f4cf6024816cedf80ade01c62"]);
-    check(&frame(Some(CodecId::of("js")), texts.clone()), expect![[r#"
+    check(
+        &frame(Some(CodecId::of("js")), vec![]),
+        expect!["82018185616182028161704101818463636f64646d672f4cf6024816cedf80ade01c62"],
+    );
+    check(
+        &frame(Some(CodecId::of("js")), texts.clone()),
+        expect![[r#"
         82018186616182028161704101818463636f64646d672f4cf6024816cedf80ade01c62818263636f64694e6f2053656e736f
-        72"#]]);
-    check(&frame(None, texts.clone()), expect!["82018186616182028161704101818463636f64646d672f4cf602f6818263636f64694e6f2053656e736f72"]);
+        72"#]],
+    );
+    check(
+        &frame(None, texts.clone()),
+        expect!["82018186616182028161704101818463636f64646d672f4cf602f6818263636f64694e6f2053656e736f72"],
+    );
     let rejected = |why| Body::Rejected(Rejected { source: None, link: link(), raw: vec![1], why, detail: "d".into() });
     check(&rejected(Reason::Undecodable), expect!["82028185f682028161704101006164"]);
     check(&rejected(Reason::Disabled), expect!["82028185f6820281617041010b6164"]);
@@ -118,13 +142,19 @@ fn bodies_are_pinned() {
         cause: Seq(3),
     };
     check(&Body::Alarm(alarm), expect!["820381896172616163636f640001820801008219032f2003"]);
-    check(&Body::Codec(CodecText { id: CodecId::of("js"), text: "js".into() }), expect!["820481824816cedf80ade01c62626a73"]);
+    check(
+        &Body::Codec(CodecText { id: CodecId::of("js"), text: "js".into() }),
+        expect!["820481824816cedf80ade01c62626a73"],
+    );
     let anew = |texts| {
         let codec = CodecId::of("js");
         Body::Redecoded(Redecoded { source: source(), of: Seq(3), codec, readings: readings.clone(), texts })
     };
     check(&anew(vec![]), expect!["820581846161034816cedf80ade01c62818463636f64646d672f4cf602"]);
-    check(&anew(texts), expect!["820581856161034816cedf80ade01c62818463636f64646d672f4cf602818263636f64694e6f2053656e736f72"]);
+    check(
+        &anew(texts),
+        expect!["820581856161034816cedf80ade01c62818463636f64646d672f4cf602818263636f64694e6f2053656e736f72"],
+    );
 }
 
 /// The numbers are the journal's and the wire's; a new reason comes last.

@@ -92,7 +92,14 @@ impl Radio {
     pub(crate) fn next_frame(&mut self, confirmed: bool) -> Vec<u8> {
         let [high, low] = (self.f_cnt as u16).to_be_bytes();
         let payload = [1, 0x82, 0, 0, high, low, 2, 0x67, 0, 183, 3, 0x02, 1, 105];
-        let up = DataUp { dev_addr: self.dev_addr, confirmed, f_cnt: self.f_cnt, f_port: 2, payload: &payload, ..DataUp::default() };
+        let up = DataUp {
+            dev_addr: self.dev_addr,
+            confirmed,
+            f_cnt: self.f_cnt,
+            f_port: 2,
+            payload: &payload,
+            ..DataUp::default()
+        };
         self.f_cnt += 1;
         data_up(up, &self.keys)
     }

@@ -41,7 +41,8 @@ impl Site {
         );
         fs::write(folder.join("gateway.toml"), config)?;
         fs::write(folder.join("devices.toml"), &tables.devices)?;
-        let keys = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(folder.join("keys.toml"));
+        let keys =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(folder.join("keys.toml"));
         keys?.write_all(tables.keys.as_bytes())?;
         fs::write(folder.join("rules.toml"), devices::RULES)?;
         Ok(Site { folder: folder.into(), mqtt, gwmp })

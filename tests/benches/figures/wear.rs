@@ -178,7 +178,9 @@ impl Site {
             let record = self.record()?;
             let source = self.sources[(self.frames % DEVICES) as usize].clone();
             let tally = Tally { accepted: self.frames / DEVICES + 1, ..Tally::default() };
-            transaction.devices.insert(Some(source), DeviceRow { session: session(&record), client: Vec::new(), tally });
+            transaction
+                .devices
+                .insert(Some(source), DeviceRow { session: session(&record), client: Vec::new(), tally });
             self.row_bytes = record.to_canonical().len();
             transaction.records.push(record);
             self.frames += 1;

@@ -30,6 +30,9 @@ pub(crate) enum DeviceError {
     /// Export and import of sessions.
     #[error("failed to move sessions")]
     Sealed(#[from] SealedError),
+    /// What a file of sessions holds.
+    #[error("failed to read the sessions")]
+    Sessions(#[source] ingest::TransferError),
     /// The gateway.
     #[error("failed to ask the gateway")]
     Ask(#[source] control::AskError),

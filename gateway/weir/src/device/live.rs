@@ -4,19 +4,26 @@ use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::error::DeviceError;
+use super::files::FilesError;
+use super::sealed::SealedError;
 use super::{Place, sealed};
 use crate::exit::Exit;
 use crate::output;
 
 /// A passphrase file larger than this is none.
 const PASSPHRASE_BYTES_MAX: u64 = 1024;
-/// A file of sessions larger than this is none: 2,000 devices at 8 KiB.
-const SESSIONS_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// A file of sessions larger than this is none: 2,000 devices with 8 KiB of used DevNonces and some 2 KiB of keys each.
+const SESSIONS_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// How long decoding history anew may take: a full journal, a piece between the frames of each moment.
+const REDECODE_HOURS_MAX: u64 = 12;
+/// How long a page of sessions may take: it waits for the disk like every frame.
+const SESSIONS_SECONDS_MAX: u64 = 60;
 
 /// Who sends and is not in the table.
 pub(super) fn strangers(place: &Place<'_>, json: bool) -> Result<Exit, DeviceError> {
@@ -55,14 +62,12 @@ pub(super) fn flush_nonces(place: &Place<'_>, name: &str) -> Result<Exit, Device
 /// Writes the sessions of all LoRaWAN devices, encrypted, into a new file that only its owner reads.
 pub(super) fn export(place: &Place<'_>, out: &Path, passphrase: Option<&Path>) -> Result<Exit, DeviceError> {
     let passphrase = passphrase_of(passphrase)?;
-    let answer = ask(place, &json!({"do": "export_sessions"}))?;
-    let content = answer.get("sessions").and_then(Value::as_str).ok_or(DeviceError::Answer { field: "sessions" })?;
-    let content = Zeroizing::new(hex::decode(content).map_err(|_| DeviceError::Answer { field: "sessions" })?);
+    sealed::check(&passphrase)?;
+    let (content, count) = all_sessions(place)?;
     let sealed = sealed::seal(&content, &passphrase)?;
     let failed = |source| DeviceError::Write { path: out.into(), source };
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(out).map_err(failed)?;
     file.write_all(&sealed).and_then(|()| file.sync_all()).map_err(failed)?;
-    let count = answer.get("count").and_then(Value::as_u64).unwrap_or(0);
     let next = place.lang.pick(
         "sessions exported · stop this box's radio before the other one takes over",
         "个会话已导出 · 新站接管前请先停用本站无线电",
@@ -74,14 +79,28 @@ pub(super) fn export(place: &Place<'_>, out: &Path, passphrase: Option<&Path>) -
 pub(super) fn import(place: &Place<'_>, file: &Path, passphrase: Option<&Path>) -> Result<Exit, DeviceError> {
     let passphrase = passphrase_of(passphrase)?;
     let content = sealed::open(&read(file, SESSIONS_BYTES_MAX)?, &passphrase)?;
-    let answer = ask(place, &json!({"do": "import_sessions", "sessions": hex::encode(&*content)}))?;
-    let count = answer.get("count").and_then(Value::as_u64).ok_or(DeviceError::Answer { field: "count" })?;
+    let pages = pages(&content)?;
+    let table = gatewayd::config::load_devices(&place.devices, &place.keys).map_err(DeviceError::Config)?;
+    // All devices are looked for before the first page is taken.
+    for page in &pages {
+        let sessions = ingest::import_sessions(page, ingest::COUNTER_JUMP).map_err(DeviceError::Sessions)?;
+        if let Some(unknown) = sessions.keys().find(|device| table.by_name(device).is_none()) {
+            return Err(FilesError::Missing { name: unknown.to_string(), path: place.devices.clone() }.into());
+        }
+    }
+    let mut count = 0;
+    for page in &pages {
+        let request = json!({"do": "import_sessions", "sessions": hex::encode(page)});
+        let answer = ask_within(place, &request, Duration::from_secs(SESSIONS_SECONDS_MAX))?;
+        count += answer.get("count").and_then(Value::as_u64).ok_or(DeviceError::Answer { field: "count" })?;
+    }
     place.say(&format!("{count} {}", place.lang.pick("sessions taken over", "个会话已接管")))
 }
 
 /// Decodes stored frames anew.
 pub(super) fn redecode(place: &Place<'_>, name: &str, from: u64, to: Option<u64>) -> Result<Exit, DeviceError> {
-    let answer = ask(place, &json!({"do": "redecode", "device": name, "from": from, "to": to}))?;
+    let request = json!({"do": "redecode", "device": name, "from": from, "to": to});
+    let answer = ask_within(place, &request, Duration::from_secs(REDECODE_HOURS_MAX * 3_600))?;
     let count = |field: &'static str| answer.get(field).and_then(Value::as_u64).ok_or(DeviceError::Answer { field });
     let (decoded, failed, unreadable) = (count("redecoded")?, count("failed")?, count("unreadable")?);
     let lang = place.lang;
@@ -112,6 +131,47 @@ pub(super) fn send(
 
 fn ask(place: &Place<'_>, request: &Value) -> Result<Value, DeviceError> {
     control::ask(&place.run_dir.join("gateway.sock"), request).map_err(DeviceError::Ask)
+}
+
+fn ask_within(place: &Place<'_>, request: &Value, patience: Duration) -> Result<Value, DeviceError> {
+    control::ask_within(&place.run_dir.join("gateway.sock"), request, patience).map_err(DeviceError::Ask)
+}
+
+/// Every page of the gateway's sessions, each behind its length (4 bytes, big-endian), and how many sessions they hold.
+fn all_sessions(place: &Place<'_>) -> Result<(Zeroizing<Vec<u8>>, u64), DeviceError> {
+    let no_sessions = DeviceError::Answer { field: "sessions" };
+    let (mut content, mut count, mut after) = (Zeroizing::new(Vec::new()), 0, Value::Null);
+    // Each page ends behind the one before, and a box has no more devices than this.
+    for _ in 0..=ingest::DEVICES_MAX {
+        let request = json!({"do": "export_sessions", "after": after});
+        let mut answer = ask_within(place, &request, Duration::from_secs(SESSIONS_SECONDS_MAX))?;
+        let page = answer.get("sessions").and_then(Value::as_str).and_then(|page| hex::decode(page).ok());
+        let Some(page) = page.map(Zeroizing::new) else { return Err(no_sessions) };
+        let Ok(length) = u32::try_from(page.len()) else { return Err(no_sessions) };
+        content.extend_from_slice(&length.to_be_bytes());
+        content.extend_from_slice(&page);
+        count += answer.get("count").and_then(Value::as_u64).unwrap_or(0);
+        after = answer.get_mut("next").map(Value::take).unwrap_or_default();
+        if after.is_null() {
+            return Ok((content, count));
+        }
+    }
+    Err(DeviceError::Answer { field: "next" })
+}
+
+/// The pages that [`all_sessions`] put together.
+fn pages(mut content: &[u8]) -> Result<Vec<&[u8]>, SealedError> {
+    let mut pages = Vec::new();
+    while let Some((length, rest)) = content.split_first_chunk() {
+        let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| SealedError::Form)?;
+        let (page, rest) = rest.split_at_checked(length).ok_or(SealedError::Form)?;
+        pages.push(page);
+        content = rest;
+    }
+    match content.is_empty() {
+        true => Ok(pages),
+        false => Err(SealedError::Form),
+    }
 }
 
 /// The first line of the file, or of standard input.

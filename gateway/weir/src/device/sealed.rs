@@ -10,6 +10,8 @@
 //! 33      24     nonce
 //! 57      ..     XChaCha20-Poly1305 of the content; everything before it is authenticated as associated data
 //! ```
+//! The content is pages of sessions: 4 bytes of length, big-endian, and a page of it, as the gateway gave them.
+//!
 //! Source: RFC 9106 (Argon2id, one lane), draft-irtf-cfrg-xchacha (XChaCha20-Poly1305).
 
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -55,11 +57,17 @@ pub(crate) enum SealedError {
     Open,
 }
 
+/// Whether a passphrase will do.
+pub(crate) fn check(passphrase: &[u8]) -> Result<(), SealedError> {
+    match passphrase.len() {
+        0..PASSPHRASE_BYTES_MIN => Err(SealedError::Passphrase { bytes: passphrase.len() }),
+        _ => Ok(()),
+    }
+}
+
 /// Encrypts `content`.
 pub(crate) fn seal(content: &[u8], passphrase: &[u8]) -> Result<Vec<u8>, SealedError> {
-    if passphrase.len() < PASSPHRASE_BYTES_MIN {
-        return Err(SealedError::Passphrase { bytes: passphrase.len() });
-    }
+    check(passphrase)?;
     let mut random = [0; SALT_BYTES + NONCE_BYTES];
     getrandom::fill(&mut random).map_err(|_| SealedError::Random)?;
     let mut sealed = Vec::with_capacity(HEADER_BYTES + content.len() + 16);

@@ -73,7 +73,14 @@ impl Writer {
 
     pub(crate) fn frame(&mut self, stamp: Stamp, source: &SourceId, reading: Reading) {
         let link = Link::Mqtt { topic: "d/up".into(), qos: 1, packet_id: Some(1), level: 4, seal: None };
-        let frame = Frame { source: source.clone(), link, raw: Vec::new(), readings: vec![reading], codec: None, texts: Vec::new() };
+        let frame = Frame {
+            source: source.clone(),
+            link,
+            raw: Vec::new(),
+            readings: vec![reading],
+            codec: None,
+            texts: Vec::new(),
+        };
         let caused = self.append(stamp, Body::Frame(frame));
         self.waiting.extend(caused);
     }
