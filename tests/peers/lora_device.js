@@ -31,7 +31,7 @@ const flag = { type: 'boolean', default: false }
 const OPTIONS = {
   host: text('127.0.0.1'), port: text('1700'), eui: text('0016c001f153a14c'), devices: text(''),
   count: text('10'), // frames per device
-  interval: text('0'), // ms between a device's frames; 0: at once after the acknowledgement
+  interval: text(''), // ms between a device's frames, at least; default 300, for a gateway has one transmitter; hostile: 2
   unconfirmed: flag,
   tries: text('1'), timeout: text('2500'), // send a confirmed frame up to so often, waiting so many ms each time
   repeat: text('0'), // send each frame so many more times although acknowledged
@@ -47,7 +47,8 @@ const OPTIONS = {
 }
 
 const { values: o } = parseArgs({ options: OPTIONS })
-for (const key of ['port', 'count', 'interval', 'tries', 'timeout', 'repeat', 'fcnt', 'step', 'tmst', 'freq', 'stat', 'fport', 'deadline']) {
+const interval = (usual) => (o.interval === '' ? usual : Number(o.interval))
+for (const key of ['port', 'count', 'tries', 'timeout', 'repeat', 'fcnt', 'step', 'tmst', 'freq', 'stat', 'fport', 'deadline']) {
   o[key] = Number(o[key])
 }
 const devices = JSON.parse(fs.readFileSync(o.devices)).map((device) => ({
@@ -159,10 +160,12 @@ forwarder.on('downlink', ({ phy, txpk, verdict }) => {
 })
 
 async function run(device, until) {
+  // One device after the other, evenly: two answers at one moment would need two transmitters.
+  await sleep(interval(300) * devices.indexOf(device) / devices.length)
   for (let n = 0; n < o.count && Date.now() < until; n += 1) {
     const frame = makeFrame(device, device.fcnt)
     const heard = new Promise((resolve) => { frame.heard = resolve })
-    const pause = o.interval ? sleep(o.interval) : null
+    const pause = sleep(interval(300))
     for (let attempt = 0; attempt < o.tries && frame.acks === 0 && Date.now() < until; attempt += 1) {
       transmit(frame)
       if (o.unconfirmed) break
@@ -170,7 +173,7 @@ async function run(device, until) {
       await Promise.race([heard, new Promise((resolve) => { timer = setTimeout(resolve, o.timeout) })])
       clearTimeout(timer)
     }
-    for (let again = 0; again < o.repeat; again += 1) { transmit(frame); await sleep(o.interval || 100) }
+    for (let again = 0; again < o.repeat; again += 1) { transmit(frame); await sleep(interval(100)) }
     if (!o.unconfirmed && frame.acks === 0) unacknowledged.push({ dev_addr: device.address.toString('hex'), fcnt: frame.fcnt })
     device.fcnt += o.step
     await pause
@@ -194,7 +197,7 @@ function hostile() {
 }
 
 async function attack(frames) {
-  for (const frame of frames) { transmit(frame); await sleep(o.interval || 2) }
+  for (const frame of frames) { transmit(frame); await sleep(interval(2)) }
   await sleep(o.timeout) // an answer would come before the end of RX2
 }
 

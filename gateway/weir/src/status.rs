@@ -71,6 +71,12 @@ fn what_is_wrong(gateway: &Result<Gateway, String>, sync: &Result<Sync, String>,
                 let error = port.error.as_deref().unwrap_or("-");
                 wrong.push(format!("{} {}: {error}", lang.pick("serial port", "串口"), port.name));
             }
+            for (eui, view) in gateway.gwmp.iter().flat_map(|gwmp| &gwmp.gateways) {
+                if let Some(conflict) = &view.address_conflict {
+                    let text = lang.pick("somebody else speaks for LoRa gateway", "有其他地址冒用 LoRa 网关");
+                    wrong.push(format!("{text} {eui}: {} ({})", conflict.from, age(conflict.ms_ago)));
+                }
+            }
             let standing = gateway.alarms.iter().filter(|alarm| alarm.state != "returned_unacknowledged");
             wrong.extend(standing.map(|alarm| show_alarm(alarm, lang)));
         }
@@ -149,6 +155,9 @@ fn print_gateway(out: &mut impl Write, gateway: &Gateway, lang: Lang) -> Result<
         for (eui, view) in &gwmp.gateways {
             let state = if view.online { lang.pick("online", "在线") } else { lang.pick("silent", "离线") };
             line(out, &format!("{} {eui}: {state}", lang.pick("LoRa gateway", "LoRa 网关")))?;
+            for hint in &view.hints {
+                line(out, &format!("  {hint}"))?;
+            }
         }
     }
     for port in &gateway.serial {
