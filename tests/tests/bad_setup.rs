@@ -57,6 +57,7 @@ fn every_file_refuses_unknown_keys() {
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, format!("colour = \"red\"\n{text}")).unwrap();
         check_refuses(&world, file, &[file, "colour", "line 1"]);
+        fs::write(&path, text).unwrap();
     }
 }
 

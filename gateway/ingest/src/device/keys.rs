@@ -91,6 +91,16 @@ pub struct UnusedKeys {
     pub nearest: String,
 }
 
+/// Refuses a value outside of any device: serde's own words for it would repeat the value.
+fn outside(text: &str) -> Result<(), KeysError> {
+    // What is no TOML at all is told of by whoever reads it next.
+    let file: BTreeMap<Spanned<String>, toml::Value> = toml::from_str(text).unwrap_or_default();
+    let Some((name, _)) = file.iter().find(|(_, value)| !value.is_table()) else { return Ok(()) };
+    let why =
+        format!("`{}` stands outside of any device: write it below the device's name, as [cod-1]", name.get_ref());
+    Err(KeysError::Toml { line: line_of(text, name.span().start), why })
+}
+
 /// The whole file.
 pub(super) struct Keys {
     by_name: BTreeMap<SourceId, (usize, DeviceKeys)>,
@@ -98,6 +108,7 @@ pub(super) struct Keys {
 
 impl Keys {
     pub(super) fn parse(text: &str) -> Result<Keys, KeysError> {
+        outside(text)?;
         let file: BTreeMap<Spanned<SourceId>, DeviceKeys> = toml::from_str(text).map_err(|error| KeysError::Toml {
             line: line_of(text, error.span().map_or(text.len(), |span| span.start)),
             // Not the error's own Display: it prints the line, and the line holds a key.
@@ -181,5 +192,21 @@ impl DeviceKeys {
             ("`ed25519`", ed25519.is_some()),
         ];
         all.into_iter().find(|(_, there)| *there).map(|(key, _)| key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_outside_of_any_device_is_not_repeated() {
+        let error = Keys::parse("[cod-1]\npassword = \"river-otter-7\"\n").err();
+        assert_eq!(error, None);
+        let error = Keys::parse("\npassword = \"river-otter-7\"\n").err().unwrap().to_string();
+        assert_eq!(
+            error,
+            "line 2: `password` stands outside of any device: write it below the device's name, as [cod-1]"
+        );
     }
 }

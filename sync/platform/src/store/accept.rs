@@ -59,6 +59,10 @@ pub(super) fn accept(db: &Connection, signer: &Signer, delivery: &Delivery) -> R
     if let Some(receipt) = read::receipt(db, &batch.box_id, &delivery.id)? {
         return Ok(Accepted::Repeated { receipt });
     }
+    // Batches are verified side by side and stored one after the other: without this a receipt that holds more could
+    // state an earlier moment than one that holds less.
+    let received_ms = read::newest_received(db, &batch.box_id)?
+        .map_or(delivery.received_ms, |newest| newest.max(delivery.received_ms));
     let held = read::coverage(db, &batch.box_id)?;
     let mut holds = held.clone();
     batch.ranges.iter().for_each(|range| holds.insert(range));
@@ -72,10 +76,10 @@ pub(super) fn accept(db: &Connection, signer: &Signer, delivery: &Delivery) -> R
         batch: delivery.id,
         holds,
         head: batch.head,
-        received_ms: delivery.received_ms,
+        received_ms,
     };
     let signed_receipt = receipt.sign(&signer.key);
-    let batch_no = insert_batch(db, delivery, &signed_receipt)?;
+    let batch_no = insert_batch(db, delivery, received_ms, &signed_receipt)?;
     insert_heads(db, delivery, batch_no)?;
     let doubled = insert_rows(db, delivery, &held, batch_no)?;
     if doubled > 0 {
@@ -87,7 +91,7 @@ pub(super) fn accept(db: &Connection, signer: &Signer, delivery: &Delivery) -> R
     Ok(Accepted::Stored { receipt: signed_receipt })
 }
 
-fn insert_batch(db: &Connection, delivery: &Delivery, receipt: &[u8]) -> Result<i64, AcceptError> {
+fn insert_batch(db: &Connection, delivery: &Delivery, received_ms: UnixMs, receipt: &[u8]) -> Result<i64, AcceptError> {
     let batch = &delivery.batch;
     // `Batch::open` gives no batch without rows, so that the default never stands.
     let bounds = batch.ranges.bounds().unwrap_or(SeqRange { first: record::Seq(0), last: record::Seq(0) });
@@ -100,7 +104,7 @@ fn insert_batch(db: &Connection, delivery: &Delivery, receipt: &[u8]) -> Result<
         number("rows", batch.rows.len() as u64)?,
         number("tree size", batch.head.size)?,
         batch.head.root.to_string(),
-        delivery.received_ms.0,
+        received_ms.0,
     ];
     let insert = "INSERT INTO batch (id, box, lane, first_seq, last_seq, records, doubled, head_size, head_root, received_ms) \
                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9)";

@@ -163,6 +163,13 @@ pub struct BatchLine {
     pub received_ms: i64,
 }
 
+/// When the newest batch of a box was received; none if there is none.
+pub(super) fn newest_received(db: &Connection, box_id: &BoxId) -> Result<Option<UnixMs>> {
+    let sql = "SELECT received_ms FROM batch WHERE box = ?1 ORDER BY batch_no DESC LIMIT 1";
+    let mut statement = db.prepare_cached(sql)?;
+    Ok(statement.query_row([box_id.as_str()], |row| row.get(0)).optional()?.map(UnixMs))
+}
+
 /// The receipt of a batch of this box.
 pub(super) fn receipt(db: &Connection, box_id: &BoxId, id: &BatchId) -> Result<Option<Vec<u8>>> {
     blob(db, "SELECT receipt FROM batch JOIN batch_bytes USING (batch_no) WHERE box = ?1 AND id = ?2", box_id, id)
