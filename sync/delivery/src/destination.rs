@@ -9,7 +9,7 @@ use record::{MonoMs, Seq, SeqRange, SeqRanges};
 
 use crate::backoff::Jitter;
 use crate::outstanding::{Outstanding, Stage};
-use crate::unclaimed::{count, first_unclaimed, union};
+use crate::unclaimed::{count, first_unclaimed, union, without};
 use crate::{Action, Config, Counters, Input, RestoredBatch, Transient, invariant};
 
 /// Most alarm records known and in no batch yet: 32 kB of numbers. When it is full the core hears no further record
@@ -40,13 +40,15 @@ pub struct Destination {
     told: Seq,
     covered: SeqRanges,
     parked: SeqRanges,
+    /// What can no longer be read and is in no batch: none of the above, none of those outstanding.
+    gone: SeqRanges,
     /// Alarms in no batch, at most [`ALARMS_MAX`].
     alarms: BTreeSet<Seq>,
     /// At most `window + alarm_window`, or what was restored; in the order of their cuts.
     outstanding: Vec<Outstanding>,
     /// What the shell was asked to cut, by lane.
     cutting: [Option<SeqRanges>; 3],
-    /// `covered`, `parked`, `alarms`, `outstanding` and `cutting` together: what is in no other batch's way.
+    /// `covered`, `parked`, `gone`, `alarms`, `outstanding` and `cutting` together: what is in no other batch's way.
     claimed: SeqRanges,
     /// Since when a live record waits for its batch.
     live_since: Option<MonoMs>,
@@ -69,6 +71,8 @@ pub struct Standing {
     pub covered: u64,
     /// Records put aside in refused batches.
     pub parked: u64,
+    /// Records that were gone from the journal before they got into a batch.
+    pub gone: u64,
     /// Alarm records in no batch yet.
     pub alarms: u64,
     /// Live records in no batch yet.
@@ -96,6 +100,7 @@ impl Destination {
             told: first_unclaimed(&claimed),
             covered,
             parked,
+            gone: SeqRanges::new(),
             alarms: BTreeSet::new(),
             outstanding,
             cutting: [const { None }; 3],
@@ -115,6 +120,7 @@ impl Destination {
         self.now = self.now.max(now);
         match input {
             Input::Journaled { end, alarms } => self.journaled(end, alarms),
+            Input::Gone { ranges } => self.lost(&ranges),
             Input::Cut { lane, id, ranges, bytes_len } => self.cut_done(lane, id, ranges, bytes_len),
             Input::NotCut { lane } => self.not_cut(lane),
             Input::Acked { id, holds } => self.acked(id, &holds),
@@ -159,6 +165,11 @@ impl Destination {
         &self.parked
     }
 
+    /// The records that were gone from the journal before they got into a batch: never delivered, never waited for.
+    pub fn gone(&self) -> &SeqRanges {
+        &self.gone
+    }
+
     /// What happened since this core was made.
     pub fn counters(&self) -> &Counters {
         &self.counters
@@ -174,6 +185,7 @@ impl Destination {
             told: self.told,
             covered: self.covered.len(),
             parked: self.parked.len(),
+            gone: self.gone.len(),
             alarms: len(self.alarms.len()),
             live: count(&self.claimed, self.live_floor(), self.told),
             backlog: count(&self.claimed, Seq(0), self.live_floor()),
@@ -196,6 +208,18 @@ impl Destination {
         self.told = self.told.max(end);
     }
 
+    fn lost(&mut self, ranges: &SeqRanges) {
+        let batches = self.outstanding.iter().map(|batch| &batch.ranges);
+        let in_batches = union([&self.covered, &self.parked].into_iter().chain(batches));
+        for range in without(ranges, &in_batches).iter() {
+            self.gone.insert(range);
+            self.claimed.insert(range);
+        }
+        self.alarms.retain(|seq| !self.gone.contains(*seq));
+        // What is claimed need not be told.
+        self.told = self.told.max(first_unclaimed(&self.claimed));
+    }
+
     fn cut_done(&mut self, lane: Lane, id: BatchId, ranges: SeqRanges, bytes_len: u64) {
         if ranges.is_empty() {
             return self.not_cut(lane);
@@ -206,6 +230,8 @@ impl Destination {
         }
         self.counters.cut += 1;
         (self.cut_retry, self.cut_failures) = (None, 0);
+        // They were read just before they went.
+        self.gone = without(&self.gone, &ranges);
         let batch = RestoredBatch { id, lane, ranges, bytes_len };
         self.outstanding.push(Outstanding::new(batch));
         self.give_back(lane, asked);
@@ -230,11 +256,11 @@ impl Destination {
         if lane == Lane::Alarm {
             let left = asked.iter().flat_map(|range| cut.missing_in(range).iter().collect::<Vec<_>>());
             let seqs = left.flat_map(|range| (range.first.0..=range.last.0).map(Seq));
-            self.alarms.extend(seqs);
+            self.alarms.extend(seqs.filter(|seq| !self.gone.contains(*seq)));
         }
         let alarms = self.alarms.iter().map(|seq| SeqRange { first: *seq, last: *seq }).collect();
         let batches = self.outstanding.iter().map(|batch| &batch.ranges);
-        let sets = [&self.covered, &self.parked, &alarms];
+        let sets = [&self.covered, &self.parked, &self.gone, &alarms];
         self.claimed = union(sets.into_iter().chain(batches).chain(self.cutting.iter().flatten()));
     }
 

@@ -13,6 +13,13 @@ pub enum Input {
         /// Every alarm record from [`Destination::told`](crate::Destination::told) on and before `end`, ascending.
         alarms: Vec<Seq>,
     },
+    /// The journal can no longer read these records (retention, damage): no batch will have them, and nobody waits for
+    /// them. Batches that have them already go on. Told whenever there are more, and first of all after a restart, for
+    /// the core remembers none. Telling them again changes nothing.
+    Gone {
+        /// The records: all that are gone, or those that were not told yet.
+        ranges: SeqRanges,
+    },
     /// The batch asked for by [`Action::Cut`](crate::Action::Cut) is signed and stored durably.
     Cut {
         /// The lane it was asked for.

@@ -12,9 +12,10 @@ pub fn d2_cut_once(claimed: &SeqRanges, cut: &SeqRanges) -> bool {
     cut.iter().all(|range| claimed.missing_in(range).len() == range.len())
 }
 
-/// **D3**: every record before `end` is covered or parked.
-pub fn d3_drained(end: Seq, covered: &SeqRanges, parked: &SeqRanges) -> bool {
-    let settled = crate::unclaimed::union([covered, parked]);
+/// **D3**: every record before `end` is covered, or stands with its reason among the parked ones or those that were gone
+/// from the journal before they got into a batch.
+pub fn d3_drained(end: Seq, covered: &SeqRanges, parked: &SeqRanges, gone: &SeqRanges) -> bool {
+    let settled = crate::unclaimed::union([covered, parked, gone]);
     crate::unclaimed::first_unclaimed(&settled) >= end
 }
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! journal grew ──► Journaled ─┐                        ┌─► Cut     ─► shell reads, signs, stores ─► Input::Cut
+//! records lost ──► Gone       │                        │
 //! batch stored ──► Cut        │                        ├─► Send    ─► shell sends   ─► Acked | Refused | Failed
 //! answers      ──► Acked …    ├─► Destination::handle ─┤
 //! link is back ──► LinkUp     │   (coverage, lanes,    ├─► Advance ─► shell stores the receipt
@@ -18,7 +19,7 @@
 //! - **D1** coverage never claims an unacknowledged record: it grows only by an answer that holds the whole batch.
 //! - **D2** the same batch id always has the same bytes: a batch once cut is sent under its id until it is answered,
 //!   also after a restart, and its records are in no second batch.
-//! - **D3** once faults heal, every record reaches the destination exactly once in effect.
+//! - **D3** once faults heal, every record reaches the destination exactly once in effect, or stands parked or gone.
 //! - **D5** an alarm overtakes everything: while one can leave, nothing else is sent; the backlog keeps its share of
 //!   what is cut after the alarms.
 //! - **B1** every queue here has a named bound: [`ALARMS_MAX`], [`RANGES_MAX`] and the windows of [`Config`].

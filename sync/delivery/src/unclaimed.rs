@@ -50,6 +50,13 @@ pub(crate) fn union<'a>(parts: impl IntoIterator<Item = &'a SeqRanges>) -> SeqRa
     sum
 }
 
+/// The numbers of `all` that do not belong to `taken`.
+pub(crate) fn without(all: &SeqRanges, taken: &SeqRanges) -> SeqRanges {
+    let mut left = SeqRanges::new();
+    all.iter().for_each(|range| taken.missing_in(range).iter().for_each(|range| left.insert(range)));
+    left
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +76,11 @@ mod tests {
             let taken: Vec<u64> = taken.iter().flat_map(|range| range.first.0..=range.last.0).collect();
             let expected: Vec<u64> = free.into_iter().take(usize::try_from(records_max).unwrap()).collect();
             prop_assert_eq!(taken, expected);
+            let all: SeqRanges = SeqRange::new(Seq(from), Seq(from + len)).into_iter().collect();
+            let left = without(&all, &claimed);
+            for seq in (0..150).map(Seq) {
+                prop_assert_eq!(left.contains(seq), all.contains(seq) && !claimed.contains(seq));
+            }
             let first = (0..).find(|seq| !claimed.contains(Seq(*seq))).unwrap();
             prop_assert_eq!(first_unclaimed(&claimed), Seq(first));
         }

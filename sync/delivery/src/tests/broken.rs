@@ -20,6 +20,10 @@ enum Fault {
     BelievesShortReceipts,
     /// Hears no time-out.
     NeverRetries,
+    /// Does not hear that records are gone.
+    DeafToLosses,
+    /// Counts records as covered that nobody can have.
+    ClaimsTheGone,
     /// Takes alarms for ordinary records.
     DeafToAlarms,
     /// Orders the first try of an alarm batch after the next batch of another lane.
@@ -39,6 +43,7 @@ impl Core for Broken {
     fn handle(&mut self, now: MonoMs, input: Input) {
         let input = match (self.fault, input) {
             (Fault::NeverRetries, Input::Tick | Input::LinkUp) => return,
+            (Fault::DeafToLosses, Input::Gone { .. }) => return,
             (Fault::DeafToAlarms, Input::Journaled { end, .. }) => Input::Journaled { end, alarms: Vec::new() },
             (Fault::BelievesShortReceipts, Input::Acked { id, .. }) => {
                 let all = SeqRange { first: Seq(0), last: Seq(u64::MAX - 1) };
@@ -76,7 +81,12 @@ impl Core for Broken {
     }
 
     fn covered(&self) -> SeqRanges {
-        self.core.covered().iter().chain(self.claimed.iter()).collect()
+        let gone = self.core.gone().iter().filter(|_| self.fault == Fault::ClaimsTheGone);
+        self.core.covered().iter().chain(self.claimed.iter()).chain(gone).collect()
+    }
+
+    fn gone(&self) -> SeqRanges {
+        self.core.gone().clone()
     }
 
     fn told(&self) -> Seq {
@@ -120,6 +130,16 @@ fn d2_catches_a_core_that_forgets_its_outbox() {
 #[test]
 fn d3_catches_a_core_that_never_retries() {
     caught(|restored| broken(Fault::NeverRetries, restored), "D3");
+}
+
+#[test]
+fn d1_catches_a_core_that_claims_what_nobody_can_have() {
+    caught(|restored| broken(Fault::ClaimsTheGone, restored), "D1");
+}
+
+#[test]
+fn d3_catches_a_core_that_waits_for_what_is_gone() {
+    caught(|restored| broken(Fault::DeafToLosses, restored), "D3");
 }
 
 #[test]

@@ -19,6 +19,7 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         4 => (1u64..4_000).prop_map(|ms| Event::Pass { ms }),
         1 => Just(Event::LinkUp),
         1 => Just(Event::Restart),
+        1 => (0u64..120, 0u64..20, any::<bool>()).prop_map(|(first, len, told)| Event::Lose { first, len, told }),
         1 => any::<bool>().prop_map(|full| Event::Disk { full }),
         1 => any::<bool>().prop_map(|tight| Event::Bytes { tight }),
     ]

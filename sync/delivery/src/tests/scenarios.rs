@@ -238,6 +238,55 @@ fn a_full_disk_delays_the_cut_and_not_the_core() {
 }
 
 #[test]
+fn what_is_gone_from_the_journal_is_neither_cut_nor_waited_for() {
+    check(
+        "",
+        "0 gone 0-4 | 0 journal 12 alarm 2,9 | 10 ok a | 20 gone 7-10 | 30 ok b | 1500 ok c",
+        expect![[r#"
+        0 cut alarm 9 as a
+        0 send a within 31000
+        0 cut live 8,10-11 as b
+        0 cut backlog 5-7 as c
+        0 send b within 31000
+        0 send c within 31000
+        10 advance a
+        30 advance b
+        1500 advance c
+        next: nothing, covered: [5-11]
+    "#]],
+    );
+}
+
+#[test]
+fn a_record_that_goes_while_its_cut_fails_is_not_asked_for_again() {
+    check(
+        "",
+        "0 nocut | 0 journal 3 alarm 1 | 100 gone 0-1 | 200 cut | 2000",
+        expect![[r#"
+        0 cannot cut alarm 1
+        1000 cut live 2 as a
+        1000 send a within 31000
+        next: 34000, covered: []
+    "#]],
+    );
+}
+
+#[test]
+fn a_batch_whose_records_go_is_still_sent_and_acknowledged() {
+    check(
+        "",
+        "0 journal 3 | 1000 gone 0-1 | 1100 fail a broken | 9000 ok a",
+        expect![[r#"
+        0 cut live 0-2 as a
+        0 send a within 31000
+        1566 send a within 31000
+        9000 advance a
+        next: nothing, covered: [0-2]
+    "#]],
+    );
+}
+
+#[test]
 fn late_and_repeated_answers_are_harmless() {
     check(
         "",

@@ -15,7 +15,7 @@ const STEPS_MAX: usize = 1_000;
 
 /// Runs `script` and compares the trace. Events stand between `|`, each after its time in ms:
 ///
-/// `0 journal 5 alarm 3,4` · `70 ok a` · `70 short a` · `70 refuse a` · `70 fail a unreachable` ·
+/// `0 journal 5 alarm 3,4` · `0 gone 2-3` · `70 ok a` · `70 short a` · `70 refuse a` · `70 fail a unreachable` ·
 /// `70 fail a overloaded 9000` · `70 up` · `70 nocut` · `70 cut` · `9000` (only time).
 /// Batches are called a, b, c … in the order of their cuts.
 pub(super) fn check(settings: &str, script: &str, expected: Expect) {
@@ -84,6 +84,11 @@ impl Run {
                 let alarms = words.get(4).map_or(Vec::new(), |list| list.split(',').collect());
                 let alarms = alarms.iter().map(|seq| Seq(seq.parse().unwrap())).collect();
                 self.feed(now, Input::Journaled { end: Seq(words[2].parse().unwrap()), alarms });
+            }
+            Some("gone") => {
+                let (first, last) = words[2].split_once('-').unwrap();
+                let range = SeqRange::new(Seq(first.parse().unwrap()), Seq(last.parse().unwrap()));
+                self.feed(now, Input::Gone { ranges: range.into_iter().collect() });
             }
             Some("ok") => self.feed(now, Input::Acked { id: id(batch()), holds: self.cuts[batch()].clone() }),
             Some("short") => {

@@ -15,6 +15,7 @@ pub(super) trait Core {
     fn poll(&mut self) -> Option<Action>;
     fn next_timeout(&self) -> Option<MonoMs>;
     fn covered(&self) -> SeqRanges;
+    fn gone(&self) -> SeqRanges;
     fn told(&self) -> Seq;
 }
 
@@ -30,6 +31,9 @@ impl Core for Destination {
     }
     fn covered(&self) -> SeqRanges {
         Destination::covered(self).clone()
+    }
+    fn gone(&self) -> SeqRanges {
+        Destination::gone(self).clone()
     }
     fn told(&self) -> Seq {
         Destination::told(self)
@@ -69,6 +73,12 @@ pub(super) enum Event {
     LinkUp,
     /// The process dies and starts again from the outbox.
     Restart,
+    /// The journal loses records; the core hears of it now, or with the next growth.
+    Lose {
+        first: u64,
+        len: u64,
+        told: bool,
+    },
     /// Cuts fail from now on, or work again.
     Disk {
         full: bool,
@@ -97,6 +107,9 @@ pub(super) struct World {
     now: MonoMs,
     end: Seq,
     alarms: BTreeSet<Seq>,
+    lost: SeqRanges,
+    /// What the core was told of `lost`.
+    told_lost: SeqRanges,
     outbox: Vec<RestoredBatch>,
     settled: SeqRanges,
     parked: SeqRanges,
@@ -125,6 +138,8 @@ impl World {
             now: MonoMs(0),
             end: Seq(0),
             alarms: BTreeSet::new(),
+            lost: SeqRanges::new(),
+            told_lost: SeqRanges::new(),
             outbox: Vec::new(),
             settled: SeqRanges::new(),
             parked: SeqRanges::new(),
@@ -145,6 +160,7 @@ impl World {
             self.happen(event)?;
         }
         self.happen(&Event::Disk { full: false })?;
+        self.tell()?;
         for _ in 0..DRAIN_STEPS_MAX {
             if !self.requests.is_empty() {
                 self.happen(&Event::Answer { which: 0, how: Answer::Stored })?;
@@ -155,7 +171,7 @@ impl World {
                 break;
             }
         }
-        if !invariant::d3_drained(self.end, &self.settled, &self.parked) {
+        if !invariant::d3_drained(self.end, &self.settled, &self.parked, &self.core.gone()) {
             return Err(format!("D3: of {} records only {:?} arrived", self.end, self.settled));
         }
         Ok(())
@@ -191,9 +207,16 @@ impl World {
             Event::Restart => {
                 self.requests.clear();
                 let (covered, parked) = (self.settled.clone(), self.parked.clone());
+                self.told_lost = SeqRanges::new();
                 self.core = (self.make)(Restored { covered, parked, outstanding: self.outbox.clone() });
                 // The monotonic clock of the core starts anew with it; ours goes on.
                 self.tell()
+            }
+            Event::Lose { first, len, told } => {
+                // The newest record is never lost: it is the one just written.
+                let last = Seq((first + len).min(self.end.0.saturating_sub(2)));
+                self.lost = self.lost.iter().chain(SeqRange::new(Seq(first), last)).collect();
+                if told { self.tell() } else { Ok(()) }
             }
             Event::Disk { full } => {
                 self.disk_full = full;
@@ -207,7 +230,12 @@ impl World {
     }
 
     fn tell(&mut self) -> Result<(), String> {
-        let alarms = self.alarms.range(self.core.told()..).copied().collect();
+        if self.told_lost != self.lost {
+            self.told_lost = self.lost.clone();
+            self.feed(Input::Gone { ranges: self.lost.clone() })?;
+        }
+        let kept = |seq: &Seq| !self.lost.contains(*seq);
+        let alarms = self.alarms.range(self.core.told()..).copied().filter(kept).collect();
         self.feed(Input::Journaled { end: self.end, alarms })
     }
 
@@ -246,6 +274,9 @@ impl World {
 
     fn check(&self) -> Result<(), String> {
         let covered = self.core.covered();
+        if !self.lost.covers(&self.core.gone()) {
+            return Err(format!("D3: {:?} given up, lost {:?}", self.core.gone(), self.lost));
+        }
         if !invariant::d1_covered_is_acknowledged(&covered, &self.acknowledged) {
             return Err(format!("D1: covered {covered:?}, acknowledged {:?}", self.acknowledged));
         }
@@ -258,12 +289,16 @@ impl World {
     fn obey(&mut self, action: Action) -> Result<(), String> {
         match action {
             Action::Cut { lane, ranges } => {
-                self.cut_failed = self.disk_full;
-                if self.disk_full {
+                if !invariant::d2_cut_once(&self.told_lost, &ranges) {
+                    return Err(format!("D3: {ranges:?} was asked for, {:?} is known to be gone", self.told_lost));
+                }
+                let readable = self.readable(&ranges);
+                self.cut_failed = self.disk_full || readable.is_empty();
+                if self.cut_failed {
                     self.core.handle(self.now, Input::NotCut { lane });
                     return Ok(());
                 }
-                self.cut(lane, ranges)
+                self.cut(lane, readable)
             }
             Action::Send { id, .. } => {
                 let Some(batch) = self.outbox.iter().find(|batch| batch.id == id) else {
@@ -285,6 +320,12 @@ impl World {
                 Ok(())
             }
         }
+    }
+
+    /// The leading part of `asked` that the journal still has, as a shell reads it.
+    fn readable(&self, asked: &SeqRanges) -> SeqRanges {
+        let read = seqs(asked).take_while(|seq| !self.lost.contains(*seq));
+        read.map(|seq| SeqRange { first: seq, last: seq }).collect()
     }
 
     fn cut(&mut self, lane: Lane, asked: SeqRanges) -> Result<(), String> {
@@ -311,7 +352,7 @@ impl World {
         let free = usize::try_from(config().alarm_window.get()).unwrap().saturating_sub(alarm_batches().count());
         let left = |seq: &Seq| {
             let gone = alarm_batches().any(|other| other.ranges.contains(*seq) && self.sent.contains(&other.id));
-            gone || self.settled.contains(*seq) || self.parked.contains(*seq)
+            gone || [&self.settled, &self.parked, &self.lost].iter().any(|set| set.contains(*seq))
         };
         let unsent = self.alarms.range(..self.core.told()).filter(|seq| !left(seq)).count();
         let free = if self.cut_failed { 0 } else { free };
