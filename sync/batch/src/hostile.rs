@@ -84,6 +84,13 @@ fn columns_that_do_not_fit_are_refused() {
     );
 }
 
+#[test]
+fn a_range_that_ends_before_it_begins_is_refused() {
+    let mut body = pack(&example());
+    body.ranges.0[0] = SeqRange { first: Seq(1), last: Seq(0) };
+    assert!(matches!(open_plain(&payload::encode(&body)), Err(OpenError::Payload { .. })));
+}
+
 /// Columns that leave everything out: a hundred bytes that would be 10^10 readings.
 #[test]
 fn a_small_batch_cannot_claim_very_much() {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::Seq;
 
 /// `first..=last`, never empty.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Serialize)]
 #[cbor(array)]
 pub struct SeqRange {
     /// The first that belongs.
@@ -31,6 +31,16 @@ impl SeqRange {
     /// Never: kept because clippy and readers expect it beside `len`.
     pub fn is_empty(self) -> bool {
         false
+    }
+}
+
+impl<'b, C> Decode<'b, C> for SeqRange {
+    fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        if d.array()? != Some(2) {
+            return Err(minicbor::decode::Error::message("a range is [first, last]"));
+        }
+        let range = SeqRange::new(Seq(d.u64()?), Seq(d.u64()?));
+        range.ok_or_else(|| minicbor::decode::Error::message("a range ends before it begins"))
     }
 }
 
@@ -132,7 +142,7 @@ impl<'b, C> Decode<'b, C> for SeqRanges {
     fn decode(d: &mut minicbor::Decoder<'b>, ctx: &mut C) -> Result<Self, minicbor::decode::Error> {
         let ranges = Vec::<SeqRange>::decode(d, ctx)?;
         let in_order = ranges.windows(2).all(|pair| pair[0].last.next() < pair[1].first);
-        if !in_order || ranges.iter().any(|r| r.first > r.last) {
+        if !in_order {
             return Err(minicbor::decode::Error::message("ranges are not sorted and apart"));
         }
         Ok(SeqRanges(ranges))
@@ -150,6 +160,13 @@ mod tests {
         let top = SeqRange { first: Seq(u64::MAX - 1), last: Seq(u64::MAX) };
         let ranges: SeqRanges = [top].into_iter().collect();
         assert!(ranges.missing_in(top).is_empty() && ranges.covers(&ranges));
+    }
+
+    #[test]
+    fn a_range_that_ends_before_it_begins_is_no_range() {
+        assert!(minicbor::decode::<SeqRange>(&[0x82, 10, 9]).is_err());
+        assert!(minicbor::decode::<SeqRanges>(&[0x81, 0x82, 10, 9]).is_err());
+        assert!(minicbor::decode::<SeqRange>(&[0x83, 9, 10, 11]).is_err());
     }
 
     proptest! {
