@@ -41,7 +41,6 @@ mod checkpoint;
 mod column;
 mod envelope;
 mod error;
-mod head;
 #[cfg(test)]
 mod hostile;
 mod id;
@@ -58,9 +57,9 @@ pub use batch::{BATCH_BYTES_MAX, Batch, BatchId, BatchIdError, PAYLOAD_BYTES_MAX
 pub use checkpoint::{CHECKPOINT_BYTES_MAX, Checkpoint};
 pub use envelope::Artifact;
 pub use error::{Inconsistency, OpenError, SealError};
-pub use head::TreeHead;
 pub use id::{BoxId, IdError, PlatformId};
 pub use key::{KeyId, PublicKey, PublicKeyError, SigningKey};
 pub use lane::Lane;
 pub use receipt::{RECEIPT_BYTES_MAX, Receipt};
+pub use record::merkle::TreeHead;
 pub use row::{Content, Decoded, Row};
