@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! record bytes ─► leaf_hash ─► Frontier ─► TreeHead (what is signed)
+//!      └► Block (256 leaves, or the roots of what was taken away) ─► the root of any Subtree below level 8
 //! roots of Subtrees, wherever they are kept ─► InclusionProof, ConsistencyProof ─► verified against TreeHeads alone
 //! ```
 //! Nothing here holds the tree. The [`Frontier`] is its right edge, one hash for each set bit of the size, at most 64;
 //! a proof asks its caller for the roots of complete [`Subtree`]s, which never change, at most two for each level.
 
+mod block;
 mod consistency;
 mod frontier;
 mod inclusion;
@@ -18,6 +20,7 @@ use std::fmt;
 use minicbor::{CborLen, Decode, Encode};
 use sha2::{Digest, Sha256};
 
+pub use block::{BLOCK_LEAVES, BLOCK_LEVEL, Block, BlockError, LEAF_BYTES_MAX, Node};
 pub use consistency::ConsistencyProof;
 pub use frontier::{AppendError, Frontier};
 pub use inclusion::{InclusionProof, ProofError, ProveError};

@@ -1,5 +1,6 @@
 //! The tree beside an independent implementation (`ct-merkle`) and published roots.
 
+mod blocks;
 mod proofs;
 
 use std::convert::Infallible;
