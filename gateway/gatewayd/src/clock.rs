@@ -5,6 +5,8 @@ mod kernel;
 use record::{BootNo, ClockQuality, MonoMs, Stamp, UnixMs};
 use rustix::time::{ClockId, clock_gettime};
 
+pub use kernel::Discipline;
+
 /// The kernel is asked this seldom whether its clock is disciplined: often enough that a change is told within a second.
 const ASK_EVERY_MS: u64 = 1_000;
 
@@ -13,7 +15,7 @@ const BUILD_FLOOR: UnixMs = UnixMs(1_793_491_200_000);
 
 /// Makes stamps.
 #[derive(Debug)]
-pub(crate) struct Clock {
+pub struct Clock {
     boot: BootNo,
     /// Wall time never goes below the newest journaled time and the build date.
     floor: UnixMs,
@@ -36,19 +38,22 @@ pub(crate) fn wall_ms() -> UnixMs {
 
 impl Clock {
     /// For this boot of the box, with the newest wall time in the journal.
-    pub(crate) fn new(boot: BootNo, newest: Option<UnixMs>) -> Clock {
+    pub fn new(boot: BootNo, newest: Option<UnixMs>) -> Clock {
         let floor = newest.map_or(BUILD_FLOOR, |newest| newest.max(BUILD_FLOOR));
         Clock { boot, floor, quality: ClockQuality::Unset, asked_at: None }
     }
 
     /// Now.
     pub(crate) fn stamp(&mut self) -> Stamp {
-        let mono_ms = mono_ms();
+        self.stamp_at(mono_ms(), wall_ms(), kernel::discipline)
+    }
+
+    /// At a moment when the kernel's two clocks show this; it is asked for the discipline of its wall clock now and then.
+    pub fn stamp_at(&mut self, mono_ms: MonoMs, wall: UnixMs, ask: impl FnOnce() -> Option<Discipline>) -> Stamp {
         if self.asked_at.is_none_or(|at| mono_ms.0.saturating_sub(at.0) >= ASK_EVERY_MS) {
             self.asked_at = Some(mono_ms);
-            self.quality = judge(self.quality, kernel::discipline());
+            self.quality = judge(self.quality, ask());
         }
-        let wall = wall_ms();
         // A clock behind what was already journaled cannot be right, whatever the kernel believes of it.
         let (wall_ms, clock) = if wall < self.floor { (self.floor, ClockQuality::Unset) } else { (wall, self.quality) };
         Stamp { boot: self.boot, mono_ms, wall_ms, clock }
@@ -57,7 +62,7 @@ impl Clock {
 
 /// What the kernel's word makes of what we knew: without discipline a clock that once had it holds over, with the
 /// kernel's own error bound; one that never had it is unset.
-fn judge(before: ClockQuality, now: Option<kernel::Discipline>) -> ClockQuality {
+fn judge(before: ClockQuality, now: Option<Discipline>) -> ClockQuality {
     match (now, before) {
         (Some(discipline), _) if discipline.synchronised => ClockQuality::Synchronised,
         (Some(discipline), ClockQuality::Synchronised | ClockQuality::Holdover { .. }) => {
@@ -70,7 +75,6 @@ fn judge(before: ClockQuality, now: Option<kernel::Discipline>) -> ClockQuality 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kernel::Discipline;
 
     #[test]
     fn good_time_is_never_claimed_without_the_kernels_word() {

@@ -14,17 +14,17 @@ mod tests;
 mod thread;
 pub(crate) mod waiting;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use batch::{BoxId, Checkpoint, SigningKey, TreeHead};
 use control::chain;
-use ingest::{Arrival, CommandStep, DeviceTable, Network};
-use journal::{CommandChange, CommandId, Journal, Reader, StoreError, Transaction};
+use ingest::{Arrival, DeviceTable, Network};
+use journal::{Journal, Reader, StoreError, Transaction};
 use mqtt::{Outcome, StoredSession};
-use record::{AlarmTransition, Body, Record, RecordAt, Seq, SourceId, Stamp};
+use record::{Body, Record, SourceId, Stamp};
 use rules::RuleSet;
 use tokio::sync::{mpsc, oneshot};
 
@@ -35,10 +35,11 @@ use crate::config::{CheckpointEvery, Commit, Evidence};
 use crate::decoding::Published;
 use crate::error::StartError;
 use crate::job::{Downlink, Heard, Lost, LostCounts, SerialFrame};
+use crate::ledger::{Ledger, Setup, Touched, change};
 use crate::order::{Done, Ordered};
 use intake::{Gathering, Intake, Taken};
 use orders::Redecoding;
-use restore::{Restored, restore, start_clock};
+use restore::start_clock;
 use schedule::Schedule;
 pub(crate) use thread::RunningCommitter;
 use waiting::{Answer, Judged, Sender, Waiting, from_lora, from_mqtt, from_serial, part};
@@ -64,13 +65,24 @@ pub(crate) struct Parts {
     pub(crate) commands: mpsc::Sender<EdgeCommand>,
 }
 
+impl Parts {
+    fn setup(&self) -> Setup {
+        Setup {
+            devices: self.devices.clone(),
+            network: self.network,
+            rules: self.rules.clone(),
+            evidence_bytes_per_hour_max: self.evidence.bytes_per_hour_max,
+        }
+    }
+}
+
 /// The committer's state.
 pub(crate) struct Committer {
     parts: Parts,
     journal: Journal,
     clock: Arc<Mutex<Clock>>,
     /// Derived from the journal and nothing else.
-    restored: Restored,
+    restored: Ledger,
     checkpoints: Schedule,
     /// History on its way through today's codecs.
     redecoding: VecDeque<Redecoding>,
@@ -88,7 +100,7 @@ pub(crate) struct Kept {
 struct Draft {
     transaction: Transaction,
     waiting: Vec<Waiting>,
-    touched: BTreeSet<Option<SourceId>>,
+    touched: Touched,
     /// What was taken over from the sockets' counts.
     lost: Lost,
     /// Who ordered something, and what it came to.
@@ -107,7 +119,7 @@ impl Committer {
         let clock = start_clock(&mut journal, &reader, &parts.boot_id).map_err(StartError::Journal)?;
         let clock = Arc::new(Mutex::new(clock));
         let signed = journal.checkpoint_size().map_err(StartError::Journal)?;
-        let restored = restore(&parts, &reader)?;
+        let restored = Ledger::restore(&parts.setup(), &reader)?;
         let checkpoints = Schedule::new(parts.checkpoint, signed, journal.end().0);
         let mut committer = Committer { parts, journal, clock, restored, checkpoints, redecoding: VecDeque::new() };
         committer.journal_outstanding()?;
@@ -192,10 +204,7 @@ impl Committer {
         }
         self.redecode(&mut draft);
         self.take_lost(&mut draft);
-        for source in std::mem::take(&mut draft.touched) {
-            let row = self.restored.rows.entry(source.clone()).or_default().clone();
-            draft.transaction.devices.insert(source, row);
-        }
+        self.restored.close(std::mem::take(&mut draft.touched), &mut draft.transaction);
         if draft.transaction.is_empty() {
             self.tell(draft.answers);
             return Ok(());
@@ -212,18 +221,8 @@ impl Committer {
     fn judge(&mut self, arrival: Arrival, sender: Sender, draft: &mut Draft) {
         let stamp = self.stamp();
         let verdict = self.restored.ingest.judge(arrival, stamp);
-        let row = self.restored.rows.entry(verdict.source.clone()).or_default();
-        if let Some(source) = verdict.source.as_ref().filter(|_| verdict.session_changed) {
-            row.session = self.restored.ingest.session(source);
-        }
-        draft.transaction.commands.extend(verdict.commands.iter().map(change));
+        self.restored.note(&verdict, &mut draft.transaction, &mut draft.touched);
         let (body, waiting) = part(verdict, sender);
-        match waiting.judged {
-            Judged::Accepted { .. } => row.tally.accepted += 1,
-            Judged::Duplicate => row.tally.duplicate += 1,
-            Judged::Rejected { .. } => row.tally.rejected += 1,
-        }
-        draft.touched.insert(waiting.source.clone());
         draft.waiting.push(waiting);
         if let Some(body) = body {
             self.append(Record { stamp, body }, &mut draft.transaction);
@@ -232,38 +231,15 @@ impl Committer {
 
     /// Appends a record and the alarm transitions that it causes (R1: journaled before anyone sees them).
     fn append(&mut self, record: Record, transaction: &mut Transaction) {
-        let stamp = record.stamp;
-        for step in self.push(record, transaction) {
-            // An alarm's own record confirms it; it causes nothing further.
-            drop(self.push(Record { stamp, body: Body::Alarm(step) }, transaction));
-        }
-    }
-
-    fn push(&mut self, record: Record, transaction: &mut Transaction) -> Vec<AlarmTransition> {
-        let ahead = u64::try_from(transaction.records.len()).unwrap_or(u64::MAX);
-        let record = RecordAt { seq: Seq(self.journal.end().0.saturating_add(ahead)), record };
-        let transitions = self.restored.engine.apply(&record);
-        transaction.records.push(record.record);
-        transitions
+        self.restored.append(record, self.journal.end(), transaction);
     }
 
     /// Journals what the rules found while reading back (a rule that was changed judges the last hours anew), and each
     /// codec that is new, before the first frame that it decodes.
     fn journal_outstanding(&mut self) -> Result<(), StartError> {
-        let steps: Vec<AlarmTransition> = self.restored.engine.outstanding().cloned().collect();
-        let mut transaction = Transaction::default();
-        let stamp = self.stamp();
+        let (stamp, end) = (self.stamp(), self.journal.end());
         let known = self.journal.codecs().map_err(StartError::Journal)?;
-        let table = self.parts.devices.clone();
-        let mut seen = BTreeSet::new();
-        for codec in table.iter().map(|device| &device.codec_text) {
-            if !known.contains_key(&codec.id) && seen.insert(codec.id) {
-                drop(self.push(Record { stamp, body: Body::Codec(codec.clone()) }, &mut transaction));
-            }
-        }
-        for step in steps {
-            drop(self.push(Record { stamp, body: Body::Alarm(step) }, &mut transaction));
-        }
+        let transaction = self.restored.outstanding(&self.parts.devices, &known, stamp, end);
         if !transaction.is_empty() {
             self.journal.commit(&transaction).map_err(StartError::Journal)?;
         }
@@ -274,10 +250,7 @@ impl Committer {
     fn take_lost(&mut self, draft: &mut Draft) {
         draft.lost = std::mem::take(&mut *self.parts.lost.lock().unwrap_or_else(PoisonError::into_inner));
         for (source, counts) in &draft.lost {
-            let tally = &mut self.restored.rows.entry(source.clone()).or_default().tally;
-            tally.shed += counts.shed;
-            tally.rejected += counts.rejected;
-            draft.touched.insert(source.clone());
+            self.restored.note_lost(source.clone(), counts.shed, counts.rejected, &mut draft.touched);
         }
     }
 
@@ -373,7 +346,7 @@ impl Committer {
         }
         self.tell(draft.answers.into_iter().map(|(answer, _)| (answer, Err(NOT_STORED.to_owned()))).collect());
         let reader = Reader::open(&self.parts.journal_path).map_err(StartError::Journal)?;
-        let mut restored = restore(&self.parts, &reader)?;
+        let mut restored = Ledger::restore(&self.parts.setup(), &reader)?;
         restored.ingest.take_strangers(&mut self.restored.ingest);
         self.restored = restored;
         Ok(())
@@ -428,14 +401,6 @@ impl Committer {
             board.tally(source, row);
         }
         board.alarms(self.restored.engine.alarms());
-    }
-}
-
-/// A step of a command, as the journal takes it.
-fn change(step: &CommandStep) -> CommandChange {
-    match step {
-        CommandStep::Sent(id) => CommandChange::Sent(CommandId(*id)),
-        CommandStep::Done(id) => CommandChange::Done(CommandId(*id)),
     }
 }
 

@@ -30,6 +30,7 @@ mod error;
 mod field;
 mod gwmp;
 mod job;
+pub mod ledger;
 mod order;
 mod serial;
 pub mod status;
@@ -39,6 +40,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc;
 
+pub use clock::{Clock, Discipline};
 pub use config::{ConfigError, GatewayConfig};
 pub use error::StartError;
 pub use mqtt::EdgeError;

@@ -2,11 +2,11 @@
 
 /// Whether something disciplines the clock, and how wrong it may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Discipline {
+pub struct Discipline {
     /// `STA_UNSYNC` is clear: an NTP daemon, a PPS or a PTP source steers it.
-    pub(crate) synchronised: bool,
+    pub synchronised: bool,
     /// The kernel's bound of the error, ± ms; it grows by 500 ppm while nobody corrects it.
-    pub(crate) error_ms: u32,
+    pub error_ms: u32,
 }
 
 /// Asks; `None` if the kernel refuses, which a system-call filter may make it do.

@@ -3,7 +3,7 @@
 use record::SourceId;
 
 use super::bench::{Bench, Sensor, WARM, flow, heard};
-use crate::committer::restore::restore;
+use crate::ledger::Ledger;
 
 const COD: &[u8] = br#"{"cod":40.1}"#;
 
@@ -25,7 +25,7 @@ async fn nobody_is_acknowledged_and_the_next_frame_is_stored() {
     assert!(failing.failing.unwrap().contains("df -h"), "says what to do next");
 
     // What is believed now is what a restart would believe.
-    let restarted = restore(&bench.committer.parts, &bench.reader()).unwrap();
+    let restarted = Ledger::restore(&bench.committer.parts.setup(), &bench.reader()).unwrap();
     let believed = &bench.committer.restored;
     assert_eq!(believed.rows, restarted.rows);
     assert_eq!(believed.engine.alarms(), restarted.engine.alarms());

@@ -1,0 +1,154 @@
+//! What the committer believes, all of it derived from the journal, and how a verdict becomes part of a transaction.
+//!
+//! It has no thread, queue, clock or file of its own: the committer drives it, and so does a simulation.
+
+mod replay;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use ingest::{CommandStep, DeviceTable, EvidenceBudget, Ingest, Network, Ruling, Verdict};
+use journal::{Command, CommandChange, CommandId, DeviceRow, Reader, StoredCommand, Transaction};
+use record::{AlarmTransition, Body, CodecId, Record, RecordAt, Seq, SourceId, Stamp};
+use rules::{Engine, RuleSet};
+
+use crate::error::StartError;
+pub(crate) use replay::newest;
+
+/// Whose rows a transaction changes.
+pub type Touched = BTreeSet<Option<SourceId>>;
+
+/// Who may send, and what is minded: as configured.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The devices with their keys.
+    pub devices: Arc<DeviceTable>,
+    /// The radio's region and habits.
+    pub network: Network,
+    /// What raises alarms.
+    pub rules: RuleSet,
+    /// Most bytes of evidence kept of frames without a proof of their sender, in an hour.
+    pub evidence_bytes_per_hour_max: u32,
+}
+
+/// All that is derived from the journal. After a transaction that could not be stored, restore a new one: this one
+/// already believes it.
+#[derive(Debug)]
+pub struct Ledger {
+    /// Counters, sessions and tallies; `None` stands for frames whose device could not be told.
+    pub rows: BTreeMap<Option<SourceId>, DeviceRow>,
+    /// Who sent what, and what is new.
+    pub ingest: Ingest,
+    /// The alarms.
+    pub engine: Engine,
+}
+
+impl Ledger {
+    /// Rebuilds from the journal what a running committer would know.
+    ///
+    /// # Errors
+    /// [`StartError::Journal`], [`StartError::Session`].
+    pub fn restore(setup: &Setup, reader: &Reader) -> Result<Ledger, StartError> {
+        let rows = reader.devices().map_err(StartError::Journal)?;
+        let sessions = rows.iter().filter_map(|(source, row)| Some((source.as_ref()?, row.session.as_slice())));
+        let budget = EvidenceBudget::new(setup.evidence_bytes_per_hour_max);
+        let mut ingest =
+            Ingest::new(setup.devices.clone(), setup.network, sessions, budget).map_err(StartError::Session)?;
+        for StoredCommand { command, sent } in reader.commands().map_err(StartError::Journal)? {
+            // A command without a port is for another link.
+            let Some(f_port) = command.f_port else { continue };
+            let Command { id, device, payload, confirmed, .. } = command;
+            ingest.queue(device, ingest::Command { id: id.0, payload, f_port, confirmed, sent });
+        }
+        let mut engine = Engine::new(setup.rules.clone());
+        replay::replay(&setup.rules, reader, |record| {
+            ingest.remember(&record.record);
+            // Its transitions were journaled behind it; here they only move the state.
+            drop(engine.apply(record));
+        })
+        .map_err(StartError::Journal)?;
+        Ok(Ledger { rows, ingest, engine })
+    }
+
+    /// What a start journals before it hears a frame, in a journal that ends at `end`: each codec that is new, before
+    /// the first frame that it decodes, and what the rules found while reading back (a rule that was changed judges the
+    /// last hours anew).
+    pub fn outstanding(
+        &mut self,
+        devices: &DeviceTable,
+        known: &BTreeMap<CodecId, Seq>,
+        stamp: Stamp,
+        end: Seq,
+    ) -> Transaction {
+        let steps: Vec<AlarmTransition> = self.engine.outstanding().cloned().collect();
+        let mut transaction = Transaction::default();
+        let mut seen = BTreeSet::new();
+        for codec in devices.iter().map(|device| &device.codec_text) {
+            if !known.contains_key(&codec.id) && seen.insert(codec.id) {
+                let record = Record { stamp, body: Body::Codec(codec.clone()) };
+                drop(self.push(record, end, &mut transaction));
+            }
+        }
+        for step in steps {
+            drop(self.push(Record { stamp, body: Body::Alarm(step) }, end, &mut transaction));
+        }
+        transaction
+    }
+
+    /// Counts what a frame came to (A3), and keeps what it changed of its device.
+    pub fn note(&mut self, verdict: &Verdict, transaction: &mut Transaction, touched: &mut Touched) {
+        let row = self.rows.entry(verdict.source.clone()).or_default();
+        if let Some(source) = verdict.source.as_ref().filter(|_| verdict.session_changed) {
+            row.session = self.ingest.session(source);
+        }
+        match verdict.ruling {
+            Ruling::Accepted { .. } => row.tally.accepted += 1,
+            Ruling::Duplicate => row.tally.duplicate += 1,
+            Ruling::Rejected { .. } => row.tally.rejected += 1,
+        }
+        transaction.commands.extend(verdict.commands.iter().map(change));
+        touched.insert(verdict.source.clone());
+    }
+
+    /// Counts frames that came to nothing, so that they are counted for ever (A3).
+    pub fn note_lost(&mut self, source: Option<SourceId>, shed: u64, rejected: u64, touched: &mut Touched) {
+        let tally = &mut self.rows.entry(source.clone()).or_default().tally;
+        tally.shed += shed;
+        tally.rejected += rejected;
+        touched.insert(source);
+    }
+
+    /// Appends a record to a transaction on a journal that ends at `end`, and behind it the alarm transitions that it
+    /// causes (R1: journaled before anyone sees them).
+    pub fn append(&mut self, record: Record, end: Seq, transaction: &mut Transaction) {
+        let stamp = record.stamp;
+        for step in self.push(record, end, transaction) {
+            // An alarm's own record confirms it; it causes nothing further.
+            drop(self.push(Record { stamp, body: Body::Alarm(step) }, end, transaction));
+        }
+    }
+
+    /// Puts the rows that changed into the transaction, once, when all of it is judged.
+    pub fn close(&self, touched: Touched, transaction: &mut Transaction) {
+        for source in touched {
+            let row = self.rows.get(&source).cloned().unwrap_or_default();
+            transaction.devices.insert(source, row);
+        }
+    }
+
+    fn push(&mut self, record: Record, end: Seq, transaction: &mut Transaction) -> Vec<AlarmTransition> {
+        let ahead = u64::try_from(transaction.records.len()).unwrap_or(u64::MAX);
+        let record = RecordAt { seq: Seq(end.0.saturating_add(ahead)), record };
+        let transitions = self.engine.apply(&record);
+        transaction.records.push(record.record);
+        transitions
+    }
+}
+
+/// A step of a command, as the journal takes it.
+pub(crate) fn change(step: &CommandStep) -> CommandChange {
+    match step {
+        CommandStep::Sent(id) => CommandChange::Sent(CommandId(*id)),
+        CommandStep::Done(id) => CommandChange::Done(CommandId(*id)),
+    }
+}

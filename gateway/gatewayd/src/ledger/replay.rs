@@ -1,0 +1,94 @@
+//! Reading the journal's tail back: at start, and after a commit that failed (R2).
+
+use std::collections::VecDeque;
+
+use journal::{Reader, StoreError};
+use record::{RecordAt, Seq, SeqRange, Stamp};
+use rules::RuleSet;
+
+/// Records read back at least, so that redeliveries are recognised: at one frame a second about five hours, read in well
+/// under a second.
+const REPLAY_RECORDS: u64 = 20_000;
+/// Records read back at most, where rules with long delays ask for more: some seconds of a Raspberry Pi.
+const REPLAY_RECORDS_MAX: u64 = 10 * REPLAY_RECORDS;
+/// Bytes of records in memory at one time.
+const READ_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Newest alarm records before those, read back so that each alarm starts in its true state.
+const REPLAY_ALARMS_MAX: usize = 10_000;
+/// Alarm numbers asked for at one time.
+const ALARMS_PAGE: usize = 4_096;
+
+/// Hands the newest alarms and then the tail of the journal to `take`, in order.
+pub(super) fn replay(rules: &RuleSet, reader: &Reader, mut take: impl FnMut(&RecordAt)) -> Result<(), StoreError> {
+    let end = reader.position()?.end;
+    let tail = tail(rules, reader, end)?;
+    for seq in alarms_before(reader, tail)? {
+        read_one(reader, seq)?.iter().for_each(&mut take);
+    }
+    let mut next = tail;
+    while next < end {
+        let records = reader.read(SeqRange { first: next, last: Seq(end.0 - 1) }, READ_BYTES_MAX)?;
+        let Some(last) = records.last() else { break };
+        next = last.seq.next();
+        records.iter().for_each(&mut take);
+    }
+    Ok(())
+}
+
+/// Where reading back begins: [`REPLAY_RECORDS`] before the end, or further back where a rule's delay reaches further.
+fn tail(rules: &RuleSet, reader: &Reader, end: Seq) -> Result<Seq, StoreError> {
+    let mut tail = Seq(end.0.saturating_sub(REPLAY_RECORDS));
+    // Twice the delay: one to be in it, one before it to know that it began (rules::Engine).
+    let delay_ms = 2 * rules.iter().map(|rule| rule.limit.on_delay_ms).max().unwrap_or(0);
+    let Some(newest) = newest(reader, end)? else { return Ok(tail) };
+    while tail > Seq(0) && end.0 - tail.0 < REPLAY_RECORDS_MAX {
+        let Some(oldest) = read_one(reader, tail)? else { break };
+        if reaches(&oldest.record.stamp, &newest.record.stamp, delay_ms) {
+            break;
+        }
+        tail = Seq(tail.0.saturating_sub(REPLAY_RECORDS));
+    }
+    Ok(tail)
+}
+
+fn reaches(oldest: &Stamp, newest: &Stamp, ms: u64) -> bool {
+    if oldest.boot == newest.boot {
+        return newest.mono_ms.0.saturating_sub(oldest.mono_ms.0) >= ms;
+    }
+    u64::try_from(newest.wall_ms.0.saturating_sub(oldest.wall_ms.0)).is_ok_and(|passed| passed >= ms)
+}
+
+/// The newest [`REPLAY_ALARMS_MAX`] alarm records before `tail`.
+fn alarms_before(reader: &Reader, tail: Seq) -> Result<VecDeque<Seq>, StoreError> {
+    let mut newest = VecDeque::new();
+    let mut from = Seq(0);
+    loop {
+        let page = reader.alarms(from, ALARMS_PAGE)?;
+        let full = page.len() == ALARMS_PAGE;
+        for seq in page {
+            if seq >= tail {
+                return Ok(newest);
+            }
+            if newest.len() == REPLAY_ALARMS_MAX {
+                newest.pop_front();
+            }
+            newest.push_back(seq);
+            from = seq.next();
+        }
+        if !full {
+            return Ok(newest);
+        }
+    }
+}
+
+/// The newest record, if there is one before `end`.
+pub(crate) fn newest(reader: &Reader, end: Seq) -> Result<Option<RecordAt>, StoreError> {
+    match end.0.checked_sub(1) {
+        Some(last) => read_one(reader, Seq(last)),
+        None => Ok(None),
+    }
+}
+
+fn read_one(reader: &Reader, seq: Seq) -> Result<Option<RecordAt>, StoreError> {
+    Ok(reader.read(SeqRange { first: seq, last: seq }, READ_BYTES_MAX)?.pop())
+}
