@@ -11,8 +11,10 @@ form and signature; deterministic CBOR; a batch's id (its file name, where that 
 one row for each number of its ranges; a receipt names a batch here and repeats its box and head, and holds its ranges;
 coverage of a platform never shrinks; tree heads of equal size have equal roots, none is smaller than a batch's last
 number; a record that came twice is the same; no key signs for two roles or names; a codec's name is that of its text;
-what was decoded again is an earlier frame of the same source.
---complete: all batches together have the numbers 0, 1, 2, ... and each platform's last receipt holds them all; the text
+what was decoded again is an earlier frame of the same source; who set its clock knows the time; a gap names earlier
+records only.
+--complete: all batches together have the numbers 0, 1, 2, ... but for those that a gap names, and each platform's last
+receipt holds them all; the text
 of each codec that decoded a frame stands in an earlier record.
 --flip-files: of so many files of each kind (seeded choice) each bit is flipped in turn, or a seeded sample of --flips
 bits of a larger file, and every such file must be refused. 0: none.
@@ -36,6 +38,7 @@ import weir_payload
 from cose_sign1 import Bad, open_sign1, read_keys
 
 PROBLEMS_SHOWN = 50
+CLOCK_UNSET = 1  # in the column of clocks
 
 
 class Run:
@@ -123,6 +126,7 @@ class Run:
                 self.problem(path, "holds less than an earlier receipt")
             held[receipt.platform, receipt.box] = receipt.holds
         self.check_codecs(complete)
+        self.check_clocks_and_gaps()
         if complete:
             self.check_complete(held)
 
@@ -142,14 +146,25 @@ class Run:
             if row.of >= seq or frame is None or (frame.kind, frame.source, frame.of) != ("frame", row.source, None):
                 self.problem(box, f"record {seq}: decodes {row.of} again, which is no earlier frame of {row.source}")
 
+    def check_clocks_and_gaps(self):
+        for (box, seq), row in self.rows.items():
+            if row.kind == "clock" and row.stamp[3] == CLOCK_UNSET:
+                self.problem(box, f"record {seq}: says the time by a clock that nobody set")
+            if row.kind == "gap" and row.facts[1][-1][1] >= seq:
+                self.problem(box, f"record {seq}: misses records up to {row.facts[1][-1][1]}, which come later")
+
     def check_complete(self, held):
         for box in {box for box, _ in self.rows}:
-            numbers = sorted(seq for owner, seq in self.rows if owner == box)
-            if numbers != list(range(len(numbers))):
-                self.problem(box, f"{numbers[-1] + 1 - len(numbers)} of its numbers 0..{numbers[-1]} are in no batch")
+            numbers = {seq for owner, seq in self.rows if owner == box}
+            last = max(numbers)
+            gaps = [row.facts[1] for (owner, _), row in self.rows.items() if owner == box and row.kind == "gap"]
+            numbers.update(seq for spans in gaps for first, end in spans for seq in range(first, end + 1))
+            if len(numbers) != last + 1:
+                self.problem(box, f"{last + 1 - len(numbers)} of its numbers 0..{last} are in no batch and no gap")
             for (platform, owner), holds in held.items():
-                if owner == box and not within([(0, numbers[-1])], holds):
-                    self.problem(platform, f"does not hold 0..{numbers[-1]} of {box}: {holds}")
+                sent = [(seq, seq) for name, seq in self.rows if name == box]
+                if owner == box and not within(sent, holds):
+                    self.problem(platform, f"does not hold all records of {box}: {holds}")
         if not held:
             self.problem("receipts", "there are none")
 

@@ -5,16 +5,19 @@ from typing import NamedTuple
 import zstandard
 from weir_columns import noise, plain, signed
 from weir_words import (
-    NAME, QUANTITY, RULE, UNIT, Head, array, body, decimal, head, integer, listed, normalised, octets, ranges, stamp, text,
-    uint, want,
+    NAME, QUANTITY, RULE, UNIT, Head, array, body, clock, decimal, head, integer, listed, normalised, octets, ranges,
+    stamp, text, uint, want,
 )
 
 from cose_sign1 import Bad
 
 PAYLOAD_BYTES_MAX = 64 * 1024 * 1024
-SHAPE_FIRST = 4  # row kinds below: 0 boot, 1 refused, 2 alarm, 3 codec
+SHAPE_FIRST = 6  # row kinds below: 0 boot, 1 refused, 2 alarm, 3 codec, 4 clock, 5 gap
 QUALITIES = ["good", "out_of_range", "not_a_number", "missing", "unknown_unit"]
 REASONS = 12
+CLOCK_SOURCES = 4
+GAP_REASONS = 5
+GAP_RANGES_MAX = 1024
 # Registered quantities by number, with the unit that is not repeated.
 REGISTRY = [
     ("flow", "m3/h"), ("cod", "mg/L"), ("nh3_n", "mg/L"), ("tp", "mg/L"), ("tn", "mg/L"), ("ph", "[pH]"),
@@ -48,7 +51,7 @@ class Reading(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One record: a frame with its readings, or a boot, refused frame, alarm or codec with its facts.
+    """One record: a frame with its readings, or a boot, refused frame, alarm, codec, clock or gap with its facts.
 
     `of`: the record whose readings these replace, where a frame was decoded again. `texts`: (quantity, words) of readings.
     """
@@ -122,6 +125,20 @@ def alarm(item):
 def codec(item):
     name, words = array(item, "codec", 2)
     return None, (octets(name, "codec id", 8), text(words, "codec text"))
+
+
+def clock_set(item):
+    told_by, before, step_ms, error_ms = array(item, "clock set", 4)
+    want(uint(told_by, "source of the clock") < CLOCK_SOURCES, "source of the clock")
+    return None, (told_by, clock(before), integer(step_ms, "step"), uint(error_ms, "error of the clock", 32))
+
+
+def gap(item):
+    why, spans, *counts = array(item, "gap", 6)
+    want(uint(why, "reason of a gap") < GAP_REASONS, "reason of a gap")
+    spans = ranges(spans, "ranges of a gap")
+    want(len(spans) <= GAP_RANGES_MAX, "ranges of a gap")
+    return None, (why, spans, *(uint(count, "count of a gap") for count in counts))
 
 
 def named(item, what):
@@ -212,9 +229,9 @@ def inflate(payload):
 
 
 def batch(payload):
-    parts = body(inflate(payload), "batch", 9, 16)
+    parts = body(inflate(payload), "batch", 9, 18)
     box, lane, spans, tree, kinds, mono, offset, boots_of, clocks = parts[:9]
-    in_groups, alarms, boots, refusals, codecs, texts, checkpoints = parts[9:]
+    in_groups, alarms, boots, refusals, codecs, texts, checkpoints, clock_sets, gaps = parts[9:]
     spans = ranges(spans, "ranges")
     count = sum(last - first + 1 for first, last in spans)
     want(count <= 200_000, "rows")
@@ -232,6 +249,8 @@ def batch(payload):
         1: ("refused", map(refused, listed(refusals, "refused frames"))),
         2: ("alarm", map(alarm, listed(alarms, "alarms"))),
         3: ("codec", map(codec, listed(codecs, "codecs"))),
+        4: ("clock", map(clock_set, listed(clock_sets, "clocks"))),
+        5: ("gap", map(gap, listed(gaps, "gaps"))),
     }
     rows = []
     for n, seq in enumerate(seq for first, last in spans for seq in range(first, last + 1)):

@@ -73,13 +73,17 @@ def ranges(item, what, may_be_empty=False):
     return tuple(pairs)
 
 
-def stamp(item):
-    boot, mono_ms, wall_ms, clock = array(item, "stamp", 4)
-    kind, facts = array(clock, "clock", 2)
+def clock(item):
+    kind, facts = array(item, "clock", 2)
     want(kind in (0, 1, 2), "clock state")
     for error_ms in array(facts, "clock", 1 if kind == 1 else 0):
         uint(error_ms, "holdover error", 32)
-    return [uint(boot, "boot", 32), uint(mono_ms, "mono_ms"), integer(wall_ms, "wall_ms"), clock]
+    return item
+
+
+def stamp(item):
+    boot, mono_ms, wall_ms, quality = array(item, "stamp", 4)
+    return [uint(boot, "boot", 32), uint(mono_ms, "mono_ms"), integer(wall_ms, "wall_ms"), clock(quality)]
 
 
 def decimal(mantissa, exponent):

@@ -59,7 +59,7 @@ impl Ingest {
                     self.budget.spend(rejected.raw.len(), record.stamp.mono_ms);
                 }
             },
-            Body::Boot(_) | Body::Alarm(_) | Body::Codec(_) | Body::Redecoded(_) => {}
+            Body::Boot(_) | Body::Alarm(_) | Body::Codec(_) | Body::Redecoded(_) | Body::Clock(_) | Body::Gap(_) => {}
         }
     }
 

@@ -4,12 +4,12 @@ use minicbor::bytes::ByteVec;
 use proptest::prelude::*;
 use record::merkle::leaf_hash;
 use record::{
-    BootNo, ClockQuality, CodecId, CodecText, Decimal, MonoMs, Quality, Quantity, Reading, Seq, SeqRange, SourceId,
-    Stamp, Unit, UnixMs,
+    BootNo, ClockQuality, CodecId, CodecText, Decimal, Gap, GapReason, MonoMs, Quality, Quantity, Reading, Seq,
+    SeqRange, SourceId, Stamp, Unit, UnixMs,
 };
 
 use crate::pack::pack;
-use crate::wire::{Body, List, QuantityRef, Text};
+use crate::wire::{Body, GapRow, List, QuantityRef, Text};
 use crate::{Artifact, Batch, BoxId, Content, Lane, OpenError, Row, SigningKey, TreeHead, payload};
 
 fn key() -> SigningKey {
@@ -66,7 +66,7 @@ fn columns_that_do_not_fit_are_refused() {
     check(|b| b.ranges.0.push(SeqRange { first: Seq(10), last: Seq(11) }), "the ranges are not sorted and apart");
     check(|b| (b.groups, b.kinds) = (None, ByteVec::from(vec![1])), "kinds: a negative number");
     check(|b| b.kinds = ByteVec::from(vec![126]), "kinds: a number that no shape has");
-    check(|b| b.kinds = ByteVec::from(vec![8]), "groups: a shape without a frame");
+    check(|b| b.kinds = ByteVec::from(vec![12]), "groups: a shape without a frame");
     check(|b| b.kinds = ByteVec::from(vec![2; 11]), "kinds: it has more values than rows");
     check(|b| b.clock = ByteVec::from(vec![1]), "clock: an error beyond 32 bits");
     check(|b| b.boot = ByteVec::from(vec![1]), "boot: a number beyond 32 bits");
@@ -77,7 +77,19 @@ fn columns_that_do_not_fit_are_refused() {
     check(|b| b.texts = Some(List(vec![text(10)])), "texts: for a row that is no frame");
     check(|b| b.texts = Some(List(vec![text(2), text(1)])), "texts: not by ascending row");
     let codec = CodecText { id: CodecId([0; 8]), text: String::new() };
-    check(|b| b.codecs = Some(List(vec![codec])), "boots, rejected, alarms, codecs: more than rows of that kind");
+    let more = "boots, rejected, alarms, codecs, clocks, gaps: more than rows of that kind";
+    check(|b| b.codecs = Some(List(vec![codec])), more);
+    check(|b| b.gaps = Some(List(vec![gap(&[(0, 1)])])), more);
+    check(|b| *b = of_gap(&[(0, 1), (2, 3)]), "gaps: ranges not apart");
+    let many: Vec<(u64, u64)> = (0..1025).map(|place| (2 * place, 2 * place)).collect();
+    check(|b| *b = of_gap(&many), "gaps: more ranges than one gap may have");
+    check(
+        |b| {
+            *b = of_gap(&[(0, 1)]);
+            b.gaps = None;
+        },
+        "gaps: fewer than rows of that kind",
+    );
     check(
         |b| b.groups.as_mut().unwrap().0[0].fields.as_mut().unwrap().0[1].unit = None,
         "unit: left out, and no usual one",
@@ -91,12 +103,30 @@ fn a_range_that_ends_before_it_begins_is_refused() {
     assert!(matches!(open_plain(&payload::encode(&body)), Err(OpenError::Payload { .. })));
 }
 
+fn gap(bounds: &[(u64, u64)]) -> GapRow {
+    let ranges = bounds.iter().map(|(first, last)| SeqRange { first: Seq(*first), last: Seq(*last) });
+    GapRow { why: GapReason::Full, ranges: List(ranges.collect()), frames: 1, rejected: 0, other: 0, bytes: 1 }
+}
+
+/// A batch of one gap.
+fn of_gap(bounds: &[(u64, u64)]) -> Body {
+    let mut batch = example();
+    let honest = SeqRange::new(Seq(0), Seq(0)).into_iter().collect();
+    let content =
+        Content::Gap(Gap { why: GapReason::Full, ranges: honest, frames: 1, rejected: 0, other: 0, bytes: 1 });
+    batch.rows = vec![Row { content, ..batch.rows.remove(0) }];
+    batch.ranges = SeqRange::new(Seq(0), Seq(0)).into_iter().collect();
+    let mut body = pack(&batch);
+    body.gaps = Some(List(vec![gap(bounds)]));
+    body
+}
+
 /// Columns that leave everything out: a hundred bytes that would be 10^10 readings.
 #[test]
 fn a_small_batch_cannot_claim_very_much() {
     let spoil = |body: &mut Body| {
         body.ranges.0 = vec![SeqRange { first: Seq(0), last: Seq(199_999) }];
-        (body.kinds, body.mono) = (ByteVec::from(vec![8]), ByteVec::from(vec![]));
+        (body.kinds, body.mono) = (ByteVec::from(vec![12]), ByteVec::from(vec![]));
         let group = &mut body.groups.as_mut().unwrap().0[0];
         group.shapes.0.truncate(1);
         let fields = &mut group.fields.as_mut().unwrap().0;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use minicbor::bytes::ByteVec;
-use record::{ClockQuality, CodecId, Decimal, Quality, Quantity, Reading, Seq, SourceId, Unit, UnixMs};
+use record::{ClockQuality, CodecId, Decimal, Gap, Quality, Quantity, Reading, Seq, SourceId, Unit, UnixMs};
 
 use crate::bits::Predict;
-use crate::wire::{Body, Field, Group, List, QuantityRef, RejectedFrame, SHAPE_FIRST, Shape, Text};
+use crate::wire::{Body, Field, GapRow, Group, List, QuantityRef, RejectedFrame, SHAPE_FIRST, Shape, Text};
 use crate::{Batch, Content, Decoded, Row, bits, column};
 
 /// What all frames of a group have in common.
@@ -62,6 +62,8 @@ pub(crate) fn pack(batch: &Batch) -> Body {
         codecs: None,
         texts: List::some(texts(rows)),
         checkpoints: List::some(batch.checkpoints.iter().map(|bytes| ByteVec::from(bytes.clone())).collect()),
+        clocks: None,
+        gaps: None,
     };
     pack_rare(rows, &mut body);
     body
@@ -111,6 +113,8 @@ fn kinds(rows: &[Row], groups: &[Frames]) -> Vec<i64> {
             Content::Rejected { .. } => 1,
             Content::Alarm(_) => 2,
             Content::Codec(_) => 3,
+            Content::Clock(_) => 4,
+            Content::Gap(_) => 5,
             Content::Readings { .. } | Content::Redecoded(_) => SHAPE_FIRST,
         })
         .collect();
@@ -147,15 +151,18 @@ fn texts(rows: &[Row]) -> Vec<Text> {
         .collect()
 }
 
-/// Alarms, boots, codecs and refused frames travel row by row: there are few.
+/// Alarms, boots, codecs, refused frames, clocks and gaps travel row by row: there are few.
 fn pack_rare(rows: &[Row], body: &mut Body) {
     let (mut alarms, mut boots, mut refused, mut codecs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut clocks, mut gaps) = (Vec::new(), Vec::new());
     for row in rows {
         match &row.content {
             Content::Readings { .. } | Content::Redecoded(_) => {}
             Content::Codec(codec) => codecs.push(codec.clone()),
             Content::Alarm(alarm) => alarms.push(alarm.clone()),
             Content::Boot(boot) => boots.push(boot.clone()),
+            Content::Clock(set) => clocks.push(set.clone()),
+            Content::Gap(gap) => gaps.push(gap_row(gap)),
             Content::Rejected { source, why, detail, raw_len, raw_sha256 } => refused.push(RejectedFrame {
                 source: source.clone(),
                 why: *why,
@@ -169,6 +176,14 @@ fn pack_rare(rows: &[Row], body: &mut Body) {
     body.boots = List::some(boots);
     body.rejected = List::some(refused);
     body.codecs = List::some(codecs);
+    body.clocks = List::some(clocks);
+    body.gaps = List::some(gaps);
+}
+
+fn gap_row(gap: &Gap) -> GapRow {
+    let Gap { why, ranges, frames, rejected, other, bytes } = gap;
+    let (why, frames, rejected, other, bytes) = (*why, *frames, *rejected, *other, *bytes);
+    GapRow { why, ranges: List(ranges.iter().collect()), frames, rejected, other, bytes }
 }
 
 impl Layout {

@@ -1,8 +1,8 @@
 //! What travels of a record.
 
 use record::{
-    AlarmTransition, Body, Boot, CodecId, CodecText, Reading, Reason, RecordAt, Redecoded, Seq, SourceId, Stamp,
-    TextValue,
+    AlarmTransition, Body, Boot, ClockSet, CodecId, CodecText, Gap, Reading, Reason, RecordAt, Redecoded, Seq,
+    SourceId, Stamp, TextValue,
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -56,6 +56,10 @@ pub enum Content {
     Codec(CodecText),
     /// What another codec makes of a frame that has a row already: it takes the place of that row's readings.
     Redecoded(Redecoded),
+    /// The box's clock became trustworthy, or was set: corrects the stamps of that boot before it.
+    Clock(ClockSet),
+    /// Records that the box can no longer show.
+    Gap(Gap),
 }
 
 /// What a codec made of a frame, now or anew: what [`Content::Readings`] and [`Content::Redecoded`] have in common.
@@ -84,6 +88,7 @@ impl Content {
                 Some(Decoded { source, codec: Some(*codec), of: Some(*of), readings, texts })
             }
             Content::Boot(_) | Content::Rejected { .. } | Content::Alarm(_) | Content::Codec(_) => None,
+            Content::Clock(_) | Content::Gap(_) => None,
         }
     }
 }
@@ -112,6 +117,8 @@ impl From<&RecordAt> for Row {
             Body::Alarm(alarm) => Content::Alarm(alarm.clone()),
             Body::Codec(codec) => Content::Codec(codec.clone()),
             Body::Redecoded(redecoded) => Content::Redecoded(redecoded.clone()),
+            Body::Clock(set) => Content::Clock(set.clone()),
+            Body::Gap(gap) => Content::Gap(gap.clone()),
         };
         Row { seq: at.seq, stamp: at.record.stamp, content }
     }

@@ -2,13 +2,13 @@
 
 use minicbor::bytes::ByteVec;
 use record::{
-    AlarmTransition, Boot, BootNo, ClockQuality, CodecText, Decimal, MonoMs, Quality, Quantity, Reading, Redecoded,
-    Seq, SeqRange, SeqRanges, Stamp, TextValue, Unit, UnixMs,
+    AlarmTransition, Boot, BootNo, ClockQuality, ClockSet, CodecText, Decimal, Gap, MonoMs, Quality, Quantity, Reading,
+    Redecoded, Seq, SeqRange, SeqRanges, Stamp, TextValue, Unit, UnixMs,
 };
 
 use crate::bits::Predict;
 use crate::pack::by_kind;
-use crate::wire::{Body, Field, Group, List, RejectedFrame, SHAPE_FIRST, Shape, Text};
+use crate::wire::{Body, Field, GapRow, Group, List, RejectedFrame, SHAPE_FIRST, Shape, Text};
 use crate::{Batch, Content, Inconsistency, READINGS_MAX, ROWS_MAX, Row, bits, column};
 
 const fn wrong(column: &'static str, why: &'static str) -> Inconsistency {
@@ -38,6 +38,8 @@ pub(crate) fn unpack(mut body: Body) -> Result<Batch, Inconsistency> {
         rejected: list(body.rejected).into_iter(),
         alarms: list(body.alarms).into_iter(),
         codecs: list(body.codecs).into_iter(),
+        clocks: list(body.clocks).into_iter(),
+        gaps: list(body.gaps).into_iter(),
     };
     let seqs = ranges.iter().flat_map(|SeqRange { first, last }| (first.0..=last.0).map(Seq));
     let mut rows = Vec::with_capacity(count);
@@ -99,6 +101,8 @@ struct Rare {
     rejected: std::vec::IntoIter<RejectedFrame>,
     alarms: std::vec::IntoIter<AlarmTransition>,
     codecs: std::vec::IntoIter<CodecText>,
+    clocks: std::vec::IntoIter<ClockSet>,
+    gaps: std::vec::IntoIter<GapRow>,
 }
 
 impl Rare {
@@ -116,16 +120,29 @@ impl Rare {
                 all_normalised.then_some(Content::Alarm(alarm)).ok_or(wrong("alarms", "a decimal is not normalised"))
             }
             3 => self.codecs.next().map(Content::Codec).ok_or(wrong("codecs", "fewer than rows of that kind")),
+            4 => self.clocks.next().map(Content::Clock).ok_or(wrong("clocks", "fewer than rows of that kind")),
+            5 => gap(self.gaps.next().ok_or(wrong("gaps", "fewer than rows of that kind"))?).map(Content::Gap),
             _ => Err(wrong("kinds", "a negative number")),
         }
     }
 
     fn must_be_empty(self) -> Result<(), Inconsistency> {
-        match self.boots.len() + self.rejected.len() + self.alarms.len() + self.codecs.len() {
+        let few = self.boots.len() + self.rejected.len() + self.alarms.len() + self.codecs.len();
+        match few + self.clocks.len() + self.gaps.len() {
             0 => Ok(()),
-            _ => Err(wrong("boots, rejected, alarms, codecs", "more than rows of that kind")),
+            _ => Err(wrong("boots, rejected, alarms, codecs, clocks, gaps", "more than rows of that kind")),
         }
     }
+}
+
+fn gap(row: GapRow) -> Result<Gap, Inconsistency> {
+    let GapRow { why, ranges: spans, frames, rejected, other, bytes } = row;
+    if spans.0.len() > Gap::RANGES_MAX {
+        return Err(wrong("gaps", "more ranges than one gap may have"));
+    }
+    let ranges: SeqRanges = spans.0.iter().copied().collect();
+    let in_order = ranges.iter().eq(spans.0);
+    in_order.then_some(Gap { why, ranges, frames, rejected, other, bytes }).ok_or(wrong("gaps", "ranges not apart"))
 }
 
 fn is_normalised(decimal: Decimal) -> bool {

@@ -2,7 +2,9 @@
 
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
-use record::{AlarmTransition, Boot, CodecId, CodecText, Quantity, Reason, SeqRange, SourceId, Unit};
+use record::{
+    AlarmTransition, Boot, ClockSet, CodecId, CodecText, GapReason, Quantity, Reason, SeqRange, SourceId, Unit,
+};
 
 use crate::{BoxId, Lane, TreeHead};
 
@@ -10,8 +12,8 @@ use crate::{BoxId, Lane, TreeHead};
 /// bytes becomes one of a hundred: this keeps a hostile batch below some 50 MB.
 pub(crate) const ENTRIES_MAX: usize = 400_000;
 
-/// Row kinds below this are no shapes: 0 boot, 1 rejected, 2 alarm, 3 codec.
-pub(crate) const SHAPE_FIRST: i64 = 4;
+/// Row kinds below this are no shapes: 0 boot, 1 rejected, 2 alarm, 3 codec, 4 clock, 5 gap.
+pub(crate) const SHAPE_FIRST: i64 = 6;
 
 #[derive(Encode, Decode)]
 #[cbor(array, context_bound = "AsMut<Entries>")]
@@ -24,7 +26,7 @@ pub(crate) struct Body {
     pub(crate) ranges: List<SeqRange>,
     #[n(3)]
     pub(crate) head: TreeHead,
-    /// Per row: 0 boot, 1 rejected, 2 alarm, 3 codec, 4 + number of the shape.
+    /// Per row: 0 boot, 1 rejected, 2 alarm, 3 codec, 4 clock, 5 gap, 6 + number of the shape.
     #[n(4)]
     pub(crate) kinds: ByteVec,
     /// Per row: milliseconds since the boot.
@@ -54,6 +56,10 @@ pub(crate) struct Body {
     pub(crate) texts: Option<List<Text>>,
     #[n(15)]
     pub(crate) checkpoints: Option<List<ByteVec>>,
+    #[n(16)]
+    pub(crate) clocks: Option<List<ClockSet>>,
+    #[n(17)]
+    pub(crate) gaps: Option<List<GapRow>>,
 }
 
 impl Body {
@@ -66,6 +72,9 @@ impl Body {
         let in_groups: usize = groups.map(|group| group.shapes.0.len() + len(group.fields.as_ref())).sum();
         let rare = len(self.alarms.as_ref()) + len(self.boots.as_ref()) + len(self.rejected.as_ref());
         let rare = rare + len(self.codecs.as_ref()) + len(self.texts.as_ref());
+        let gaps = self.gaps.iter().flat_map(|list| &list.0);
+        let in_gaps: usize = gaps.map(|gap| gap.ranges.0.len()).sum();
+        let rare = rare + len(self.clocks.as_ref()) + len(self.gaps.as_ref()) + in_gaps;
         self.ranges.0.len() + len(self.groups.as_ref()) + in_groups + rare + len(self.checkpoints.as_ref())
     }
 }
@@ -150,6 +159,24 @@ pub(crate) struct RejectedFrame {
     #[n(4)]
     #[cbor(with = "minicbor::bytes")]
     pub(crate) raw_sha256: [u8; 32],
+}
+
+/// Records that can no longer be read.
+#[derive(Encode, Decode)]
+#[cbor(array, context_bound = "AsMut<Entries>")]
+pub(crate) struct GapRow {
+    #[n(0)]
+    pub(crate) why: GapReason,
+    #[n(1)]
+    pub(crate) ranges: List<SeqRange>,
+    #[n(2)]
+    pub(crate) frames: u64,
+    #[n(3)]
+    pub(crate) rejected: u64,
+    #[n(4)]
+    pub(crate) other: u64,
+    #[n(5)]
+    pub(crate) bytes: u64,
 }
 
 /// A quantity by its registered number, else by name.

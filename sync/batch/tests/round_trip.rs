@@ -9,8 +9,9 @@ use expect_test::{Expect, expect};
 use proptest::prelude::*;
 use record::merkle::leaf_hash;
 use record::{
-    AlarmState, AlarmTransition, Boot, BootNo, ClockQuality, CodecId, CodecText, Decimal, LimitSide, MonoMs, Quality,
-    Quantity, Reading, Reason, Redecoded, RuleId, Seq, SeqRange, SeqRanges, SourceId, Stamp, TextValue, Unit, UnixMs,
+    AlarmState, AlarmTransition, Boot, BootNo, ClockQuality, ClockSet, ClockSource, CodecId, CodecText, Decimal, Gap,
+    GapReason, LimitSide, MonoMs, Quality, Quantity, Reading, Reason, Redecoded, RuleId, Seq, SeqRange, SeqRanges,
+    SourceId, Stamp, TextValue, Unit, UnixMs,
 };
 
 fn key() -> SigningKey {
@@ -80,6 +81,11 @@ fn saying(quantity: &str, text: &str, mut content: Content) -> Content {
     content
 }
 
+fn gap<const N: usize>(bounds: [(u64, u64); N]) -> Gap {
+    let ranges = bounds.map(|(first, last)| SeqRange { first: Seq(first), last: Seq(last) });
+    Gap { why: GapReason::Full, ranges: ranges.into_iter().collect(), frames: 9, rejected: 1, other: 1, bytes: 900 }
+}
+
 /// One of everything, as small as it can be shown.
 fn example() -> Batch {
     let mut late = reading("ph", "[pH]", "7.2");
@@ -111,6 +117,13 @@ fn example() -> Batch {
         Content::Codec(CodecText { id: CodecId::of("js2"), text: "js2".into() }),
         anew("cod-1", 21, "js2", vec![reading("cod", "mg/L", "7.95"), reading("silt", "mm", "3")]),
         anew("cod-1", 22, "js2", vec![reading("cod", "mg/L", "8.15"), reading("silt", "mm", "4")]),
+        Content::Clock(ClockSet {
+            source: ClockSource::Ntp,
+            before: ClockQuality::Unset,
+            step_ms: -3_600_000,
+            error_ms: 12,
+        }),
+        Content::Gap(gap([(0, 9), (11, 11)])),
     ]);
     batch.rows[5].stamp.clock = ClockQuality::Holdover { error_ms: 250 };
     let checkpoint = Checkpoint { box_id: batch.box_id.clone(), head: batch.head, stamp: stamp(1) };
@@ -183,7 +196,7 @@ fn rows_that_do_not_fill_the_ranges_are_not_sealed() {
         }
     };
     assert_eq!(refused(|b| b.rows.clear()), Inconsistency::Empty);
-    assert_eq!(refused(|b| drop(b.rows.remove(2))), Inconsistency::RowCount { rows: 8, numbers: 9 });
+    assert_eq!(refused(|b| drop(b.rows.remove(2))), Inconsistency::RowCount { rows: 10, numbers: 11 });
     let number = |row, expected| Inconsistency::RowNumber { row: Seq(row), expected: Seq(expected) };
     assert_eq!(refused(|b| b.rows.swap(0, 1)), number(21, 20));
     assert_eq!(refused(|b| b.rows[5].seq = Seq(24)), number(24, 25));
@@ -248,34 +261,35 @@ fn golden_bytes() {
         &example().seal(&key()).unwrap().bytes,
         expect![[r#"
             d284582aa3012703781a6170706c69636174696f6e2f766e642e776569722e62617463680448fe812c12f3ab4ce6a059
-            01c828b52ffd60fd00f50d00d41982019065626f782d3101818214181c82181d58203c06f9a65725af605261f636672c
-            9620d409731d89a451d7455fe9c4ae167829480008000306070406581afff43a981ffe9c93e01d4bfabf20449effffd0
-            ea602bf202bf204680b4f1a6be6741084900f803f7038382818265636f642d314816cedf80ade01c6282830143fc6da0
-            20856473696c74410300626d6d42000e8381816470682d3181830541482045fff4e49efc84bf3ea8e3467c460d218442
-            0308f64215088189686869676863636f640001820801008219032f2016818262623065302e312e308185f603626e6f03
-            582056e356e0cbfff92b48ba5f0794e2ef661222f7dbdad4b158888619fa07208fad8182636a7332818302624e6f8158
-            b5d284582fa3012703781f6170706c69636174696f6e2f766e642e776569722e636865636b706f696e740448fe812c12
-            f3ab4ce6a0583d8201838404011b0000019df26e2d018200805840f1c829beee19d9ca13da07fb5d0a6131c06f4cfdcd
-            f8c5c9c63d5de26136d61174f0d6d9f0663e48c3439de5703d99ef26dd58883c99299e5b22912c5f4f83060b00f6f681
-            0fdc817b5c3bfa508cd5c96a8409420c7031641e8050870c40145840eb8f97c43fb99e02c150f3a8b7073c63d68a61d2
-            f5c90919face5119d6d98c1b6b702348323c4f97e999eebbdd65e18ddc33fafe22dd7f7ec1cc084b0a4e580a"#]],
+            01ec28b52ffd602101150f00141c82019265626f782d3101818214181e82181f58203c06f9a65725af605261f636672c
+            9620d409731d89a451d7455fe9c4ae1678294b000c00070a0b040a000702581ffff43a981ffe9c93e01d4bfabf202bf2
+            00ea6060f57fffe8753015f9015f904680b4f1a6be6741084900f803f7038382818265636f642d314816cedf80ade01c
+            6282830143fc6da020856473696c74410300626d6d42000e8381816470682d3181830541482045fff4e49efc84bf3ea8
+            e3467c460d2184420308f64215088189686869676863636f640001820801008219032f2016818262623065302e312e30
+            8185f603626e6f03582056e356e0cbfff92b48ba5f0794e2ef661222f7dbdad4b158888619fa07208fad8182636a7332
+            818302624e6f8158b5d284582fa3012703781f6170706c69636174696f6e2f766e642e776569722e636865636b706f69
+            6e740448fe812c12f3ab4ce6a0583d8201838404011b0000019df26e2d01820080584068c8fa8549f2f193530a4fc754
+            2c98704cde969c3e42e337f9942c2314991f06e151fce7cf4e6b4c7644f5515346e56675876831ad50efcc597d3f8854
+            76d4058184008202803a0036ee7f0c81860082820009820b0b0901011903840b0006f7814fdc8138bb76f4a118ab93d5
+            08138418e062c83c00a10e1b8028584069c58e6c0f769a68dc1ae603ea98353480c8488b3fc579e01600e4d28e840bfa
+            84961aaf175d93ca0bca4c48285a13caa73e8f0fc0bc59959ea6f9443b5e5501"#]],
     );
     check_hex(
         &receipt.sign(&key()),
         expect![[r#"
             d284582ca3012703781c6170706c69636174696f6e2f766e642e776569722e726563656970740448fe812c12f3ab4ce6
             a05866820186646369747965626f782d315820ababababababababababababababababababababababababababababab
-            ababab828200098214181982181d58203c06f9a65725af605261f636672c9620d409731d89a451d7455fe9c4ae167829
-            1b0000019df26e2d7b5840a7f540115dcbbe2176df80beed11cec8c4fb14277168128b377da92c53d804d5f00d8473bf
-            e3d34f2907685984ab2131e6003a0d6424dbab67b0329940b6610b"#]],
+            ababab828200098214181982181f58203c06f9a65725af605261f636672c9620d409731d89a451d7455fe9c4ae167829
+            1b0000019df26e2d7b5840cb8c670b81300124e84dd800cb3434fc08a3a45dbf600c906069dc566127d8b752d52ccc1a
+            c9997c94a713f3188f8692b665aac31cc2374d6d7c7a298d470907"#]],
     );
     check_hex(
         &example().checkpoints[0],
         expect![[r#"
             d284582fa3012703781f6170706c69636174696f6e2f766e642e776569722e636865636b706f696e740448fe812c12f3
-            ab4ce6a0583d82018365626f782d3182181d58203c06f9a65725af605261f636672c9620d409731d89a451d7455fe9c4
-            ae1678298404011b0000019df26e2d018200805840f1c829beee19d9ca13da07fb5d0a6131c06f4cfdcdf8c5c9c63d5d
-            e26136d61174f0d6d9f0663e48c3439de5703d99ef26dd58883c99299e5b22912c5f4f8306"#]],
+            ab4ce6a0583d82018365626f782d3182181f58203c06f9a65725af605261f636672c9620d409731d89a451d7455fe9c4
+            ae1678298404011b0000019df26e2d01820080584068c8fa8549f2f193530a4fc7542c98704cde969c3e42e337f9942c
+            2314991f06e151fce7cf4e6b4c7644f5515346e56675876831ad50efcc597d3f885476d405"#]],
     );
 }
 
@@ -291,7 +305,12 @@ fn the_cddl_names_what_the_code_has() {
         assert!(cddl.contains(&format!("protected<\"{}\">", artifact.content_type())), "{artifact}");
         assert!(cddl.contains(&artifact.bytes_max().to_string()), "{artifact}");
     }
-    assert!(cddl.contains(&format!("why: 0..{},", Reason::ALL.len() - 1)));
+    for (name, values) in
+        [("why", Reason::ALL.len()), ("why", GapReason::ALL.len()), ("source", ClockSource::ALL.len())]
+    {
+        assert!(cddl.contains(&format!("{name}: 0..{},", values - 1)), "{name} of {values}");
+    }
+    assert!(cddl.contains(&format!("at most {}\n", Gap::RANGES_MAX)));
     for limit in [batch::ROWS_MAX, batch::READINGS_MAX, batch::PAYLOAD_BYTES_MAX] {
         assert!(cddl.contains(&limit.to_string()), "{limit}");
     }

@@ -8,6 +8,8 @@
 //! sensor bytes ─► Frame { link, raw, readings, codec } ─► Record { stamp, body } ─► canonical CBOR ─► Merkle leaf
 //!                 Rejected { link, raw, why } ──┤                                   (what is stored)  (what is signed)
 //! a stored frame, another codec ─► Redecoded { of, readings, codec } ┘  (the frame itself stays)
+//! the kernel's word about its clock ─► ClockSet { source, step } ─► corrects the stamps of that boot before it
+//! records that had to go, or were damaged ─► Gap { why, ranges } ─► their numbers stay explained
 //! ```
 //! A [`Link`] says how a frame came: MQTT, LoRaWAN with every gateway that heard it, a serial module, ChirpStack, a
 //! join-request.
@@ -22,9 +24,11 @@
 //! ISA-18.2 (alarm states).
 
 mod alarm;
+mod clock_set;
 mod codec;
 mod decimal;
 mod frame;
+mod gap;
 mod link;
 pub mod merkle;
 mod quality;
@@ -38,9 +42,11 @@ mod text;
 mod unit;
 
 pub use alarm::{AlarmState, AlarmTransition, LimitSide, RuleId, RuleIdError};
+pub use clock_set::{ClockSet, ClockSource};
 pub use codec::{CodecId, CodecText, Redecoded};
 pub use decimal::{Decimal, DecimalError};
 pub use frame::{Frame, Reason, Rejected, TextValue};
+pub use gap::{Gap, GapReason};
 pub use link::{EndDeviceEui, GatewayEui, Link, Reception, Seal};
 pub use quality::Quality;
 pub use quantity::{Quantity, QuantityError};

@@ -4,7 +4,7 @@ use minicbor::{CborLen, Decode, Encode};
 use serde::Serialize;
 
 use crate::merkle::{Hash, leaf_hash};
-use crate::{AlarmTransition, CodecText, Frame, Redecoded, Rejected, SourceId, Stamp};
+use crate::{AlarmTransition, ClockSet, CodecText, Frame, Gap, Redecoded, Rejected, SourceId, Stamp};
 
 /// The number of a record and the index of its Merkle leaf: 0, 1, 2, … without gap or repeat (J2).
 #[derive(
@@ -75,6 +75,12 @@ pub enum Body {
     /// A stored frame was decoded anew.
     #[n(5)]
     Redecoded(#[n(0)] Redecoded),
+    /// The wall clock became trustworthy, or was set.
+    #[n(6)]
+    Clock(#[n(0)] ClockSet),
+    /// Records can no longer be read.
+    #[n(7)]
+    Gap(#[n(0)] Gap),
 }
 
 /// The kind of a record, as the journal indexes it.
@@ -93,6 +99,10 @@ pub enum Kind {
     Codec = 4,
     /// [`Body::Redecoded`].
     Redecoded = 5,
+    /// [`Body::Clock`].
+    Clock = 6,
+    /// [`Body::Gap`].
+    Gap = 7,
 }
 
 impl Body {
@@ -105,13 +115,15 @@ impl Body {
             Body::Alarm(_) => Kind::Alarm,
             Body::Codec(_) => Kind::Codec,
             Body::Redecoded(_) => Kind::Redecoded,
+            Body::Clock(_) => Kind::Clock,
+            Body::Gap(_) => Kind::Gap,
         }
     }
 
     /// The device it is about, if it is about one.
     pub fn source(&self) -> Option<&SourceId> {
         match self {
-            Body::Boot(_) | Body::Codec(_) => None,
+            Body::Boot(_) | Body::Codec(_) | Body::Clock(_) | Body::Gap(_) => None,
             Body::Frame(frame) => Some(&frame.source),
             Body::Rejected(rejected) => rejected.source.as_ref(),
             Body::Alarm(alarm) => Some(&alarm.source),
@@ -161,6 +173,7 @@ impl Record {
     /// The one byte form of this record: deterministic CBOR (RFC 8949 §4.2), definite lengths, shortest integers,
     /// arrays only, so that no map order exists to argue about. This is the Merkle leaf's input.
     pub fn to_canonical(&self) -> Vec<u8> {
+        debug_assert!(!matches!(&self.body, Body::Gap(gap) if !gap.is_bounded()), "B1: it could not be read back");
         let mut bytes = Vec::with_capacity(256);
         // Writing to a Vec cannot fail, and no field's encoder refuses a value of its type.
         match minicbor::encode(self, &mut bytes) {

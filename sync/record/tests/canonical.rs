@@ -6,9 +6,9 @@ use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 use record::{
-    AlarmState, AlarmTransition, Body, Boot, BootNo, ClockQuality, CodecId, CodecText, Decimal, Frame, GatewayEui,
-    LimitSide, Link, MonoMs, Quality, Quantity, Reading, Reason, Reception, Record, Redecoded, Rejected, RuleId, Seal,
-    Seq, SourceId, Stamp, TextValue, Unit, UnixMs,
+    AlarmState, AlarmTransition, Body, Boot, BootNo, ClockQuality, ClockSet, ClockSource, CodecId, CodecText, Decimal,
+    Frame, Gap, GapReason, GatewayEui, LimitSide, Link, MonoMs, Quality, Quantity, Reading, Reason, Reception, Record,
+    Redecoded, Rejected, RuleId, Seal, Seq, SeqRange, SeqRanges, SourceId, Stamp, TextValue, Unit, UnixMs,
 };
 
 /// A change here breaks every checkpoint in the field: it needs a new variant, not new bytes.
@@ -157,13 +157,52 @@ fn bodies_are_pinned() {
     );
 }
 
-/// The numbers are the journal's and the wire's; a new reason comes last.
 #[test]
-fn reasons_have_their_numbers() {
+fn clocks_and_gaps_are_pinned() {
+    let clock = |source, before, step_ms| Body::Clock(ClockSet { source, before, step_ms, error_ms: 3 });
+    check(&clock(ClockSource::Ntp, ClockQuality::Unset, 86_400_000), expect!["82068184008202801a05265c0003"]);
+    check(&clock(ClockSource::Manual, ClockQuality::Holdover { error_ms: 5 }, -1), expect!["8206818403820181052003"]);
+    let gap = |why| {
+        let ranges = ranges([(0, 255), (512, 512)]);
+        Body::Gap(Gap { why, ranges, frames: 250, rejected: 4, other: 3, bytes: 40_000 })
+    };
+    check(&gap(GapReason::Full), expect!["820781860082820018ff8219020019020018fa0403199c40"]);
+    check(&gap(GapReason::Restored), expect!["820781860482820018ff8219020019020018fa0403199c40"]);
+}
+
+fn ranges<const N: usize>(bounds: [(u64, u64); N]) -> SeqRanges {
+    bounds.into_iter().map(|(first, last)| SeqRange { first: Seq(first), last: Seq(last) }).collect()
+}
+
+/// Nothing that could not be shown or sent stands in one record.
+#[test]
+fn a_gap_is_bounded() {
+    let gap = |count: u64| {
+        let ranges = (0..count).map(|place| SeqRange { first: Seq(2 * place), last: Seq(2 * place) }).collect();
+        Gap { why: GapReason::Full, ranges, frames: count, rejected: 0, other: 0, bytes: 0 }
+    };
+    let comes_back = |gap: &Gap| minicbor::decode::<Gap>(&minicbor::to_vec(gap).unwrap()).is_ok();
+    let max = Gap::RANGES_MAX as u64;
+    for (count, fits) in [(0, false), (1, true), (max, true), (max + 1, false)] {
+        assert_eq!((comes_back(&gap(count)), gap(count).is_bounded()), (fits, fits), "{count} ranges");
+    }
+}
+
+/// The numbers are the journal's and the wire's; a new one comes last.
+#[test]
+fn reasons_and_sources_have_their_numbers() {
     for (number, reason) in (0u8..).zip(Reason::ALL) {
         assert_eq!(minicbor::to_vec(reason).unwrap(), [number], "{reason:?}");
     }
+    for (number, reason) in (0u8..).zip(GapReason::ALL) {
+        assert_eq!(minicbor::to_vec(reason).unwrap(), [number], "{reason:?}");
+    }
+    for (number, source) in (0u8..).zip(ClockSource::ALL) {
+        assert_eq!(minicbor::to_vec(source).unwrap(), [number], "{source:?}");
+    }
     assert!(minicbor::decode::<Reason>(&[12]).is_err());
+    assert!(minicbor::decode::<GapReason>(&[5]).is_err());
+    assert!(minicbor::decode::<ClockSource>(&[4]).is_err());
 }
 
 fn any_source() -> impl Strategy<Value = SourceId> {
@@ -256,6 +295,25 @@ fn any_alarm() -> impl Strategy<Value = AlarmTransition> {
     })
 }
 
+fn any_clock_set() -> impl Strategy<Value = ClockSet> {
+    let source = proptest::sample::select(&ClockSource::ALL[..]);
+    (source, any_quality(), any::<i64>(), any::<u32>()).prop_map(|(source, before, step_ms, error_ms)| ClockSet {
+        source,
+        before,
+        step_ms,
+        error_ms,
+    })
+}
+
+fn any_gap() -> impl Strategy<Value = Gap> {
+    let span = (any::<u64>(), any::<u64>()).prop_map(|(a, b)| SeqRange { first: Seq(a.min(b)), last: Seq(a.max(b)) });
+    let counts = any::<[u64; 4]>();
+    (proptest::sample::select(&GapReason::ALL[..]), vec(span, 1..5), counts).prop_map(|(why, spans, counts)| {
+        let [frames, rejected, other, bytes] = counts;
+        Gap { why, ranges: spans.into_iter().collect(), frames, rejected, other, bytes }
+    })
+}
+
 fn any_body() -> impl Strategy<Value = Body> {
     let raw = || vec(any::<u8>(), 0..64);
     let frame = (any_source(), any_link(), raw(), any_readings(), of(any_codec()), any_texts());
@@ -274,13 +332,18 @@ fn any_body() -> impl Strategy<Value = Body> {
         anew.prop_map(|(source, of, codec, readings, texts)| {
             Body::Redecoded(Redecoded { source, of: Seq(of), codec, readings, texts })
         }),
+        any_clock_set().prop_map(Body::Clock),
+        any_gap().prop_map(Body::Gap),
     ]
 }
 
-fn any_stamp() -> impl Strategy<Value = Stamp> {
+fn any_quality() -> impl Strategy<Value = ClockQuality> {
     let holdover = any::<u32>().prop_map(|error_ms| ClockQuality::Holdover { error_ms });
-    let clock = prop_oneof![Just(ClockQuality::Synchronised), Just(ClockQuality::Unset), holdover];
-    (any::<u32>(), any::<u64>(), any::<i64>(), clock).prop_map(|(boot, mono_ms, wall_ms, clock)| Stamp {
+    prop_oneof![Just(ClockQuality::Synchronised), Just(ClockQuality::Unset), holdover]
+}
+
+fn any_stamp() -> impl Strategy<Value = Stamp> {
+    (any::<u32>(), any::<u64>(), any::<i64>(), any_quality()).prop_map(|(boot, mono_ms, wall_ms, clock)| Stamp {
         boot: BootNo(boot),
         mono_ms: MonoMs(mono_ms),
         wall_ms: UnixMs(wall_ms),

@@ -1,7 +1,8 @@
 //! One record in one line.
 
 use record::{
-    Body, ClockQuality, CodecText, Decimal, Frame, Quality, Reading, RecordAt, Redecoded, SourceId, TextValue,
+    Body, ClockQuality, ClockSet, CodecText, Decimal, Frame, Gap, GapReason, Quality, Reading, RecordAt, Redecoded,
+    SourceId, TextValue,
 };
 
 use super::link;
@@ -48,6 +49,54 @@ fn body(body: &Body, lang: Lang) -> String {
             let says = lang.pick("REDECODED, replaces the readings of record", "重新解码，取代记录的读数");
             format!("{source}  {says} {of}  {}codec {codec}", readings(anew, texts))
         }
+        Body::Clock(set) => clock_set(set, lang),
+        Body::Gap(gap) => self::gap(gap, lang),
+    }
+}
+
+/// What set the clock, by how much, and how far that can be believed.
+fn clock_set(set: &ClockSet, lang: Lang) -> String {
+    let sign = if set.step_ms < 0 { '-' } else { '+' };
+    let step = format!("{sign}{}", output::age(set.step_ms.unsigned_abs()));
+    let (was, by) = (set.before.as_str(), set.source.as_str());
+    match lang {
+        Lang::En => format!("CLOCK set by {by}: {step}, was {was}, now right to ±{} ms", set.error_ms),
+        Lang::Zh => format!("时钟已校准（来源 {by}）：{step}，此前 {was}，现误差 ±{} ms", set.error_ms),
+    }
+}
+
+/// Ranges named in a line before the rest is only counted.
+const GAP_RANGES_SHOWN: usize = 3;
+
+/// Which numbers are gone, why, and what they were.
+fn gap(gap: &Gap, lang: Lang) -> String {
+    let named: Vec<String> = gap.ranges.iter().take(GAP_RANGES_SHOWN).map(|range| format!("{range:?}")).collect();
+    let named = named.join(lang.pick(", ", "、"));
+    let more = gap.ranges.iter().len().saturating_sub(GAP_RANGES_SHOWN);
+    let more = match (more, lang) {
+        (0, _) => String::new(),
+        (more, Lang::En) => format!(" and {more} ranges more"),
+        (more, Lang::Zh) => format!(" 等（另有 {more} 段）"),
+    };
+    let (why, count) = (gap_reason(gap.why, lang), gap.ranges.len());
+    let Gap { frames, rejected, other, bytes, .. } = gap;
+    match lang {
+        Lang::En => format!(
+            "GAP of {count} records, {why}: {named}{more} ({frames} frames, {rejected} rejected, {other} other, {bytes} B)"
+        ),
+        Lang::Zh => format!(
+            "缺失 {count} 条记录，{why}：{named}{more}（数据帧 {frames}，拒收 {rejected}，其他 {other}，{bytes} B）"
+        ),
+    }
+}
+
+fn gap_reason(why: GapReason, lang: Lang) -> &'static str {
+    match why {
+        GapReason::Full => lang.pick("dropped for room", "空间不足而删除"),
+        GapReason::Age => lang.pick("dropped by age", "超过保存期限而删除"),
+        GapReason::Thinned => lang.pick("thinned for room", "空间不足而抽稀"),
+        GapReason::Damaged => lang.pick("damaged on the disk", "存储介质损坏"),
+        GapReason::Restored => lang.pick("void after a restore", "恢复备份后作废"),
     }
 }
 
@@ -71,7 +120,9 @@ pub(crate) fn reading(reading: &Reading, texts: &[TextValue]) -> String {
 mod tests {
     use super::*;
     use expect_test::{Expect, expect};
-    use record::{BootNo, CodecId, GatewayEui, Link, MonoMs, Quantity, Record, Seq, Stamp, Unit, UnixMs};
+    use record::{
+        BootNo, ClockSource, CodecId, GatewayEui, Link, MonoMs, Quantity, Record, Seq, SeqRange, Stamp, Unit, UnixMs,
+    };
 
     fn check(body: Body, lang: Lang, expected: Expect) {
         let stamp = Stamp {
@@ -87,6 +138,46 @@ mod tests {
         let quality = if value.is_some() { Quality::Good } else { Quality::NotANumber };
         let (quantity, unit) = (Quantity::new("cod").unwrap(), Unit::new("mg/L").unwrap());
         Reading { quantity, unit, value, quality, at_ms: None }
+    }
+
+    #[test]
+    fn clocks_and_gaps_have_their_lines() {
+        let set = |step_ms| ClockSet { source: ClockSource::Ntp, before: ClockQuality::Unset, step_ms, error_ms: 12 };
+        check(
+            Body::Clock(set(1_781_999_000)),
+            Lang::En,
+            expect!["       7  2026-05-04T10:00:00.000Z  CLOCK set by ntp: +20 d, was unset, now right to ±12 ms"],
+        );
+        check(
+            Body::Clock(set(-250)),
+            Lang::Zh,
+            expect!["       7  2026-05-04T10:00:00.000Z  时钟已校准（来源 ntp）：-0.2 s，此前 unset，现误差 ±12 ms"],
+        );
+        let gap = |why, count| {
+            let ranges = (0..count).map(|place| SeqRange { first: Seq(1_000 * place), last: Seq(1_000 * place + 255) });
+            Gap { why, ranges: ranges.collect(), frames: 256 * count - 2, rejected: 1, other: 1, bytes: 40_000 * count }
+        };
+        check(
+            Body::Gap(gap(GapReason::Age, 2)),
+            Lang::En,
+            expect![
+                "       7  2026-05-04T10:00:00.000Z  GAP of 512 records, dropped by age: 0-255, 1000-1255 (510 frames, 1 rejected, 1 other, 80000 B)"
+            ],
+        );
+        check(
+            Body::Gap(gap(GapReason::Full, 7)),
+            Lang::Zh,
+            expect![
+                "       7  2026-05-04T10:00:00.000Z  缺失 1792 条记录，空间不足而删除：0-255、1000-1255、2000-2255 等（另有 4 段）（数据帧 1790，拒收 1，其他 1，280000 B）"
+            ],
+        );
+        check(
+            Body::Gap(gap(GapReason::Damaged, 7)),
+            Lang::En,
+            expect![
+                "       7  2026-05-04T10:00:00.000Z  GAP of 1792 records, damaged on the disk: 0-255, 1000-1255, 2000-2255 and 4 ranges more (1790 frames, 1 rejected, 1 other, 280000 B)"
+            ],
+        );
     }
 
     #[test]

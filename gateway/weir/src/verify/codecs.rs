@@ -69,7 +69,7 @@ impl<'r> Codecs<'r> {
                 }
                 None
             }
-            Body::Boot(_) | Body::Rejected(_) | Body::Alarm(_) => None,
+            Body::Boot(_) | Body::Rejected(_) | Body::Alarm(_) | Body::Clock(_) | Body::Gap(_) => None,
         };
         if used.is_some_and(|codec| !self.told.contains(&codec)) {
             self.unexplained.add(at.seq);

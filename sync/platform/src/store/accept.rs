@@ -187,6 +187,8 @@ fn count(tally: &mut Tally, row: &batch::Row) {
         Content::Redecoded(redecoded) => ("redecoded", Some(&redecoded.source), redecoded.readings.len()),
         Content::Codec(_) => ("codec", None, 0),
         Content::Boot(_) => ("boot", None, 0),
+        Content::Clock(_) => ("clock", None, 0),
+        Content::Gap(_) => ("gap", None, 0),
         Content::Rejected { source, .. } => ("rejected", source.as_ref(), 0),
         Content::Alarm(alarm) => ("alarm", Some(&alarm.source), 0),
     };

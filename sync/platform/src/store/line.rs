@@ -3,7 +3,7 @@
 //! Comparing columns and not bytes keeps "the same record" true when the wire format gets a second version.
 
 use batch::{BoxId, Content, Decoded, Row};
-use record::{AlarmTransition, ClockQuality, Decimal, LimitSide, Reading, SourceId, TextValue};
+use record::{AlarmTransition, ClockQuality, ClockSet, Decimal, Gap, LimitSide, Reading, SourceId, TextValue};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
@@ -18,6 +18,8 @@ pub(super) enum Detail {
     Rejected,
     Alarm,
     Codec,
+    Clock,
+    Gap,
 }
 
 /// One line of a detail table, its columns in the table's order.
@@ -40,8 +42,16 @@ const RECORD_SELECT: &str = "SELECT box, seq, kind, source, boot, mono_ms, wall_
                              redecoded_of FROM record WHERE box = ?1 AND seq = ?2";
 
 impl Detail {
-    const ALL: [Detail; 6] =
-        [Detail::Reading, Detail::Text, Detail::Boot, Detail::Rejected, Detail::Alarm, Detail::Codec];
+    const ALL: [Detail; 8] = [
+        Detail::Reading,
+        Detail::Text,
+        Detail::Boot,
+        Detail::Rejected,
+        Detail::Alarm,
+        Detail::Codec,
+        Detail::Clock,
+        Detail::Gap,
+    ];
 
     fn insert(self) -> &'static str {
         match self {
@@ -49,6 +59,8 @@ impl Detail {
             Detail::Text => "INSERT INTO reading_text VALUES (?1, ?2, ?3, ?4, ?5)",
             Detail::Codec => "INSERT INTO codec VALUES (?1, ?2, ?3, ?4, ?5)",
             Detail::Boot => "INSERT INTO boot VALUES (?1, ?2, ?3, ?4)",
+            Detail::Clock => "INSERT INTO clock_set VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            Detail::Gap => "INSERT INTO gap VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             Detail::Rejected => "INSERT INTO rejected VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             Detail::Alarm => "INSERT INTO alarm VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         }
@@ -60,6 +72,8 @@ impl Detail {
             Detail::Text => "SELECT * FROM reading_text WHERE box = ?1 AND seq = ?2 ORDER BY idx",
             Detail::Codec => "SELECT * FROM codec WHERE box = ?1 AND seq = ?2",
             Detail::Boot => "SELECT * FROM boot WHERE box = ?1 AND seq = ?2",
+            Detail::Clock => "SELECT * FROM clock_set WHERE box = ?1 AND seq = ?2",
+            Detail::Gap => "SELECT * FROM gap WHERE box = ?1 AND seq = ?2",
             Detail::Rejected => "SELECT * FROM rejected WHERE box = ?1 AND seq = ?2",
             Detail::Alarm => "SELECT * FROM alarm WHERE box = ?1 AND seq = ?2",
         }
@@ -73,13 +87,9 @@ impl Lines {
     /// [`Refused::Number`] if a number is beyond SQLite's 63 bits.
     pub(super) fn of(box_id: &BoxId, row: &Row) -> Result<Lines, Refused> {
         let stamp = &row.stamp;
-        let (clock, clock_error) = match stamp.clock {
-            ClockQuality::Synchronised => ("synchronised", None),
-            ClockQuality::Holdover { error_ms } => ("holdover", Some(i64::from(error_ms))),
-            ClockQuality::Unset => ("unset", None),
-        };
+        let [clock, clock_error] = clock_columns(stamp.clock);
         let key = [text(box_id.as_str()), integer("seq", row.seq.0)?];
-        let time = [Value::Integer(stamp.wall_ms.0), text(clock)];
+        let time = [Value::Integer(stamp.wall_ms.0), clock.clone()];
         let (kind, source, details) = details(&key, &time, &row.content)?;
         let decoded = row.content.decoded();
         let codec = decoded.and_then(|decoded| decoded.codec);
@@ -90,8 +100,8 @@ impl Lines {
             Value::Integer(i64::from(stamp.boot.0)),
             integer("mono_ms", stamp.mono_ms.0)?,
             Value::Integer(stamp.wall_ms.0),
-            text(clock),
-            clock_error.map_or(Value::Null, Value::Integer),
+            clock,
+            clock_error,
             codec.map_or(Value::Null, |codec| Value::Text(codec.to_string())),
             of.unwrap_or(Value::Null),
         ]);
@@ -143,6 +153,8 @@ fn details<'a>(
             ("codec", None, vec![line(Detail::Codec, columns)])
         }
         Content::Boot(boot) => ("boot", None, vec![line(Detail::Boot, vec![text(&boot.boot_id), text(&boot.version)])]),
+        Content::Clock(set) => ("clock", None, vec![line(Detail::Clock, clock_set_columns(set))]),
+        Content::Gap(gap) => ("gap", None, vec![line(Detail::Gap, gap_columns(gap)?)]),
         Content::Rejected { source, why, detail, raw_len, raw_sha256 } => {
             let digest = Value::Text(hex::encode(raw_sha256));
             let columns = vec![text(why.as_str()), text(detail), integer("raw_len", *raw_len)?, digest];
@@ -150,6 +162,33 @@ fn details<'a>(
         }
         Content::Alarm(alarm) => ("alarm", Some(&alarm.source), vec![line(Detail::Alarm, alarm_columns(alarm, time)?)]),
     })
+}
+
+/// The state of a clock and the bound of its error.
+fn clock_columns(clock: ClockQuality) -> [Value; 2] {
+    let error = match clock {
+        ClockQuality::Holdover { error_ms } => Value::Integer(i64::from(error_ms)),
+        ClockQuality::Synchronised | ClockQuality::Unset => Value::Null,
+    };
+    [text(clock.as_str()), error]
+}
+
+fn clock_set_columns(set: &ClockSet) -> Vec<Value> {
+    let [before, before_error] = clock_columns(set.before);
+    let numbers = [Value::Integer(set.step_ms), Value::Integer(i64::from(set.error_ms))];
+    [text(set.source.as_str()), before, before_error].into_iter().chain(numbers).collect()
+}
+
+fn gap_columns(gap: &Gap) -> Result<Vec<Value>, Refused> {
+    let ranges: Vec<String> = gap.ranges.iter().map(|range| format!("{range:?}")).collect();
+    Ok(vec![
+        text(gap.why.as_str()),
+        Value::Text(ranges.join(",")),
+        integer("frames", gap.frames)?,
+        integer("rejected", gap.rejected)?,
+        integer("other", gap.other)?,
+        integer("bytes", gap.bytes)?,
+    ])
 }
 
 fn alarm_columns(alarm: &AlarmTransition, time: &[Value; 2]) -> Result<Vec<Value>, Refused> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 /// `PRAGMA user_version` of the schema in `schema.sql`.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 /// SQLite's page, in bytes; the unit of `PRAGMA max_page_count`.
 const PAGE_BYTES: u64 = 4096;
 /// How long a reader waits for a lock: in WAL mode only recovery after a crash takes one.

@@ -1,4 +1,4 @@
--- The platform's database, version 2. Any SQLite tool may read it while the platform runs:
+-- The platform's database, version 3. Any SQLite tool may read it while the platform runs:
 --   sqlite3 -readonly platform.db "SELECT * FROM reading WHERE box = 'outfall-1' AND quantity = 'cod' LIMIT 10"
 -- All times are milliseconds since 1970-01-01 UTC. A wall time is worth what `clock` says:
 -- synchronised, holdover (may be off by clock_error_ms), unset (nobody had told the box the time).
@@ -36,7 +36,7 @@ CREATE TABLE batch_bytes (
 CREATE TABLE record (
     box         TEXT NOT NULL,
     seq         INTEGER NOT NULL,
-    kind        TEXT NOT NULL,           -- readings, redecoded, boot, rejected, alarm, codec
+    kind        TEXT NOT NULL,           -- readings, redecoded, boot, rejected, alarm, codec, clock, gap
     source      TEXT,                    -- the device, if it is about one
     boot        INTEGER NOT NULL,        -- ordinal of the box's boot
     mono_ms     INTEGER NOT NULL,        -- since that boot; orders records within it
@@ -105,6 +105,32 @@ CREATE TABLE boot (
     seq         INTEGER NOT NULL,
     boot_id     TEXT NOT NULL,
     version     TEXT NOT NULL,
+    PRIMARY KEY (box, seq)
+) STRICT, WITHOUT ROWID;
+
+-- The box's clock became trustworthy, or was set: this record's wall_ms belongs to its mono_ms, which corrects the earlier
+-- records of the same boot.
+CREATE TABLE clock_set (
+    box         TEXT NOT NULL,
+    seq         INTEGER NOT NULL,
+    source      TEXT NOT NULL,           -- ntp, rtc, gps, manual
+    before_clock TEXT NOT NULL,          -- what the clock was worth just before
+    before_error_ms INTEGER,
+    step_ms     INTEGER NOT NULL,        -- by how much stamps go forward here
+    error_ms    INTEGER NOT NULL,        -- bound of the error of this record's wall_ms
+    PRIMARY KEY (box, seq)
+) STRICT, WITHOUT ROWID;
+
+-- Records that the box can no longer show, with the number of those of each kind.
+CREATE TABLE gap (
+    box         TEXT NOT NULL,
+    seq         INTEGER NOT NULL,
+    why         TEXT NOT NULL,           -- full, age, thinned, damaged, restored
+    ranges      TEXT NOT NULL,           -- 0-255,512-512: their numbers, ascending
+    frames      INTEGER NOT NULL,
+    rejected    INTEGER NOT NULL,
+    other       INTEGER NOT NULL,
+    bytes       INTEGER NOT NULL,        -- of their canonical form
     PRIMARY KEY (box, seq)
 ) STRICT, WITHOUT ROWID;
 

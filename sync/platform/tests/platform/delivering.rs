@@ -3,7 +3,7 @@
 use record::{Seq, SeqRange};
 use reqwest::StatusCode;
 
-use crate::world::{World, batch, box_key, checkpoint, count, others, readings, seal, sealed};
+use crate::world::{World, batch, box_key, checkpoint, count, others, readings, seal, sealed, told};
 
 #[tokio::test]
 async fn a_batch_is_stored_and_receipted() {
@@ -70,15 +70,15 @@ async fn many_batches_at_once_all_arrive() {
 async fn a_record_in_two_batches_is_stored_once() {
     let world = World::new().await;
     let rows = [readings(0, "1.50"), readings(1, "2"), readings(2, "3")];
-    let kinds = others(3);
+    let kinds = [others(3), told(8)].concat();
     let all: Vec<_> = rows.iter().chain(&kinds).cloned().collect();
     world.put(&seal(&batch(all.clone()))).await;
     // The alarm lane and the backlog lane may both carry a record, cut otherwise.
     let again = world.put(&seal(&batch(all[1..].to_vec()))).await;
     assert_eq!(again.status, StatusCode::CREATED);
-    assert_eq!(count(&world, "record"), 8);
+    assert_eq!(count(&world, "record"), 10);
     let boxes = world.get("/v1/boxes").await.json();
-    assert_eq!((&boxes[0]["records"], &boxes[0]["doubled"], &boxes[0]["batches"]), (&8.into(), &7.into(), &2.into()));
+    assert_eq!((&boxes[0]["records"], &boxes[0]["doubled"], &boxes[0]["batches"]), (&10.into(), &9.into(), &2.into()));
 }
 
 #[tokio::test]

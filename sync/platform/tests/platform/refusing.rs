@@ -2,8 +2,11 @@
 
 use batch::{BatchId, BoxId, Content, SigningKey};
 use record::merkle::Hash;
+use record::{Seq, SeqRange};
 
-use crate::world::{Answer, BOX, World, batch, box_key, checkpoint, config, head, others, readings, seal, sealed};
+use crate::world::{
+    Answer, BOX, World, batch, box_key, checkpoint, config, head, others, readings, seal, sealed, told,
+};
 
 fn check(answer: &Answer, status: u16, code: &str) {
     assert_eq!(answer.refusal(), (status, code.to_owned()));
@@ -103,7 +106,7 @@ async fn a_body_without_an_announced_length() {
 #[tokio::test]
 async fn another_record_under_a_stored_number() {
     let world = World::new().await;
-    let kinds = others(5);
+    let kinds = [others(5), told(10)].concat();
     world.put(&sealed(0..5)).await;
     world.put(&seal(&batch(kinds.clone()))).await;
     let mut forged = vec![vec![readings(4, "40.126"), readings(5, "1")], vec![readings(6, "1")]];
@@ -114,6 +117,8 @@ async fn another_record_under_a_stored_number() {
             Content::Rejected { raw_sha256, .. } => raw_sha256[0] ^= 1,
             Content::Alarm(alarm) => alarm.cause.0 += 1,
             Content::Codec(codec) => codec.text.push('x'),
+            Content::Clock(set) => set.step_ms += 1,
+            Content::Gap(gap) => gap.ranges.insert(SeqRange { first: Seq(4), last: Seq(4) }),
             Content::Redecoded(redecoded) => redecoded.texts[0].text.push('x'),
             Content::Readings { .. } => unreachable!("others() has none, {at}"),
         }

@@ -203,6 +203,8 @@ impl Bench {
             Body::Alarm(_) => "alarm",
             Body::Codec(_) => "codec",
             Body::Redecoded(_) => "redecoded",
+            Body::Clock(_) => "clock",
+            Body::Gap(_) => "gap",
         };
         self.records().iter().map(kind).collect::<Vec<_>>().join(" ")
     }
