@@ -18,7 +18,8 @@
 //! send (`ingest`), what a limit means (`rules`). It reads no clock, randomness, environment, file or socket.
 //!
 //! Invariants carried by types here: **J1/J2** need a byte-exact canonical form ([`Record::to_canonical`]),
-//! **T1** needs a [`ClockQuality`] that nobody can forget, because a [`Stamp`] cannot be built without one.
+//! **T1** needs a [`ClockQuality`] that nobody can forget, because a [`Stamp`] cannot be built without one; what a stamp
+//! did not know, a [`TimeLine`] of its boot may.
 //!
 //! Standards: RFC 8949 §4.2 (deterministic CBOR), RFC 9162 §2.1 (Merkle tree), UCUM and RFC 8428/8798 (units),
 //! ISA-18.2 (alarm states).
@@ -29,6 +30,7 @@ mod codec;
 mod decimal;
 mod frame;
 mod gap;
+pub mod invariant;
 mod link;
 pub mod merkle;
 mod quality;
@@ -39,6 +41,7 @@ mod record;
 mod source;
 mod stamp;
 mod text;
+mod time_line;
 mod unit;
 
 pub use alarm::{AlarmState, AlarmTransition, LimitSide, RuleId, RuleIdError};
@@ -55,4 +58,5 @@ pub use reading::Reading;
 pub use record::{Body, Boot, CanonicalError, Kind, Record, RecordAt, Seq};
 pub use source::{SourceId, SourceIdError};
 pub use stamp::{BootNo, ClockQuality, MonoMs, Stamp, UnixMs};
+pub use time_line::{DRIFT_PPM, SYNCHRONISED_ERROR_MS, TimeLine, TrueTime, drift_ms};
 pub use unit::{Unit, UnitError};
