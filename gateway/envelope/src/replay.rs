@@ -84,6 +84,13 @@ impl ReplayWindow {
         }
     }
 
+    /// Takes in what another window of the same device has seen: that of another box.
+    pub fn absorb(&mut self, other: &ReplayWindow) {
+        for (counter, digest) in &other.seen {
+            self.admit(*counter, *digest);
+        }
+    }
+
     /// Bit n stands for the counter n below the highest.
     fn bits(&self) -> u64 {
         let highest = self.highest().unwrap_or_default();

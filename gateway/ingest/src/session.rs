@@ -5,6 +5,7 @@
 //! Keys of personalised devices stay in keys.toml: their sessions hold a fingerprint only.
 
 pub(crate) mod lorawan;
+mod merge;
 pub(crate) mod transfer;
 
 use envelope::ReplayWindow;

@@ -75,11 +75,21 @@ impl DevNonces {
 
     /// The same device under another version, after an edit of its description: what was used stays used.
     pub fn under(self, version: MacVersion) -> DevNonces {
-        DevNonces(match (self.0, version.dev_nonce_counts()) {
-            (Policy::Used(ranges), true) => Policy::Rising(ranges.last().map(|(_, last)| *last)),
-            (Policy::Rising(highest), false) => Policy::Used(highest.map(|highest| (0, highest)).into_iter().collect()),
-            (policy, _) => policy,
-        })
+        DevNonces(self.0.counting(version.dev_nonce_counts()))
+    }
+
+    /// Takes for used what `other` holds for used as well: the same device on another box.
+    pub fn absorb(&mut self, other: &DevNonces) {
+        match (&mut self.0, other.0.clone()) {
+            (Policy::Used(own), other) => {
+                let Policy::Used(more) = other.counting(false) else { return };
+                unite(own, more);
+            }
+            (Policy::Rising(own), other) => {
+                let Policy::Rising(highest) = other.counting(true) else { return };
+                *own = (*own).max(highest);
+            }
+        }
     }
 
     /// Forgets all: a technician's answer to a device that was reset. Old join-requests can be replayed afterwards.
@@ -89,6 +99,31 @@ impl DevNonces {
             Policy::Rising(highest) => *highest = None,
         }
     }
+}
+
+impl Policy {
+    /// What is used, under the rule of devices that count or of those that do not.
+    fn counting(self, counts: bool) -> Policy {
+        match (self, counts) {
+            (Policy::Used(ranges), true) => Policy::Rising(ranges.last().map(|(_, last)| *last)),
+            (Policy::Rising(highest), false) => Policy::Used(highest.map(|highest| (0, highest)).into_iter().collect()),
+            (policy, _) => policy,
+        }
+    }
+}
+
+/// Adds `more` to `ranges`, joining those that touch or overlap.
+fn unite(ranges: &mut Vec<(u16, u16)>, more: Vec<(u16, u16)>) {
+    ranges.extend(more);
+    ranges.sort_unstable();
+    let mut joined: Vec<(u16, u16)> = Vec::new();
+    for (first, last) in ranges.drain(..) {
+        match joined.last_mut().filter(|(_, end)| u32::from(first) <= u32::from(*end) + 1) {
+            Some((_, end)) => *end = last.max(*end),
+            None => joined.push((first, last)),
+        }
+    }
+    *ranges = joined;
 }
 
 /// Adds `dev_nonce`, joining the ranges that it touches.

@@ -36,6 +36,12 @@ impl DownCounters {
         self.a_f_cnt_down = self.a_f_cnt_down.saturating_add(frames.into());
     }
 
+    /// Goes on where the one that is further ahead stands: of the same session on another box.
+    pub fn absorb(&mut self, other: &DownCounters) {
+        self.n_f_cnt_down = self.n_f_cnt_down.max(other.n_f_cnt_down);
+        self.a_f_cnt_down = self.a_f_cnt_down.max(other.a_f_cnt_down);
+    }
+
     /// The counter of a frame on `f_port`.
     pub(crate) fn of(&mut self, keys: &SessionKeys, f_port: Option<u8>) -> &mut u32 {
         if is_application(keys, f_port) { &mut self.a_f_cnt_down } else { &mut self.n_f_cnt_down }
@@ -61,6 +67,9 @@ mod tests {
         assert_eq!(used, [3, 4, 0, 1]);
         down.jump(1000);
         assert_eq!(down, DownCounters { n_f_cnt_down: 1005, a_f_cnt_down: 1002 });
+        let mut ahead = DownCounters { n_f_cnt_down: 7, a_f_cnt_down: 2000 };
+        ahead.absorb(&down);
+        assert_eq!(ahead, DownCounters { n_f_cnt_down: 1005, a_f_cnt_down: 2000 });
         assert_eq!(minicbor::decode::<DownCounters>(&minicbor::to_vec(down).unwrap()).unwrap(), down);
         down.n_f_cnt_down = u32::MAX;
         assert_eq!(down.take(&keys(), None), None);

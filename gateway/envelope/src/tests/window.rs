@@ -27,6 +27,23 @@ fn each_counter_once() {
     );
 }
 
+#[test]
+fn two_windows_of_one_device_become_one() {
+    let window = |counters: &[u64]| {
+        let mut window = ReplayWindow::default();
+        for counter in counters {
+            window.admit(*counter, FrameDigest::of(&counter.to_be_bytes()));
+        }
+        window
+    };
+    for (own, other) in [(&[5, 7][..], &[6, 90][..]), (&[6, 90], &[5, 7]), (&[], &[90, 30, 6]), (&[90, 30], &[])] {
+        let mut both = window(own);
+        both.absorb(&window(other));
+        let all: Vec<u64> = own.iter().chain(other).copied().collect();
+        assert_eq!(both, window(&all), "{own:?} {other:?}");
+    }
+}
+
 fn stored(window: &ReplayWindow) -> Vec<u8> {
     minicbor::to_vec(window).unwrap()
 }

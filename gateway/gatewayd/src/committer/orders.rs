@@ -145,7 +145,7 @@ impl Committer {
             ));
         }
         for (device, session) in &rows {
-            self.restored.ingest.put_session(device, session).map_err(|error| control::chain(&error))?;
+            self.restored.ingest.take_over(device, session).map_err(|error| control::chain(&error))?;
             self.store_session(device, draft);
         }
         Ok(json!({ "count": rows.len() }))

@@ -66,12 +66,18 @@ impl Ingest {
         self.sessions.get(source).map(Session::to_bytes).unwrap_or_default()
     }
 
-    /// Replaces a device's session, as [`import_sessions`](crate::import_sessions) made it; store it.
+    /// Takes over a device's session, as [`import_sessions`](crate::import_sessions) made it; store what it has become.
+    /// What this box knows of the device already is not forgotten.
     ///
     /// # Errors
     /// [`SessionError`] if the bytes are none of this version.
-    pub fn put_session(&mut self, source: &SourceId, bytes: &[u8]) -> Result<(), SessionError> {
-        self.put(source, Session::from_bytes(source, bytes)?);
+    pub fn take_over(&mut self, source: &SourceId, bytes: &[u8]) -> Result<(), SessionError> {
+        let moved = Session::from_bytes(source, bytes)?;
+        let session = match self.sessions.get(source) {
+            Some(own) => own.clone().merged(moved),
+            None => moved,
+        };
+        self.put(source, session);
         Ok(())
     }
 

@@ -152,6 +152,35 @@ impl Activated {
         };
     }
 
+    /// Whether both are one session, perhaps at different times.
+    pub(crate) fn is_of(&self, other: &Activated) -> bool {
+        self.dev_addr == other.dev_addr && self.keys == other.keys
+    }
+
+    /// Takes over from the same session on another box what is further on there.
+    pub(crate) fn absorb(&mut self, other: &Activated) {
+        self.down.absorb(&other.down);
+        self.conf_f_cnt = self.conf_f_cnt.max(other.conf_f_cnt);
+        if (other.next_up, other.last_f_cnt) > (self.next_up, self.last_f_cnt) {
+            let Activated { next_up, last_f_cnt, last_phy, reacknowledged, mac, received, missed, .. } = other.clone();
+            (self.next_up, self.last_f_cnt, self.last_phy) = (next_up, last_f_cnt, last_phy);
+            (self.reacknowledged, self.mac) = (reacknowledged, mac);
+            (self.received, self.missed) = (received, missed);
+        }
+    }
+
+    /// Forgets which FCntUp were used: a technician's answer to a device that was reset. FCntDown goes on, because the
+    /// device takes any that is higher.
+    pub(crate) fn begin_anew(&mut self) {
+        (self.next_up, self.last_f_cnt, self.reacknowledged) = (0, None, 0);
+        self.last_phy.clear();
+    }
+
+    /// The last FCntUp that was taken.
+    pub(crate) fn last_f_cnt(&self) -> Option<u32> {
+        self.last_f_cnt
+    }
+
     pub(crate) fn is_joined(&self) -> bool {
         matches!(self.keys, StoredKeys::Joined(_))
     }

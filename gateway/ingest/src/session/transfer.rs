@@ -70,7 +70,7 @@ pub fn export_sessions<'a>(
 }
 
 /// The rows for the new box. Downlink counters and JoinNonce jump ahead by `jump`, so that nothing the old box sent after
-/// the export is sent again; DevNonces, uplink counters and replay windows stay.
+/// the export is sent again; DevNonces, uplink counters and replay windows stay. No command is awaited any more.
 ///
 /// # Errors
 /// [`TransferError`] if the bytes are no export, or a jump has no room.
@@ -96,6 +96,8 @@ fn ahead(state: &mut LorawanState, jump: u16) -> Option<()> {
     }
     for session in state.active.iter_mut().chain(&mut state.pending) {
         session.down.jump(jump);
+        // Commands stay behind, and their numbers mean others on the new box.
+        session.awaiting = None;
     }
     // Monotonic time of another box means nothing here.
     state.last_join = None;

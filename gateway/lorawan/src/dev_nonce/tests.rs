@@ -51,6 +51,28 @@ fn another_version_forgets_nothing() {
 }
 
 #[test]
+fn what_another_box_has_used_is_used() {
+    let used = |version, nonces: &[u16]| {
+        let mut used = DevNonces::new(version);
+        nonces.iter().for_each(|nonce| used.take(*nonce).unwrap());
+        used
+    };
+    let check = |mut own: DevNonces, other: DevNonces, expected: DevNonces| {
+        own.absorb(&other);
+        assert_eq!(own, expected);
+        come_back(&own);
+    };
+    let (random, counting) = (MacVersion::V1_0_3, MacVersion::V1_0_4);
+    check(used(random, &[1, 2, 9]), used(random, &[3, 9, 65_535]), used(random, &[1, 2, 3, 9, 65_535]));
+    check(used(random, &[]), used(random, &[5]), used(random, &[5]));
+    check(used(counting, &[3]), used(counting, &[9]), used(counting, &[9]));
+    check(used(counting, &[9]), used(counting, &[]), used(counting, &[9]));
+    // The two boxes' tables differ in the version.
+    check(used(counting, &[3]), used(random, &[9, 5]), used(counting, &[9]));
+    check(used(random, &[9]), used(counting, &[2]), used(random, &[0, 1, 2, 9]));
+}
+
+#[test]
 fn every_nonce_fits_the_bound() {
     let mut nonces = DevNonces::new(MacVersion::V1_0_2);
     for (count, dev_nonce) in (0..=u16::MAX).step_by(2).chain((1..=u16::MAX).step_by(2)).enumerate() {
