@@ -12,6 +12,8 @@ pub(crate) const ORDERS_MAX: usize = 16;
 pub(crate) enum Order {
     /// `{"do":"flush_nonces","device":NAME}`
     FlushNonces { device: SourceId },
+    /// `{"do":"reset_counter","device":NAME}`
+    ResetCounter { device: SourceId },
     /// `{"do":"export_sessions","after":NAME}`: a page of them, by name; answered with keys, so the socket's rights are
     /// those of the journal.
     ExportSessions { after: Option<SourceId> },
@@ -50,6 +52,7 @@ impl Order {
     pub(crate) fn parse(request: &Value) -> Option<Result<Order, String>> {
         let parsed = match request.get("do")?.as_str()? {
             "flush_nonces" => device(request).map(|device| Order::FlushNonces { device }),
+            "reset_counter" => device(request).map(|device| Order::ResetCounter { device }),
             "export_sessions" => after(request).map(|after| Order::ExportSessions { after }),
             "import_sessions" => import(request),
             "send" => send(request),
@@ -131,6 +134,7 @@ mod tests {
         check(json!({"do": "export_sessions", "after": "flow-1"}), "ExportSessions { after: Some(\"flow-1\") }");
         check(json!({"do": "export_sessions", "after": 7}), "`after` is not the name of a device");
         check(json!({"do": "flush_nonces"}), "`device` is missing: give its name");
+        check(json!({"do": "reset_counter", "device": "cod-1"}), "ResetCounter { device: \"cod-1\" }");
         check(
             json!({"do": "send", "device": "flow-1", "payload": "0aff", "confirmed": true}),
             "Send { device: \"flow-1\", payload: [10, 255], f_port: 1, confirmed: true }",

@@ -23,7 +23,7 @@ use crate::strangers::{StrangerId, Strangers};
 use crate::{Arrival, Device, DeviceTable, LoraArrival, Network, Remark, Ruling, Verdict, Warning};
 pub use downlink::Push;
 pub use redecode::RedecodeError;
-pub use sessions::{FlushError, LinkQuality};
+pub use sessions::{CounterError, FlushError, LinkQuality};
 
 /// How often one stored frame is acknowledged again; then the device's receiver is deaf and we save our airtime.
 const REACKNOWLEDGEMENTS_MAX: u8 = 8;

@@ -71,7 +71,7 @@ pub use device::table::{DEV_ADDR_DEVICES_MAX, DEVICES_MAX, DeviceTable, DeviceTa
 pub use device::topic::TopicError;
 pub use device::{Device, DeviceLink};
 pub use evidence::EvidenceBudget;
-pub use judge::{FlushError, Ingest, LinkQuality, Push, RedecodeError};
+pub use judge::{CounterError, FlushError, Ingest, LinkQuality, Push, RedecodeError};
 pub use network::Network;
 pub use redelivery::REDELIVERIES_MAX;
 pub use session::SessionError;

@@ -41,6 +41,7 @@ impl Committer {
         let Ordered { order, answer } = ordered;
         let done = match order {
             Order::FlushNonces { device } => self.flush_nonces(&device, draft),
+            Order::ResetCounter { device } => self.reset_counter(&device, draft),
             Order::ExportSessions { after } => self.export(after.as_ref()),
             Order::ImportSessions { sessions, jump } => self.import(&sessions, jump, draft),
             Order::Send { device, payload, f_port, confirmed } => self.queue(device, payload, f_port, confirmed, draft),
@@ -120,6 +121,13 @@ impl Committer {
         self.restored.ingest.flush_nonces(device).map_err(|error| error.to_string())?;
         self.store_session(device, draft);
         Ok(json!({}))
+    }
+
+    fn reset_counter(&mut self, device: &SourceId, draft: &mut Draft) -> Result<Value, String> {
+        let highest = self.restored.ingest.reset_counter(device).map_err(|error| error.to_string())?;
+        self.store_session(device, draft);
+        log::warn!(source:% = device, highest:? = highest; "frame counter forgotten, its old frames can be replayed");
+        Ok(json!({ "highest": highest }))
     }
 
     /// A page of sessions, an export by itself, and the name after which the next page begins, if there is one.

@@ -71,13 +71,15 @@ pub(super) fn old(novelty: Novelty, counter: u64) -> (Reason, String) {
         Novelty::Forked => (
             Reason::Forked,
             format!(
-                "other bytes under the counter {counter} that was used before · try: keep the counter over restarts of the device"
+                "other bytes under the counter {counter} that was used before · try: keep the counter over restarts of \
+                 the device; weir device reset-counter"
             ),
         ),
         Novelty::Replayed | Novelty::New | Novelty::Duplicate => (
             Reason::Replayed,
             format!(
-                "counter {counter} is older than the last {} · try: keep the counter over restarts of the device",
+                "counter {counter} is older than the last {} · try: keep the counter over restarts of the device; \
+                 weir device reset-counter",
                 ReplayWindow::COUNTERS
             ),
         ),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use envelope::ReplayWindow;
 use record::SourceId;
 
 use super::Ingest;
@@ -23,6 +24,25 @@ pub enum FlushError {
     /// It does not join.
     #[error("device `{0}` does not join, so it has no DevNonces · try: weir device show {0}")]
     NoJoins(SourceId),
+}
+
+/// Why the frame counter of a device is not forgotten.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CounterError {
+    /// It is not in the table.
+    #[error("there is no device `{0}` · try: weir device list")]
+    Unknown(SourceId),
+    /// It begins anew by itself.
+    #[error(
+        "device `{0}` joins, which begins its counter anew · try: restart the device; weir device flush-nonces {0}"
+    )]
+    Joins(SourceId),
+    /// Its frames have none.
+    #[error("device `{0}` does not seal its frames, so it has no counter · try: weir device show {0}")]
+    Unsealed(SourceId),
+    /// Another network server decides.
+    #[error("ChirpStack keeps the counter of device `{0}` · try: ChirpStack's page of the device")]
+    Chirpstack(SourceId),
 }
 
 /// How much of what a device sent was heard, since its session began.
@@ -97,6 +117,33 @@ impl Ingest {
         }
         self.put(source, Session::Lorawan(state));
         Ok(())
+    }
+
+    /// Forgets which frame counters of a device were used, and gives the highest of them: a technician's answer to one
+    /// that lost its counter, or jumped to the end of it. Store its session afterwards. Whoever recorded its frames can
+    /// send each of them once more from then on.
+    ///
+    /// # Errors
+    /// [`CounterError`].
+    pub fn reset_counter(&mut self, source: &SourceId) -> Result<Option<u64>, CounterError> {
+        let device = self.devices.by_name(source).ok_or_else(|| CounterError::Unknown(source.clone()))?;
+        match &device.link {
+            DeviceLink::Lorawan(LorawanDevice { activation: Activation::Abp { .. }, .. }) => {
+                let mut state = self.lorawan_state(source);
+                let highest = state.active.as_ref().and_then(Activated::last_f_cnt).map(u64::from);
+                state.active.as_mut().into_iter().for_each(Activated::begin_anew);
+                self.put(source, Session::Lorawan(state));
+                Ok(highest)
+            }
+            DeviceLink::Lorawan(_) => Err(CounterError::Joins(source.clone())),
+            DeviceLink::Mqtt(mqtt) if mqtt.seal_key.is_none() => Err(CounterError::Unsealed(source.clone())),
+            DeviceLink::Mqtt(_) | DeviceLink::Serial(_) => {
+                let highest = self.window(source).highest();
+                self.put(source, Session::Sealed(ReplayWindow::default()));
+                Ok(highest)
+            }
+            DeviceLink::Chirpstack(_) => Err(CounterError::Chirpstack(source.clone())),
+        }
     }
 
     /// Adds a command to what waits for a device; it goes with the next answer.

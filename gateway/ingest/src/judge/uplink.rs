@@ -249,7 +249,8 @@ fn refusal(judged: Judged, uplink: &Uplink) -> (Reason, u32, String) {
         Judged::Replayed { f_cnt } => (Reason::Replayed, f_cnt, format!("{address}: FCnt {f_cnt} was used before")),
         Judged::Reset { f_cnt } => {
             let detail = format!(
-                "{address}: FCnt went back to {f_cnt} · try: give the device new keys, or counter_reset = true if replays are no danger"
+                "{address}: FCnt went back to {f_cnt} · try: give the device new keys; else weir device reset-counter \
+                 once, or counter_reset = true if replays are no danger"
             );
             (Reason::CounterReset, f_cnt, detail)
         }

@@ -91,6 +91,14 @@ pub(crate) enum Verb {
         /// Its name.
         name: String,
     },
+    /// Forget a device's frame counter, so that one that lost it, or jumped to its end, is heard again.
+    ///
+    /// For devices that seal their frames and LoRaWAN devices without a join (ABP). Whoever recorded the device's frames
+    /// can send each of them once more afterwards: where that matters, give the device new keys instead.
+    ResetCounter {
+        /// Its name.
+        name: String,
+    },
     /// Sessions, nonces and counters of all LoRaWAN devices, encrypted, to move to another box.
     ExportSessions {
         /// The file to make.

@@ -59,6 +59,19 @@ pub(super) fn flush_nonces(place: &Place<'_>, name: &str) -> Result<Exit, Device
     place.say(&format!("{name} {}", place.lang.pick("may join again with any DevNonce", "可用任意 DevNonce 重新入网")))
 }
 
+/// Forgets a frame counter.
+pub(super) fn reset_counter(place: &Place<'_>, name: &str) -> Result<Exit, DeviceError> {
+    let answer = ask(place, &json!({"do": "reset_counter", "device": name}))?;
+    let lang = place.lang;
+    let highest = match answer.get("highest").and_then(Value::as_u64) {
+        Some(highest) => format!("{} {highest}", lang.pick("the highest was", "此前最大值")),
+        None => lang.pick("it had none", "此前无记录").to_owned(),
+    };
+    let done = lang.pick("may begin its counter anew", "可重新开始帧计数");
+    let risk = lang.pick("old frames of it can be replayed once each", "其旧帧可被各重放一次");
+    place.say(&format!("{name} {done} · {highest} · {risk}"))
+}
+
 /// Writes the sessions of all LoRaWAN devices, encrypted, into a new file that only its owner reads.
 pub(super) fn export(place: &Place<'_>, out: &Path, passphrase: Option<&Path>) -> Result<Exit, DeviceError> {
     let passphrase = passphrase_of(passphrase)?;

@@ -52,6 +52,41 @@ fn sessions_move_and_what_was_sent_stays_sent() {
 }
 
 #[test]
+fn sessions_that_are_moved_late_take_nothing_back() {
+    let mut old = Bench::new();
+    old.apply([heard(0, WARM)]);
+    let export = old.order(&json!({"do": "export_sessions"})).unwrap();
+    let import = json!({"do": "import_sessions", "sessions": export["sessions"]});
+    let mut new = Bench::new();
+    new.order(&import).unwrap();
+    new.apply([heard(1, WARM), heard(2, WARM)]);
+    let session = new.committer.restored.ingest.session(&flow());
+    assert_eq!(new.order(&import).unwrap(), json!({"count": 1}));
+    assert_eq!(new.committer.restored.ingest.session(&flow()), session, "no counter of either direction fell");
+    new.apply([heard(1, WARM)]);
+    assert_eq!(new.tally(Some("flow-1")).rejected, 1, "a frame that this box took is still old");
+}
+
+#[test]
+fn a_forgotten_counter_is_stored_before_it_is_answered() {
+    let mut bench = Bench::new();
+    bench.apply([heard(500, WARM), heard(0, WARM)]);
+    assert_eq!(bench.tally(Some("flow-1")).rejected, 1);
+    let reset = json!({"do": "reset_counter", "device": "flow-1"});
+    let stuck = bench.stuck_disk();
+    let refused = bench.order(&reset).unwrap_err();
+    assert!(refused.contains("nothing has changed"), "{refused}");
+    drop(stuck);
+    bench.apply([heard(0, WARM)]);
+    assert_eq!(bench.tally(Some("flow-1")).rejected, 2);
+    assert_eq!(bench.order(&reset).unwrap(), json!({"highest": 500}));
+    bench = bench.reopen("boot-b");
+    bench.apply([heard(0, WARM)]);
+    let tally = bench.tally(Some("flow-1"));
+    assert_eq!((tally.accepted, tally.rejected), (2, 2));
+}
+
+#[test]
 fn history_under_the_same_codec_stays_as_it_is() {
     let mut bench = Bench::new();
     bench.apply([heard(0, WARM), heard(1, WARM)]);

@@ -67,7 +67,7 @@ fn old_frames_are_refused_by_their_kind() {
         expect![[r#"
             accepted flow-1 #100 temperature_1 27.2 Cel · ack 0
             replayed flow-1 kept: 26010001: FCnt 99 was used before
-            counter_reset flow-1 kept: 26010001: FCnt went back to 0 · try: give the device new keys, or counter_reset = true if replays are no danger"#]],
+            counter_reset flow-1 kept: 26010001: FCnt went back to 0 · try: give the device new keys; else weir device reset-counter once, or counter_reset = true if replays are no danger"#]],
     );
     check(
         [uplink(100, true, WARM), uplink(100, true, &[1, 103, 1, 17])],
