@@ -11,7 +11,7 @@ Each device sends {"n": counter, "cod": value}, and repeats a frame until it is 
 --garbage: random bytes between frames. --halves: the first or second half of a frame before each. --collide: the first
 try of each frame is mixed, bytewise, with one of another device. --cut: frames are written in pieces, as a module cuts
 and joins packets. --vanish N: after each N acknowledged frames the adapter is pulled out for a second.
---hostile key|name|fork|reflect|replay|flip|repeat: --count frames of a kind that is not good, between good ones under
+--hostile key|name|nokid|fork|reflect|replay|flip|repeat: --count frames of a kind that is not good, between good ones under
 the counters --first and --first + 1 (replay: of the first of three, --first, + 100, + 101; repeat: of the newest).
 --unconfirmed: do not ask for acknowledgements. --first: the first counter.
 
@@ -92,10 +92,10 @@ class Device:
         self.counter, self.tries, self.sent_at = first, 0, 0.0
 
     def frame(self, kind, **changed):
-        made = {"key": self.key, "device": self.name, "counter": self.counter, **changed}
+        made = {"key": self.key, "device": self.name, "counter": self.counter, "kid": self.kid, **changed}
         n = made.pop("n", made["counter"])
         payload = json.dumps({"n": n, "cod": float(value(n))}).encode()
-        return line_frame(kind, seal("hmac64", payload=payload, kid=self.kid, kind=kind, **made))
+        return line_frame(kind, seal("hmac64", payload=payload, kind=kind, **made))
 
 
 class Air:
@@ -201,6 +201,8 @@ def hostile(args, adapter, devices):
             line = device.frame(CONFIRMED, key=bytes(32), counter=later)
         elif args.hostile == "name":
             line = device.frame(CONFIRMED, device="another-1", counter=later)
+        elif args.hostile == "nokid":
+            line = device.frame(CONFIRMED, kid=None, counter=later)
         elif args.hostile == "fork":
             line = device.frame(CONFIRMED, n=1_000_000 + n)
         elif args.hostile == "reflect":
@@ -238,7 +240,7 @@ def main():
     add("--acked")
     for flag in ["--garbage", "--halves", "--collide", "--cut", "--unconfirmed"]:
         add(flag, action="store_true")
-    add("--hostile", choices=["key", "name", "fork", "reflect", "replay", "flip", "repeat"])
+    add("--hostile", choices=["key", "name", "nokid", "fork", "reflect", "replay", "flip", "repeat"])
     args = parser.parse_args()
     with open(args.devices, encoding="utf-8") as file:
         devices = [Device(first=args.first, **device) for device in json.load(file)]

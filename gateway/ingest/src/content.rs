@@ -1,6 +1,6 @@
 //! What is in a payload: its envelope opened, its readings decoded. Neither needs a session.
 
-use envelope::{DeviceKey, Envelope, FrameDigest, HmacKey, Kid, OpenError, Opened, ParseError, PublicKey, Purpose};
+use envelope::{DeviceKey, Envelope, FrameDigest, HmacKey, OpenError, Opened, ParseError, PublicKey, Purpose};
 use record::{Seal, SourceId, UnixMs};
 
 use crate::{Codec, DecodeError, Decoded, MqttDevice, SealKey, SealPolicy};
@@ -21,8 +21,6 @@ pub struct Sealed {
     pub seal: Seal,
     /// Stands for the whole envelope in the replay window.
     pub digest: FrameDigest,
-    /// The key's short name, if it stated one.
-    pub kid: Option<Kid>,
 }
 
 /// Why a payload says nothing.
@@ -81,5 +79,5 @@ pub(crate) fn open<'a>(
     let Opened { payload, counter, device_ms, alg, digest } =
         envelope.open(&key, device.as_str(), purpose).map_err(SealError::Open)?;
     let seal = Seal { counter, device_ms, alg: alg.number() };
-    Ok((Sealed { seal, digest, kid: envelope.header().kid }, payload))
+    Ok((Sealed { seal, digest }, payload))
 }

@@ -1,6 +1,6 @@
 //! A frame of a transparent LoRa module.
 
-use envelope::{Envelope, HmacKey, Kid, Novelty, Purpose};
+use envelope::{Envelope, HmacKey, Novelty, Purpose};
 use record::{Link, Reason, Stamp};
 
 use super::mqtt::old;
@@ -20,7 +20,15 @@ impl Ingest {
                 return self.refuse(None, link(None), raw, Reason::Malformed, detail, now);
             }
         };
-        let id = envelope.header().kid.as_ref().and_then(Kid::number).unwrap_or_default();
+        // The kid alone says whose key to try: without one the frame is nobody's, not that of device 0.
+        let Some((kid, id)) = envelope.header().kid.and_then(|kid| Some((kid, kid.number()?))) else {
+            let detail = match envelope.header().kid {
+                Some(kid) => format!("kid {kid} is no device's id"),
+                None => "the frame has no kid, so nobody knows whose it is".to_owned(),
+            };
+            let detail = format!("{detail} · try: state the id of [device.serial], big-endian without leading zeros");
+            return self.refuse(None, link(None), raw, Reason::Malformed, detail, now);
+        };
         let devices = self.devices.clone();
         let found = u16::try_from(id).ok().and_then(|id| devices.by_serial_id(id));
         let Some((device, DeviceLink::Serial(serial))) = found.map(|device| (device, &device.link)) else {
@@ -42,7 +50,6 @@ impl Ingest {
         }
         let acknowledgement = confirmed.then(|| {
             let key = HmacKey::from_bytes(serial.mac_key.as_bytes());
-            let kid = sealed.kid.unwrap_or_else(|| Kid::of_number(id));
             envelope::acknowledgement(source.as_str(), &key, kid, sealed.seal.counter)
         });
         let mut window = self.window(&source);

@@ -5,8 +5,8 @@ use lorawan::end_device::{DataUp, Joined, Joining, data_up, receive};
 use lorawan::{DownCounters, Region, RootKeys};
 use record::{Link, Reason, SourceId};
 
-use super::bench::{Bench, WARM, heard};
-use crate::{Arrival, Command, CommandStep, Ruling, Verdict};
+use super::bench::{Bench, WARM, heard, show, uplink};
+use crate::{Arrival, Command, CommandStep, Ruling, StrangerId, Verdict};
 
 fn root_keys() -> RootKeys {
     RootKeys::V1_0 { app_key: "2b7e151628aed2a6abf7158809cf4f3c".parse().unwrap() }
@@ -90,6 +90,7 @@ fn a_wrong_key_is_silence_and_a_stranger_is_listed() {
     let keys = RootKeys::V1_0 { app_key: "00000000000000000000000000000000".parse().unwrap() };
     let verdict = bench.judge(heard(joining(&keys, 1).request()));
     assert_eq!((why(&verdict), verdict.downlink), (Some(Reason::BadMic), None));
+    let (dev_eui, join_eui) = (joining(&keys, 1).dev_eui, joining(&keys, 1).join_eui);
     let stranger = Joining { dev_eui: "0102030405060708".parse().unwrap(), ..joining(&keys, 1) };
     let verdict = bench.judge(heard(stranger.request()));
     assert_eq!((why(&verdict), verdict.source), (Some(Reason::UnknownDevEui), None));
@@ -154,16 +155,80 @@ fn gaps_are_bridged_and_counted() {
     assert_eq!((quality.received, quality.missed), (4, 1 + 20_000 + 100_000));
 }
 
+/// A frame of `rain-1` that asks for an acknowledgement.
+fn rain(kid: Option<Kid>, counter: u64) -> Vec<u8> {
+    let key = hex::decode("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4").unwrap();
+    let key = HmacKey::from_bytes(key[..].try_into().unwrap());
+    let header = Header { kid, counter, device_ms: None };
+    seal(Sealer::HmacShort(&key), "rain-1", Purpose::ConfirmedFrame, &header, WARM)
+}
+
+fn on_the_line(envelope: Vec<u8>) -> Arrival {
+    Arrival::Serial { port: "lora".into(), confirmed: true, envelope }
+}
+
+#[test]
+fn a_serial_frame_without_a_kid_is_nobodys() {
+    let mut bench = Bench::new();
+    let too_large = Kid::new(&[1, 0, 0]).unwrap();
+    for (kid, says) in [
+        (
+            None,
+            "malformed ? kept: the frame has no kid, so nobody knows whose it is · try: state the id of [device.serial], big-endian without leading zeros",
+        ),
+        (
+            Some(Kid::new(&[0, 7]).unwrap()),
+            "malformed ? kept: kid 0007 is no device's id · try: state the id of [device.serial], big-endian without leading zeros",
+        ),
+        (
+            Some(Kid::of_number(0)),
+            "unknown_dev_addr ? kept: no device has [device.serial] id 0 · try: if it is yours, weir device add",
+        ),
+        (
+            Some(too_large),
+            "unknown_dev_addr ? counted: no device has [device.serial] id 65536 · try: if it is yours, weir device add",
+        ),
+    ] {
+        let verdict = bench.judge(on_the_line(rain(kid, 1)));
+        assert_eq!((show(&verdict).as_str(), &verdict.acknowledgement), (says, &None));
+    }
+    let strangers: Vec<_> = bench.ingest.strangers().map(|stranger| stranger.id).collect();
+    assert_eq!(strangers, [StrangerId::Serial(0), StrangerId::Serial(65_536)], "who states no id is no stranger");
+    assert!(accepted(&bench.judge(on_the_line(rain(Some(Kid::of_number(7)), 1)))));
+}
+
+#[test]
+fn a_counter_at_its_end_begins_anew_by_a_technicians_decision() {
+    let mut bench = Bench::new();
+    let name = |name: &str| SourceId::new(name).unwrap();
+    let kid = Some(Kid::of_number(7));
+    assert!(accepted(&bench.judge(on_the_line(rain(kid, u64::MAX)))));
+    assert_eq!(why(&bench.judge(on_the_line(rain(kid, 1)))), Some(Reason::Replayed), "locked out");
+    assert_eq!(bench.ingest.reset_counter(&name("rain-1")), Ok(Some(u64::MAX)));
+    assert!(accepted(&bench.judge(on_the_line(rain(kid, 1)))));
+    bench.restart();
+    assert_eq!(bench.judge(on_the_line(rain(kid, 1))).ruling, Ruling::Duplicate);
+    // Personalised: FCntUp begins anew, FCntDown goes on.
+    assert!(show(&bench.judge(heard(uplink(70_000, true, WARM)))).ends_with("ack 0"));
+    assert_eq!(why(&bench.judge(heard(uplink(0, true, WARM)))), Some(Reason::CounterReset));
+    assert_eq!(bench.ingest.reset_counter(&name("flow-1")), Ok(Some(70_000)));
+    assert!(show(&bench.judge(heard(uplink(0, true, WARM)))).ends_with("ack 1"));
+    for (device, says) in [
+        (
+            "level-1",
+            "device `level-1` joins, which begins its counter anew · try: restart the device; weir device flush-nonces level-1",
+        ),
+        ("cod-1", "device `cod-1` does not seal its frames, so it has no counter · try: weir device show cod-1"),
+        ("nobody", "there is no device `nobody` · try: weir device list"),
+    ] {
+        assert_eq!(bench.ingest.reset_counter(&name(device)).unwrap_err().to_string(), says);
+    }
+}
+
 #[test]
 fn a_serial_frame_is_proved_taken_once_and_acknowledged_again() {
     let mut bench = Bench::new();
-    let key = HmacKey::from_bytes(
-        hex::decode("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4").unwrap()[..]
-            .try_into()
-            .unwrap(),
-    );
-    let header = Header { kid: Some(Kid::of_number(7)), counter: 3, device_ms: None };
-    let envelope = seal(Sealer::HmacShort(&key), "rain-1", Purpose::ConfirmedFrame, &header, WARM);
+    let envelope = rain(Some(Kid::of_number(7)), 3);
     let arrival = |confirmed, envelope: Vec<u8>| Arrival::Serial { port: "lora".into(), confirmed, envelope };
     let first = bench.judge(arrival(true, envelope.clone()));
     let Ruling::Accepted { frame, .. } = &first.ruling else { panic!("{:?}", first.ruling) };
