@@ -1,4 +1,5 @@
-//! Who was heard and is in no device table: what a technician adds, or leaves to its owner.
+//! Who was heard and is in no device table, or claims to be in it and proves nothing: what a technician adds, mends, or
+//! leaves to its owner.
 
 use std::collections::BTreeMap;
 
@@ -22,9 +23,20 @@ pub enum StrangerId {
     Speaking(DevAddr),
     /// A frame on a serial port.
     Serial(u32),
+    /// A join-request of a device of the table whose root key does not verify it.
+    UnprovedJoin {
+        /// DevEUI.
+        dev_eui: DevEui,
+        /// JoinEUI.
+        join_eui: JoinEui,
+    },
+    /// A data frame with an address of the table that no key verifies.
+    Unproved(DevAddr),
+    /// A frame on a serial port with an id of the table whose key does not verify it.
+    UnprovedSerial(u16),
 }
 
-/// A device that is in no table.
+/// A device that is in no table, or not the one that it says it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stranger {
     /// How it calls itself; nothing of it is proved.

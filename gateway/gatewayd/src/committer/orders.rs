@@ -253,7 +253,14 @@ impl Committer {
     fn strangers(&self) -> Vec<Value> {
         let now = mono_ms();
         let show = |stranger: &Stranger| {
+            let wrong_key =
+                "compare its keys in keys.toml with the device's; if none of yours is silent, it is a stranger's";
             let (kind, address, cure) = match stranger.id {
+                StrangerId::Joining { dev_eui, join_eui } if self.parts.devices.by_dev_eui(dev_eui).is_some() => (
+                    "join, other JoinEUI",
+                    format!("{dev_eui} {join_eui}"),
+                    "if it is yours: correct join_eui in devices.toml; else leave it",
+                ),
                 StrangerId::Joining { dev_eui, join_eui } => (
                     "join",
                     format!("{dev_eui} {join_eui}"),
@@ -266,6 +273,11 @@ impl Committer {
                     ("data", dev_addr.to_string(), "if it is yours: weir device add, or let it join again")
                 }
                 StrangerId::Serial(id) => ("serial", id.to_string(), "if it is yours: weir device add with this id"),
+                StrangerId::UnprovedJoin { dev_eui, join_eui } => {
+                    ("join, wrong key", format!("{dev_eui} {join_eui}"), wrong_key)
+                }
+                StrangerId::Unproved(dev_addr) => ("data, wrong key", dev_addr.to_string(), wrong_key),
+                StrangerId::UnprovedSerial(id) => ("serial, wrong key", id.to_string(), wrong_key),
             };
             json!({
                 "kind": kind, "address": address, "frames": stranger.frames, "cure": cure,

@@ -31,10 +31,12 @@ impl Ingest {
         };
         let source = Some(device.name.clone());
         if join_eui != own_join_eui {
+            self.strangers.note(StrangerId::Joining { dev_eui, join_eui }, Some(heard.gateway), now);
             let detail = format!("{dev_eui} joins with JoinEUI {join_eui} · try: join_eui = \"{join_eui}\"");
             return self.refuse(source, link(None), heard.phy, Reason::UnknownDevEui, detail, now);
         }
         if !request.verify(keys) {
+            self.strangers.note(StrangerId::UnprovedJoin { dev_eui, join_eui }, Some(heard.gateway), now);
             let detail = format!("{dev_eui}: the MIC does not verify · try: compare its root key with the device's");
             return self.refuse(source, link(None), heard.phy, Reason::BadMic, detail, now);
         }

@@ -40,6 +40,7 @@ impl Ingest {
         let (sealed, payload) = match open(&envelope, &SealKey::Mac(serial.mac_key.clone()), &source, purpose) {
             Ok((sealed, payload)) => (sealed, payload.to_vec()),
             Err(error) => {
+                self.strangers.note(StrangerId::UnprovedSerial(serial.id), None, now);
                 let detail = error.to_string();
                 return self.refuse(Some(source), link(None), raw, Reason::BadSeal, detail, now);
             }

@@ -65,6 +65,7 @@ impl Ingest {
             }
         });
         let Some((candidate, judged)) = found else {
+            self.strangers.note(StrangerId::Unproved(dev_addr), Some(heard.gateway), now);
             let detail =
                 format!("{dev_addr}: the MIC does not verify · try: compare the keys in keys.toml with the device's");
             return self.refuse(only, as_sent, heard.phy, Reason::BadMic, detail, now);

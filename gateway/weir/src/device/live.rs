@@ -14,6 +14,7 @@ use super::files::FilesError;
 use super::sealed::SealedError;
 use super::{Place, sealed};
 use crate::exit::Exit;
+use crate::lang::Lang;
 use crate::output;
 
 /// A passphrase file larger than this is none.
@@ -41,16 +42,39 @@ pub(super) fn strangers(place: &Place<'_>, json: bool) -> Result<Exit, DeviceErr
         Some(Value::Null) | None => "-".to_owned(),
         Some(other) => other.to_string(),
     };
-    let heading = ["what", "address", "frames", "gateway", "last seen", "try"];
+    let heading = match place.lang {
+        Lang::En => ["what", "address", "frames", "gateway", "last seen", "try"],
+        Lang::Zh => ["类型", "地址", "帧数", "网关", "最近", "处理"],
+    };
     let mut rows: Vec<Vec<String>> = vec![heading.iter().map(ToString::to_string).collect()];
     for stranger in strangers {
         let seen = stranger.get("seen_ms_ago").and_then(Value::as_u64).map_or_else(|| "-".to_owned(), output::age);
         let cell = |key| text(stranger, key);
-        rows.push(vec![cell("kind"), cell("address"), cell("frames"), cell("gateway"), seen, cell("cure")]);
+        let (kind, cure) = match (place.lang, in_chinese(&cell("kind"))) {
+            (Lang::Zh, Some((kind, cure))) => (kind.to_owned(), cure.to_owned()),
+            _ => (cell("kind"), cell("cure")),
+        };
+        rows.push(vec![kind, cell("address"), cell("frames"), cell("gateway"), seen, cure]);
     }
     let mut out = output::stdout();
     output::table(&mut out, &rows).map_err(DeviceError::output)?;
     Ok(Exit::Good)
+}
+
+/// A kind of stranger, and what to do; none for one of a later gateway.
+fn in_chinese(kind: &str) -> Option<(&'static str, &'static str)> {
+    let wrong_key = "核对 keys.toml 与设备中的密钥；若本站设备均正常，则为外来设备";
+    Some(match kind {
+        "join" => ("入网请求", "若为本站设备：用其 dev_eui、join_eui、app_key 执行 weir device add；否则忽略"),
+        "join, other JoinEUI" => ("入网请求，JoinEUI 不符", "若为本站设备：修正 devices.toml 中的 join_eui；否则忽略"),
+        "join, wrong key" => ("入网请求，密钥不符", wrong_key),
+        "data" => ("数据帧", "若为本站设备：weir device add，或让其重新入网"),
+        "data, wrong key" => ("数据帧，密钥不符", wrong_key),
+        "foreign network" => ("其他网络", "属于其他网络的设备：忽略"),
+        "serial" => ("串口帧", "若为本站设备：以此 id 执行 weir device add"),
+        "serial, wrong key" => ("串口帧，密钥不符", wrong_key),
+        _ => return None,
+    })
 }
 
 /// Forgets used DevNonces.

@@ -94,7 +94,20 @@ fn a_wrong_key_is_silence_and_a_stranger_is_listed() {
     let stranger = Joining { dev_eui: "0102030405060708".parse().unwrap(), ..joining(&keys, 1) };
     let verdict = bench.judge(heard(stranger.request()));
     assert_eq!((why(&verdict), verdict.source), (Some(Reason::UnknownDevEui), None));
-    assert_eq!(bench.ingest.strangers().map(|stranger| stranger.frames).collect::<Vec<_>>(), [1]);
+    let misconfigured = Joining { join_eui: "0102030405060708".parse().unwrap(), ..joining(&keys, 1) };
+    let verdict = bench.judge(heard(misconfigured.request()));
+    assert_eq!(why(&verdict), Some(Reason::UnknownDevEui));
+    let mut forged = uplink(0, false, WARM);
+    forged.iter_mut().last().into_iter().for_each(|mic| *mic ^= 1);
+    bench.judge(heard(forged));
+    let heard: Vec<_> = bench.ingest.strangers().map(|stranger| (stranger.id, stranger.frames)).collect();
+    let expected = [
+        StrangerId::Joining { dev_eui: stranger.dev_eui, join_eui },
+        StrangerId::Joining { dev_eui, join_eui: misconfigured.join_eui },
+        StrangerId::UnprovedJoin { dev_eui, join_eui },
+        StrangerId::Unproved(super::bench::dev_addr()),
+    ];
+    assert_eq!(heard, expected.map(|id| (id, 1)));
 }
 
 #[test]
