@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ingest::{DeviceTable, LinkQuality, Remark};
 use journal::{DeviceRow, Transaction};
 use lorawan::mac::{Learned, Power};
-use record::{Body, Frame, Link, MonoMs, Quality, Reading, SourceId};
+use record::{Body, ClockQuality, Frame, Link, MonoMs, Quality, Reading, Record, SourceId, Stamp};
 use rules::ActiveAlarm;
 
 use crate::committer::waiting::Judged;
@@ -22,7 +22,8 @@ pub(crate) struct Board {
 /// One device, or all frames of unknown ones.
 #[derive(Debug, Default)]
 pub(crate) struct Note {
-    seen: Option<MonoMs>,
+    /// By the monotonic clock of this boot, ms; negative before it began.
+    seen_ms: Option<i64>,
     /// Of the last frame; they become text when somebody asks.
     readings: Vec<Reading>,
     status: DeviceStatus,
@@ -64,17 +65,38 @@ impl Board {
             }
             newest.insert(&frame.source, frame);
         }
-        for (source, frame) in newest {
-            let note = self.note(Some(source));
-            if let Link::Lora { data_rate, snr_ddb, .. } = &frame.link {
-                (note.status.data_rate, note.status.snr_ddb) = (Some(data_rate.clone()), *snr_ddb);
-            }
-            note.readings = frame.readings.iter().take(READINGS_SHOWN_MAX).cloned().collect();
+        for frame in newest.into_values() {
+            self.newest(frame);
         }
         // Who sent only duplicates is here too.
         for source in transaction.devices.keys() {
-            self.note(source.as_ref()).seen = Some(now);
+            self.note(source.as_ref()).seen_ms = signed(now);
         }
+    }
+
+    /// Notes the newest record of a device that was stored before this start: what it said, and when, as far as the two
+    /// times can be compared (T1).
+    pub(crate) fn restored(&mut self, source: &SourceId, record: &Record, now: Stamp) {
+        let then = record.stamp;
+        let told = |stamp: Stamp| stamp.clock != ClockQuality::Unset;
+        self.note(Some(source)).seen_ms = match then.boot == now.boot {
+            true => signed(then.mono_ms),
+            false if told(then) && told(now) => {
+                signed(now.mono_ms).map(|mono| mono - now.wall_ms.0.saturating_sub(then.wall_ms.0).max(0))
+            }
+            false => None,
+        };
+        if let Body::Frame(frame) = &record.body {
+            self.newest(frame);
+        }
+    }
+
+    fn newest(&mut self, frame: &Frame) {
+        let note = self.note(Some(&frame.source));
+        if let Link::Lora { data_rate, snr_ddb, .. } = &frame.link {
+            (note.status.data_rate, note.status.snr_ddb) = (Some(data_rate.clone()), *snr_ddb);
+        }
+        note.readings = frame.readings.iter().take(READINGS_SHOWN_MAX).cloned().collect();
     }
 
     /// Notes what became of a frame, once it is durable.
@@ -153,11 +175,16 @@ impl Board {
         let shown = |(source, note): (&Option<SourceId>, &Note)| {
             let mut status = note.status.clone();
             status.readings = note.readings.iter().map(show).collect();
-            status.seen_ms_ago = note.seen.map(|seen| now.0.saturating_sub(seen.0));
+            let ago = |seen: i64| signed(now).and_then(|now| u64::try_from(now.saturating_sub(seen)).ok());
+            status.seen_ms_ago = note.seen_ms.and_then(ago);
             (source.as_ref().map(SourceId::to_string).unwrap_or_default(), status)
         };
         self.devices.iter().map(shown).collect()
     }
+}
+
+fn signed(at: MonoMs) -> Option<i64> {
+    i64::try_from(at.0).ok()
 }
 
 /// Readings of a frame that status shows: a screen's width.

@@ -35,7 +35,7 @@ use crate::config::{CheckpointEvery, Commit, Evidence};
 use crate::decoding::Published;
 use crate::error::StartError;
 use crate::job::{Downlink, Heard, Lost, LostCounts, SerialFrame};
-use crate::ledger::{Ledger, Setup, Touched, change};
+use crate::ledger::{Ledger, Setup, Touched, change, read_one};
 use crate::order::{Done, Ordered};
 use intake::{Gathering, Intake, Taken};
 use orders::Redecoding;
@@ -123,7 +123,7 @@ impl Committer {
         let checkpoints = Schedule::new(parts.checkpoint, signed, journal.end().0);
         let mut committer = Committer { parts, journal, clock, restored, checkpoints, redecoding: VecDeque::new() };
         committer.journal_outstanding()?;
-        committer.note_restored();
+        committer.note_restored(&reader)?;
         Ok(committer)
     }
 
@@ -394,13 +394,22 @@ impl Committer {
         board.journal.checkpoint = self.checkpoints.size();
     }
 
-    fn note_restored(&self) {
+    fn note_restored(&self, reader: &Reader) -> Result<(), StartError> {
         self.note_journal();
+        let now = self.stamp();
         let mut board = self.board();
         for (source, row) in &self.restored.rows {
             board.tally(source, row);
+            let quality = source.as_ref().and_then(|source| Some((source, self.restored.ingest.link_quality(source)?)));
+            quality.into_iter().for_each(|(source, quality)| board.delivery(source, quality));
+        }
+        for (source, seq) in &self.restored.newest {
+            if let Some(newest) = read_one(reader, *seq).map_err(StartError::Journal)? {
+                board.restored(source, &newest.record, now);
+            }
         }
         board.alarms(self.restored.engine.alarms());
+        Ok(())
     }
 }
 

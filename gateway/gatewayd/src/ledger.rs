@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use ingest::{CommandStep, DeviceTable, EvidenceBudget, Ingest, Network, Ruling, Verdict};
 use journal::{Command, CommandChange, CommandId, DeviceRow, Reader, StoredCommand, Transaction};
-use record::{AlarmTransition, Body, CodecId, Record, RecordAt, Seq, SourceId, Stamp};
+use record::{AlarmTransition, Body, CodecId, Frame, Record, RecordAt, Rejected, Seq, SourceId, Stamp};
 use rules::{Engine, RuleSet};
 
 use crate::error::StartError;
-pub(crate) use replay::newest;
+pub(crate) use replay::{newest, read_one};
 
 /// Whose rows a transaction changes.
 pub type Touched = BTreeSet<Option<SourceId>>;
@@ -41,6 +41,8 @@ pub struct Ledger {
     pub ingest: Ingest,
     /// The alarms.
     pub engine: Engine,
+    /// The newest record of each device among those that were read back.
+    pub newest: BTreeMap<SourceId, Seq>,
 }
 
 impl Ledger {
@@ -61,13 +63,22 @@ impl Ledger {
             ingest.queue(device, ingest::Command { id: id.0, payload, f_port, confirmed, sent });
         }
         let mut engine = Engine::new(setup.rules.clone());
+        let mut newest: BTreeMap<SourceId, Seq> = BTreeMap::new();
         replay::replay(&setup.rules, reader, |record| {
             ingest.remember(&record.record);
+            if let Body::Frame(Frame { source, .. }) | Body::Rejected(Rejected { source: Some(source), .. }) =
+                &record.record.body
+            {
+                match newest.get_mut(source) {
+                    Some(seq) => *seq = record.seq,
+                    None => drop(newest.insert(source.clone(), record.seq)),
+                }
+            }
             // Its transitions were journaled behind it; here they only move the state.
             drop(engine.apply(record));
         })
         .map_err(StartError::Journal)?;
-        Ok(Ledger { rows, ingest, engine })
+        Ok(Ledger { rows, ingest, engine, newest })
     }
 
     /// What a start journals before it hears a frame, in a journal that ends at `end`: each codec that is new, before

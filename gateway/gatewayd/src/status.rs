@@ -60,9 +60,9 @@ pub struct JournalStatus {
 /// One device.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct DeviceStatus {
-    /// `mqtt` or `lorawan`; empty for unknown devices.
+    /// `mqtt`, `lorawan`, `serial` or `chirpstack`; empty for unknown devices.
     pub link: String,
-    /// Age of the last frame of any kind; none if none came since start.
+    /// Age of the last frame of any kind; none if none came, or before a reboot at a time that nobody knows.
     pub seen_ms_ago: Option<u64>,
     /// Stored.
     pub accepted: u64,

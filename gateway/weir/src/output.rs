@@ -36,6 +36,11 @@ pub(crate) fn age(ms: u64) -> String {
     }
 }
 
+/// `98.7 %`: tenths of a percent.
+pub(crate) fn percent(permille: u16) -> String {
+    format!("{}.{} %", permille / 10, permille % 10)
+}
+
 /// Columns of a terminal that a text takes: Chinese characters take two.
 pub(crate) fn width(text: &str) -> usize {
     text.chars().map(|c| if c < '\u{1100}' { 1 } else { 2 }).sum()
@@ -69,6 +74,7 @@ mod tests {
             [0, 3_250, 59_000, 600_000, 7_200_000, 400_000_000].map(age),
             ["0.0 s", "3.2 s", "59 s", "10 min", "2 h", "4 d"]
         );
+        assert_eq!([0, 9, 987, 1_000].map(percent), ["0.0 %", "0.9 %", "98.7 %", "100.0 %"]);
         assert_eq!(time(UnixMs(1_700_000_000_123)), "2023-11-14T22:13:20.123Z");
         assert_eq!(time(UnixMs(i64::MAX)), format!("{}ms", i64::MAX));
     }

@@ -133,8 +133,10 @@ fn print_gateway(out: &mut impl Write, gateway: &Gateway, lang: Lang) -> Result<
     );
     line(out, &title)?;
     let heading = match lang {
-        Lang::En => ["device", "link", "seen", "stored", "again", "refused", "shed", "last readings"],
-        Lang::Zh => ["设备", "链路", "最近", "已存", "重复", "拒绝", "丢弃", "最近读数"],
+        Lang::En => {
+            ["device", "link", "seen", "stored", "again", "refused", "shed", "heard", "battery", "last readings"]
+        }
+        Lang::Zh => ["设备", "链路", "最近", "已存", "重复", "拒绝", "丢弃", "接收率", "电池", "最近读数"],
     };
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
     for (name, device) in &gateway.devices {
@@ -147,6 +149,8 @@ fn print_gateway(out: &mut impl Write, gateway: &Gateway, lang: Lang) -> Result<
         let name = if name.is_empty() { lang.pick("(unknown)", "（未知）").to_owned() } else { name.clone() };
         let mut row = vec![name, device.link.clone(), seen];
         row.extend(counts);
+        row.push(device.delivered_permille.map_or_else(|| "-".to_owned(), output::percent));
+        row.push(device.battery.clone().unwrap_or_else(|| "-".to_owned()));
         row.push(last);
         rows.push(row);
     }

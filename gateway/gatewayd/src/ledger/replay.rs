@@ -89,6 +89,6 @@ pub(crate) fn newest(reader: &Reader, end: Seq) -> Result<Option<RecordAt>, Stor
     }
 }
 
-fn read_one(reader: &Reader, seq: Seq) -> Result<Option<RecordAt>, StoreError> {
+pub(crate) fn read_one(reader: &Reader, seq: Seq) -> Result<Option<RecordAt>, StoreError> {
     Ok(reader.read(SeqRange { first: seq, last: seq }, READ_BYTES_MAX)?.pop())
 }
