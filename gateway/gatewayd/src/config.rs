@@ -375,15 +375,26 @@ fn read_scripts(devices: &Path, devices_text: &str) -> Result<BTreeMap<String, S
     Ok(scripts)
 }
 
-/// The device table and the keys that a `gateway.toml` names, whatever they hold.
+/// Where a `gateway.toml` keeps its devices, whatever the files hold.
+#[derive(Debug, Clone)]
+pub struct DevicePlace {
+    /// The device table.
+    pub devices: PathBuf,
+    /// Their keys.
+    pub keys: PathBuf,
+    /// The channel plan that LoRaWAN devices must fit.
+    pub region: ::lorawan::Region,
+}
+
+/// Where a `gateway.toml` keeps its devices.
 ///
 /// # Errors
 /// [`ConfigError::Read`], [`ConfigError::TooLong`], [`ConfigError::Parse`].
-pub fn device_files(path: &Path) -> Result<(PathBuf, PathBuf), ConfigError> {
+pub fn device_place(path: &Path) -> Result<DevicePlace, ConfigError> {
     let file: GatewayFile = toml::from_str(&read(path)?)
         .map_err(|source| ConfigError::Parse { path: path.into(), source: Box::new(source) })?;
     let beside = |name: &Path| path.parent().unwrap_or(Path::new(".")).join(name);
-    Ok((beside(&file.devices), beside(&file.keys)))
+    Ok(DevicePlace { devices: beside(&file.devices), keys: beside(&file.keys), region: file.gwmp.region })
 }
 
 /// Reads and checks rules.

@@ -17,6 +17,10 @@ mod test;
 
 use std::path::{Path, PathBuf};
 
+use gatewayd::config::{DevicePlace, check_devices, device_place};
+use ingest::Finding;
+use lorawan::Region;
+
 use crate::exit::Exit;
 use crate::lang::Lang;
 use crate::output;
@@ -29,6 +33,7 @@ use files::{Change, DeviceFiles};
 struct Place<'a> {
     devices: PathBuf,
     keys: PathBuf,
+    region: Region,
     run_dir: &'a Path,
     lang: Lang,
 }
@@ -39,8 +44,8 @@ pub(crate) fn run(args: &DeviceArgs, run_dir: &Path, lang: Lang) -> Result<Exit,
         return test::script(file, hex, *f_port, *json);
     }
     let gateway = args.config_dir.join("gateway.toml");
-    let (devices, keys) = gatewayd::config::device_files(&gateway).map_err(DeviceError::Config)?;
-    let place = Place { devices, keys, run_dir, lang };
+    let DevicePlace { devices, keys, region } = device_place(&gateway).map_err(DeviceError::Config)?;
+    let place = Place { devices, keys, region, run_dir, lang };
     match &args.verb {
         Verb::List(output) => show::list(&place, output.json),
         Verb::Show { name, json } => show::one(&place, name, *json),
@@ -68,9 +73,25 @@ impl Place<'_> {
 
     /// Checks the files as the gateway would, then writes them.
     fn save(&self, files: &DeviceFiles, change: Change) -> Result<(), DeviceError> {
-        gatewayd::config::check_devices(&self.devices, &files.devices_text(), &self.keys, &files.keys_text())
+        self.save_new(files, change, &[]).map(drop)
+    }
+
+    /// The same with the devices of these names checked against the channel plan as well. Gives what will not work as
+    /// their owner may think.
+    fn save_new(&self, files: &DeviceFiles, change: Change, new: &[String]) -> Result<Vec<Finding>, DeviceError> {
+        let table = check_devices(&self.devices, &files.devices_text(), &self.keys, &files.keys_text())
             .map_err(DeviceError::Refused)?;
-        Ok(files.save(change)?)
+        let is_new = |finding: &Finding| new.iter().any(|name| name == finding.device().as_str());
+        let findings: Vec<Finding> = table.check(self.region).into_iter().filter(is_new).collect();
+        if let Some(hopeless) = findings.iter().find(|finding| finding.is_hopeless()) {
+            return Err(DeviceError::Region(hopeless.clone()));
+        }
+        files.save(change)?;
+        Ok(findings)
+    }
+
+    fn say_findings(&self, findings: &[Finding]) -> Result<(), DeviceError> {
+        findings.iter().try_for_each(|finding| self.say(&format!("! {finding}")).map(drop))
     }
 
     /// Says what was done and what remains to be done.

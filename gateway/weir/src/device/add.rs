@@ -31,7 +31,8 @@ pub(super) fn add(place: &Place<'_>, args: &AddArgs) -> Result<Exit, DeviceError
     };
     let mut files = place.open()?;
     section.add_to(&mut files, Path::new("."))?;
-    place.save(&files, Change::Adds)?;
+    let findings = place.save_new(&files, Change::Adds, std::slice::from_ref(&args.name))?;
+    place.say_findings(&findings)?;
     if let Some(password) = password {
         let text = place.lang.pick("password (shown only now)", "密码（仅显示这一次）");
         place.say(&format!("{text}: {password}"))?;
@@ -42,13 +43,14 @@ pub(super) fn add(place: &Place<'_>, args: &AddArgs) -> Result<Exit, DeviceError
 /// Adds the devices of a CSV file, or none. Codec files are looked for beside it.
 pub(super) fn import(place: &Place<'_>, file: &Path) -> Result<Exit, DeviceError> {
     let sections = import::read(file)?;
-    let count = sections.len();
+    let names: Vec<String> = sections.iter().map(|section| section.name.clone()).collect();
     let mut files = place.open()?;
     for section in sections {
         section.add_to(&mut files, file.parent().unwrap_or(Path::new(".")))?;
     }
-    place.save(&files, Change::Adds)?;
-    place.say_saved(&format!("{count} {}", place.lang.pick("devices added", "台设备已添加")))
+    let findings = place.save_new(&files, Change::Adds, &names)?;
+    place.say_findings(&findings)?;
+    place.say_saved(&format!("{} {}", names.len(), place.lang.pick("devices added", "台设备已添加")))
 }
 
 fn give_password(section: &mut Section) -> Result<String, DeviceError> {

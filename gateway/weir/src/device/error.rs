@@ -18,6 +18,9 @@ pub(crate) enum DeviceError {
     /// The table as it would become is refused.
     #[error("the device table would be refused, nothing was written")]
     Refused(#[source] gatewayd::ConfigError),
+    /// The table is sound, but the device would not work in the box's channel plan.
+    #[error("the device would not work in this box's region, nothing was written")]
+    Region(#[source] ingest::Finding),
     /// The two files.
     #[error("failed to change the device table")]
     Files(#[from] FilesError),

@@ -68,6 +68,14 @@ pub(crate) enum ImportError {
         /// Where.
         line: u64,
     },
+    /// Neither yes nor no.
+    #[error("`{path}`, line {line}: `adr` is none of true, false, yes, no, 1, 0")]
+    Adr {
+        /// The file.
+        path: PathBuf,
+        /// Where.
+        line: u64,
+    },
     /// Beyond [`ROWS_MAX`].
     #[error("`{path}` has more than {ROWS_MAX} devices: split them over two boxes")]
     TooMany {
@@ -117,7 +125,13 @@ fn section(path: &Path, line: u64, cells: &BTreeMap<&str, &str>) -> Result<Secti
         settings.push(("id", value(i64::from(id))));
     }
     if let Some(adr) = cells.get("adr") {
-        settings.push(("adr", value(matches!(*adr, "true" | "1" | "yes"))));
+        // Spreadsheets write TRUE.
+        let adr = match adr.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "1" => true,
+            "false" | "no" | "0" => false,
+            _ => return Err(ImportError::Adr { path: path.into(), line }),
+        };
+        settings.push(("adr", value(adr)));
     }
     let mut keys = Table::new();
     for key in KEYS {
@@ -164,5 +178,6 @@ mod tests {
         check("name,link,codec\na,mqtt,\n", "`codec`");
         check("name,link,codec\na,mqtt\n", "line 2");
         check("name,link\na,mqtt\n", "`codec`");
+        check("name,link,codec,adr\na,lorawan,c,maybe\n", "`adr`");
     }
 }

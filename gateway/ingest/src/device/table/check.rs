@@ -40,6 +40,22 @@ pub enum Finding {
     },
 }
 
+impl Finding {
+    /// Whose finding it is.
+    pub fn device(&self) -> &SourceId {
+        match self {
+            Finding::PublicDevAddr { device, .. } | Finding::WordyCodec { device } | Finding::DeafClassC { device } => {
+                device
+            }
+        }
+    }
+
+    /// Whether what was asked for cannot be had at all, so that a new device had better be described otherwise.
+    pub fn is_hopeless(&self) -> bool {
+        matches!(self, Finding::DeafClassC { .. })
+    }
+}
+
 impl DeviceTable {
     /// What will not work well in `region`, in the order of the file.
     pub fn check(&self, region: Region) -> Vec<Finding> {
