@@ -6,6 +6,7 @@
 mod add;
 mod args;
 mod error;
+mod fence;
 mod files;
 mod import;
 mod live;
@@ -29,7 +30,7 @@ use args::Verb;
 pub(crate) use error::DeviceError;
 use files::{Change, DeviceFiles};
 
-/// The two files of this box, and where to ask.
+/// The two files of this box, its channel plan, and where to ask.
 struct Place<'a> {
     devices: PathBuf,
     keys: PathBuf,
@@ -40,8 +41,11 @@ struct Place<'a> {
 
 /// Carries out a device verb.
 pub(crate) fn run(args: &DeviceArgs, run_dir: &Path, lang: Lang) -> Result<Exit, DeviceError> {
-    if let Verb::TestCodec { file, hex, f_port, json } = &args.verb {
-        return test::script(file, hex, *f_port, *json);
+    // Neither needs a configuration.
+    match &args.verb {
+        Verb::TestCodec(codec) => return fence::run(codec),
+        Verb::RunCodec(codec) => return fence::enter(codec),
+        _ => {}
     }
     let gateway = args.config_dir.join("gateway.toml");
     let DevicePlace { devices, keys, region } = device_place(&gateway).map_err(DeviceError::Config)?;
@@ -52,7 +56,7 @@ pub(crate) fn run(args: &DeviceArgs, run_dir: &Path, lang: Lang) -> Result<Exit,
         Verb::Add(add) => add::add(&place, add),
         Verb::Import { file } => add::import(&place, file),
         Verb::Test { name, payload, f_port, json } => test::device(&place, name, payload, *f_port, *json),
-        Verb::TestCodec { .. } => unreachable!("it needs no configuration and was served above"),
+        Verb::TestCodec(_) | Verb::RunCodec(_) => unreachable!("served above"),
         Verb::Disable { name } => switch(&place, name, false),
         Verb::Enable { name } => switch(&place, name, true),
         Verb::Remove { name } => remove(&place, name),

@@ -57,14 +57,9 @@ pub(crate) enum DeviceError {
     /// The payload on the command line.
     #[error("the payload is not hex digits, two for each byte · try: weir device test NAME 0167fef0")]
     Hex,
-    /// A JavaScript codec.
-    #[error("codec `{path}` is refused")]
-    Script {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: script::ScriptError,
-    },
+    /// The process of a codec that is tested.
+    #[error("failed to run the codec in a process of its own · try: again; ulimit -a")]
+    Fence(#[source] io::Error),
     /// A file of the command line.
     #[error("failed to read `{path}` · try: check the path and your rights")]
     Read {

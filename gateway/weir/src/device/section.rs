@@ -1,6 +1,7 @@
 //! A new device as the two files hold it: a section without secrets, and its keys.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use toml_edit::{DocumentMut, Item, Table, value};
@@ -21,8 +22,9 @@ pub(super) const KEYS: [&str; 10] = [
     "mac_key",
     "ed25519",
 ];
-/// A codec or keys file of a device, in bytes; larger ones are something else.
-const FILE_BYTES_MAX: u64 = 256 * 1024;
+/// A codec or keys file of a device, in bytes; larger ones are something else. Twice what a codec may have, so that one
+/// that is a little too long is told so.
+const FILE_BYTES_MAX: u64 = 512 * 1024;
 
 /// Why a new device could not be put together.
 #[derive(Debug, thiserror::Error)]
@@ -150,11 +152,14 @@ fn codec(codec: &str, files: &mut DeviceFiles, base: &Path) -> Result<Table, Sec
 
 /// Reads a small text file.
 pub(super) fn read(path: &Path) -> Result<String, SectionError> {
-    let failed = |source| SectionError::Read { path: path.into(), source };
-    if fs::metadata(path).map_err(failed)?.len() > FILE_BYTES_MAX {
-        return Err(SectionError::TooLarge { path: path.into() });
+    let mut text = String::new();
+    // Not by the size that the file claims: a device claims none and never ends.
+    let read = File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text));
+    read.map_err(|source| SectionError::Read { path: path.into(), source })?;
+    match u64::try_from(text.len()) {
+        Ok(0..=FILE_BYTES_MAX) => Ok(text),
+        _ => Err(SectionError::TooLarge { path: path.into() }),
     }
-    fs::read_to_string(path).map_err(failed)
 }
 
 fn toml(path: &Path, text: &str) -> Result<DocumentMut, SectionError> {

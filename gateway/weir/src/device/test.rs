@@ -1,14 +1,19 @@
 //! `weir device test` and `weir device test-codec`: what would be stored?
 
-use std::path::Path;
+use std::io::{Read, Write};
 
 use record::UnixMs;
 use serde_json::{Value, json};
 
 use super::Place;
+use super::args::CodecArgs;
 use super::error::DeviceError;
+use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::output;
+
+/// Most bytes of a payload's file that are read: one more than a codec takes says that it is too long.
+const PAYLOAD_BYTES_MAX: u64 = ingest::PAYLOAD_BYTES_MAX as u64 + 1;
 
 /// Decodes a payload as the device's codec does now. [`Exit::NotWell`] if it gives no readings.
 pub(super) fn device(
@@ -47,43 +52,62 @@ pub(super) fn device(
     Ok(if decoded.is_ok() { Exit::Good } else { Exit::NotWell })
 }
 
-/// Runs a JavaScript codec alone. [`Exit::NotWell`] if it gives nothing, with the cause.
-pub(super) fn script(file: &Path, hex: &str, f_port: u8, json: bool) -> Result<Exit, DeviceError> {
+/// Runs a JavaScript codec alone. [`Exit::NotWell`] if it is none or gives nothing, with the cause.
+pub(super) fn script(codec: &CodecArgs) -> Result<Exit, DeviceError> {
+    let CodecArgs { file, hex, f_port, json } = codec;
     let payload = hex::decode(hex).map_err(|_| DeviceError::Hex)?;
     let source = super::section::read(file)?;
-    let script =
-        script::Script::compile(&source).map_err(|source| DeviceError::Script { path: file.into(), source })?;
-    let uplink = script::Uplink { bytes: &payload, f_port, recv_time_ms: now().0 };
-    let decoded = script.decode_uplink(&uplink);
-    let mut out = output::stdout();
-    match &decoded {
-        Ok(read) => match json {
-            true => {
-                let (called, data) = (read.entry.name(), plain(&read.data));
-                let shown = json!({"ok": true, "called": called, "data": data, "warnings": read.warnings});
-                print(&mut out, &shown.to_string())?;
-            }
-            false => {
-                print(&mut out, &read.data.to_string())?;
-                for warning in &read.warnings {
-                    print(&mut out, &format!("! {warning}"))?;
-                }
-            }
-        },
-        Err(error) if json => {
-            let shown: Value = json!({"ok": false, "cause": cause(error), "error": control::chain(error)});
-            print(&mut out, &shown.to_string())?;
+    let script = match script::Script::compile(&source) {
+        Ok(script) => script,
+        Err(error) => return fail(no_codec(&error), &control::chain(&error), *json),
+    };
+    let uplink = script::Uplink { bytes: &payload, f_port: *f_port, recv_time_ms: now().0 };
+    let read = match script.decode_uplink(&uplink) {
+        Ok(read) => read,
+        Err(error) => return fail(cause(&error), &control::chain(&error), *json),
+    };
+    let mut shown = String::new();
+    match json {
+        true => {
+            let (called, data) = (read.entry.name(), plain(&read.data));
+            shown += &json!({"ok": true, "called": called, "data": data, "warnings": read.warnings}).to_string();
+            shown.push('\n');
         }
-        Err(error) => print(&mut out, &format!("! {}", control::chain(error)))?,
+        false => {
+            let warnings = read.warnings.iter().map(|warning| format!("! {warning}\n"));
+            shown += &format!("{}\n{}", read.data, warnings.collect::<String>());
+        }
     }
-    flush(&mut out)?;
-    Ok(if decoded.is_ok() { Exit::Good } else { Exit::NotWell })
+    say(&shown)?;
+    Ok(Exit::Good)
+}
+
+/// Says why a codec gave nothing.
+pub(super) fn fail(cause: &str, error: &str, json: bool) -> Result<Exit, DeviceError> {
+    let shown = match json {
+        true => json!({"ok": false, "cause": cause, "error": error}).to_string(),
+        false => format!("! {cause}: {error}"),
+    };
+    say(&format!("{shown}\n"))?;
+    Ok(Exit::NotWell)
+}
+
+/// Prints whole lines.
+pub(super) fn say(lines: &str) -> Result<(), DeviceError> {
+    let mut out = output::stdout();
+    let written = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
+    written.map_err(|error| DeviceError::output(CommandError::output(error)))
 }
 
 /// Hex digits, or the bytes of a file after `@`.
 fn bytes(payload: &str) -> Result<Vec<u8>, DeviceError> {
     match payload.strip_prefix('@') {
-        Some(path) => std::fs::read(path).map_err(|source| DeviceError::Read { path: path.into(), source }),
+        Some(path) => {
+            let mut bytes = Vec::new();
+            let file = std::fs::File::open(path);
+            let read = file.and_then(|file| file.take(PAYLOAD_BYTES_MAX).read_to_end(&mut bytes));
+            read.map(|_| bytes).map_err(|source| DeviceError::Read { path: path.into(), source })
+        }
         None => hex::decode(payload).map_err(|_| DeviceError::Hex),
     }
 }
@@ -116,18 +140,33 @@ fn plain(value: &script::Value) -> Value {
     }
 }
 
-/// The stable name of a failure.
+/// The stable name of why a run gave nothing.
 fn cause(error: &script::DecodeError) -> &'static str {
     match error {
-        script::DecodeError::Fault(fault) => match fault {
-            script::Fault::Threw { .. } => "threw",
-            script::Fault::TimedOut => "timed_out",
-            script::Fault::OutOfMemory => "out_of_memory",
-            script::Fault::StackOverflow => "stack_overflow",
-            script::Fault::OutputTooLarge => "output_too_large",
-            script::Fault::OutputTooDeep => "output_too_deep",
-        },
+        script::DecodeError::Fault(fault) => fault_cause(fault),
         script::DecodeError::NotAnObject { .. } => "not_an_object",
         script::DecodeError::Errors(_) => "errors",
+    }
+}
+
+/// The stable name of why a source is no codec.
+fn no_codec(error: &script::ScriptError) -> &'static str {
+    match error {
+        script::ScriptError::TooLong { .. } => "too_long",
+        script::ScriptError::Syntax { .. } => "syntax",
+        script::ScriptError::BigInt { .. } => "big_int",
+        script::ScriptError::Load(fault) => fault_cause(fault),
+        script::ScriptError::NoDecoder => "no_decoder",
+    }
+}
+
+fn fault_cause(fault: &script::Fault) -> &'static str {
+    match fault {
+        script::Fault::Threw { .. } => "threw",
+        script::Fault::TimedOut => "timed_out",
+        script::Fault::OutOfMemory => "out_of_memory",
+        script::Fault::StackOverflow => "stack_overflow",
+        script::Fault::OutputTooLarge => "output_too_large",
+        script::Fault::OutputTooDeep => "output_too_deep",
     }
 }
