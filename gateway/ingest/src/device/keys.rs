@@ -101,6 +101,15 @@ fn outside(text: &str) -> Result<(), KeysError> {
     Err(KeysError::Toml { line: line_of(text, name.span().start), why })
 }
 
+/// The name of the key whose value begins at this byte; none of a password, whose errors name it.
+fn key_before(text: &str, at: usize) -> Option<&str> {
+    let line = text.get(..at)?.rsplit('\n').next()?;
+    let key = line.split('=').next()?.trim();
+    let is_key = key.ends_with("_key") || key == "ed25519";
+    (line.contains('=') && is_key && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
+        .then_some(key)
+}
+
 /// The whole file.
 pub(super) struct Keys {
     by_name: BTreeMap<SourceId, (usize, DeviceKeys)>,
@@ -109,10 +118,14 @@ pub(super) struct Keys {
 impl Keys {
     pub(super) fn parse(text: &str) -> Result<Keys, KeysError> {
         outside(text)?;
-        let file: BTreeMap<Spanned<SourceId>, DeviceKeys> = toml::from_str(text).map_err(|error| KeysError::Toml {
-            line: line_of(text, error.span().map_or(text.len(), |span| span.start)),
+        let file: BTreeMap<Spanned<SourceId>, DeviceKeys> = toml::from_str(text).map_err(|error| {
+            let at = error.span().map_or(text.len(), |span| span.start);
             // Not the error's own Display: it prints the line, and the line holds a key.
-            why: error.message().to_owned(),
+            let why = match key_before(text, at) {
+                Some(key) => format!("`{key}`: {}", error.message()),
+                None => error.message().to_owned(),
+            };
+            KeysError::Toml { line: line_of(text, at), why }
         })?;
         let placed = |(name, keys): (Spanned<SourceId>, DeviceKeys)| {
             let line = line_of(text, name.span().start);

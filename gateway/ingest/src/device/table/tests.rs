@@ -133,19 +133,19 @@ fn secrets_are_never_shown() {
         FLOW,
         &FLOW_KEYS.replace("ec925802", "ec92580"),
         expect![
-            "keys line 3: expected 32 hex digits, got 31 characters: write every byte as two digits, without separators"
+            "keys line 3: `app_s_key`: expected 32 hex digits, got 31 characters: write every byte as two digits, without separators"
         ],
     );
     check(
         FLOW,
         &FLOW_KEYS.replace("\"ec925802ae430ca77fd3dd73cb2cc588\"", "925802430"),
-        expect!["keys line 3: the key is not a text: put it in quotes"],
+        expect!["keys line 3: `app_s_key`: the key is not a text: put it in quotes"],
     );
     check(
         RAIN,
         &RAIN_KEYS.replace("603deb10", "603deb1"),
         expect![
-            "keys line 2: the key is not a text of 64 hex digits: write each of its 32 bytes as two digits, in quotes"
+            "keys line 2: `mac_key`: the key is not a text of 64 hex digits: write each of its 32 bytes as two digits, in quotes"
         ],
     );
     check(
