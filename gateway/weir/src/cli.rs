@@ -154,3 +154,16 @@ pub(crate) enum ConfigCommand {
         json: bool,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// A name that two arguments of a verb have is a panic in a debug build, and a verb that does not work in a release.
+    #[test]
+    fn every_verb_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

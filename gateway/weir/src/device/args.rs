@@ -32,6 +32,8 @@ pub(crate) enum Verb {
         json: bool,
     },
     /// Add a device. It is checked with the whole table before anything is written.
+    // Its `--version` is that of LoRaWAN.
+    #[command(disable_version_flag = true)]
     Add(Box<AddArgs>),
     /// Add the devices of a CSV file: all of them, or none.
     Import {

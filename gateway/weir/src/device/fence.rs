@@ -89,8 +89,7 @@ fn ended(status: ExitStatus) -> Ended {
 
 /// The other process: gives up what it may not have, then runs the codec.
 pub(super) fn enter(codec: &CodecArgs) -> Result<Exit, DeviceError> {
-    let limits =
-        [(Resource::As, MEMORY_BYTES_MAX), (Resource::Cpu, CPU_SECONDS_MAX), (Resource::Fsize, 0), (Resource::Core, 0)];
+    let limits = [(Resource::As, MEMORY_BYTES_MAX), (Resource::Cpu, CPU_SECONDS_MAX), (Resource::Core, 0)];
     for (resource, most) in limits {
         let limit = Rlimit { current: Some(most), maximum: Some(most) };
         setrlimit(resource, limit).map_err(|error| DeviceError::Fence(error.into()))?;

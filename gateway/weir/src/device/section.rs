@@ -142,12 +142,31 @@ fn keys(path: &Path, text: &str) -> Result<Table, SectionError> {
 
 /// The table under `[device.codec]`: of a file, or of another device.
 fn codec(codec: &str, files: &mut DeviceFiles, base: &Path) -> Result<Table, SectionError> {
-    if let Some(name) = codec.strip_prefix('=') {
-        let copied = files.device(name)?.get("codec").and_then(Item::as_table).cloned();
-        return copied.ok_or_else(|| SectionError::NoCodec { name: name.to_owned() });
+    let mut table = match codec.strip_prefix('=') {
+        Some(name) => {
+            let copied = files.device(name)?.get("codec").and_then(Item::as_table).cloned();
+            copied.ok_or_else(|| SectionError::NoCodec { name: name.to_owned() })?
+        }
+        None => {
+            let path = base.join(codec);
+            toml(&path, &read(&path)?)?.into_table()
+        }
+    };
+    forget_place(&mut table);
+    Ok(table)
+}
+
+/// A table is written where it stood in the text that it was read from, unless it forgets that: `[[device.codec.fields]]`
+/// would be written among those of the device that it was copied from.
+fn forget_place(table: &mut Table) {
+    table.set_position(None);
+    for (_, item) in table.iter_mut() {
+        match item {
+            Item::Table(inner) => forget_place(inner),
+            Item::ArrayOfTables(list) => list.iter_mut().for_each(forget_place),
+            Item::None | Item::Value(_) => {}
+        }
     }
-    let path = base.join(codec);
-    Ok(toml(&path, &read(&path)?)?.into_table())
 }
 
 /// Reads a small text file.
