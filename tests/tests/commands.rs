@@ -168,9 +168,9 @@ const TAMPERED: [Tampering; 7] = [
             cose[middle] ^= 1;
         });
     }),
-    ("a record taken out", JOURNAL, |database| execute(database, "DELETE FROM record WHERE seq = 20")),
+    ("a record taken out", JOURNAL, |database| execute(database, "DELETE FROM record_0 WHERE seq = 20")),
     ("the last record taken out", JOURNAL, |database| {
-        execute(database, "DELETE FROM record WHERE seq = (SELECT max(seq) FROM record)");
+        execute(database, "DELETE FROM record_0 WHERE seq = (SELECT max(seq) FROM record_0)");
     }),
     ("two records changed places", JOURNAL, |database| {
         execute(database, "UPDATE record SET seq = seq - 100 WHERE seq IN (10, 11)");

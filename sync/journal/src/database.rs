@@ -8,18 +8,22 @@ use std::time::Duration;
 
 use record::{CanonicalError, SourceId};
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::ffi::{
+    SQLITE_IOERR_CORRUPTFS, SQLITE_IOERR_DATA, SQLITE_IOERR_IN_PAGE, SQLITE_IOERR_READ, SQLITE_IOERR_SHORT_READ,
+};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use crate::archive::ArchiveError;
 use crate::schema::{Schema, number_of};
 
 /// Group may read and enter; new files take the directory's group (the other daemon's user is in it).
-const DIRECTORY_MODE: u32 = 0o2750;
+pub(crate) const DIRECTORY_MODE: u32 = 0o2750;
 /// The group reads.
-const FILE_MODE: u32 = 0o640;
+pub(crate) const FILE_MODE: u32 = 0o640;
 /// Readers wait this long while a writer recovers the WAL.
 const BUSY_TIMEOUT_MS: u64 = 2_000;
 /// 1 KiB: see the crate's head.
-const PAGE_BYTES: i64 = 1024;
+pub(crate) const PAGE_BYTES: i64 = 1024;
 /// 4 MB: SQLite's own default of 1,000 pages means pages of 4 KiB. Each checkpoint syncs both files, so a WAL of 1 MB
 /// would cost a busy gateway, which writes 0.4 MB a commit, two syncs more in every third commit.
 const WAL_PAGES_MAX: i64 = 4_000;
@@ -137,6 +141,19 @@ pub enum StoreError {
         /// The cause.
         source: CanonicalError,
     },
+    /// A damaged journal could not be saved; its files are where they were.
+    #[error("failed to {doing} damaged journal `{path}` · try: df -h, then systemctl restart weir-gateway")]
+    Salvage {
+        /// What was tried.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A file of sealed records cannot be read.
+    #[error("failed to read sealed records · try: weir journal check")]
+    Archive(#[source] ArchiveError),
     /// Reading failed.
     #[error("failed to read {what} from `{path}` · try: weir verify")]
     Read {
@@ -157,6 +174,30 @@ pub enum StoreError {
         /// The cause.
         source: rusqlite::Error,
     },
+}
+
+/// The extended codes of SQLite for bytes that cannot be read, or come back as others than they were written.
+const READ_FAILURES: [i32; 5] =
+    [SQLITE_IOERR_READ, SQLITE_IOERR_SHORT_READ, SQLITE_IOERR_CORRUPTFS, SQLITE_IOERR_DATA, SQLITE_IOERR_IN_PAGE];
+
+impl StoreError {
+    /// Whether the files are damaged, so that trying again cannot help and salvage can.
+    pub fn is_damage(&self) -> bool {
+        let error = match self {
+            StoreError::Inconsistent { .. } | StoreError::DamagedRecord { .. } => return true,
+            StoreError::Open { source, .. } | StoreError::Read { source, .. } | StoreError::Write { source, .. } => {
+                source.sqlite_error()
+            }
+            _ => None,
+        };
+        // What is no database, what contradicts its own format, and a disk that gives no bytes; a disk that takes none is
+        // full or stuck, and heals.
+        error.is_some_and(|error| match error.code {
+            ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt => true,
+            ErrorCode::SystemIoFailure => READ_FAILURES.contains(&error.extended_code),
+            _ => false,
+        })
+    }
 }
 
 /// Opens a file as its one writer: makes directory and file with their rights, takes the lock, brings its schema up to
@@ -221,7 +262,7 @@ fn create(path: &Path) -> Result<File, StoreError> {
 
 /// An advisory lock on a file beside the database: closing a descriptor of the database itself would drop SQLite's
 /// own locks.
-fn take_lock(path: &Path) -> Result<File, StoreError> {
+pub(crate) fn take_lock(path: &Path) -> Result<File, StoreError> {
     let lock = create(&path.with_extension("lock"))?;
     match rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(lock),

@@ -1,13 +1,10 @@
--- One row a record: its canonical bytes are the Merkle leaf's input (RFC 9162), nothing is derived that could disagree.
-CREATE TABLE record (
+-- The newest records, one row each: their canonical bytes are the Merkle leaf's input (RFC 9162), nothing is derived that
+-- could disagree. Further tables `record_FIRST` follow; a table is dropped whole once its records stand in a file.
+CREATE TABLE "record_0" (
     seq  INTEGER PRIMARY KEY,
     kind INTEGER NOT NULL,
     body BLOB NOT NULL
 ) STRICT;
--- Only alarms pay for it: the alarm lane finds them under any backlog.
-CREATE INDEX record_alarm ON record (seq) WHERE kind = 3;
--- Which boot is this one: asked once a start.
-CREATE INDEX record_boot ON record (seq) WHERE kind = 0;
 
 -- What must change together with the record of a device: replay counters and the conservation tally (A3).
 -- The empty name stands for frames whose device could not be told.
@@ -40,9 +37,6 @@ CREATE TABLE meta (
     value TEXT NOT NULL
 ) STRICT;
 
--- Which codecs are journaled: asked once a start.
-CREATE INDEX record_codec ON record (seq) WHERE kind = 4;
-
 -- Commands on their way down to a device, kept until they are done with. AUTOINCREMENT, because an id is never used
 -- again: an answer that comes late must not meet another command.
 CREATE TABLE command (
@@ -60,4 +54,31 @@ CREATE INDEX command_device ON command (device);
 CREATE TABLE state (
     name  TEXT PRIMARY KEY,
     value BLOB NOT NULL
+) STRICT;
+
+-- Where the records stand: from `first` to `last`, which is null while the table grows. Stage 0: table `record_FIRST`
+-- here; 1 whole, 2 thinned, 3 only what must be kept: file `blocks/FIRST.blocks`; 4: nothing is left. `condemned` is the
+-- stage on the way to which it is: its loss is told already, its file may or may not have followed.
+CREATE TABLE segment (
+    first     INTEGER PRIMARY KEY,
+    last      INTEGER,
+    stage     INTEGER NOT NULL,
+    condemned INTEGER,
+    bytes     INTEGER NOT NULL,
+    newest_ms INTEGER NOT NULL
+) STRICT;
+INSERT INTO segment VALUES (0, NULL, 0, NULL, 0, 0);
+
+-- The root of the Merkle subtree over records 256 n to 256 n + 255, kept for ever: with them any record is proven by the
+-- bytes of its own block, and what was taken away keeps its place in the tree.
+CREATE TABLE block (
+    no   INTEGER PRIMARY KEY,
+    root BLOB NOT NULL
+) STRICT;
+
+-- Numbers of records that are neither frames, refusals nor repeated decodings. The alarm lane finds alarms here under
+-- any backlog, a start finds its boot and its codecs, and retention finds what it must keep.
+CREATE TABLE mark (
+    seq  INTEGER PRIMARY KEY,
+    kind INTEGER NOT NULL
 ) STRICT;

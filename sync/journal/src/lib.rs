@@ -20,20 +20,32 @@
 //! the bytes; the writer keeps `-wal` and `-shm` on close, because a reader of another user that recreates them
 //! locks the writer out.
 
+mod archive;
+mod check;
 mod command;
 mod database;
 mod device;
+mod history;
+mod hot;
 mod outbox;
 mod reader;
+pub mod retention;
+pub mod salvage;
 mod schema;
+mod seal;
+mod segment;
 mod state;
 mod writer;
 
+pub use archive::ArchiveError;
+pub use check::{check, mend};
 pub use command::{COMMAND_BYTES_MAX, COMMANDS_PER_DEVICE_MAX, Command, CommandChange, CommandId, StoredCommand};
 pub use database::StoreError;
 pub use device::{DeviceRow, Tally};
 pub use outbox::{DestinationTally, Outbox, ReceiptAt, StoredBatch};
 pub use reader::{Position, Reader, StoredCheckpoint};
+pub use seal::{Loss, reduce, seal, weigh};
+pub use segment::{BLOCK_RECORDS, HOT_BYTES_MAX, HOT_RECORDS_MAX, Segment, SegmentChange, Stage};
 pub use state::{STATE_BYTES_MAX, STATES_MAX};
 pub use writer::{Committed, Journal, Transaction};
 

@@ -94,6 +94,20 @@ impl Outbox {
         Ok(all.iter().flat_map(SeqRanges::iter).collect())
     }
 
+    /// The first number that no batch ever had, whatever became of it.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn end(&self) -> Result<Seq, StoreError> {
+        let covered =
+            self.rows("coverage", "SELECT max(last) FROM coverage", [], |row| row.get::<_, Option<i64>>(0))?;
+        let covered = covered.into_iter().flatten().map(|last| Seq(from_sql(last)));
+        let sql = "SELECT ranges FROM batch UNION ALL SELECT ranges FROM parked";
+        let cut = self.rows("batches", sql, [], |row| decode_ranges(row, 0))?;
+        let cut = cut.iter().filter_map(SeqRanges::bounds).map(|bounds| bounds.last);
+        Ok(covered.chain(cut).max().map_or(Seq(0), Seq::next))
+    }
+
     /// Batches cut and not yet receipted, in the order of their first record.
     ///
     /// # Errors

@@ -1,16 +1,19 @@
 //! Reading the journal while its writer runs, is stopped, or restarts.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use record::merkle::{Frontier, Hash, leaf_hash};
-use record::{Body, CodecId, Record, RecordAt, Seq, SeqRange, SourceId};
+use record::merkle::{BLOCK_LEVEL, Frontier, Hash, Subtree, leaf_hash};
+use record::{Body, CodecId, Kind, Record, RecordAt, Seq, SeqRange, SeqRanges, SourceId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::command::{self, StoredCommand};
 use crate::database::{StoreError, from_sql, open_reader, to_sql};
 use crate::device::{DeviceRow, Tally};
+use crate::history::{History, Item};
 use crate::schema::JOURNAL;
+use crate::segment::{self, BLOCK_RECORDS, Segment};
 use crate::state;
 
 /// Where the journal stands, read in one transaction.
@@ -38,6 +41,7 @@ pub struct StoredCheckpoint {
 pub struct Reader {
     path: PathBuf,
     connection: Connection,
+    history: RefCell<History>,
 }
 
 impl Reader {
@@ -46,7 +50,8 @@ impl Reader {
     /// # Errors
     /// [`StoreError::Missing`], [`StoreError::Open`], [`StoreError::Schema`], [`StoreError::OldSchema`].
     pub fn open(path: &Path) -> Result<Reader, StoreError> {
-        Ok(Reader { path: path.into(), connection: open_reader(path, &JOURNAL)? })
+        let connection = open_reader(path, &JOURNAL)?;
+        Ok(Reader { path: path.into(), connection, history: RefCell::new(History::new(path)) })
     }
 
     /// The file.
@@ -71,11 +76,54 @@ impl Reader {
     }
 
     /// Records in `range`, in order, until `bytes_max` of canonical bytes are reached; at least one if there is one.
+    /// What was taken away is left out; what is damaged ends what is read, or is the error if nothing was read before it.
     ///
     /// # Errors
-    /// [`StoreError::Read`], [`StoreError::DamagedRecord`].
+    /// [`StoreError::Read`], [`StoreError::DamagedRecord`], [`StoreError::Archive`].
     pub fn read(&self, range: SeqRange, bytes_max: usize) -> Result<Vec<RecordAt>, StoreError> {
-        read(&self.connection, &self.path, range, bytes_max)
+        self.history.borrow_mut().read(&self.connection, range, bytes_max)
+    }
+
+    /// Hands every record in `range` that is there to `each`, as its canonical bytes.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`], [`StoreError::Archive`].
+    pub fn bodies(&self, range: SeqRange, mut each: impl FnMut(Seq, &[u8])) -> Result<(), StoreError> {
+        self.history.borrow_mut().visit(&self.connection, range, |item| {
+            if let Item::Record(seq, body) = item {
+                each(seq, body);
+            }
+            Ok(true)
+        })
+    }
+
+    /// The numbers in `range`, below the end, whose records can no longer be read: taken away, or lost.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`]. Damage is no error here: what is damaged cannot be read.
+    pub fn unreadable(&self, range: SeqRange) -> Result<SeqRanges, StoreError> {
+        self.history.borrow_mut().unreadable(&self.connection, range)
+    }
+
+    /// All segments, in order.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn segments(&self) -> Result<Vec<Segment>, StoreError> {
+        let failed = |source| StoreError::Read { path: self.path.clone(), what: "segments", source };
+        segment::read_all(&self.connection).map_err(failed)
+    }
+
+    /// Bytes that the database takes: pages in use or to be used again, and the write-ahead log as it stands.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn database_bytes(&self) -> Result<u64, StoreError> {
+        let failed = |source| StoreError::Read { path: self.path.clone(), what: "its size", source };
+        let pages: i64 = self.connection.pragma_query_value(None, "page_count", |row| row.get(0)).map_err(failed)?;
+        let page: i64 = self.connection.pragma_query_value(None, "page_size", |row| row.get(0)).map_err(failed)?;
+        let log = std::fs::metadata(self.path.with_extension("db-wal")).map_or(0, |log| log.len());
+        Ok(from_sql(pages).saturating_mul(from_sql(page)).saturating_add(log))
     }
 
     /// Numbers of alarm records from `from` on, at most `max`.
@@ -84,7 +132,7 @@ impl Reader {
     /// [`StoreError::Read`].
     pub fn alarms(&self, from: Seq, max: usize) -> Result<Vec<Seq>, StoreError> {
         let failed = |source| StoreError::Read { path: self.path.clone(), what: "alarms", source };
-        let sql = "SELECT seq FROM record WHERE kind = 3 AND seq >= ?1 ORDER BY seq LIMIT ?2";
+        let sql = "SELECT seq FROM mark WHERE kind = 3 AND seq >= ?1 ORDER BY seq LIMIT ?2";
         let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
         let max = i64::try_from(max).unwrap_or(i64::MAX);
         let rows = statement.query_map(params![to_sql(from.0), max], |row| row.get(0)).map_err(failed)?;
@@ -97,7 +145,7 @@ impl Reader {
     /// [`StoreError::Read`], [`StoreError::DamagedRecord`].
     pub fn last_boot(&self) -> Result<Option<RecordAt>, StoreError> {
         let failed = |source| StoreError::Read { path: self.path.clone(), what: "boots", source };
-        let sql = "SELECT max(seq) FROM record WHERE kind = 0";
+        let sql = "SELECT max(seq) FROM mark WHERE kind = 0";
         let seq: Option<i64> = self.connection.query_row(sql, [], |row| row.get(0)).map_err(failed)?;
         let Some(seq) = seq.map(|seq| Seq(from_sql(seq))) else { return Ok(None) };
         Ok(self.read(SeqRange { first: seq, last: seq }, usize::MAX)?.pop())
@@ -120,12 +168,61 @@ impl Reader {
         rows.collect::<Result<_, _>>().map_err(failed)
     }
 
+    /// Roots of the blocks that begin in `range`, by their first record.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn roots(&self, range: SeqRange) -> Result<BTreeMap<Seq, Hash>, StoreError> {
+        let failed = |source| StoreError::Read { path: self.path.clone(), what: "roots of blocks", source };
+        let sql = "SELECT no, root FROM block WHERE no BETWEEN ?1 AND ?2";
+        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let numbers = [range.first.0.div_ceil(BLOCK_RECORDS), range.last.0 / BLOCK_RECORDS].map(to_sql);
+        let root = |row: &rusqlite::Row<'_>| Ok((Seq(from_sql(row.get(0)?) * BLOCK_RECORDS), Hash(row.get(1)?)));
+        let rows = statement.query_map(numbers, root).map_err(failed)?;
+        rows.collect::<Result<_, _>>().map_err(failed)
+    }
+
+    /// The root of a complete subtree, for proofs: of blocks from what is kept of each, of parts of a block from its records.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`], [`StoreError::Archive`]; [`StoreError::Inconsistent`] where its records were taken away.
+    pub fn node(&self, subtree: Subtree) -> Result<Hash, StoreError> {
+        let gone = || StoreError::Inconsistent {
+            path: self.path.clone(),
+            what: format!("records {} to {} were taken away", subtree.first(), subtree.last()),
+        };
+        let range = SeqRange { first: subtree.first(), last: subtree.last() };
+        let mut tree = Frontier::new();
+        if subtree.level() >= BLOCK_LEVEL {
+            for root in self.roots(range)?.values() {
+                tree.append_subtree(BLOCK_LEVEL, *root).map_err(|_| gone())?;
+            }
+        } else {
+            self.history.borrow_mut().visit(&self.connection, range, |item| {
+                let appended = match item {
+                    Item::Record(_, body) => tree.append_subtree(0, leaf_hash(body)),
+                    Item::Pruned { level, root, .. } => tree.append_subtree(level, root),
+                };
+                appended.map(|()| true).map_err(|_| gone())
+            })?;
+        }
+        if tree.size() == subtree.leaves() { Ok(tree.root()) } else { Err(gone()) }
+    }
+
+    /// Numbers of records of a kind that is neither frame, refusal nor repeated decoding, in `range`, ascending.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn marks(&self, kind: Kind, range: SeqRange) -> Result<Vec<Seq>, StoreError> {
+        marks(&self.connection, &self.path, kind, range)
+    }
+
     /// Every codec that is journaled, with the record that has its text.
     ///
     /// # Errors
     /// [`StoreError::Read`], [`StoreError::DamagedRecord`].
     pub fn codecs(&self) -> Result<BTreeMap<CodecId, Seq>, StoreError> {
-        codecs(&self.connection, &self.path)
+        codecs(&self.connection, &self.path, &mut self.history.borrow_mut())
     }
 
     /// Every command that waits, the oldest first.
@@ -154,32 +251,39 @@ impl Reader {
         devices(&self.connection, &self.path)
     }
 
-    /// Recomputes the tree from the canonical bytes of every record, in numbers without gap, and hands each record with
-    /// the root of the tree up to it to the caller: what a signed checkpoint of size `seq + 1` must equal. Returns the
-    /// whole tree.
+    /// Recomputes the tree from the canonical bytes of every record that is there and the roots of what was taken away,
+    /// in numbers without gap, and hands each record with the root of the tree up to it to the caller: what a signed
+    /// checkpoint of size `seq + 1` must equal. Returns the whole tree.
     ///
     /// # Errors
-    /// [`StoreError::Read`]; [`StoreError::Inconsistent`] at the first gap (J2); [`StoreError::DamagedRecord`].
+    /// [`StoreError::Read`]; [`StoreError::Inconsistent`] at the first gap (J2); [`StoreError::DamagedRecord`],
+    /// [`StoreError::Archive`].
     pub fn recompute(&self, mut at: impl FnMut(&RecordAt, Hash)) -> Result<Frontier, StoreError> {
-        let failed = |source| StoreError::Read { path: self.path.clone(), what: "records", source };
         let mut tree = Frontier::new();
-        let mut statement = self.connection.prepare("SELECT seq, body FROM record ORDER BY seq").map_err(failed)?;
-        let mut rows = statement.query([]).map_err(failed)?;
-        while let Some(row) = rows.next().map_err(failed)? {
-            let seq = from_sql(row.get(0).map_err(failed)?);
-            if seq != tree.size() {
-                let what = format!("record {} is missing, {seq} follows", tree.size());
-                return Err(StoreError::Inconsistent { path: self.path.clone(), what });
+        let inconsistent = |what| StoreError::Inconsistent { path: self.path.clone(), what };
+        let all = SeqRange { first: Seq(0), last: Seq(i64::MAX.cast_unsigned()) };
+        self.history.borrow_mut().visit(&self.connection, all, |item| {
+            if item.first().0 != tree.size() {
+                return Err(inconsistent(format!("record {} is missing, {} follows", tree.size(), item.first())));
             }
-            let body = row.get_ref(1).map_err(failed)?.as_blob().unwrap_or_default();
-            let record = Record::from_canonical(body).map_err(|source| StoreError::DamagedRecord {
-                path: self.path.clone(),
-                seq,
-                source,
-            })?;
-            tree.push(leaf_hash(body));
-            at(&RecordAt { seq: Seq(seq), record }, tree.root());
-        }
+            match item {
+                Item::Record(seq, body) => {
+                    let record = Record::from_canonical(body).map_err(|source| StoreError::DamagedRecord {
+                        path: self.path.clone(),
+                        seq: seq.0,
+                        source,
+                    })?;
+                    tree.push(leaf_hash(body));
+                    at(&RecordAt { seq, record }, tree.root());
+                }
+                Item::Pruned { first, level, root } => {
+                    let misplaced =
+                        |_| inconsistent(format!("what was taken away at record {first} does not fit there"));
+                    tree.append_subtree(level, root).map_err(misplaced)?;
+                }
+            }
+            Ok(true)
+        })?;
         Ok(tree)
     }
 }
@@ -189,11 +293,10 @@ pub(crate) fn frontier(connection: &Connection, path: &Path) -> Result<Frontier,
     let (size, roots): (i64, Vec<u8>) = connection
         .query_row("SELECT size, roots FROM tree", [], |row| Ok((row.get(0)?, row.get(1)?)))
         .map_err(failed)?;
-    let last: Option<i64> =
-        connection.query_row("SELECT max(seq) FROM record", [], |row| row.get(0)).map_err(failed)?;
+    let end = end_of_rows(connection).map_err(failed)?;
     let inconsistent = |what: String| StoreError::Inconsistent { path: path.into(), what };
-    if last.map_or(0, |last| last + 1) != size {
-        return Err(inconsistent(format!("the tree has {size} leaves, the last record is {last:?}")));
+    if end != from_sql(size) {
+        return Err(inconsistent(format!("the tree has {size} leaves, the records end before {end}")));
     }
     Frontier::from_bytes(from_sql(size), &roots)
         .ok_or_else(|| inconsistent(format!("{} bytes of roots do not fit {size} leaves", roots.len())))
@@ -222,15 +325,15 @@ pub(crate) fn devices(
     rows.map(|row| row.map(|(name, row)| (SourceId::new(&name).ok(), row))).collect::<Result<_, _>>().map_err(failed)
 }
 
-pub(crate) fn codecs(connection: &Connection, path: &Path) -> Result<BTreeMap<CodecId, Seq>, StoreError> {
-    let failed = |source| StoreError::Read { path: path.into(), what: "codecs", source };
-    let sql = "SELECT seq FROM record WHERE kind = 4 ORDER BY seq";
-    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
-    let seqs = statement.query_map([], |row| row.get(0)).map_err(failed)?;
-    let seqs: Vec<i64> = seqs.collect::<Result<_, _>>().map_err(failed)?;
+pub(crate) fn codecs(
+    connection: &Connection,
+    path: &Path,
+    history: &mut History,
+) -> Result<BTreeMap<CodecId, Seq>, StoreError> {
+    let all = SeqRange { first: Seq(0), last: Seq(i64::MAX.cast_unsigned()) };
     let mut codecs = BTreeMap::new();
-    for seq in seqs.into_iter().map(|seq| Seq(from_sql(seq))) {
-        let found = read(connection, path, SeqRange { first: seq, last: seq }, usize::MAX)?.pop();
+    for seq in marks(connection, path, Kind::Codec, all)? {
+        let found = history.read(connection, SeqRange { first: seq, last: seq }, usize::MAX)?.pop();
         if let Some(Record { body: Body::Codec(codec), .. }) = found.map(|found| found.record) {
             codecs.entry(codec.id).or_insert(seq);
         }
@@ -238,30 +341,21 @@ pub(crate) fn codecs(connection: &Connection, path: &Path) -> Result<BTreeMap<Co
     Ok(codecs)
 }
 
-pub(crate) fn read(
-    connection: &Connection,
-    path: &Path,
-    range: SeqRange,
-    bytes_max: usize,
-) -> Result<Vec<RecordAt>, StoreError> {
-    let failed = |source| StoreError::Read { path: path.into(), what: "records", source };
-    let sql = "SELECT seq, body FROM record WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq";
+fn marks(connection: &Connection, path: &Path, kind: Kind, range: SeqRange) -> Result<Vec<Seq>, StoreError> {
+    let failed = |source| StoreError::Read { path: path.into(), what: "marks", source };
+    let sql = "SELECT seq FROM mark WHERE kind = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq";
     let mut statement = connection.prepare_cached(sql).map_err(failed)?;
-    let mut rows = statement.query(params![to_sql(range.first.0), to_sql(range.last.0)]).map_err(failed)?;
-    let (mut records, mut bytes) = (Vec::new(), 0);
-    while let Some(row) = rows.next().map_err(failed)? {
-        let seq = from_sql(row.get(0).map_err(failed)?);
-        let body = row.get_ref(1).map_err(failed)?.as_blob().unwrap_or_default();
-        bytes += body.len();
-        if bytes > bytes_max && !records.is_empty() {
-            break;
-        }
-        let record = Record::from_canonical(body).map_err(|source| StoreError::DamagedRecord {
-            path: path.into(),
-            seq,
-            source,
-        })?;
-        records.push(RecordAt { seq: Seq(seq), record });
-    }
-    Ok(records)
+    let values = params![kind as i64, to_sql(range.first.0), to_sql(range.last.0)];
+    let rows = statement.query_map(values, |row| Ok(Seq(from_sql(row.get(0)?)))).map_err(failed)?;
+    rows.collect::<Result<_, _>>().map_err(failed)
+}
+
+/// The number that the next record gets by the rows alone: after the newest record, or after the newest segment where the
+/// table that grows is empty.
+fn end_of_rows(connection: &Connection) -> rusqlite::Result<u64> {
+    let sql = "SELECT first FROM segment WHERE last IS NULL";
+    let Some(first) = connection.query_row(sql, [], |row| row.get(0)).optional()?.map(from_sql) else { return Ok(0) };
+    let sql = format!("SELECT max(seq) FROM {}", segment::table(Seq(first)));
+    let last: Option<i64> = connection.query_row(&sql, [], |row| row.get(0))?;
+    Ok(last.map_or(first, |last| from_sql(last).saturating_add(1)))
 }

@@ -11,9 +11,11 @@ pub(crate) struct Schema {
     migrations: &'static [&'static str],
 }
 
-/// Of the journal. Number 2 added codecs, commands and states.
-pub(crate) const JOURNAL: Schema =
-    Schema { text: include_str!("journal.sql"), migrations: &[include_str!("migrations/journal_2.sql")] };
+/// Of the journal. Number 2 added codecs, commands and states; number 3 segments, roots of blocks and marks.
+pub(crate) const JOURNAL: Schema = Schema {
+    text: include_str!("journal.sql"),
+    migrations: &[include_str!("migrations/journal_2.sql"), include_str!("migrations/journal_3.sql")],
+};
 
 /// Of the outbox.
 pub(crate) const OUTBOX: Schema = Schema { text: include_str!("outbox.sql"), migrations: &[] };

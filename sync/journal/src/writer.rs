@@ -1,5 +1,6 @@
 //! The journal's one writer.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -11,8 +12,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::command::{self, COMMANDS_PER_DEVICE_MAX, CommandChange, CommandId, StoredCommand};
 use crate::database::{StoreError, from_sql, open_writer, to_sql};
 use crate::device::{DeviceRow, Tally};
+use crate::history::History;
+use crate::hot::{self, Hot};
 use crate::reader;
 use crate::schema::JOURNAL;
+use crate::segment::{self, Segment, SegmentChange};
 use crate::state::{self, STATES_MAX};
 
 /// One atomic step of the journal. `None` as a device stands for frames whose device could not be told.
@@ -27,12 +31,15 @@ pub struct Transaction {
     /// States that changed, with their whole value; an empty one takes the name away. At most [`STATES_MAX`] names of
     /// [`STATE_BYTES_MAX`](crate::STATE_BYTES_MAX) each are kept.
     pub states: BTreeMap<String, Vec<u8>>,
+    /// Steps of segments, in order.
+    pub segments: Vec<SegmentChange>,
 }
 
 impl Transaction {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty() && self.devices.is_empty() && self.commands.is_empty() && self.states.is_empty()
+        let Transaction { records, devices, commands, states, segments } = self;
+        records.is_empty() && devices.is_empty() && commands.is_empty() && states.is_empty() && segments.is_empty()
     }
 }
 
@@ -51,6 +58,8 @@ pub struct Journal {
     path: PathBuf,
     connection: Connection,
     frontier: Frontier,
+    hot: Hot,
+    history: RefCell<History>,
     _lock: File,
 }
 
@@ -71,7 +80,15 @@ impl Journal {
             return Err(StoreError::OtherBox { path: path.into(), found: owner, expected: box_id.into() });
         }
         let frontier = reader::frontier(&connection, path)?;
-        Ok(Journal { path: path.into(), connection, frontier, _lock: lock })
+        hot::complete_blocks(&connection, path, frontier.size())?;
+        let hot = Hot::read(&connection, path, &frontier)?;
+        let history = RefCell::new(History::new(path));
+        Ok(Journal { path: path.into(), connection, frontier, hot, history, _lock: lock })
+    }
+
+    /// Its file.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The number the next record will get.
@@ -97,7 +114,7 @@ impl Journal {
     /// # Errors
     /// [`StoreError::Read`], [`StoreError::DamagedRecord`].
     pub fn codecs(&self) -> Result<BTreeMap<CodecId, Seq>, StoreError> {
-        reader::codecs(&self.connection, &self.path)
+        reader::codecs(&self.connection, &self.path, &mut self.history.borrow_mut())
     }
 
     /// Every command that waits, the oldest first.
@@ -132,7 +149,7 @@ impl Journal {
     /// # Errors
     /// [`StoreError::Read`], [`StoreError::DamagedRecord`].
     pub fn read(&self, range: SeqRange, bytes_max: usize) -> Result<Vec<RecordAt>, StoreError> {
-        reader::read(&self.connection, &self.path, range, bytes_max)
+        self.history.borrow_mut().read(&self.connection, range, bytes_max)
     }
 
     /// Stores everything in `transaction`, or nothing. When this returns `Ok`, it survives a power cut (A1).
@@ -145,20 +162,31 @@ impl Journal {
         let first = self.end();
         command::check(&transaction.commands)?;
         state::check(&transaction.states)?;
-        let written = write(&mut self.connection, transaction, &self.frontier).map_err(|source| StoreError::Write {
+        let before = (&self.frontier, &self.hot);
+        let written = write(&mut self.connection, transaction, before).map_err(|source| StoreError::Write {
             path: self.path.clone(),
             what: "records",
             source,
         })?;
-        let frontier = match written {
-            Written::All(frontier) => frontier,
+        let (frontier, hot) = match written {
+            Written::All(frontier, hot) => (frontier, hot),
             Written::TooManyCommands(device) => {
                 return Err(StoreError::TooManyCommands { device, max: COMMANDS_PER_DEVICE_MAX });
             }
             Written::TooManyStates => return Err(StoreError::TooManyStates { max: STATES_MAX }),
         };
         self.frontier = frontier.clone();
+        self.hot = hot;
         Ok(Committed { first, frontier })
+    }
+
+    /// All segments, in order.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn segments(&self) -> Result<Vec<Segment>, StoreError> {
+        let failed = |source| StoreError::Read { path: self.path.clone(), what: "segments", source };
+        segment::read_all(&self.connection).map_err(failed)
     }
 
     /// Keeps a signed tree head. Keeping one of the same size again changes nothing.
@@ -205,20 +233,24 @@ fn claim(connection: &Connection, box_id: &str) -> rusqlite::Result<String> {
 
 /// What became of a transaction: all of it, or nothing.
 enum Written {
-    All(Frontier),
+    All(Frontier, Hot),
     TooManyCommands(SourceId),
     TooManyStates,
 }
 
-fn write(connection: &mut Connection, what: &Transaction, before: &Frontier) -> rusqlite::Result<Written> {
-    let mut frontier = before.clone();
+fn write(
+    connection: &mut Connection,
+    what: &Transaction,
+    (before, hot): (&Frontier, &Hot),
+) -> rusqlite::Result<Written> {
+    let (mut frontier, mut hot) = (before.clone(), hot.clone());
     let transaction = connection.transaction()?;
     {
-        let mut insert = transaction.prepare_cached("INSERT INTO record VALUES (?1, ?2, ?3)")?;
         for record in &what.records {
             let body = record.to_canonical();
-            insert.execute(params![to_sql(frontier.size()), record.body.kind() as i64, body])?;
-            frontier.push(record::merkle::leaf_hash(&body));
+            let leaf = record::merkle::leaf_hash(&body);
+            hot.append(&transaction, Seq(frontier.size()), record.body.kind(), &body, leaf)?;
+            frontier.push(leaf);
         }
         let mut upsert = transaction.prepare_cached(
             "INSERT INTO device VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (name) DO UPDATE SET \
@@ -235,6 +267,9 @@ fn write(connection: &mut Connection, what: &Transaction, before: &Frontier) -> 
             tree.execute(params![to_sql(frontier.size()), frontier.to_bytes()])?;
         }
     }
+    for change in &what.segments {
+        segment::change(&transaction, change)?;
+    }
     // Nearly every transaction is of frames alone, and pays for nothing else.
     if !what.commands.is_empty()
         && let Some(device) = command::write(&transaction, &what.commands)?
@@ -245,5 +280,5 @@ fn write(connection: &mut Connection, what: &Transaction, before: &Frontier) -> 
         return Ok(Written::TooManyStates);
     }
     transaction.commit()?;
-    Ok(Written::All(frontier))
+    Ok(Written::All(frontier, hot))
 }

@@ -1,5 +1,7 @@
 mod commands;
+mod damage;
 mod migration;
+mod segments;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -46,6 +48,10 @@ fn append(journal: &mut Journal, count: u64) {
     let records = (first..first + count).map(|number| record(number, 40)).collect();
     let committed = journal.commit(&Transaction { records, ..Transaction::default() }).unwrap();
     assert_eq!(committed.first, Seq(first));
+}
+
+fn index(number: u64) -> usize {
+    usize::try_from(number).unwrap()
 }
 
 fn all() -> SeqRange {
@@ -122,10 +128,10 @@ fn a_full_disk_stores_nothing_and_heals() {
 #[test]
 fn a_changed_a_removed_and_a_reordered_record_are_found() {
     for damage in [
-        "UPDATE record SET body = (SELECT body FROM record WHERE seq = 3) WHERE seq = 2",
-        "DELETE FROM record WHERE seq = 2",
-        "UPDATE record SET seq = 100 WHERE seq = 2; UPDATE record SET seq = 2 WHERE seq = 3; \
-         UPDATE record SET seq = 3 WHERE seq = 100",
+        "UPDATE record_0 SET body = (SELECT body FROM record_0 WHERE seq = 3) WHERE seq = 2",
+        "DELETE FROM record_0 WHERE seq = 2",
+        "UPDATE record_0 SET seq = 100 WHERE seq = 2; UPDATE record_0 SET seq = 2 WHERE seq = 3; \
+         UPDATE record_0 SET seq = 3 WHERE seq = 100",
     ] {
         let bed = Bed::new();
         let mut journal = bed.journal();
@@ -196,6 +202,7 @@ fn coverage_grows_with_the_receipt_and_only_once() {
     outbox.settle("city", &[2; 32], b"receipt", 7).unwrap();
     outbox.settle("city", &[2; 32], b"receipt", 7).unwrap();
     assert_eq!(outbox.coverage("city").unwrap(), span(8, 9));
+    assert_eq!(outbox.end().unwrap(), Seq(10));
     assert_eq!(outbox.batches("city").unwrap(), [batch(1, span(0, 4))]);
     outbox.settle("city", &[1; 32], b"receipt", 0).unwrap();
     outbox.put_batch("city", &batch(4, span(5, 7))).unwrap();

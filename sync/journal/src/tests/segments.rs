@@ -1,0 +1,221 @@
+//! Records in tables and files are the same records.
+
+use proptest::prelude::*;
+use record::merkle::{ConsistencyProof, Frontier, InclusionProof, TreeHead};
+use record::{Body, Boot, Record, Seq, SeqRange, SeqRanges};
+
+use super::{Bed, all, index, record};
+use crate::retention::{Budget, Usage, plan};
+use crate::segment::file;
+use crate::{Journal, Reader, SegmentChange, Stage, StoreError, Transaction, check, mend, reduce, seal, weigh};
+
+/// A bed whose journal has `count` records in full tables, with a boot record at every `boot_every`-th place.
+fn filled(count: u64, boot_every: u64) -> (Bed, Journal, Vec<Record>) {
+    let bed = Bed::new();
+    let mut journal = bed.journal();
+    let boot = |number: u64| {
+        let boot = Boot { boot_id: number.to_string(), version: "0".into() };
+        Record { stamp: record(number, 0).stamp, body: Body::Boot(boot) }
+    };
+    let at = |number: u64| if number.is_multiple_of(boot_every) { boot(number) } else { record(number * 100_000, 40) };
+    let records: Vec<Record> = (0..count).map(at).collect();
+    for part in records.chunks(5_000) {
+        journal.commit(&Transaction { records: part.to_vec(), ..Transaction::default() }).unwrap();
+    }
+    (bed, journal, records)
+}
+
+fn store(journal: &mut Journal, change: SegmentChange) {
+    journal.commit(&Transaction { segments: vec![change], ..Transaction::default() }).unwrap();
+}
+
+fn seal_all(journal: &mut Journal, reader: &Reader) {
+    let full = |segment: &crate::Segment| segment.stage == Stage::Hot && segment.last.is_some();
+    while let Some(table) = journal.segments().unwrap().into_iter().find(full) {
+        let change = seal(reader, &table).unwrap();
+        store(journal, change);
+    }
+}
+
+fn tree(records: &[Record]) -> Frontier {
+    let mut tree = Frontier::new();
+    records.iter().for_each(|record| tree.push(record.leaf()));
+    tree
+}
+
+fn read_all(reader: &Reader) -> Vec<(u64, Record)> {
+    reader.read(all(), usize::MAX).unwrap().into_iter().map(|at| (at.seq.0, at.record)).collect()
+}
+
+#[test]
+fn sealing_changes_nothing_that_is_read() {
+    let (bed, mut journal, records) = filled(40_000, 1_000);
+    let reader = Reader::open(&bed.path()).unwrap();
+    let before = (read_all(&reader), reader.last_boot().unwrap(), reader.recompute(|_, _| {}).unwrap());
+    assert_eq!(before.2, tree(&records));
+    seal_all(&mut journal, &reader);
+    let stages: Vec<_> = reader.segments().unwrap().iter().map(|s| (s.first.0, s.last, s.stage)).collect();
+    let last = |seq| Some(Seq(seq));
+    let expected = [(0, last(16_383), Stage::Whole), (16_384, last(32_767), Stage::Whole), (32_768, None, Stage::Hot)];
+    assert_eq!(stages, expected);
+    assert!(file(&bed.path(), Seq(0)).exists() && file(&bed.path(), Seq(16_384)).exists());
+    let after = (read_all(&reader), reader.last_boot().unwrap(), reader.recompute(|_, _| {}).unwrap());
+    assert_eq!(after, before);
+    let one = SeqRange { first: Seq(16_380), last: Seq(16_390) };
+    let read: Vec<u64> = reader.read(one, usize::MAX).unwrap().iter().map(|at| at.seq.0).collect();
+    assert_eq!(read, (16_380..=16_390).collect::<Vec<_>>(), "across two files");
+    assert!(reader.unreadable(all()).unwrap().is_empty());
+    drop(journal);
+    let journal = bed.journal();
+    assert_eq!(journal.end(), Seq(40_000));
+    assert_eq!(journal.frontier(), &tree(&records));
+}
+
+#[test]
+fn what_is_taken_away_keeps_its_place_in_the_tree() {
+    let (bed, mut journal, records) = filled(20_000, 3_000);
+    let reader = Reader::open(&bed.path()).unwrap();
+    seal_all(&mut journal, &reader);
+    for to in [Stage::Thinned, Stage::Remnant, Stage::Gone] {
+        let segment = reader.segments().unwrap()[0];
+        let loss = weigh(&reader, &segment, to).unwrap();
+        assert_eq!(loss, weigh(&reader, &segment, to).unwrap(), "told before it is done");
+        store(&mut journal, SegmentChange::Condemned { first: Seq(0), to });
+        let condemned = reader.segments().unwrap()[0];
+        let change = reduce(&reader, &condemned).unwrap();
+        assert_eq!(reduce(&reader, &condemned).unwrap(), change, "twice is once");
+        store(&mut journal, change);
+        let unreadable = reader.unreadable(all()).unwrap();
+        assert!(unreadable.covers(&loss.ranges), "{to:?}");
+        let read = read_all(&reader);
+        assert!(read.iter().all(|(seq, record)| records[index(*seq)] == *record));
+        assert_eq!(read.len() as u64 + unreadable.len(), 20_000);
+        let left = read.iter().filter(|(seq, _)| *seq < 16_384).count();
+        let hours = (0..16_384u64).map(|n| n * 100_000 / 3_600_000).collect::<std::collections::BTreeSet<_>>().len();
+        match to {
+            // The boot records are at its beginning and every 3,000; of the one device a frame an hour remains.
+            Stage::Thinned => assert_eq!(left, hours + 6),
+            Stage::Remnant => assert_eq!(left, 6),
+            _ => assert_eq!(left, 0),
+        }
+        assert_eq!(reader.recompute(|_, _| {}).unwrap(), tree(&records), "{to:?}");
+    }
+    assert!(!file(&bed.path(), Seq(0)).exists());
+}
+
+#[test]
+fn large_frames_fill_a_table_sooner() {
+    let bed = Bed::new();
+    let mut journal = bed.journal();
+    let records: Vec<Record> = (0..2_000).map(|number| record(number, 16 * 1024)).collect();
+    journal.commit(&Transaction { records, ..Transaction::default() }).unwrap();
+    let firsts: Vec<u64> = journal.segments().unwrap().iter().map(|segment| segment.first.0).collect();
+    assert_eq!(firsts, [0, 512, 1_024, 1_536], "8 MiB, at the border of a block");
+}
+
+#[test]
+fn a_damaged_block_costs_itself_alone() {
+    let (bed, mut journal, records) = filled(16_640, 20_000);
+    let reader = Reader::open(&bed.path()).unwrap();
+    seal_all(&mut journal, &reader);
+    let path = file(&bed.path(), Seq(0));
+    let mut bytes = std::fs::read(&path).unwrap();
+    let (at, size) = (bytes.len() / 2, bytes.len());
+    bytes[at] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    let reader = Reader::open(&bed.path()).unwrap();
+    let unreadable = reader.unreadable(all()).unwrap();
+    assert_eq!(unreadable.len(), 256, "of {size} bytes one was flipped");
+    let damaged = unreadable.bounds().unwrap();
+    assert!(matches!(reader.read(damaged, usize::MAX), Err(StoreError::Archive(_))));
+    let before = SeqRange { first: Seq(0), last: Seq(damaged.first.0 + 10) };
+    assert_eq!(reader.read(before, usize::MAX).unwrap().len() as u64, damaged.first.0, "up to the damage");
+    let behind = SeqRange { first: damaged.last.next(), last: Seq(16_639) };
+    assert_eq!(reader.read(behind, usize::MAX).unwrap().len() as u64, 16_639 - damaged.last.0);
+    // The check finds it, and mending keeps the damaged file.
+    let segment = reader.segments().unwrap()[0];
+    assert_eq!(check(&reader, &segment).unwrap(), unreadable);
+    let (folder, change) = mend(&reader, &segment).unwrap();
+    assert_eq!(std::fs::read(folder.join(path.file_name().unwrap())).unwrap(), bytes);
+    store(&mut journal, change);
+    let reader = Reader::open(&bed.path()).unwrap();
+    assert!(reader.segments().unwrap().iter().all(|segment| check(&reader, segment).unwrap().is_empty()));
+    assert_eq!(reader.read(all(), usize::MAX).unwrap().len(), 16_640 - 256);
+    assert_eq!(reader.unreadable(all()).unwrap(), unreadable);
+    assert_eq!(reader.recompute(|_, _| {}).unwrap(), tree(&records), "its root was kept");
+}
+
+#[test]
+fn a_table_is_checked_against_the_roots_of_its_blocks() {
+    let (bed, journal, _) = filled(1_000, 20_000);
+    let reader = Reader::open(&bed.path()).unwrap();
+    let segment = reader.segments().unwrap()[0];
+    assert!(check(&reader, &segment).unwrap().is_empty());
+    drop(journal);
+    let swap = "UPDATE record_0 SET body = (SELECT body FROM record_0 WHERE seq = 301) WHERE seq = 300";
+    rusqlite::Connection::open(bed.path()).unwrap().execute_batch(swap).unwrap();
+    let block = SeqRange { first: Seq(256), last: Seq(511) };
+    assert_eq!(check(&reader, &segment).unwrap().bounds(), Some(block));
+}
+
+#[test]
+fn proofs_lead_from_any_record_to_the_tree() {
+    let (bed, mut journal, records) = filled(20_000, 3_000);
+    let reader = Reader::open(&bed.path()).unwrap();
+    seal_all(&mut journal, &reader);
+    let whole = journal.frontier();
+    let head = TreeHead { size: whole.size(), root: whole.root() };
+    for seq in [0, 255, 256, 16_383, 16_384, 19_999].map(Seq) {
+        let proof = InclusionProof::generate(seq, head.size, |subtree| reader.node(subtree)).unwrap();
+        proof.verify(seq, records[index(seq.0)].leaf(), &head).unwrap();
+    }
+    for older in [1, 256, 700, 16_384, 19_000] {
+        let proof = ConsistencyProof::generate(older..head.size, |subtree| reader.node(subtree)).unwrap();
+        let older = tree(&records[..index(older)]);
+        proof.verify(&TreeHead { size: older.size(), root: older.root() }, &head).unwrap();
+    }
+}
+
+#[test]
+fn a_budget_holds_and_every_step_can_be_repeated() {
+    let (bed, mut journal, records) = filled(100_000, 10_000);
+    let reader = Reader::open(&bed.path()).unwrap();
+    seal_all(&mut journal, &reader);
+    let files = |reader: &Reader| reader.segments().unwrap().iter().map(|segment| segment.bytes).sum::<u64>();
+    let full = files(&reader);
+    let mut lost = SeqRanges::new();
+    for bytes_max in [full, full / 2, full / 10, 0] {
+        let budget = Budget { bytes_max, older_than_ms: None, aged_before: Seq(0) };
+        while let Some(step) =
+            plan(&reader.segments().unwrap(), Usage { bytes: files(&reader), disk_short_bytes: 0 }, budget)
+        {
+            let loss = weigh(&reader, &step.segment, step.to).unwrap();
+            loss.ranges.iter().for_each(|range| lost.insert(range));
+            store(&mut journal, SegmentChange::Condemned { first: step.segment.first, to: step.to });
+            let condemned = reader.segments().unwrap();
+            let condemned = condemned.iter().find(|segment| segment.condemned.is_some()).unwrap();
+            let change = reduce(&reader, condemned).unwrap();
+            store(&mut journal, change);
+        }
+        assert!(files(&reader) <= bytes_max);
+        assert_eq!(reader.unreadable(all()).unwrap(), lost, "{bytes_max}: each loss was told");
+        assert_eq!(reader.recompute(|_, _| {}).unwrap(), tree(&records));
+    }
+    assert_eq!(reader.segments().unwrap().len(), 2, "what is gone is one row");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+    #[test]
+    fn any_range_reads_as_the_list(first in 0u64..20_000, len in 0u64..600, sealed in any::<bool>()) {
+        let (bed, mut journal, records) = filled(20_000, 777);
+        let reader = Reader::open(&bed.path()).unwrap();
+        if sealed {
+            seal_all(&mut journal, &reader);
+        }
+        let range = SeqRange { first: Seq(first), last: Seq(first + len) };
+        let read: Vec<Record> = reader.read(range, usize::MAX).unwrap().into_iter().map(|at| at.record).collect();
+        let expected = records.iter().skip(index(first)).take(index(len) + 1);
+        prop_assert!(read.iter().eq(expected));
+    }
+}
