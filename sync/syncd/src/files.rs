@@ -3,6 +3,8 @@
 
 mod cut;
 
+pub(crate) use cut::Cut;
+
 use std::path::Path;
 use std::thread::JoinHandle;
 

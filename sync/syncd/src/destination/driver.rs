@@ -17,7 +17,7 @@ use super::board::Told;
 use super::{Board, Transport};
 use crate::DestinationConfig;
 use crate::clock::mono_ms;
-use crate::files::{FileThread, FileThreadEnded};
+use crate::files::{Cut, FileThread, FileThreadEnded};
 
 /// Alarm numbers read from the journal at once.
 const ALARMS_READ_MAX: usize = 1_024;
@@ -201,7 +201,15 @@ impl Driver {
         let bytes_max = usize::try_from(self.config.batch.bytes_max.get()).unwrap_or(usize::MAX);
         let cut = self.files.run(move |files| files.cut(&name, lane, &ranges, bytes_max)).await?;
         let input = match cut {
-            Ok(cut) => {
+            Ok(Cut { batch, gone }) => {
+                if !gone.is_empty() {
+                    log::warn!(destination:% = self.name, records = gone.len(); "records are gone from the journal, undelivered");
+                    self.core.handle(mono_ms(), Input::Gone { ranges: gone });
+                }
+                let Some(cut) = batch else {
+                    self.core.handle(mono_ms(), Input::NotCut { lane });
+                    return Ok(());
+                };
                 log::debug!(destination:% = self.name, batch:% = cut.id, lane:%, records = cut.ranges.len(),
                     bytes = cut.bytes_len; "batch cut");
                 Input::Cut { lane, id: cut.id, ranges: cut.ranges, bytes_len: cut.bytes_len }

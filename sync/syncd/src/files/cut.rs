@@ -3,13 +3,22 @@
 use std::collections::HashMap;
 
 use batch::{Batch, BatchId, Lane, Row, SealError, TreeHead};
-use journal::{StoreError, StoredBatch};
-use record::{RecordAt, Seq, SeqRange, SeqRanges};
+use journal::{Segment, Stage, StoreError, StoredBatch};
+use record::{RecordAt, SeqRange, SeqRanges};
 
 use super::Files;
 
 /// Signed tree heads that travel in one batch, under 512 bytes each. The rest goes with the next ones.
 const CHECKPOINTS_MAX: usize = 8;
+
+/// What became of a cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cut {
+    /// The batch, unless nothing of what was asked for is there.
+    pub(crate) batch: Option<CutBatch>,
+    /// Records among those asked for, and right behind them, that can no longer be read.
+    pub(crate) gone: SeqRanges,
+}
 
 /// A batch that is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +33,6 @@ pub(crate) struct CutBatch {
 pub(crate) enum CutError {
     #[error("failed to read the journal for a batch")]
     Journal(#[source] StoreError),
-    #[error("record {seq} is not in the journal although later ones are · try: weir verify")]
-    NoRecord { seq: Seq },
     #[error("failed to sign a batch")]
     Seal(#[source] SealError),
     #[error("failed to store a batch in the outbox")]
@@ -50,10 +57,13 @@ impl Files {
         lane: Lane,
         asked: &SeqRanges,
         bytes_max: usize,
-    ) -> Result<CutBatch, CutError> {
+    ) -> Result<Cut, CutError> {
         // Before the records: a head that is older than a record in the batch would not cover it.
         let position = self.reader.position().map_err(CutError::Journal)?;
-        let records = self.records(asked, bytes_max)?;
+        let (records, gone) = self.records(asked, bytes_max)?;
+        if records.is_empty() {
+            return Ok(Cut { batch: None, gone });
+        }
         let ranges: SeqRanges = records.iter().map(|at| SeqRange { first: at.seq, last: at.seq }).collect();
         let sent = self.outbox.checkpoints_sent(destination).map_err(CutError::Outbox)?;
         let after = self.carried.newest.get(destination).copied().unwrap_or(0).max(sent);
@@ -76,27 +86,50 @@ impl Files {
             self.carried.newest.insert(destination.to_owned(), size);
             self.carried.by_batch.insert(id, size);
         }
-        Ok(CutBatch { id, ranges, bytes_len })
+        Ok(Cut { batch: Some(CutBatch { id, ranges, bytes_len }), gone })
     }
 
-    /// The leading records of `asked`, in one unbroken row, up to the bound; at least one.
-    fn records(&self, asked: &SeqRanges, bytes_max: usize) -> Result<Vec<RecordAt>, CutError> {
-        let mut records: Vec<RecordAt> = Vec::new();
+    /// The leading records of `asked` up to the bound, at least one if one is there, and what is gone before and between
+    /// them.
+    fn records(&mut self, asked: &SeqRanges, bytes_max: usize) -> Result<(Vec<RecordAt>, SeqRanges), CutError> {
+        let (mut records, mut gone): (Vec<RecordAt>, _) = (Vec::new(), SeqRanges::new());
         let mut room = bytes_max;
         for range in asked.iter() {
-            let read = self.reader.read(range, room).map_err(CutError::Journal)?;
-            let numbers = (range.first.0..=range.last.0).map(Seq);
-            let unbroken = read.iter().zip(numbers).take_while(|(at, seq)| at.seq == *seq).count();
-            let whole = u64::try_from(unbroken).is_ok_and(|count| count == range.len());
-            records.extend(read.into_iter().take(unbroken));
-            let bytes: usize = records.iter().rev().take(unbroken).map(|at| at.record.to_canonical().len()).sum();
+            let read = match self.reader.read(range, room) {
+                // What is damaged cannot be read: the gateway says so in a record of its own.
+                Err(StoreError::Archive(_)) => Vec::new(),
+                read => read.map_err(CutError::Journal)?,
+            };
+            let bytes: usize = read.iter().map(|at| at.record.to_canonical().len()).sum();
             room = room.saturating_sub(bytes);
-            if !whole || room == 0 {
+            let last = read.last().map_or(range.last, |last| last.seq);
+            let unbroken = u64::try_from(read.len()).is_ok_and(|count| count == last.0 - range.first.0 + 1);
+            if read.is_empty() || !unbroken {
+                let within = SeqRange { first: range.first, last };
+                let missing = self.reader.unreadable(within).map_err(CutError::Journal)?;
+                missing.iter().for_each(|range| gone.insert(range));
+            }
+            records.extend(read);
+            if room == 0 || last < range.last {
                 break;
             }
         }
-        let first = asked.bounds().map_or(Seq(0), |bounds| bounds.first);
-        if records.is_empty() { Err(CutError::NoRecord { seq: first }) } else { Ok(records) }
+        if records.is_empty() {
+            self.gone_behind(&mut gone)?;
+        }
+        Ok((records, gone))
+    }
+
+    /// Where what is gone ends with a part of the journal that is gone as a whole, all of that: nobody need ask for it piece
+    /// by piece.
+    fn gone_behind(&self, gone: &mut SeqRanges) -> Result<(), CutError> {
+        let Some(last) = gone.bounds().map(|bounds| bounds.last) else { return Ok(()) };
+        let segments = self.reader.segments().map_err(CutError::Journal)?;
+        let whole = segments.iter().filter(|segment| segment.stage == Stage::Gone).filter_map(Segment::range);
+        if let Some(range) = whole.into_iter().find(|range| range.first <= last && last <= range.last) {
+            gone.insert(SeqRange { first: last, last: range.last });
+        }
+        Ok(())
     }
 
     /// Stores a verified receipt and returns what the destination has taken in all.
