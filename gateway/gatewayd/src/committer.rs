@@ -5,12 +5,13 @@
 //! When a commit fails, everything derived from its frames is forgotten and rebuilt from what is stored, exactly as a
 //! restart does it; nobody is acknowledged.
 
+mod damage;
 mod intake;
 mod orders;
 mod restore;
 mod schedule;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod thread;
 pub(crate) mod waiting;
 
@@ -22,7 +23,7 @@ use std::time::Duration;
 use batch::{BoxId, Checkpoint, SigningKey, TreeHead};
 use control::chain;
 use ingest::{Arrival, DeviceTable, Network};
-use journal::{Journal, Reader, StoreError, Transaction};
+use journal::{Journal, Reader, StoreError, Transaction, salvage};
 use mqtt::{Outcome, StoredSession};
 use record::{Body, Record, SourceId, Stamp};
 use rules::RuleSet;
@@ -39,7 +40,6 @@ use crate::ledger::{Ledger, Setup, Touched, change, read_one};
 use crate::order::{Done, Ordered};
 use intake::{Gathering, Intake, Taken};
 use orders::Redecoding;
-use restore::start_clock;
 use schedule::Schedule;
 pub(crate) use thread::RunningCommitter;
 use waiting::{Answer, Judged, Sender, Waiting, from_lora, from_mqtt, from_serial, part};
@@ -52,6 +52,7 @@ pub(crate) struct Parts {
     pub(crate) box_id: BoxId,
     pub(crate) key: SigningKey,
     pub(crate) journal_path: PathBuf,
+    pub(crate) outbox_path: PathBuf,
     pub(crate) devices: Arc<DeviceTable>,
     pub(crate) network: Network,
     pub(crate) rules: RuleSet,
@@ -86,6 +87,8 @@ pub(crate) struct Committer {
     checkpoints: Schedule,
     /// History on its way through today's codecs.
     redecoding: VecDeque<Redecoding>,
+    /// Where the journal was read it is damaged: this committer ends.
+    damaged: bool,
 }
 
 /// What the journal keeps for the MQTT edge.
@@ -114,14 +117,15 @@ struct Draft {
 impl Committer {
     /// Opens the journal, notes a new boot, and reads back what judging must remember.
     pub(crate) fn open(parts: Parts) -> Result<Committer, StartError> {
-        let mut journal = Journal::open(&parts.journal_path, parts.box_id.as_str()).map_err(StartError::Journal)?;
-        let reader = Reader::open(&parts.journal_path).map_err(StartError::Journal)?;
-        let clock = start_clock(&mut journal, &reader, &parts.boot_id).map_err(StartError::Journal)?;
+        let damage::Opened { journal, reader, clock, restored, salvaged } = damage::open(&parts)?;
         let clock = Arc::new(Mutex::new(clock));
         let signed = journal.checkpoint_size().map_err(StartError::Journal)?;
-        let restored = Ledger::restore(&parts.setup(), &reader)?;
         let checkpoints = Schedule::new(parts.checkpoint, signed, journal.end().0);
-        let mut committer = Committer { parts, journal, clock, restored, checkpoints, redecoding: VecDeque::new() };
+        let mut committer =
+            Committer { parts, journal, clock, restored, checkpoints, redecoding: VecDeque::new(), damaged: false };
+        if let Some(salvaged) = salvaged {
+            committer.journal_salvage(salvaged).map_err(StartError::Journal)?;
+        }
         committer.journal_outstanding()?;
         committer.note_restored(&reader)?;
         Ok(committer)
@@ -166,6 +170,10 @@ impl Committer {
             if let Err(error) = self.apply(intake.taken()) {
                 // What is believed no longer equals what is stored, so nothing may be judged by it.
                 log::error!(error = chain(&error).as_str(); "the journal cannot be read back, ending to be restarted");
+                return;
+            }
+            if self.damaged {
+                log::error!(error = chain(&StartError::JournalDamaged).as_str(); "ending to be restarted");
                 return;
             }
         }
@@ -345,6 +353,11 @@ impl Committer {
             }
         }
         self.tell(draft.answers.into_iter().map(|(answer, _)| (answer, Err(NOT_STORED.to_owned()))).collect());
+        if error.is_damage() {
+            // Nothing more can be stored here. The next start opens what can be saved.
+            let _ = salvage::mark(&self.parts.journal_path);
+            return Err(StartError::JournalDamaged);
+        }
         let reader = Reader::open(&self.parts.journal_path).map_err(StartError::Journal)?;
         let mut restored = Ledger::restore(&self.parts.setup(), &reader)?;
         restored.ingest.take_strangers(&mut self.restored.ingest);

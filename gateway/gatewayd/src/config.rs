@@ -1,6 +1,7 @@
 //! `gateway.toml`: as typed, then as meant, in one checked step.
 
 mod gwmp;
+mod journal;
 mod lorawan;
 mod mqtt;
 mod serial;
@@ -20,6 +21,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 pub use gwmp::Gwmp;
+pub use journal::Journal;
 pub use lorawan::Lorawan;
 pub use mqtt::{Mqtt, MqttTls};
 pub use serial::Serial;
@@ -49,6 +51,9 @@ pub struct GatewayFile {
     /// The rules, relative to this file.
     #[serde(default = "default_rules")]
     pub rules: PathBuf,
+    /// How much is kept, and for how long.
+    #[serde(default)]
+    pub journal: Journal,
     /// How frames are grouped into transactions.
     #[serde(default)]
     pub commit: Commit,
@@ -273,6 +278,11 @@ impl GatewayConfig {
         self.file.state_dir.join("journal/journal.db")
     }
 
+    /// The upload daemon's file, which the gateway only reads.
+    pub fn outbox_path(&self) -> PathBuf {
+        self.file.state_dir.join("outbox/outbox.db")
+    }
+
     /// The box's key.
     pub fn key_path(&self) -> PathBuf {
         self.file.state_dir.join("identity/box.key")
@@ -304,6 +314,10 @@ impl GatewayFile {
             fits.then_some(()).ok_or(ConfigError::Range { path: path.into(), key, value, low, high })
         };
         let number = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+        let Journal { bytes_max, days_max, disk_reserve_bytes } = self.journal;
+        within("journal.bytes_max", bytes_max, journal::BYTES_MIN, journal::BYTES_CEILING)?;
+        within("journal.days_max", days_max.into(), 1, 36_500)?;
+        within("journal.disk_reserve_bytes", disk_reserve_bytes, 0, journal::BYTES_CEILING)?;
         within("commit.linger_ms", self.commit.linger_ms, 0, 1_000)?;
         within("commit.rows_max", number(self.commit.rows_max), 1, 10_000)?;
         within("checkpoint.records_max", self.checkpoint.records_max, 1, 1_000_000)?;

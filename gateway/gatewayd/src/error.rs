@@ -17,6 +17,12 @@ pub enum StartError {
     /// The journal cannot be used.
     #[error("failed to open the journal")]
     Journal(#[source] StoreError),
+    /// The journal was found damaged while it was written; the next start saves what can be read.
+    #[error("the journal is damaged, the next start saves what can be read · try: systemctl restart weir-gateway")]
+    JournalDamaged,
+    /// Damage was found and cannot be noted for the salvage.
+    #[error("failed to note that the journal is damaged · try: df -h, ls -ld /var/lib/weir/journal")]
+    Mark(#[source] std::io::Error),
     /// Stored sessions cannot be read.
     #[error("failed to read stored sessions")]
     Session(#[source] SessionError),

@@ -30,6 +30,7 @@ mod error;
 mod field;
 mod gwmp;
 mod job;
+mod keeper;
 pub mod ledger;
 mod order;
 mod serial;
@@ -52,6 +53,7 @@ use committer::{Parts, RunningCommitter};
 use decoding::{DECODE_FRAMES_MAX, broken, decode};
 use field::{Field, Queues};
 use job::{Lost, QUEUE_FRAMES_MAX};
+use keeper::RunningKeeper;
 use order::ORDERS_MAX;
 
 /// Runs until `stop` resolves, or until a part of it cannot go on. What was received by then is stored and answered
@@ -76,6 +78,7 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
         box_id: config.file.box_id.clone(),
         key,
         journal_path: config.journal_path(),
+        outbox_path: config.outbox_path(),
         devices: config.devices.clone(),
         network: config.network(),
         rules: config.rules.clone(),
@@ -92,6 +95,7 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
     // Ends when the edge has gone, and closes the committer's queue by that.
     let mut decoding = tokio::spawn(decode(submitted, decoded, config.devices.clone(), committer.clock.clone()));
     let kept = std::mem::take(&mut committer.kept);
+    let keeper = RunningKeeper::start(&config, orders.clone(), board.clone(), committer.clock.clone())?;
     let queues = Queues { submissions, frames, serial, orders, downlinks: answers, commands: commanded, kept, lost };
     let ended = match Field::start(&config, &mut activated, queues, board, committer.clock.clone()).await {
         Err(error) => Err(error),
@@ -106,6 +110,7 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
             ended
         }
     };
+    keeper.stop().await;
     // Every sender of its queues is gone, so it stores what is left and ends.
     committer.join().await;
     ended

@@ -1,6 +1,7 @@
 //! What a technician asks of the committer over the control socket.
 
-use record::{Seq, SourceId};
+use journal::SegmentChange;
+use record::{Gap, Seq, SourceId};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -29,6 +30,10 @@ pub(crate) enum Order {
     KeepSession { device: SourceId, state: Vec<u8> },
     /// Of the edge: an MQTT device has a command, or never will.
     CommandDone { id: u64 },
+    /// Of the keeper: what a step of its upkeep changes in the database, and the loss that it brings.
+    Keep { gaps: Vec<Gap>, changes: Vec<SegmentChange> },
+    /// `{"do":"salvage"}`, and of the keeper where it read damage: the committer ends, and the next start saves what it can.
+    GiveUp,
 }
 
 /// What an order came to: fields of the answer, or why it was not carried out.
@@ -58,6 +63,7 @@ impl Order {
             "send" => send(request),
             "redecode" => redecode(request),
             "strangers" => Ok(Order::Strangers),
+            "salvage" => Ok(Order::GiveUp),
             _ => return None,
         };
         Some(parsed)

@@ -55,6 +55,33 @@ pub struct JournalStatus {
     pub failing: Option<String>,
     /// Leaves under the newest signed tree head.
     pub checkpoint: u64,
+    /// What a salvage saved at this start, if one was needed.
+    #[serde(default)]
+    pub salvaged: Option<String>,
+    /// How it is kept; none before the keeper's first turn.
+    #[serde(default)]
+    pub keeping: Option<KeepingStatus>,
+}
+
+/// How the journal is kept.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct KeepingStatus {
+    /// Bytes of database and files.
+    pub bytes: u64,
+    /// What they may be.
+    pub bytes_max: u64,
+    /// Bytes of the disk that are free.
+    pub disk_free_bytes: u64,
+    /// Segments in files with all their records.
+    pub whole: usize,
+    /// Segments that were thinned.
+    pub thinned: usize,
+    /// Segments with nothing left but what must be kept.
+    pub remnant: usize,
+    /// From this record on nothing was taken away.
+    pub whole_from: Option<u64>,
+    /// Why upkeep does not get on.
+    pub trouble: Option<String>,
 }
 
 /// One device.

@@ -1,7 +1,7 @@
 //! A technician's orders, each in the transaction that stores what it changes.
 
 use ingest::{Command, DeviceLink, RedecodeError, Stranger, StrangerId, export_sessions, import_sessions};
-use journal::{COMMANDS_PER_DEVICE_MAX, CommandChange, CommandId};
+use journal::{COMMANDS_PER_DEVICE_MAX, CommandChange, CommandId, salvage};
 use record::{Body, Record, Seq, SeqRange, SourceId};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use super::{Committer, Draft};
 use crate::clock::mono_ms;
 use crate::commands::EdgeCommand;
+use crate::error::StartError;
 use crate::job::{Downlink, When};
 use crate::order::{Done, Order, Ordered};
 
@@ -50,6 +51,16 @@ impl Committer {
                 self.restored.rows.entry(Some(device.clone())).or_default().client = state;
                 draft.touched.insert(Some(device));
                 Ok(json!({}))
+            }
+            Order::Keep { gaps, changes } => {
+                self.tell_gaps(gaps, &mut draft.transaction);
+                draft.transaction.segments.extend(changes);
+                Ok(json!({}))
+            }
+            Order::GiveUp => {
+                self.damaged = true;
+                let marked = salvage::mark(&self.parts.journal_path);
+                marked.map(|()| json!({})).map_err(|error| control::chain(&StartError::Mark(error)))
             }
             Order::CommandDone { id } => {
                 draft.transaction.commands.push(CommandChange::Done(CommandId(id)));

@@ -1,7 +1,10 @@
 //! A committer on a real journal, driven one transaction at a time.
 
 mod bench;
+mod damaged;
 mod failing;
 mod gathering;
 mod orders;
 mod stored;
+
+pub(crate) use bench::Bench;

@@ -117,12 +117,12 @@ pub(super) fn noise(phy: Vec<u8>) -> Heard {
     Heard::alone(Reception { gateway: Eui64([1; 8]), run: CounterRun::default(), received_ms: mono_ms().0, rxpk })
 }
 
-pub(super) struct Bench {
-    pub(super) folder: TempDir,
-    pub(super) committer: Committer,
-    pub(super) confirmed: mpsc::Receiver<Downlink>,
-    pub(super) board: Arc<Mutex<Board>>,
-    pub(super) lost: Arc<Mutex<Lost>>,
+pub(crate) struct Bench {
+    pub(crate) folder: TempDir,
+    pub(crate) committer: Committer,
+    pub(crate) confirmed: mpsc::Receiver<Downlink>,
+    pub(crate) board: Arc<Mutex<Board>>,
+    pub(crate) lost: Arc<Mutex<Lost>>,
 }
 
 impl Bench {
@@ -130,7 +130,7 @@ impl Bench {
         Bench::open(tempfile::tempdir().unwrap(), "boot-a")
     }
 
-    pub(super) fn open(folder: TempDir, boot_id: &str) -> Bench {
+    pub(crate) fn open(folder: TempDir, boot_id: &str) -> Bench {
         let devices = Arc::new(table());
         let board = Arc::new(Mutex::new(Board::new(&devices)));
         let lost: Arc<Mutex<Lost>> = Arc::default();
@@ -138,6 +138,7 @@ impl Bench {
         let parts = Parts {
             box_id: BoxId::new("outfall-1").unwrap(),
             key: key(),
+            outbox_path: folder.path().join("outbox/outbox.db"),
             journal_path: folder.path().join("journal/journal.db"),
             devices,
             network: Network::standard(Region::Eu868),
@@ -155,7 +156,7 @@ impl Bench {
     }
 
     /// The next start of the daemon.
-    pub(super) fn reopen(self, boot_id: &str) -> Bench {
+    pub(crate) fn reopen(self, boot_id: &str) -> Bench {
         let Bench { folder, committer, .. } = self;
         drop(committer);
         Bench::open(folder, boot_id)
@@ -167,7 +168,7 @@ impl Bench {
     }
 
     /// One transaction of all these.
-    pub(super) fn take(&mut self, mut published: Vec<Published>, mut heard: Vec<Heard>, mut orders: Vec<Ordered>) {
+    pub(crate) fn take(&mut self, mut published: Vec<Published>, mut heard: Vec<Heard>, mut orders: Vec<Ordered>) {
         let (published, heard, orders) = (&mut published, &mut heard, &mut orders);
         self.committer.apply(Taken { published, heard, serial: &mut Vec::new(), orders }).unwrap();
     }
@@ -186,11 +187,11 @@ impl Bench {
         }
     }
 
-    pub(super) fn reader(&self) -> Reader {
+    pub(crate) fn reader(&self) -> Reader {
         Reader::open(&self.folder.path().join("journal/journal.db")).unwrap()
     }
 
-    pub(super) fn records(&self) -> Vec<RecordAt> {
+    pub(crate) fn records(&self) -> Vec<RecordAt> {
         self.reader().read(SeqRange { first: Seq(0), last: Seq(1_000_000) }, usize::MAX).unwrap()
     }
 

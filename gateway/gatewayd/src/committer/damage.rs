@@ -1,0 +1,93 @@
+//! Opening the journal in whatever state it is, and what is journaled of what could not be read any more.
+
+use journal::salvage::{self, Salvaged};
+use journal::{Journal, Loss, Outbox, Reader, StoreError, Transaction};
+use record::{Body, Gap, GapReason, Record, Seq};
+
+use super::restore::start_clock;
+use super::{Committer, Parts};
+use crate::clock::Clock;
+use crate::error::StartError;
+use crate::keeper::gaps;
+use crate::ledger::Ledger;
+
+/// A journal that can be written and was read back.
+pub(super) struct Opened {
+    pub(super) journal: Journal,
+    pub(super) reader: Reader,
+    pub(super) clock: Clock,
+    pub(super) restored: Ledger,
+    pub(super) salvaged: Option<Salvaged>,
+}
+
+/// The journal, or what can be saved of it. Damage may show only when records are read back.
+pub(super) fn open(parts: &Parts) -> Result<Opened, StartError> {
+    match open_once(parts) {
+        Err(StartError::Journal(error)) if error.is_damage() => {
+            log::error!(error = control::chain(&error).as_str(); "the journal is damaged");
+            salvage::mark(&parts.journal_path).map_err(StartError::Mark)?;
+            open_once(parts)
+        }
+        opened => opened,
+    }
+}
+
+fn open_once(parts: &Parts) -> Result<Opened, StartError> {
+    let (mut journal, salvaged) = open_file(parts).map_err(StartError::Journal)?;
+    let reader = Reader::open(&parts.journal_path).map_err(StartError::Journal)?;
+    let clock = start_clock(&mut journal, &reader, &parts.boot_id).map_err(StartError::Journal)?;
+    let restored = Ledger::restore(&parts.setup(), &reader)?;
+    Ok(Opened { journal, reader, clock, restored, salvaged })
+}
+
+fn open_file(parts: &Parts) -> Result<(Journal, Option<Salvaged>), StoreError> {
+    let opened = salvage::open(&parts.journal_path, parts.box_id.as_str(), floor(parts))?;
+    if let Some(salvaged) = &opened.1 {
+        let Salvaged { quarantine, records, lost, unread_bytes, devices, continued } = salvaged;
+        log::error!(
+            records, lost = lost.len(), unread_bytes, devices, continued, kept_in:% = quarantine.display();
+            "the journal was damaged: what could be read is in a new one, the damaged files are kept"
+        );
+    }
+    Ok(opened)
+}
+
+/// The first number that no batch ever had: what a platform may hold is never used for anything else.
+fn floor(parts: &Parts) -> Seq {
+    if !parts.outbox_path.exists() {
+        return Seq(0);
+    }
+    let end = Outbox::open_read_only(&parts.outbox_path).and_then(|outbox| outbox.end());
+    end.unwrap_or_else(|error| {
+        log::warn!(error = control::chain(&error).as_str(); "the outbox does not say what was delivered");
+        Seq(0)
+    })
+}
+
+impl Committer {
+    /// Appends what a loss is told by.
+    pub(super) fn tell_gaps(&mut self, gaps: Vec<Gap>, transaction: &mut Transaction) {
+        for gap in gaps {
+            let record = Record { stamp: self.stamp(), body: Body::Gap(gap) };
+            self.append(record, transaction);
+        }
+    }
+
+    /// Journals what a salvage lost, and notes it for people.
+    pub(super) fn journal_salvage(&mut self, salvaged: Salvaged) -> Result<(), StoreError> {
+        let why = if salvaged.continued { GapReason::Damaged } else { GapReason::Restored };
+        let loss = Loss { other: salvaged.lost.len(), ranges: salvaged.lost.clone(), ..Loss::default() };
+        let mut transaction = Transaction::default();
+        self.tell_gaps(gaps(why, loss), &mut transaction);
+        if !transaction.is_empty() {
+            self.journal.commit(&transaction)?;
+        }
+        self.board().journal.salvaged = Some(format!(
+            "{} records saved, {} lost; the damaged files are in {}",
+            salvaged.records,
+            salvaged.lost.len(),
+            salvaged.quarantine.display()
+        ));
+        Ok(())
+    }
+}

@@ -1,0 +1,132 @@
+//! A keeper beside a committer at work, on a real disk.
+
+use std::time::{Duration, Instant};
+
+use journal::{DeviceRow, Journal, Tally, Transaction};
+use record::{Body, BootNo, Frame, Link, Record, RecordAt, SourceId, Stamp, UnixMs};
+
+use super::*;
+use crate::committer::tests::Bench;
+
+/// Longer than anything here takes; only a failure waits for it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn frame(number: u64) -> Record {
+    let stamp = Stamp {
+        boot: BootNo(0),
+        mono_ms: MonoMs(number * 1_000),
+        wall_ms: UnixMs(1_800_000_000_000),
+        clock: ClockQuality::Unset,
+    };
+    let link = Link::Mqtt { topic: "d/cod-1/up".into(), qos: 1, packet_id: Some(1), level: 4, seal: None };
+    let raw = number.to_be_bytes().repeat(6);
+    let source = SourceId::new("cod-1").unwrap();
+    Record { stamp, body: Body::Frame(Frame { source, link, raw, readings: vec![], codec: None, texts: vec![] }) }
+}
+
+/// A bench whose journal holds this many frames already.
+fn bench(frames: u64) -> Bench {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal/journal.db");
+    let mut journal = Journal::open(&path, "outfall-1").unwrap();
+    for first in (0..frames).step_by(4_096) {
+        let records = (first..frames.min(first + 4_096)).map(frame).collect();
+        let row = DeviceRow { tally: Tally { accepted: first, ..Tally::default() }, ..DeviceRow::default() };
+        let devices = [(SourceId::new("cod-1").ok(), row)].into();
+        journal.commit(&Transaction { records, devices, ..Transaction::default() }).unwrap();
+    }
+    drop(journal);
+    Bench::open(folder, "boot-a")
+}
+
+/// A keeper whose orders are carried out by the bench's committer, until `done`.
+fn keep(bench: &mut Bench, limits: config::Journal, done: impl Fn(&KeepingStatus) -> bool) -> KeepingStatus {
+    let (orders, mut ordered) = mpsc::channel(4);
+    let path = bench.folder.path().join("journal/journal.db");
+    let keeper = Keeper {
+        reader: Reader::open(&path).unwrap(),
+        outbox: bench.folder.path().join("outbox/outbox.db"),
+        orders,
+        board: bench.board.clone(),
+        clock: bench.committer.clock(),
+        limits,
+        space: Space::new(&path, 0),
+        checking: Some(Seq(0)),
+        next_check: MonoMs(0),
+    };
+    let (nudge, nudges) = sync_channel(1);
+    let thread = std::thread::spawn(move || keeper.run(&nudges));
+    let until = Instant::now() + PATIENCE;
+    let status = loop {
+        while let Ok(order) = ordered.try_recv() {
+            bench.take(Vec::new(), Vec::new(), vec![order]);
+        }
+        let status = bench.board.lock().unwrap().journal.keeping.clone().unwrap_or_default();
+        if done(&status) {
+            break status;
+        }
+        assert!(Instant::now() < until, "{status:?}");
+        let _ = nudge.try_send(());
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    drop((nudge, ordered));
+    thread.join().unwrap();
+    status
+}
+
+fn gaps_in(records: &[RecordAt]) -> Vec<Gap> {
+    let gap = |at: &RecordAt| match &at.record.body {
+        Body::Gap(gap) => Some(gap.clone()),
+        _ => None,
+    };
+    records.iter().filter_map(gap).collect()
+}
+
+#[test]
+fn full_tables_go_into_files_and_nothing_is_lost() {
+    let mut bench = bench(40_000);
+    let before = bench.records();
+    let status = keep(&mut bench, config::Journal::default(), |status| status.whole == 2);
+    assert_eq!((status.thinned, status.remnant, status.trouble), (0, 0, None));
+    assert_eq!(bench.records(), before);
+    let bench = bench.reopen("boot-a");
+    assert_eq!(bench.records(), before);
+    assert!(bench.board.lock().unwrap().journal.salvaged.is_none());
+}
+
+#[test]
+fn the_budget_is_kept_and_each_loss_is_a_record() {
+    let mut bench = bench(100_000);
+    let all = keep(&mut bench, config::Journal::default(), |status| status.whole == 6);
+    let files: u64 = bench.reader().segments().unwrap().iter().map(|segment| segment.bytes).sum();
+    let bytes_max = all.bytes - files / 2;
+    let limits = config::Journal { bytes_max, ..config::Journal::default() };
+    let status = keep(&mut bench, limits, |status| status.thinned > 0 && status.bytes <= bytes_max);
+    assert!(status.whole < 6 && status.trouble.is_none(), "{status:?}");
+    let (reader, records) = (bench.reader(), bench.records());
+    let end = reader.position().unwrap().end;
+    let gone = reader.unreadable(SeqRange { first: Seq(0), last: Seq(end.0 - 1) }).unwrap();
+    let told = gaps_in(&records);
+    let counted: u64 = told.iter().map(|gap| gap.frames + gap.rejected + gap.other).sum();
+    assert_eq!(counted, gone.len());
+    assert!(told.iter().all(|gap| gone.covers(&gap.ranges) && gap.why != GapReason::Damaged));
+    assert_eq!(records.len() as u64 + gone.len(), end.0, "J2: each number is there or told");
+    assert_eq!(reader.recompute(|_, _| {}).unwrap(), reader.position().unwrap().frontier);
+}
+
+#[test]
+fn rot_in_a_file_is_found_told_and_kept() {
+    let mut bench = bench(20_000);
+    keep(&mut bench, config::Journal::default(), |status| status.whole == 1);
+    let file = bench.folder.path().join("journal/blocks/000000000000.blocks");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let at = bytes.len() / 3;
+    bytes[at] ^= 0x10;
+    std::fs::write(&file, &bytes).unwrap();
+    let quarantined = bench.folder.path().join("journal/quarantine/0/000000000000.blocks");
+    let found = quarantined.clone();
+    keep(&mut bench, config::Journal::default(), move |_| found.exists());
+    assert_eq!(std::fs::read(quarantined).unwrap(), bytes);
+    let told = gaps_in(&bench.records());
+    assert_eq!(told.iter().map(|gap| (gap.why, gap.other)).collect::<Vec<_>>(), [(GapReason::Damaged, 256)]);
+}
