@@ -48,6 +48,9 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Whether the journal, its signed tree heads and the receipts hold.
     Verify(VerifyArgs),
+    /// What is stored, and whether it is whole.
+    #[command(subcommand)]
+    Journal(JournalCommand),
     /// The public key by which platforms know this box.
     Identity(Output),
     /// The configuration.
@@ -139,6 +142,19 @@ pub(crate) struct VerifyArgs {
     /// One JSON object instead of text for people.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `weir journal`
+#[derive(Debug, Subcommand)]
+pub(crate) enum JournalCommand {
+    /// Read everything that is stored, beside the running gateway, and hold it against its Merkle roots.
+    Check {
+        /// One JSON object instead of text for people.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have the gateway put a damaged database aside, start anew with every record that can be read, and say what is lost.
+    Salvage,
 }
 
 /// `weir config`

@@ -39,6 +39,9 @@ pub(crate) enum CommandError {
     /// A database.
     #[error("failed to look into this box's databases")]
     Store(#[source] journal::StoreError),
+    /// The gateway does not answer.
+    #[error("the gateway was not told")]
+    Control(#[source] control::AskError),
     /// The box's public key.
     #[error(
         "there is no identity at `{path}` · try: weir gateway run makes it at its first start; or give --state-dir"

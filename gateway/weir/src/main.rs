@@ -14,6 +14,7 @@ mod error;
 mod exit;
 mod export;
 mod identity_card;
+mod journal;
 mod lang;
 mod logging;
 mod output;
@@ -53,6 +54,7 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Tail(args) => tail::run(state_dir, &args, lang),
         Command::Export(args) => export::run(state_dir, &args),
         Command::Verify(args) => verify::run(state_dir, &args, lang),
+        Command::Journal(command) => journal::run(&command, state_dir, run_dir, lang),
         Command::Identity(output) => identity_card::run(state_dir, output.json, lang),
         Command::Config(ConfigCommand::Check { files, json }) => check::run(&files, json, lang),
         Command::Device(args) => device::run(&args, run_dir, lang).map_err(|error| error.into()),

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use control::chain;
-use gatewayd::status::{AlarmStatus, Status as Gateway};
+use gatewayd::status::{AlarmStatus, KeepingStatus, Status as Gateway};
 use record::UnixMs;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -66,6 +66,13 @@ fn what_is_wrong(gateway: &Result<Gateway, String>, sync: &Result<Sync, String>,
             if let Some(failing) = &gateway.journal.failing {
                 let text = lang.pick("frames are not stored and not acknowledged", "数据帧未能存储，也未确认");
                 wrong.push(format!("{text}: {failing}"));
+            }
+            if let Some(trouble) = gateway.journal.keeping.as_ref().and_then(|keeping| keeping.trouble.as_ref()) {
+                wrong.push(format!("{}: {trouble}", lang.pick("upkeep of the journal", "日志维护")));
+            }
+            if let Some(salvaged) = &gateway.journal.salvaged {
+                let text = lang.pick("the journal was damaged and saved", "日志曾损坏，已抢救");
+                wrong.push(format!("{text}: {salvaged} · try: weir journal check"));
             }
             for port in gateway.serial.iter().filter(|port| !port.open) {
                 let error = port.error.as_deref().unwrap_or("-");
@@ -132,6 +139,9 @@ fn print_gateway(out: &mut impl Write, gateway: &Gateway, lang: Lang) -> Result<
         journal.checkpoint,
     );
     line(out, &title)?;
+    if let Some(keeping) = &journal.keeping {
+        line(out, &show_keeping(keeping, lang))?;
+    }
     let heading = match lang {
         Lang::En => {
             ["device", "link", "seen", "stored", "again", "refused", "shed", "heard", "battery", "last readings"]
@@ -172,6 +182,23 @@ fn print_gateway(out: &mut impl Write, gateway: &Gateway, lang: Lang) -> Result<
         line(out, &format!("{title} {}: {state}  {frames} {}  {no_frames} {damaged}", port.name, port.frames))?;
     }
     Ok(())
+}
+
+/// How much is stored, and from where on nothing is missing.
+fn show_keeping(keeping: &KeepingStatus, lang: Lang) -> String {
+    let mb = |bytes: u64| bytes / 1_000_000;
+    let mut shown = format!(
+        "{} {} / {} MB  {} {} MB",
+        lang.pick("stored", "已用"),
+        mb(keeping.bytes),
+        mb(keeping.bytes_max),
+        lang.pick("free on disk", "磁盘剩余"),
+        mb(keeping.disk_free_bytes),
+    );
+    if let Some(from) = keeping.whole_from.filter(|from| *from > 0) {
+        shown.push_str(&format!("  {} {from}", lang.pick("every record from", "完整记录始于")));
+    }
+    shown
 }
 
 fn print_sync(out: &mut impl Write, sync: &Sync, lang: Lang) -> Result<(), CommandError> {
