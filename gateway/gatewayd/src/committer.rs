@@ -126,6 +126,7 @@ impl Committer {
         if let Some(salvaged) = salvaged {
             committer.journal_salvage(salvaged).map_err(StartError::Journal)?;
         }
+        committer.settle_restored()?;
         committer.journal_outstanding()?;
         committer.note_restored(&reader)?;
         Ok(committer)

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use control::ControlError;
 use identity::IdentityError;
-use ingest::SessionError;
+use ingest::{SessionError, TransferError};
 use journal::StoreError;
 use mqtt::{EdgeError, TlsError};
 
@@ -23,6 +23,9 @@ pub enum StartError {
     /// Damage was found and cannot be noted for the salvage.
     #[error("failed to note that the journal is damaged · try: df -h, ls -ld /var/lib/weir/journal")]
     Mark(#[source] std::io::Error),
+    /// The counters of a restored journal cannot jump ahead.
+    #[error("failed to move the device counters of a restored backup ahead")]
+    Restored(#[source] TransferError),
     /// Stored sessions cannot be read.
     #[error("failed to read stored sessions")]
     Session(#[source] SessionError),

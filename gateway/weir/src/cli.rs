@@ -48,6 +48,24 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Whether the journal, its signed tree heads and the receipts hold.
     Verify(VerifyArgs),
+    /// Copy the journal into a folder while the gateway runs: to a stick, or another machine's mount.
+    Backup {
+        /// The folder. What is there already is not copied again.
+        #[arg(value_name = "DIR")]
+        to: PathBuf,
+        /// One JSON object instead of text for people.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put a backup back where there is no journal, after verifying every byte. Numbers and device counters jump ahead.
+    Restore {
+        /// The folder of the backup.
+        #[arg(value_name = "DIR")]
+        from: PathBuf,
+        /// One JSON object instead of text for people.
+        #[arg(long)]
+        json: bool,
+    },
     /// What is stored, and whether it is whole.
     #[command(subcommand)]
     Journal(JournalCommand),

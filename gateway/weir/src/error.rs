@@ -39,6 +39,17 @@ pub(crate) enum CommandError {
     /// A database.
     #[error("failed to look into this box's databases")]
     Store(#[source] journal::StoreError),
+    /// A backup.
+    #[error("the backup was not made or not put back")]
+    Backup(#[source] journal::BackupError),
+    /// What was put back must belong to the gateway's user.
+    #[error("failed to give `{path}` to the owner of its folder · try: sudo")]
+    Owner {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
     /// The gateway does not answer.
     #[error("the gateway was not told")]
     Control(#[source] control::AskError),

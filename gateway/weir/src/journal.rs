@@ -94,6 +94,7 @@ fn left(stage: Stage, lang: Lang) -> &'static str {
         Stage::Thinned => lang.pick("a frame an hour", "每小时一帧"),
         Stage::Remnant => lang.pick("alarms", "报警"),
         Stage::Gone => lang.pick("nothing", "无"),
+        Stage::Void => lang.pick("numbers never used", "从未使用的编号"),
     }
 }
 

@@ -5,6 +5,7 @@
 //! **Deliberately does not know:** how anything is done; it asks the daemons and the crates below. It never writes the
 //! journal or the outbox.
 
+mod backup;
 mod check;
 mod cli;
 mod daemon;
@@ -54,6 +55,8 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Tail(args) => tail::run(state_dir, &args, lang),
         Command::Export(args) => export::run(state_dir, &args),
         Command::Verify(args) => verify::run(state_dir, &args, lang),
+        Command::Backup { to, json } => backup::backup_to(&to, state_dir, json, lang),
+        Command::Restore { from, json } => backup::restore_from(&from, state_dir, json, lang),
         Command::Journal(command) => journal::run(&command, state_dir, run_dir, lang),
         Command::Identity(output) => identity_card::run(state_dir, output.json, lang),
         Command::Config(ConfigCommand::Check { files, json }) => check::run(&files, json, lang),

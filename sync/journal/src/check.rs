@@ -18,7 +18,7 @@ use crate::segment::{self, BLOCK_RECORDS, Segment, SegmentChange, Stage};
 /// [`StoreError::Read`] where the database itself cannot be read.
 pub fn check(reader: &Reader, segment: &Segment) -> Result<SeqRanges, StoreError> {
     let damaged = match segment.stage {
-        Stage::Gone => return Ok(SeqRanges::new()),
+        Stage::Gone | Stage::Void => return Ok(SeqRanges::new()),
         Stage::Hot => check_table(reader, segment)?,
         Stage::Whole | Stage::Thinned | Stage::Remnant => check_file(reader, segment)?,
     };

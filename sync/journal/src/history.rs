@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use record::merkle::{Block, Hash, Node, void_root};
+use record::merkle::{Block, Hash, Node, Subtree, void_root};
 use record::{Record, RecordAt, Seq, SeqRange, SeqRanges};
 use rusqlite::{Connection, params};
 
@@ -154,6 +154,7 @@ impl History {
             let flow = match segment.stage {
                 Stage::Hot => self.hot(&snapshot, segment.first, within, visit)?,
                 Stage::Gone => self.gone(&snapshot, within, visit)?,
+                Stage::Void => void(within, visit)?,
                 Stage::Whole | Stage::Thinned | Stage::Remnant => self.sealed(&segment, within, visit)?,
             };
             if flow.is_break() {
@@ -248,4 +249,17 @@ impl History {
             None => unreachable!("a block was just read"),
         }
     }
+}
+
+/// Numbers that no record ever had, in as few subtrees as there are.
+fn void(within: SeqRange, visit: Visit<'_>) -> Result<ControlFlow<()>, StoreError> {
+    let (mut first, end) = (within.first, within.last.next());
+    while let Some(subtree) = Subtree::largest(first, end) {
+        let (level, root) = (subtree.level(), void_root(subtree.level()));
+        if !visit(Item::Pruned { first, level, root })? {
+            return Ok(ControlFlow::Break(()));
+        }
+        first = subtree.last().next();
+    }
+    Ok(ControlFlow::Continue(()))
 }

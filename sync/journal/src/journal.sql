@@ -57,7 +57,7 @@ CREATE TABLE state (
 ) STRICT;
 
 -- Where the records stand: from `first` to `last`, which is null while the table grows. Stage 0: table `record_FIRST`
--- here; 1 whole, 2 thinned, 3 only what must be kept: file `blocks/FIRST.blocks`; 4: nothing is left. `condemned` is the
+-- here; 1 whole, 2 thinned, 3 only what must be kept: file `blocks/FIRST.blocks`; 4: nothing is left; 5: never written. `condemned` is the
 -- stage on the way to which it is: its loss is told already, its file may or may not have followed.
 CREATE TABLE segment (
     first     INTEGER PRIMARY KEY,

@@ -21,6 +21,7 @@
 //! locks the writer out.
 
 mod archive;
+mod backup;
 mod check;
 mod command;
 mod database;
@@ -38,6 +39,7 @@ mod state;
 mod writer;
 
 pub use archive::ArchiveError;
+pub use backup::{Backup, BackupError, backup, restore};
 pub use check::{check, mend};
 pub use command::{COMMAND_BYTES_MAX, COMMANDS_PER_DEVICE_MAX, Command, CommandChange, CommandId, StoredCommand};
 pub use database::StoreError;

@@ -13,7 +13,7 @@ use crate::database::{StoreError, from_sql, open_reader, to_sql};
 use crate::device::{DeviceRow, Tally};
 use crate::history::{History, Item};
 use crate::schema::JOURNAL;
-use crate::segment::{self, BLOCK_RECORDS, Segment};
+use crate::segment::{self, BLOCK_RECORDS, Segment, Stage};
 use crate::state;
 
 /// Where the journal stands, read in one transaction.
@@ -57,6 +57,16 @@ impl Reader {
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Copies the database as it is at one moment into a file that is not there yet, beside its running writer.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
+        let failed = |source| StoreError::Read { path: self.path.clone(), what: "all of it", source };
+        let name = path.to_string_lossy();
+        self.connection.execute("VACUUM INTO ?1", [name.as_ref()]).map(|_| ()).map_err(failed)
     }
 
     /// Where the journal stands.
@@ -194,9 +204,7 @@ impl Reader {
         let range = SeqRange { first: subtree.first(), last: subtree.last() };
         let mut tree = Frontier::new();
         if subtree.level() >= BLOCK_LEVEL {
-            for root in self.roots(range)?.values() {
-                tree.append_subtree(BLOCK_LEVEL, *root).map_err(|_| gone())?;
-            }
+            self.append_blocks(range, &mut tree)?;
         } else {
             self.history.borrow_mut().visit(&self.connection, range, |item| {
                 let appended = match item {
@@ -207,6 +215,28 @@ impl Reader {
             })?;
         }
         if tree.size() == subtree.leaves() { Ok(tree.root()) } else { Err(gone()) }
+    }
+
+    /// Appends the roots of whole blocks, and of numbers that were never used, as far as they are known without a gap.
+    fn append_blocks(&self, range: SeqRange, tree: &mut Frontier) -> Result<(), StoreError> {
+        let failed = |source| StoreError::Read { path: self.path.clone(), what: "segments", source };
+        let segments = segment::read_within(&self.connection, range).map_err(failed)?;
+        let void = segments.iter().filter(|segment| segment.stage == Stage::Void).filter_map(Segment::range);
+        let void: Vec<SeqRange> = void.collect();
+        let mut roots = self.roots(range)?.into_iter().peekable();
+        loop {
+            let at = Seq(range.first.0 + tree.size());
+            let appended = if let Some(range_void) = void.iter().find(|void| void.first <= at && at <= void.last) {
+                tree.append_void(Seq(range_void.last.min(range.last).0 + 1 - range.first.0)).is_ok()
+            } else {
+                roots
+                    .next_if(|(first, _)| *first == at)
+                    .is_some_and(|(_, root)| tree.append_subtree(BLOCK_LEVEL, root).is_ok())
+            };
+            if !appended || at > range.last {
+                return Ok(());
+            }
+        }
     }
 
     /// Numbers of records of a kind that is neither frame, refusal nor repeated decoding, in `range`, ascending.

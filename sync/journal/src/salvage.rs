@@ -58,6 +58,7 @@ pub struct Salvaged {
 /// As [`Journal::open`] and [`salvage`]; damage alone is no error.
 pub fn open(path: &Path, box_id: &str, floor: Seq) -> Result<(Journal, Option<Salvaged>), StoreError> {
     finish(path)?;
+    let restored = is_restored(path);
     let mut salvaged = match needed(path) {
         true => Some(salvage(path, box_id, floor)?),
         false => None,
@@ -68,13 +69,33 @@ pub fn open(path: &Path, box_id: &str, floor: Seq) -> Result<(Journal, Option<Sa
             Ok((Journal::open(path, box_id)?, salvaged))
         }
         // Somebody holds records of this box that it does not know of: it is older than it was (lesson N3).
-        Ok(older) if older.end() < floor => {
+        Ok(older) if older.end() < floor || restored => {
+            let life = Seq(older.end().0.saturating_add(1).next_multiple_of(LIFE_RECORDS));
+            let floor = if restored { floor.max(life) } else { floor };
             drop(older);
             salvaged = Some(salvage(path, box_id, floor)?);
             Ok((Journal::open(path, box_id)?, salvaged))
         }
         opened => Ok((opened?, salvaged)),
     }
+}
+
+/// A restored journal is older than the box was, by an unknown number of records: its numbers go on in a new range of this
+/// size (2^32), which no earlier life can have reached.
+const LIFE_RECORDS: u64 = 1 << 32;
+
+/// Whether the journal was put here by [`crate::restore`] and has not been opened for writing since.
+pub fn is_restored(path: &Path) -> bool {
+    path.with_extension("restored").exists()
+}
+
+/// Everything that must not repeat an earlier life has jumped ahead, durably.
+///
+/// # Errors
+/// What the system said.
+pub fn settle_restored(path: &Path) -> io::Result<()> {
+    std::fs::remove_file(path.with_extension("restored"))?;
+    sync_directory(path.parent().unwrap_or(Path::new(".")))
 }
 
 /// Notes that a running writer met damage, which opening the database alone need not meet again.

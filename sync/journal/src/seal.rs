@@ -155,7 +155,7 @@ impl Keeping {
     fn keeps(&mut self, record: Option<&Record>) -> bool {
         let Some(record) = record else { return self.to < Stage::Gone };
         match (self.to, &record.body) {
-            (Stage::Gone, _) => false,
+            (Stage::Gone | Stage::Void, _) => false,
             (Stage::Hot | Stage::Whole, _) => true,
             (_, body) if is_marked(body.kind()) => true,
             (Stage::Thinned, Body::Frame(frame)) => {

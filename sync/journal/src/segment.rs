@@ -27,11 +27,13 @@ pub enum Stage {
     Remnant = 3,
     /// Nothing but their place in the tree.
     Gone = 4,
+    /// Never written: numbers that were jumped over, because an earlier life of this box may have used them.
+    Void = 5,
 }
 
 impl Stage {
     /// Every stage, by its number.
-    pub const ALL: [Stage; 5] = [Stage::Hot, Stage::Whole, Stage::Thinned, Stage::Remnant, Stage::Gone];
+    pub const ALL: [Stage; 6] = [Stage::Hot, Stage::Whole, Stage::Thinned, Stage::Remnant, Stage::Gone, Stage::Void];
 
     /// The stable name.
     pub fn as_str(self) -> &'static str {
@@ -41,6 +43,7 @@ impl Stage {
             Stage::Thinned => "thinned",
             Stage::Remnant => "remnant",
             Stage::Gone => "gone",
+            Stage::Void => "void",
         }
     }
 }

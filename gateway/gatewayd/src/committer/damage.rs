@@ -1,5 +1,6 @@
 //! Opening the journal in whatever state it is, and what is journaled of what could not be read any more.
 
+use ingest::{COUNTER_JUMP, export_sessions, import_sessions};
 use journal::salvage::{self, Salvaged};
 use journal::{Journal, Loss, Outbox, Reader, StoreError, Transaction};
 use record::{Body, Gap, GapReason, Record, Seq};
@@ -73,6 +74,29 @@ impl Committer {
         }
     }
 
+    /// After a backup was put back: the counters of devices jump ahead, so that no key meets one of them twice.
+    pub(super) fn settle_restored(&mut self) -> Result<(), StartError> {
+        let path = self.parts.journal_path.clone();
+        if !salvage::is_restored(&path) {
+            return Ok(());
+        }
+        let rows =
+            self.restored.rows.iter().filter_map(|(source, row)| Some((source.as_ref()?, row.session.as_slice())));
+        let known = rows.filter(|(source, _)| self.parts.devices.by_name(source).is_some());
+        let sessions = export_sessions(known).map_err(StartError::Restored)?;
+        let mut transaction = Transaction::default();
+        for (device, session) in import_sessions(&sessions, COUNTER_JUMP).map_err(StartError::Restored)? {
+            self.restored.ingest.take_over(&device, &session).map_err(StartError::Session)?;
+            let session = self.restored.ingest.session(&device);
+            let row = self.restored.rows.entry(Some(device.clone())).or_default();
+            row.session = session;
+            transaction.devices.insert(Some(device), row.clone());
+        }
+        self.journal.commit(&transaction).map_err(StartError::Journal)?;
+        log::warn!(devices = transaction.devices.len(); "a backup was put back, numbers and counters have jumped ahead");
+        salvage::settle_restored(&path).map_err(StartError::Mark)
+    }
+
     /// Journals what a salvage lost, and notes it for people.
     pub(super) fn journal_salvage(&mut self, salvaged: Salvaged) -> Result<(), StoreError> {
         let why = if salvaged.continued { GapReason::Damaged } else { GapReason::Restored };
@@ -81,6 +105,9 @@ impl Committer {
         self.tell_gaps(gaps(why, loss), &mut transaction);
         if !transaction.is_empty() {
             self.journal.commit(&transaction)?;
+        }
+        if salvage::is_restored(&self.parts.journal_path) {
+            return Ok(());
         }
         self.board().journal.salvaged = Some(format!(
             "{} records saved, {} lost; the damaged files are in {}",

@@ -97,9 +97,16 @@ fn hole(first: Seq, end: Seq) -> Option<Segment> {
 /// behind them, or as the database kept it, or else with void leaves for what is lost.
 fn tree(found: &Found, hot_first: Seq, floor: Seq) -> Tree {
     let mut tree = Frontier::new();
-    let roots = (0u64..).map_while(|block| found.roots.get(&block));
-    for root in roots {
-        if tree.append_subtree(record::merkle::BLOCK_LEVEL, *root).is_err() {
+    loop {
+        let at = Seq(tree.size());
+        let void = found.segments.iter().find(|segment| segment.stage == Stage::Void && segment.first == at);
+        let root = found.roots.get(&(at.0 / BLOCK_RECORDS));
+        let appended = match (void.and_then(Segment::range), root) {
+            (Some(void), _) => tree.append_void(void.last.next()),
+            (None, Some(root)) => tree.append_subtree(record::merkle::BLOCK_LEVEL, *root),
+            (None, None) => break,
+        };
+        if appended.is_err() {
             break;
         }
     }
@@ -160,7 +167,7 @@ fn put_hot(transaction: &Transaction<'_>, found: &Found, first: Seq, end: Seq) -
     Ok(lost)
 }
 
-/// Numbers that are jumped over are gone, and a new table begins behind them.
+/// Numbers that are jumped over are void, and a new table begins behind them.
 fn put_jump(transaction: &Transaction<'_>, jump: SeqRange) -> rusqlite::Result<()> {
     let [first, last] = [jump.first.0, jump.last.0].map(to_sql);
     let empty: Option<i64> =
@@ -171,13 +178,8 @@ fn put_jump(transaction: &Transaction<'_>, jump: SeqRange) -> rusqlite::Result<(
     }
     transaction.execute("UPDATE segment SET last = ?1 - 1 WHERE last IS NULL", [first])?;
     transaction
-        .execute("INSERT INTO segment VALUES (?1, ?2, ?3, NULL, 0, 0)", params![first, last, Stage::Gone as i64])?;
-    segment::begin_table(transaction, jump.last.next())?;
-    let mut block = transaction.prepare("INSERT OR IGNORE INTO block VALUES (?1, ?2)")?;
-    for number in jump.first.0 / BLOCK_RECORDS..=jump.last.0 / BLOCK_RECORDS {
-        block.execute(params![to_sql(number), void_root(record::merkle::BLOCK_LEVEL).0])?;
-    }
-    Ok(())
+        .execute("INSERT INTO segment VALUES (?1, ?2, ?3, NULL, 0, 0)", params![first, last, Stage::Void as i64])?;
+    segment::begin_table(transaction, jump.last.next())
 }
 
 fn put_segments(transaction: &Transaction<'_>, segments: &[Segment], journal: &Path) -> rusqlite::Result<()> {

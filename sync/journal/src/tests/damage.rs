@@ -153,7 +153,7 @@ fn a_database_that_is_gone_jumps_ahead_of_what_was_used() {
     assert!(read.iter().take(16_384).all(|at| at.record == records[index(at.seq.0)]));
     assert_eq!(reader.recompute(|_, _| {}).unwrap(), *journal.frontier(), "void leaves and all");
     let stages: Vec<_> = reader.segments().unwrap().iter().map(|segment| segment.stage).collect();
-    assert_eq!(stages, [Stage::Whole, Stage::Gone, Stage::Hot]);
+    assert_eq!(stages, [Stage::Whole, Stage::Void, Stage::Hot]);
     drop((journal, reader));
     assert_eq!(bed.journal().end(), end.next());
 }

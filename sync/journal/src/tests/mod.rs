@@ -1,3 +1,4 @@
+mod backups;
 mod commands;
 mod damage;
 mod migration;

@@ -192,7 +192,7 @@ impl Bench {
     }
 
     pub(crate) fn records(&self) -> Vec<RecordAt> {
-        self.reader().read(SeqRange { first: Seq(0), last: Seq(1_000_000) }, usize::MAX).unwrap()
+        self.reader().read(SeqRange { first: Seq(0), last: Seq(u64::MAX >> 1) }, usize::MAX).unwrap()
     }
 
     /// The kinds of all records, as `boot frame alarm`.

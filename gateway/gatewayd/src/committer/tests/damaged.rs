@@ -67,3 +67,29 @@ async fn numbers_that_a_platform_may_hold_are_not_used_again() {
     });
     assert_eq!(why, Some(GapReason::Restored));
 }
+
+#[tokio::test]
+async fn a_restored_box_repeats_no_number_and_no_counter() {
+    let mut bench = Bench::new();
+    bench.apply([heard(0, COLD)]);
+    let stick = tempfile::tempdir().unwrap();
+    journal::backup(&bench.reader(), stick.path(), |_| {}).unwrap();
+    // After the backup the box went on, and answered.
+    bench.apply([heard(1, COLD)]);
+    let answered = |bench: &mut Bench| {
+        let phy = bench.confirmed.try_recv().unwrap().phy;
+        u16::from_le_bytes([phy[6], phy[7]])
+    };
+    let (first, second) = (answered(&mut bench), answered(&mut bench));
+    assert_eq!(second, first + 1, "FCntDown");
+
+    let folder = tempfile::tempdir().unwrap();
+    journal::restore(stick.path(), &folder.path().join("journal/journal.db")).unwrap();
+    let mut restored = Bench::open(folder, "boot-b");
+    restored.apply([heard(2, COLD)]);
+    assert!(answered(&mut restored) > second, "no counter meets the key twice");
+    let newest = restored.records().pop().unwrap();
+    assert!(newest.seq.0 >= 1 << 32, "a new life has new numbers: {}", newest.seq);
+    let restored = restored.reopen("boot-b");
+    assert!(restored.records().len() < 20, "it is settled once");
+}

@@ -1,0 +1,62 @@
+//! `weir backup` and `weir restore`.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
+
+use journal::{Backup, Reader, backup, restore};
+use serde_json::json;
+
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::lang::Lang;
+use crate::output::{self, line};
+
+/// Copies the journal, and says each file as it is copied.
+pub(crate) fn backup_to(to: &Path, state_dir: &Path, json: bool, lang: Lang) -> Result<Exit, CommandError> {
+    let reader = Reader::open(&state_dir.join("journal/journal.db")).map_err(CommandError::Store)?;
+    let mut out = output::stdout();
+    let mut said = Ok(());
+    let made = backup(&reader, to, |path| {
+        if !json && said.is_ok() {
+            said = line(&mut out, &path.display().to_string()).and_then(|()| out.flush().map_err(CommandError::output));
+        }
+    });
+    said?;
+    let made = made.map_err(CommandError::Backup)?;
+    say(&made, to, lang.pick("backed up", "已备份"), json)
+}
+
+/// Puts a backup back, and gives what was written to the owner of the state folder.
+pub(crate) fn restore_from(from: &Path, state_dir: &Path, json: bool, lang: Lang) -> Result<Exit, CommandError> {
+    let path = state_dir.join("journal/journal.db");
+    let restored = restore(from, &path).map_err(CommandError::Backup)?;
+    let owner = fs::metadata(state_dir).map_err(|source| CommandError::Owner { path: state_dir.into(), source })?;
+    for path in written(state_dir) {
+        let given = chown(&path, Some(owner.uid()), Some(owner.gid()));
+        given.map_err(|source| CommandError::Owner { path, source })?;
+    }
+    let text =
+        lang.pick("put back; start weir-gateway now, counters jump ahead", "已恢复；请启动 weir-gateway，计数器将前移");
+    say(&restored, from, text, json)
+}
+
+/// The journal's folder and all that is in it.
+fn written(state_dir: &Path) -> Vec<PathBuf> {
+    let folders = [state_dir.join("journal"), state_dir.join("journal/blocks")];
+    let files = folders.iter().flat_map(|folder| folder.read_dir().into_iter().flatten().flatten());
+    let files: Vec<PathBuf> = files.map(|entry| entry.path()).collect();
+    folders.into_iter().take(1).chain(files).collect()
+}
+
+fn say(backup: &Backup, folder: &Path, what: &str, json: bool) -> Result<Exit, CommandError> {
+    let mut out = output::stdout();
+    let text = match json {
+        true => json!({"box": backup.box_id, "records": backup.end, "root": backup.root, "folder": folder}).to_string(),
+        false => format!("{} {}: {} ({})", backup.box_id, backup.end, what, folder.display()),
+    };
+    line(&mut out, &text)?;
+    out.flush().map_err(CommandError::output)?;
+    Ok(Exit::Good)
+}
