@@ -65,20 +65,27 @@ impl History {
     ) -> Result<Vec<RecordAt>, StoreError> {
         let path = self.journal.clone();
         let (mut records, mut bytes) = (Vec::new(), 0);
-        let visited = self.visit(connection, range, |item| {
-            let Item::Record(seq, body) = item else { return Ok(true) };
-            bytes += body.len();
-            if bytes > bytes_max && !records.is_empty() {
-                return Ok(false);
+        let mut next = range.first;
+        while let Some(rest) = SeqRange::new(next, range.last) {
+            let visited = self.visit(connection, rest, |item| {
+                let Item::Record(seq, body) = item else { return Ok(true) };
+                bytes += body.len();
+                if bytes > bytes_max && !records.is_empty() {
+                    return Ok(false);
+                }
+                next = seq.next();
+                let damaged = |source| StoreError::DamagedRecord { path: path.clone(), seq: seq.0, source };
+                records.push(RecordAt { seq, record: Record::from_canonical(body).map_err(damaged)? });
+                Ok(true)
+            });
+            match visited {
+                Ok(()) => break,
+                Err(StoreError::Archive(_)) => next = behind_block(next),
+                Err(error) if records.is_empty() => return Err(error),
+                Err(_) => break,
             }
-            let damaged = |source| StoreError::DamagedRecord { path: path.clone(), seq: seq.0, source };
-            records.push(RecordAt { seq, record: Record::from_canonical(body).map_err(damaged)? });
-            Ok(true)
-        });
-        match visited {
-            Err(error) if records.is_empty() => Err(error),
-            _ => Ok(records),
         }
+        Ok(records)
     }
 
     /// Numbers in `range` without a record, see [`crate::Reader::unreadable`].
@@ -100,8 +107,7 @@ impl History {
             });
             match visited {
                 Ok(()) => break,
-                // Past the block that is damaged.
-                Err(StoreError::Archive(_)) => next = Seq((next.0 / BLOCK_RECORDS + 1) * BLOCK_RECORDS),
+                Err(StoreError::Archive(_)) => next = behind_block(next),
                 Err(error) => return Err(error),
             }
         }
@@ -249,6 +255,11 @@ impl History {
             None => unreachable!("a block was just read"),
         }
     }
+}
+
+/// Past a block that is damaged.
+fn behind_block(seq: Seq) -> Seq {
+    Seq((seq.0 / BLOCK_RECORDS + 1) * BLOCK_RECORDS)
 }
 
 /// Numbers that no record ever had, in as few subtrees as there are.

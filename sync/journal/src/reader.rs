@@ -86,10 +86,11 @@ impl Reader {
     }
 
     /// Records in `range`, in order, until `bytes_max` of canonical bytes are reached; at least one if there is one.
-    /// What was taken away is left out; what is damaged ends what is read, or is the error if nothing was read before it.
+    /// What was taken away is left out, and so is a sealed block that is damaged: [`Reader::unreadable`] names both. A
+    /// damaged record in the database ends what is read, or is the error if nothing was read before it.
     ///
     /// # Errors
-    /// [`StoreError::Read`], [`StoreError::DamagedRecord`], [`StoreError::Archive`].
+    /// [`StoreError::Read`], [`StoreError::DamagedRecord`].
     pub fn read(&self, range: SeqRange, bytes_max: usize) -> Result<Vec<RecordAt>, StoreError> {
         self.history.borrow_mut().read(&self.connection, range, bytes_max)
     }

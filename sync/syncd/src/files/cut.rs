@@ -95,11 +95,7 @@ impl Files {
         let (mut records, mut gone): (Vec<RecordAt>, _) = (Vec::new(), SeqRanges::new());
         let mut room = bytes_max;
         for range in asked.iter() {
-            let read = match self.reader.read(range, room) {
-                // What is damaged cannot be read: the gateway says so in a record of its own.
-                Err(StoreError::Archive(_)) => Vec::new(),
-                read => read.map_err(CutError::Journal)?,
-            };
+            let read = self.reader.read(range, room).map_err(CutError::Journal)?;
             let bytes: usize = read.iter().map(|at| at.record.to_canonical().len()).sum();
             room = room.saturating_sub(bytes);
             let last = read.last().map_or(range.last, |last| last.seq);
