@@ -156,7 +156,7 @@ type Tampering = (&'static str, &'static str, fn(&Connection));
 /// What someone with the databases' files might do to them.
 const TAMPERED: [Tampering; 7] = [
     ("a digit of a stored payload", JOURNAL, |database| {
-        change(database, "record", "body", "seq = 20", |body| {
+        change(database, "record_0", "body", "seq = 20", |body| {
             let key = b"\"cod\":";
             let at = body.windows(key.len()).position(|window| window == key).expect("a frame of cod-1") + key.len();
             body[at] = if body[at] == b'1' { b'2' } else { b'1' };
@@ -173,8 +173,8 @@ const TAMPERED: [Tampering; 7] = [
         execute(database, "DELETE FROM record_0 WHERE seq = (SELECT max(seq) FROM record_0)");
     }),
     ("two records changed places", JOURNAL, |database| {
-        execute(database, "UPDATE record SET seq = seq - 100 WHERE seq IN (10, 11)");
-        execute(database, "UPDATE record SET seq = CASE seq WHEN -90 THEN 11 ELSE 10 END WHERE seq < 0");
+        execute(database, "UPDATE record_0 SET seq = seq - 100 WHERE seq IN (10, 11)");
+        execute(database, "UPDATE record_0 SET seq = CASE seq WHEN -90 THEN 11 ELSE 10 END WHERE seq < 0");
     }),
     ("a bit of a platform's receipt", OUTBOX, |database| {
         change(database, "receipt", "cose", "rowid = (SELECT min(rowid) FROM receipt)", |cose| {
