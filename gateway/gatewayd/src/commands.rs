@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
-use mqtt::{CommandId, Edge, Event, Handed};
+use mqtt::{Command, CommandId, Edge, Event, Handed};
 use record::SourceId;
 use tokio::sync::{mpsc, oneshot};
 
@@ -121,7 +121,8 @@ fn hand_over(edge: &Edge, device: &Arc<str>, waiting: &mut Waiting) -> Vec<u64> 
     let mut never = Vec::new();
     let commands = waiting.get_mut(device).into_iter().flatten();
     for (id, pending) in commands.filter(|(_, pending)| !pending.handed) {
-        match edge.send(device, CommandId(*id), pending.payload.clone(), QOS) {
+        let payload = pending.payload.clone();
+        match edge.send(device, Command { id: CommandId(*id), topic: None, payload, qos: QOS }) {
             Handed::Over => pending.handed = true,
             Handed::TooLong => never.push(*id),
             // The next event of the device brings us here again.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ingest::{DeviceLink, DeviceTable, MqttDevice, Password};
-use mqtt::{Credentials, Device, Directory, Proof, Refusal};
+use mqtt::{Credentials, Device, Directory, Filter, Proof, Refusal};
 use record::SourceId;
 use sha2::{Digest, Sha256};
 
@@ -102,8 +102,9 @@ impl Devices {
 fn as_edge_sees(name: &SourceId, mqtt: &MqttDevice) -> Device {
     Device {
         name: name.as_str().into(),
-        publish: mqtt.topics.iter().map(|topic| topic.as_str().into()).collect(),
-        command: Some(mqtt.command_topic.as_str().into()),
+        // A topic that the edge cannot take is nobody's.
+        publish: mqtt.topics.iter().filter_map(|topic| Filter::new(topic)).collect(),
+        command: Filter::new(&mqtt.command_topic),
         subscribe: Vec::new(),
     }
 }

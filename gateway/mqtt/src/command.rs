@@ -14,12 +14,17 @@ pub(crate) const COMMANDS_WAITING_MAX: usize = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CommandId(pub u64);
 
-/// A command on its way to a connection.
+/// A command for a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Command {
-    pub(crate) id: CommandId,
-    pub(crate) payload: Bytes,
-    pub(crate) qos: u8,
+pub struct Command {
+    /// Which it is.
+    pub id: CommandId,
+    /// One of an integration's command topics; none: the device's only one.
+    pub topic: Option<Arc<str>>,
+    /// At most [`COMMAND_BYTES_MAX`].
+    pub payload: Bytes,
+    /// 0 or 1; the subscription may lower it.
+    pub qos: u8,
 }
 
 /// What became of a call of [`Edge::send`](crate::Edge::send).

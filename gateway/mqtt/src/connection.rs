@@ -63,7 +63,7 @@ where
     };
     let place = shared.sessions.enter(&admitted.device.name).await;
     let name = Arc::clone(&admitted.device.name);
-    let own = |topic: &str| admitted.may_subscribe(topic).is_some();
+    let own = |filter: &str| admitted.device.may_subscribe(filter);
     let Ok(opened) = shared.kept.open(&name, admitted.clean, admitted.expiry_s, own).await else {
         let refused = Refused::With { level: admitted.level, why: Why::NotStored, client_id: name.to_string() };
         return refuse(&refused, wire, peer, &shared).await;

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::Filter;
+use crate::router::routable;
+
 /// The device table as the edge sees it.
 ///
 /// Called on an async worker for each CONNECT: an implementation answers from memory, within microseconds, and
@@ -62,17 +65,40 @@ impl fmt::Debug for Proof {
     }
 }
 
-/// An authenticated device and the exact topics it may use; no wildcards.
+/// An authenticated device and the topics it may use. A device proper has exact ones; an integration, which speaks for
+/// many devices, has sets of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {
     /// The name in the device table.
     pub name: Arc<str>,
     /// Topics it may publish to.
-    pub publish: Vec<Arc<str>>,
-    /// The topic on which it gets what [`Edge::send`](crate::Edge::send) sends, and nothing else.
-    pub command: Option<Arc<str>>,
+    pub publish: Vec<Filter>,
+    /// The topics on which it gets what [`Edge::send`](crate::Edge::send) sends, and nothing else.
+    pub command: Option<Filter>,
     /// Further topics it may subscribe to: copies of what others publish, and [`Edge::publish`](crate::Edge::publish).
-    pub subscribe: Vec<Arc<str>>,
+    pub subscribe: Vec<Filter>,
+}
+
+impl Device {
+    /// The topic as the device may publish to it; a longer one than `topic_bytes_max` is nobody's.
+    pub(crate) fn may_publish(&self, topic: &[u8], topic_bytes_max: usize) -> Option<Arc<str>> {
+        let topic = std::str::from_utf8(topic).ok().filter(|topic| topic.len() <= topic_bytes_max)?;
+        let own = self.publish.iter().find(|own| own.matches(topic))?;
+        match own.is_exact() {
+            true => Some(Arc::clone(own.text())),
+            false => routable(topic).then(|| topic.into()),
+        }
+    }
+
+    /// True if the device may subscribe to this filter.
+    pub(crate) fn may_subscribe(&self, asked: &str) -> bool {
+        self.command.iter().chain(&self.subscribe).any(|own| own.grants(asked))
+    }
+
+    /// True if sets of topics are among those it may subscribe to: then it may use wildcards.
+    pub(crate) fn has_wildcards(&self) -> bool {
+        self.command.iter().chain(&self.subscribe).any(|own| !own.is_exact())
+    }
 }
 
 /// Why a client is not let in.

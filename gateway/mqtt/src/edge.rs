@@ -10,7 +10,6 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::command::Command;
 use crate::connection::{FAREWELL_MAX, serve, serve_tls};
 use crate::counters::Counters;
 use crate::kept::KeptSessions;
@@ -19,7 +18,7 @@ use crate::sessions::Sessions;
 use crate::verify::Verifier;
 use crate::will::look_after;
 use crate::{
-    COMMAND_BYTES_MAX, CommandId, CountersSnapshot, Directory, EdgeError, Event, Handed, Limits, Listener, Routed,
+    COMMAND_BYTES_MAX, Command, CountersSnapshot, Directory, EdgeError, Event, Handed, Limits, Listener, Routed,
     SessionChange, StoredSession, Submission, Tls,
 };
 
@@ -155,13 +154,13 @@ impl Edge {
         &self.local_addrs
     }
 
-    /// Sends a command to one device, at QoS 1 if `qos` and the device's subscription say so. What becomes of it, the
-    /// events tell ([`EdgeParts::events`]); a command that is on its way to the device already is not sent twice.
-    pub fn send(&self, device: &str, id: CommandId, payload: bytes::Bytes, qos: u8) -> Handed {
-        if payload.len() > COMMAND_BYTES_MAX {
+    /// Sends a command to one device, at QoS 1 if the command and the device's subscription say so. What becomes of it,
+    /// the events tell ([`EdgeParts::events`]); a command that is on its way to the device already is not sent twice.
+    pub fn send(&self, device: &str, command: Command) -> Handed {
+        if command.payload.len() > COMMAND_BYTES_MAX {
             return Handed::TooLong;
         }
-        self.shared.sessions.send(device, Command { id, payload, qos })
+        self.shared.sessions.send(device, command)
     }
 
     /// All counters now.

@@ -12,12 +12,11 @@ use crate::close::Close;
 use crate::counters::{Counter, Counters};
 use crate::edge::Shared;
 use crate::packet::{Header, Level};
-use crate::router::routable;
 use crate::session_state::SUBSCRIPTIONS_MAX;
 use crate::verify::Unproven;
 use crate::will::Will;
 use crate::wire::Wire;
-use crate::{Credentials, Device, Limits, Proof, Refusal};
+use crate::{Credentials, Device, Filter, Limits, Proof, Refusal};
 
 /// First byte of CONNECT; its flags are fixed.
 const CONNECT: u8 = 0x10;
@@ -52,11 +51,6 @@ impl Admitted {
             0 => limits.idle_max,
             seconds => Duration::from_millis(1_500 * u64::from(seconds)),
         }
-    }
-
-    /// The topic, if the device may subscribe to it.
-    pub(crate) fn may_subscribe(&self, filter: &str) -> Option<&Arc<str>> {
-        self.device.command.iter().chain(&self.device.subscribe).find(|topic| ***topic == *filter)
     }
 }
 
@@ -211,7 +205,11 @@ where
             }
             let device = identify(&connect.client_id, login.as_ref(), names, shared).await.map_err(with)?;
             let will = match will {
-                Some(will) => Some(checked_will(will, will_properties.as_ref(), level, &device).map_err(with)?),
+                Some(will) => {
+                    let topic_bytes_max = shared.limits.topic_bytes_max;
+                    let checked = checked_will(will, will_properties.as_ref(), level, &device, topic_bytes_max);
+                    Some(checked.map_err(with)?)
+                }
                 None => None,
             };
             let expiry_s = match level {
@@ -247,15 +245,16 @@ pub(crate) fn session_expiry_s_max(limits: &Limits) -> u32 {
 pub(crate) fn welcome(admitted: &Admitted, present: bool, expiry_s: u32, limits: &Limits, out: &mut BytesMut) {
     // MQTT 5 lets us set a keep-alive for a client without one, so that it pings before our own limit.
     let idle_s = u16::try_from(limits.idle_max.as_secs() * 2 / 3).unwrap_or(u16::MAX).max(1);
+    let wildcards = u8::from(admitted.device.has_wildcards());
     let properties = ConnAckProperties {
         session_expiry_interval: Some(expiry_s),
         receive_max: Some(limits.window_frames_max),
         retain_available: Some(0),
         max_packet_size: Some(u32::try_from(limits.packet_bytes_max).unwrap_or(u32::MAX)),
         topic_alias_max: Some(0),
-        wildcard_subscription_available: Some(0),
+        wildcard_subscription_available: Some(wildcards),
         subscription_identifiers_available: Some(0),
-        shared_subscription_available: Some(0),
+        shared_subscription_available: Some(wildcards),
         server_keep_alive: (admitted.keep_alive == 0).then_some(idle_s),
         ..ConnAckProperties::default()
     };
@@ -342,8 +341,8 @@ async fn identify(
     if *device.name != *client_id || (names.is_none() && user != Some(client_id)) {
         return Err(Why::Identity);
     }
-    // A topic that the router cannot take is nobody's.
-    let usable = |topic: &Arc<str>| topic.len() <= shared.limits.topic_bytes_max && routable(topic);
+    // A topic that is too long to be looked at is nobody's.
+    let usable = |topic: &Filter| topic.as_str().len() <= shared.limits.topic_bytes_max;
     device.publish.retain(usable);
     device.command = device.command.filter(usable);
     device.subscribe.retain(usable);
@@ -357,15 +356,16 @@ fn checked_will(
     properties: Option<&LastWillProperties>,
     level: Level,
     device: &Device,
+    topic_bytes_max: usize,
 ) -> Result<(Will, Duration), Why> {
-    let topic = device.publish.iter().find(|topic| *topic.as_bytes() == *will.topic).ok_or(Why::WillTopic)?;
+    let topic = device.may_publish(&will.topic, topic_bytes_max).ok_or(Why::WillTopic)?;
     if will.retain {
         return Err(Why::WillRetain);
     }
     let delay_s = properties.and_then(|p| p.delay_interval).unwrap_or(0);
     let declared = Will {
         device: Arc::clone(&device.name),
-        topic: Arc::clone(topic),
+        topic,
         // Not a slice of CONNECT, which holds a password too.
         payload: Bytes::copy_from_slice(&will.message),
         qos: will.qos as u8,

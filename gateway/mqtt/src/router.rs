@@ -5,10 +5,12 @@
 //!   router never ends a link by itself (it sees no acknowledgement and no publish of a client), and no link is opened
 //!   while another of the same id lives (`sessions`).
 //! - A topic whose first character is not ASCII panics, hence [`routable`].
-//! - It remembers each link id for ever: ids are device names, of which the device table has few.
+//! - It remembers each link id for ever: ids are device names, of which the device table has few. It remembers each
+//!   filter, and each topic that a filter with wildcards matched: filters are those of the device table, and topics are
+//!   counted.
 //! - A link costs it some 150 kB of queues: devices that never subscribe get none.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
@@ -16,14 +18,15 @@ use std::task::{Context, Waker};
 use bytes::Bytes;
 use rumqttd::local::{LinkRx, LinkTx};
 use rumqttd::protocol::{
-    Disconnect, DisconnectReasonCode, Filter, Packet, QoS, RetainForwardRule, Subscribe, Unsubscribe,
+    self, Disconnect, DisconnectReasonCode, Packet, QoS, RetainForwardRule, Subscribe, Unsubscribe,
 };
 use rumqttd::{Broker, Config, Notification, RouterConfig};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
-use crate::EdgeError;
+use crate::filter::matches;
 use crate::limits::ROUTER_CONNECTIONS;
+use crate::{EdgeError, Filter};
 
 /// Link ids of our own; `@` is in no device's name, so no device can displace them.
 const WATCHDOG: &str = "@watch";
@@ -35,6 +38,8 @@ const OUTGOING_PACKETS_MAX: u64 = 200;
 /// worst. A subscriber that falls further behind loses copies; nothing durable depends on them.
 const SEGMENT_BYTES: usize = 64 * 1024;
 const SEGMENTS: usize = 4;
+/// Topics within sets that are published to: an event topic for each of 2,000 devices, twice over, of 128 bytes each.
+const TOPICS_MAX: usize = 4_096;
 
 /// What became of a message for the subscribers of a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +51,7 @@ pub enum Routed {
         /// Subscribed devices.
         subscribers: usize,
     },
-    /// The router's queue is full; nothing was sent.
+    /// The router's queue is full, or it has seen as many topics as it may; nothing was sent.
     Busy,
 }
 
@@ -55,10 +60,43 @@ pub(crate) struct Router {
     broker: Arc<Broker>,
     /// The publisher's link; its receiving half only has to stay alive.
     publisher: Mutex<(LinkTx, LinkRx)>,
-    /// Subscribed devices by topic. A topic without any is absent.
-    subscribers: Mutex<HashMap<Arc<str>, usize>>,
+    subscribers: Mutex<Subscribers>,
+    /// Topics that were published to subscribers of a set: the router remembers each of them for ever.
+    topics: Mutex<HashSet<String>>,
     /// Opening a link blocks a thread for a round trip through the router; one at a time needs one thread.
     opening: tokio::sync::Mutex<()>,
+}
+
+/// Subscribed devices by filter. A filter without any is absent.
+#[derive(Debug, Default)]
+struct Subscribers {
+    exact: HashMap<Arc<str>, usize>,
+    /// Filters with wildcards: few, one or two for each kind of integration.
+    sets: HashMap<Arc<str>, usize>,
+}
+
+impl Subscribers {
+    fn of_sets(&self, topic: &str) -> usize {
+        self.sets.iter().filter(|(set, _)| matches(set, topic)).map(|(_, count)| count).sum()
+    }
+
+    fn of(&mut self, filter: &Filter) -> &mut HashMap<Arc<str>, usize> {
+        if filter.is_exact() { &mut self.exact } else { &mut self.sets }
+    }
+
+    fn note(&mut self, filter: &Filter) {
+        *self.of(filter).entry(Arc::clone(filter.text())).or_default() += 1;
+    }
+
+    fn forget(&mut self, filter: &Filter) {
+        let counts = self.of(filter);
+        if let Some(count) = counts.get_mut(filter.text()) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(filter.text());
+            }
+        }
+    }
 }
 
 /// True for a topic that the router may see: exact, printable ASCII without spaces, not of the server's own `$` tree.
@@ -91,6 +129,7 @@ impl Router {
             broker,
             publisher: Mutex::new(publisher),
             subscribers: Mutex::default(),
+            topics: Mutex::default(),
             opening: tokio::sync::Mutex::default(),
         };
         Ok((router, has_died))
@@ -101,12 +140,22 @@ impl Router {
         let _one_at_a_time = self.opening.lock().await;
         let (broker, id) = (Arc::clone(&self.broker), Arc::clone(name));
         let (tx, rx) = spawn_blocking(move || broker.link(&id).ok()).await.ok()??;
-        Some(DeviceLink { tx, rx, topics: Vec::new(), router: Arc::clone(self) })
+        Some(DeviceLink { tx, rx, filters: Vec::new(), router: Arc::clone(self) })
     }
 
     /// How many devices are subscribed to this topic.
     pub(crate) fn subscribers(&self, topic: &str) -> usize {
-        lock(&self.subscribers).get(topic).copied().unwrap_or(0)
+        let subscribers = lock(&self.subscribers);
+        subscribers.exact.get(topic).copied().unwrap_or(0) + subscribers.of_sets(topic)
+    }
+
+    /// True if one more topic of a set may be published to.
+    fn has_room_for(&self, topic: &str) -> bool {
+        if lock(&self.subscribers).of_sets(topic) == 0 {
+            return true;
+        }
+        let mut topics = lock(&self.topics);
+        topics.contains(topic) || (topics.len() < TOPICS_MAX && topics.insert(topic.to_owned()))
     }
 
     /// Publishes to whoever is subscribed, at QoS 0 and without properties (a property kills an MQTT 3.1.1 session).
@@ -114,6 +163,9 @@ impl Router {
         let subscribers = self.subscribers(topic);
         if subscribers == 0 {
             return Routed::NoSubscriber;
+        }
+        if !self.has_room_for(topic) {
+            return Routed::Busy;
         }
         let tx = &mut lock(&self.publisher).0;
         if tx.try_publish(topic.to_owned(), payload).is_ok() {
@@ -139,8 +191,8 @@ async fn watch_router((_tx, mut rx): (LinkTx, LinkRx), died: watch::Sender<bool>
 pub(crate) struct DeviceLink {
     tx: LinkTx,
     rx: LinkRx,
-    /// Subscribed topics and the QoS granted, at most the device's own topics.
-    topics: Vec<(Arc<str>, u8)>,
+    /// Subscribed filters, at most the device's own.
+    filters: Vec<Filter>,
     router: Arc<Router>,
 }
 
@@ -149,45 +201,46 @@ pub(crate) struct DeviceLink {
 pub(crate) struct LinkLost;
 
 impl DeviceLink {
-    /// Subscribes, or changes the QoS granted. The router always sends at QoS 0: packet identifiers and redelivery are
-    /// the connection's matter.
-    pub(crate) fn subscribe(&mut self, topic: &Arc<str>, qos: u8) -> Result<(), LinkLost> {
-        if let Some(known) = self.topics.iter_mut().find(|(t, _)| t == topic) {
-            known.1 = qos;
+    /// Subscribes, unless it is done. The router always sends at QoS 0: packet identifiers and redelivery are the
+    /// connection's matter.
+    pub(crate) fn subscribe(&mut self, filter: &Filter) -> Result<(), LinkLost> {
+        if self.filters.contains(filter) {
             return Ok(());
         }
-        let filter = Filter {
-            path: topic.to_string(),
+        let wanted = protocol::Filter {
+            path: filter.as_str().to_owned(),
             qos: QoS::AtMostOnce,
             nolocal: false,
             preserve_retain: false,
             retain_forward_rule: RetainForwardRule::Never,
         };
-        send_now(&mut self.tx, Packet::Subscribe(Subscribe { pkid: 0, filters: vec![filter] }, None))?;
-        self.topics.push((Arc::clone(topic), qos));
-        *lock(&self.router.subscribers).entry(Arc::clone(topic)).or_default() += 1;
+        send_now(&mut self.tx, Packet::Subscribe(Subscribe { pkid: 0, filters: vec![wanted] }, None))?;
+        self.filters.push(filter.clone());
+        lock(&self.router.subscribers).note(filter);
         Ok(())
     }
 
-    /// Unsubscribes; true if it was subscribed.
-    pub(crate) fn unsubscribe(&mut self, topic: &str) -> Result<bool, LinkLost> {
-        let Some(at) = self.topics.iter().position(|(t, _)| **t == *topic) else { return Ok(false) };
-        let (topic, _) = self.topics.swap_remove(at);
-        self.forget(&topic);
-        let unsubscribe = Unsubscribe { pkid: 0, filters: vec![topic.to_string()] };
-        send_now(&mut self.tx, Packet::Unsubscribe(unsubscribe, None))?;
-        Ok(true)
+    /// Unsubscribes, if it was subscribed.
+    pub(crate) fn unsubscribe(&mut self, filter: &Filter) -> Result<(), LinkLost> {
+        let Some(at) = self.filters.iter().position(|known| known == filter) else { return Ok(()) };
+        self.filters.swap_remove(at);
+        lock(&self.router.subscribers).forget(filter);
+        let unsubscribe = Unsubscribe { pkid: 0, filters: vec![filter.as_str().to_owned()] };
+        send_now(&mut self.tx, Packet::Unsubscribe(unsubscribe, None))
     }
 
-    /// The next message for the device, with the QoS granted to it. Cancel safe.
-    pub(crate) async fn next(&mut self) -> Result<(Arc<str>, Bytes, u8), LinkLost> {
+    /// The next message for the device. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Result<(Arc<str>, Bytes), LinkLost> {
         loop {
             match self.rx.next().await.map_err(|_| LinkLost)? {
                 Some(Notification::Unschedule) => self.rx.ready().map_err(|_| LinkLost)?,
                 Some(Notification::Forward(forward)) => {
                     let (topic, payload) = (forward.publish.topic, forward.publish.payload);
-                    if let Some((name, qos)) = self.topics.iter().find(|(t, _)| *t.as_bytes() == *topic) {
-                        return Ok((Arc::clone(name), payload, *qos));
+                    // Only plain topics were published.
+                    let Ok(topic) = std::str::from_utf8(&topic) else { continue };
+                    if let Some(own) = self.filters.iter().find(|own| own.matches(topic)) {
+                        let topic = if own.is_exact() { Arc::clone(own.text()) } else { topic.into() };
+                        return Ok((topic, payload));
                     }
                 }
                 Some(Notification::Disconnect(..)) => return Err(LinkLost),
@@ -196,23 +249,13 @@ impl DeviceLink {
             }
         }
     }
-
-    fn forget(&self, topic: &Arc<str>) {
-        let mut subscribers = lock(&self.router.subscribers);
-        if let Some(n) = subscribers.get_mut(topic) {
-            *n -= 1;
-            if *n == 0 {
-                subscribers.remove(topic);
-            }
-        }
-    }
 }
 
 impl Drop for DeviceLink {
     fn drop(&mut self) {
-        for (topic, _) in &self.topics {
-            self.forget(topic);
-        }
+        let mut subscribers = lock(&self.router.subscribers);
+        self.filters.iter().for_each(|filter| subscribers.forget(filter));
+        drop(subscribers);
         let disconnect = Disconnect { reason_code: DisconnectReasonCode::NormalDisconnection };
         // Fails only if the router is dead, and then there is nothing to leave.
         let _ = send_now(&mut self.tx, Packet::Disconnect(disconnect, None));
@@ -264,21 +307,37 @@ mod tests {
     #[tokio::test]
     async fn a_dropped_link_counts_no_subscriber() {
         let router = Arc::new(Router::start().unwrap().0);
-        let (topic, other): (Arc<str>, Arc<str>) = ("d/a/down".into(), "d/a/other".into());
+        let [topic, other, set] = ["d/a/down", "d/a/other", "e/+/up"].map(|text| Filter::new(text).unwrap());
         for _ in 0..3 {
             let mut link = router.open(&"a".into()).await.unwrap();
-            link.subscribe(&topic, 0).unwrap();
-            link.subscribe(&topic, 1).unwrap();
-            link.subscribe(&other, 0).unwrap();
-            assert!(link.unsubscribe(&other).unwrap());
-            assert!(!link.unsubscribe(&other).unwrap());
-            assert_eq!((router.subscribers(&topic), router.subscribers(&other)), (1, 0));
-            assert_eq!(router.publish(&topic, "1".into()), Routed::To { subscribers: 1 });
-            let (to, payload, qos) = timeout(PATIENCE, link.next()).await.unwrap().unwrap();
-            assert_eq!((to, &payload[..], qos), (Arc::clone(&topic), &b"1"[..], 1));
+            link.subscribe(&topic).unwrap();
+            link.subscribe(&topic).unwrap();
+            link.subscribe(&other).unwrap();
+            link.subscribe(&set).unwrap();
+            link.unsubscribe(&other).unwrap();
+            link.unsubscribe(&other).unwrap();
+            let counted = ["d/a/down", "d/a/other", "e/1/up", "e/1/down"].map(|topic| router.subscribers(topic));
+            assert_eq!(counted, [1, 0, 1, 0]);
+            for (to, payload) in [("d/a/down", "1"), ("e/1/up", "2"), ("e/2/up", "3")] {
+                assert_eq!(router.publish(to, payload.into()), Routed::To { subscribers: 1 });
+                let got = timeout(PATIENCE, link.next()).await.unwrap().unwrap();
+                assert_eq!(got, (to.into(), payload.into()));
+            }
             drop(link);
-            assert_eq!(router.publish(&topic, "2".into()), Routed::NoSubscriber);
+            assert_eq!(router.publish("d/a/down", "2".into()), Routed::NoSubscriber);
         }
-        assert!(lock(&router.subscribers).is_empty());
+        assert!(lock(&router.subscribers).exact.is_empty() && lock(&router.subscribers).sets.is_empty());
+    }
+
+    #[tokio::test]
+    async fn topics_of_a_set_are_bounded() {
+        let router = Arc::new(Router::start().unwrap().0);
+        let mut link = router.open(&"a".into()).await.unwrap();
+        link.subscribe(&Filter::new("e/+").unwrap()).unwrap();
+        link.subscribe(&Filter::new("d/a").unwrap()).unwrap();
+        let mut topics = (0..TOPICS_MAX).map(|n| format!("e/{n}"));
+        assert!(topics.all(|topic| router.has_room_for(&topic)));
+        assert_eq!(router.publish("e/one-more", "1".into()), Routed::Busy);
+        assert!(router.has_room_for("e/7") && router.has_room_for("d/a"), "those it knows, and exact ones");
     }
 }

@@ -71,7 +71,7 @@ enum Event {
     Settled,
     Room(Result<publish::Room, Close>),
     NoRoom,
-    Command(crate::command::Command),
+    Command(crate::Command),
     Down(Result<subscribe::Message, crate::router::LinkLost>),
     Read(std::io::Result<usize>),
     Resume,

@@ -6,14 +6,16 @@
 //! | 4 | Session Expiry Interval in seconds, big-endian |
 //! | 1 | number of subscriptions |
 //! | 1 | each: QoS granted |
-//! | 2 | each: length of the topic in bytes, big-endian |
-//! | n | each: the topic |
+//! | 2 | each: length of the filter in bytes, big-endian |
+//! | n | each: the filter |
 //!
 //! Unreleased packet identifiers of QoS 2 are not in it: after a restart of the daemon DUP and the stored frames tell a
 //! repeat. Nor are commands in flight: their owner sends them again.
 
 use std::sync::Arc;
 use std::time::Duration;
+
+use crate::filter::matches;
 
 /// Longest stored session in bytes.
 pub const SESSION_BYTES_MAX: usize = 2 * 1024;
@@ -26,7 +28,7 @@ const FORMAT: u8 = 1;
 pub(crate) struct SessionState {
     /// How long it lives on without a connection, in seconds, as granted; 0: it ends with its connection.
     pub(crate) expiry_s: u32,
-    /// Subscribed topics and the QoS granted.
+    /// Subscribed filters and the QoS granted.
     pub(crate) subscriptions: Vec<(Arc<str>, u8)>,
 }
 
@@ -35,24 +37,25 @@ impl SessionState {
         Duration::from_secs(self.expiry_s.into())
     }
 
+    /// The QoS at which a message on this topic goes to the client; none if it did not ask for it.
     pub(crate) fn granted(&self, topic: &str) -> Option<u8> {
-        self.subscriptions.iter().find(|(t, _)| **t == *topic).map(|(_, qos)| *qos)
+        self.subscriptions.iter().filter(|(filter, _)| matches(filter, topic)).map(|(_, qos)| *qos).max()
     }
 
     /// Subscribes, or changes the QoS granted. False if there are too many.
-    pub(crate) fn subscribe(&mut self, topic: &Arc<str>, granted: u8) -> bool {
-        match self.subscriptions.iter().position(|(t, _)| t == topic) {
+    pub(crate) fn subscribe(&mut self, filter: &str, granted: u8) -> bool {
+        match self.subscriptions.iter().position(|(f, _)| **f == *filter) {
             Some(at) => self.subscriptions[at].1 = granted,
             None if self.subscriptions.len() == SUBSCRIPTIONS_MAX => return false,
-            None => self.subscriptions.push((Arc::clone(topic), granted)),
+            None => self.subscriptions.push((filter.into(), granted)),
         }
         true
     }
 
     /// Unsubscribes; true if it was subscribed.
-    pub(crate) fn unsubscribe(&mut self, topic: &str) -> bool {
+    pub(crate) fn unsubscribe(&mut self, filter: &str) -> bool {
         let before = self.subscriptions.len();
-        self.subscriptions.retain(|(t, _)| **t != *topic);
+        self.subscriptions.retain(|(f, _)| **f != *filter);
         self.subscriptions.len() < before
     }
 
@@ -80,9 +83,9 @@ impl SessionState {
         let mut state = Self { expiry_s: u32::from_be_bytes(*expiry), subscriptions: Vec::new() };
         for _ in 0..count {
             let (&[granted, high, low], tail) = rest.split_first_chunk()?;
-            let (topic, tail) = tail.split_at_checked(u16::from_be_bytes([high, low]).into())?;
+            let (filter, tail) = tail.split_at_checked(u16::from_be_bytes([high, low]).into())?;
             rest = tail;
-            if granted > 1 || !state.subscribe(&std::str::from_utf8(topic).ok()?.into(), granted) {
+            if granted > 1 || !state.subscribe(std::str::from_utf8(filter).ok()?, granted) {
                 return None;
             }
         }
@@ -112,7 +115,7 @@ mod tests {
 
     #[test]
     fn the_longest_session_fits() {
-        let topic = |n: usize| format!("{n}{}", "t".repeat(127)).into();
+        let topic = |n: usize| format!("{n}{}", "t".repeat(127));
         let mut state = SessionState { expiry_s: u32::MAX, subscriptions: Vec::new() };
         assert!((0..SUBSCRIPTIONS_MAX).all(|n| state.subscribe(&topic(n), 1)));
         assert!(!state.subscribe(&topic(9), 1));

@@ -8,11 +8,11 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use crate::Handed;
-use crate::command::{COMMANDS_WAITING_MAX, Command};
+use crate::command::COMMANDS_WAITING_MAX;
 use crate::counters::{DeviceCounters, DeviceTotals};
 use crate::pace::Pace;
 use crate::router::lock;
+use crate::{Command, Handed};
 
 /// The live sessions, and the totals and the pace of every device ever seen (all bounded by the device table).
 #[derive(Debug, Default)]

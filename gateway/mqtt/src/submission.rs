@@ -43,6 +43,9 @@ pub enum Outcome {
         /// One sentence for the device's maker.
         reason: String,
     },
+    /// Never to be accepted, and counted for ever: acknowledged as if it was stored. For a client that only passes on
+    /// what others sent: it cannot mend that, and would take a refusal for a fault of the connection.
+    Discarded,
     /// Not stored, nothing is acknowledged: at QoS 1 and 2 the connection is closed (MQTT 5: DISCONNECT 0x97) and the
     /// device sends it again. A PUBACK with 0x97 would end the exchange: clients then forget the publish.
     Failed,

@@ -6,19 +6,20 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Session;
 use super::subscribe::UNACKNOWLEDGED_MAX;
-use crate::Event;
 use crate::answer::{self, Sending};
 use crate::close::Close;
-use crate::command::Command;
 use crate::edge::stopped;
+use crate::{Command, Event};
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Sends a command, unless it is on its way to the device on this connection already.
     pub(super) async fn send_command(&mut self, command: &Command) -> Result<(), Close> {
         let device = &self.client.device;
-        let granted = device.command.as_ref().and_then(|topic| Some((topic, self.state.granted(topic)?)));
+        let Some(own) = &device.command else { return Ok(()) };
+        let topic = command.topic.as_ref().unwrap_or(own.text());
+        let granted = self.state.granted(topic).filter(|_| own.matches(topic));
         // Else it has unsubscribed meanwhile; the command is pending until it listens again.
-        let Some((topic, granted)) = granted else { return Ok(()) };
+        let Some(granted) = granted else { return Ok(()) };
         let (name, level, id) = (Arc::clone(&device.name), self.client.level, command.id);
         let qos = command.qos.min(granted);
         // The fixed header has at most 5 bytes.

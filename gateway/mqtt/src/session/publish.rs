@@ -63,15 +63,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             1 => counters.publishes_qos1.count(),
             _ => counters.publishes_qos2.count(),
         };
-        let own = self.client.device.publish.iter().find(|t| *t.as_bytes() == *publish.topic);
-        let refused = match own {
+        let refused = match self.client.device.may_publish(&publish.topic, self.shared.limits.topic_bytes_max) {
             _ if publish.retain => Close::Retain,
             _ if publish.topic_alias => Close::TopicAlias,
             None => Close::ForeignTopic,
-            Some(topic) => {
-                let topic = Arc::clone(topic);
-                return self.submit(topic, publish);
-            }
+            Some(topic) => return self.submit(topic, publish),
         };
         counters.refused.count();
         self.totals.refused.count();
@@ -178,7 +174,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                         self.shared.counters.routed(self.shared.router.publish(&topic, payload));
                     }
                 }
-                Outcome::Duplicate => self.acknowledge(&ticket),
+                Outcome::Duplicate | Outcome::Discarded => self.acknowledge(&ticket),
                 Outcome::Refused { reason } if ticket.qos > 0 => {
                     self.shared.counters.acks_refused.count();
                     self.acknowledge_with(ticket.qos, ticket.packet_id, PAYLOAD_FORMAT_INVALID, Some(&reason));

@@ -7,7 +7,6 @@ use rumqttd::protocol::{SubscribeReasonCode, UnsubAckReason};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Session;
-use crate::Event;
 use crate::answer::{self, Sending};
 use crate::close::Close;
 use crate::command::CommandId;
@@ -15,12 +14,13 @@ use crate::handshake::Admitted;
 use crate::packet::{Level, qos};
 use crate::router::{DeviceLink, LinkLost};
 use crate::session_state::SessionState;
+use crate::{Event, Filter};
 
 /// Messages to one device that may wait for its PUBACK; then the router's queue for it waits, which is bounded too.
 pub(super) const UNACKNOWLEDGED_MAX: usize = 16;
 
-/// Topic, payload, and the QoS granted to the subscription.
-pub(super) type Message = (Arc<str>, Bytes, u8);
+/// Topic and payload.
+pub(super) type Message = (Arc<str>, Bytes);
 
 /// What flows to the device.
 pub(super) struct Down {
@@ -78,29 +78,25 @@ impl Down {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
-    /// SUBSCRIBE: all filters must be the device's own topics; QoS 2 is granted as 1 (§3.8.4).
+    /// SUBSCRIBE: all filters must be of the device's own topics; QoS 2 is granted as 1 (§3.8.4).
     pub(super) async fn subscribe(&mut self, id: u16, filters: &[(String, u8)], with_id: bool) -> Result<(), Close> {
         if with_id {
             return Err(Close::SubscriptionId);
         }
-        let own = |filter: &str| self.client.may_subscribe(filter).cloned();
-        let wanted: Vec<_> = filters.iter().map(|(filter, asked)| (own(filter), filter, (*asked).min(1))).collect();
         let level = self.client.level;
-        let codes = wanted.iter().map(|(own, filter, granted)| match own {
-            Some(_) => SubscribeReasonCode::Success(qos(*granted)),
-            None => refusal(level, filter),
+        let before = self.state.clone();
+        let (topic_bytes_max, device) = (self.shared.limits.topic_bytes_max, &self.client.device);
+        let own = |filter: &str| filter.len() <= topic_bytes_max && device.may_subscribe(filter);
+        let codes = filters.iter().map(|(filter, asked)| match own(filter) {
+            false => refusal(level, filter),
+            true if self.state.subscribe(filter, (*asked).min(1)) => SubscribeReasonCode::Success(qos((*asked).min(1))),
+            true => too_many(level),
         });
-        let codes = codes.collect();
-        if wanted.iter().any(|(own, ..)| own.is_none()) {
+        let codes: Vec<_> = codes.collect();
+        if codes.iter().any(|code| !matches!(code, SubscribeReasonCode::Success(_))) {
+            self.state = before;
             answer::suback(&mut self.wire.output, level, id, codes);
             return Err(Close::Subscribe);
-        }
-        let before = self.state.clone();
-        for (own, _, granted) in &wanted {
-            if let Some(topic) = own {
-                // The device has fewer topics than a session has room for.
-                let _ = self.state.subscribe(topic, *granted);
-            }
         }
         self.keep(&before).await?;
         answer::suback(&mut self.wire.output, level, id, codes);
@@ -133,18 +129,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         Ok(())
     }
 
-    /// Tells the router of every subscription but that to the commands, which do not come through it.
+    /// Tells the router of the device's topics of which some are subscribed to. Commands do not come through it.
+    ///
+    /// It is told of the device's own filters, not of those that the client made up, because it never forgets one; which
+    /// messages of them the client asked for is looked up for each.
     async fn route_subscriptions(&mut self) -> Result<(), Close> {
-        let command = self.client.device.command.as_ref();
-        let routed = self.state.subscriptions.iter().filter(|(topic, _)| Some(topic) != command);
-        let routed: Vec<(Arc<str>, u8)> = routed.cloned().collect();
-        if !routed.is_empty() && self.down.link.is_none() {
-            self.down.link = Some(self.shared.router.open(&self.client.device.name).await.ok_or(Close::Router)?);
+        let device = &self.client.device;
+        let asked = |own: &Filter| self.state.subscriptions.iter().any(|(filter, _)| own.grants(filter));
+        let (wanted, unwanted): (Vec<&Filter>, Vec<&Filter>) = device.subscribe.iter().partition(|own| asked(own));
+        if !wanted.is_empty() && self.down.link.is_none() {
+            self.down.link = Some(self.shared.router.open(&device.name).await.ok_or(Close::Router)?);
         }
-        for (topic, granted) in &routed {
-            if let Some(link) = &mut self.down.link {
-                link.subscribe(topic, *granted).map_err(|_| Close::Router)?;
-            }
+        if let Some(link) = &mut self.down.link {
+            wanted.into_iter().try_for_each(|own| link.subscribe(own)).map_err(|_| Close::Router)?;
+            unwanted.into_iter().try_for_each(|own| link.unsubscribe(own)).map_err(|_| Close::Router)?;
         }
         Ok(())
     }
@@ -152,7 +150,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Takes commands if the device listens for them; `news`: and says so.
     async fn listen(&mut self, news: bool) -> Result<(), Close> {
         let command = self.client.device.command.as_ref();
-        let listens = command.is_some_and(|topic| self.state.granted(topic).is_some());
+        let listens = command.is_some_and(|own| self.state.subscriptions.iter().any(|(filter, _)| own.grants(filter)));
         self.place.listen(listens);
         if listens && news {
             self.tell(Event::Listening { device: Arc::clone(&self.client.device.name) }).await?;
@@ -165,21 +163,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let before = self.state.clone();
         let mut reasons = Vec::with_capacity(filters.len());
         for filter in filters {
-            if let Some(link) = &mut self.down.link {
-                link.unsubscribe(filter).map_err(|_| Close::Router)?;
-            }
             let was = self.state.unsubscribe(filter);
             reasons.push(if was { UnsubAckReason::Success } else { UnsubAckReason::NoSubscriptionExisted });
         }
         self.keep(&before).await?;
+        self.route_subscriptions().await?;
         answer::unsuback(&mut self.wire.output, self.client.level, id, reasons);
         self.listen(false).await
     }
 
-    /// Sends a message to the device at the QoS granted.
-    pub(super) fn send_down(&mut self, (topic, payload, granted): &Message) {
+    /// Sends a message to the device at the QoS granted, if it asked for it.
+    pub(super) fn send_down(&mut self, (topic, payload): &Message) {
+        let Some(granted) = self.state.granted(topic) else { return };
         let level = self.client.level;
-        let with_id = *granted > 0;
+        let with_id = granted > 0;
         // The fixed header has at most 5 bytes.
         if !self.down.fits(5 + answer::publish_body_bytes(level, with_id, topic, payload)) {
             self.shared.counters.down_oversize.count();
@@ -191,6 +188,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         };
         answer::publish(&mut self.wire.output, level, sending, topic, payload);
         self.shared.counters.sent_down.count();
+    }
+}
+
+/// A session has room for so many filters.
+fn too_many(level: Level) -> SubscribeReasonCode {
+    match level {
+        Level::V4 => SubscribeReasonCode::Failure,
+        Level::V5 => SubscribeReasonCode::QuotaExceeded,
     }
 }
 

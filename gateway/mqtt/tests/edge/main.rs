@@ -8,6 +8,7 @@ mod commands;
 mod connect;
 mod flood;
 mod hostile;
+mod integrations;
 mod life;
 mod sessions;
 mod tls;

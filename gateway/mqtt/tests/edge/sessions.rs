@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mqtt::{CommandId, Edge, Event, Handed, Limits, StoredSession};
+use mqtt::{Command, CommandId, Edge, Event, Handed, Limits, StoredSession};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
 
@@ -27,6 +27,10 @@ fn listening() -> Event {
     Event::Listening { device: "a".into() }
 }
 
+fn command(id: u64, payload: bytes::Bytes, qos: u8) -> Command {
+    Command { id: CommandId(id), topic: None, payload, qos }
+}
+
 fn delivered(id: u64) -> Event {
     Event::Delivered { device: "a".into(), id: CommandId(id) }
 }
@@ -43,16 +47,16 @@ async fn a_session_waits_for_its_device() {
         client.send(&subscribe(level, 1, "d/a/do", 1)).await;
         client.packet().await;
         assert_eq!(next(&mut events).await, listening());
-        assert_eq!(edge.send("a", CommandId(7), "open".into(), 1), Handed::Over);
+        assert_eq!(edge.send("a", command(7, "open".into(), 1)), Handed::Over);
         assert_eq!(client.packet().await, publish(level, 2, 1, "d/a/do", b"open"));
-        assert_eq!(edge.send("a", CommandId(7), "open".into(), 1), Handed::Over, "and is not sent twice");
+        assert_eq!(edge.send("a", command(7, "open".into(), 1)), Handed::Over, "and is not sent twice");
         assert!(client.silent().await);
         drop(client);
         let (mut client, present) = connect(&edge, level).await;
         assert!(present, "MQTT {level}");
         assert_eq!(next(&mut events).await, listening(), "without subscribing again");
-        edge.send("a", CommandId(8), "next".into(), 1);
-        edge.send("a", CommandId(7), "open".into(), 1);
+        edge.send("a", command(8, "next".into(), 1));
+        edge.send("a", command(7, "open".into(), 1));
         assert_eq!(client.packet().await, publish(level, 2, 2, "d/a/do", b"next"), "1 means the open one");
         assert_eq!(client.packet().await, publish(level, 0b1010, 1, "d/a/do", b"open"), "DUP");
         client.send(&[0x40, 2, 0, 1]).await;
@@ -61,7 +65,7 @@ async fn a_session_waits_for_its_device() {
         assert_eq!(next(&mut events).await, delivered(8));
         client.send(&unsubscribe(level, 3, "d/a/do")).await;
         client.packet().await;
-        assert_eq!(edge.send("a", CommandId(9), "late".into(), 1), Handed::NotListening);
+        assert_eq!(edge.send("a", command(9, "late".into(), 1)), Handed::NotListening);
         let mut clean = Client::connect(edge.local_addr(), level, "a").await;
         assert_eq!(edge.counters().sessions_kept, 0, "a clean start ends it");
         clean.send(&[0xE0, 0]).await;
@@ -111,7 +115,7 @@ async fn check_restart(state: Vec<u8>) {
     let (mut client, present) = connect(&edge, 4).await;
     assert!(present);
     assert_eq!(next(&mut events).await, listening());
-    edge.send("a", CommandId(1), "go".into(), 0);
+    edge.send("a", command(1, "go".into(), 0));
     assert_eq!(client.packet().await, publish(4, 0, 0, "d/a/do", b"go"));
     assert_eq!(next(&mut events).await, Event::Unconfirmed { device: "a".into(), id: CommandId(1) });
 }
@@ -164,11 +168,11 @@ async fn a_command_that_the_device_refuses_or_cannot_take() {
     client.send(&subscribe(5, 1, "d/a/do", 1)).await;
     client.packet().await;
     assert_eq!(next(&mut events).await, listening());
-    assert_eq!(edge.send("a", CommandId(1), vec![0; 5_000].into(), 1), Handed::TooLong);
-    assert_eq!(edge.send("nobody", CommandId(1), "x".into(), 1), Handed::NotListening);
-    edge.send("a", CommandId(2), vec![0; 100].into(), 1);
+    assert_eq!(edge.send("a", command(1, vec![0; 5_000].into(), 1)), Handed::TooLong);
+    assert_eq!(edge.send("nobody", command(1, "x".into(), 1)), Handed::NotListening);
+    edge.send("a", command(2, vec![0; 100].into(), 1));
     assert_eq!(next(&mut events).await, Event::Oversize { device: "a".into(), id: CommandId(2) });
-    edge.send("a", CommandId(3), "no".into(), 1);
+    edge.send("a", command(3, "no".into(), 1));
     assert_eq!(client.packet().await[0], 0x32);
     client.send(&[0x40, 4, 0, 1, 0x83, 0]).await;
     assert_eq!(next(&mut events).await, Event::Refused { device: "a".into(), id: CommandId(3), code: 0x83 });

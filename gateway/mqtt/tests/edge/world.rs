@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mqtt::{
-    CountersSnapshot, Credentials, Device, Directory, Edge, EdgeParts, Event, Limits, Listener, Outcome, Proof,
+    CountersSnapshot, Credentials, Device, Directory, Edge, EdgeParts, Event, Filter, Limits, Listener, Outcome, Proof,
     Refusal, SessionChange, Submission,
 };
 use tokio::sync::mpsc;
@@ -16,8 +16,8 @@ use tokio::time::{sleep, timeout};
 use crate::client::{Client, PATIENCE};
 
 /// Every name without `x` is a device with the password `secret`; that of `slow` is a hash, which takes a while, and
-/// whoever has a certificate needs none. All may use `shared` both ways; `é/up` is a topic that the edge must not take
-/// even from the device table.
+/// whoever has a certificate needs none. All may use `shared` both ways, but `server` and `reader`, which have sets of
+/// topics: one publishes `e/+/up` and takes commands on `e/+/do`, the other reads `e/+/up`.
 pub(crate) struct Table;
 
 impl Directory for Table {
@@ -43,9 +43,23 @@ impl Directory for Table {
 }
 
 fn device(id: &str) -> Device {
-    let publish = vec![format!("d/{id}/up").into(), "shared".into(), "é/up".into()];
-    let subscribe = vec![format!("d/{id}/down").into(), "shared".into()];
-    Device { name: id.into(), publish, command: Some(format!("d/{id}/do").into()), subscribe }
+    let of = |kind: &str| format!("d/{id}/{kind}");
+    let (publish, command, subscribe) = match id {
+        "server" => (vec!["e/+/up".to_owned()], "e/+/do".to_owned(), vec![]),
+        "reader" => (vec![], of("do"), vec!["e/+/up".to_owned()]),
+        _ => (vec![of("up"), "shared".into()], of("do"), vec![of("down"), "shared".into()]),
+    };
+    let filters = |texts: Vec<String>| texts.iter().map(|text| filter(text)).collect();
+    Device {
+        name: id.into(),
+        publish: filters(publish),
+        command: Some(filter(&command)),
+        subscribe: filters(subscribe),
+    }
+}
+
+fn filter(text: &str) -> Filter {
+    Filter::new(text).unwrap()
 }
 
 /// Short enough for tests, long enough for a busy machine.
@@ -85,6 +99,7 @@ pub(crate) fn commit(mut submissions: mpsc::Receiver<Submission>) {
         while let Some(submission) = submissions.blocking_recv() {
             let outcome = match &submission.payload[..] {
                 b"again" => Outcome::Duplicate,
+                b"discarded" => Outcome::Discarded,
                 b"evidence" => Outcome::Refused { reason: "no number at /level".into() },
                 b"fail" => Outcome::Failed,
                 b"drop" => continue,
