@@ -19,8 +19,8 @@ REFUSED = 3  # exit status: the CONNECT itself was refused
 CONNECT_PAUSE_S = 0.1  # between attempts while nobody listens
 
 
-def add_arguments(parser):
-    """The options that every publishing program has."""
+def add_arguments(parser, one_topic=True):
+    """The options that every publishing program has; `--topic` if it has just one."""
     add = parser.add_argument
     add("--host", default="127.0.0.1")
     add("--port", type=int, default=1883)
@@ -28,7 +28,8 @@ def add_arguments(parser):
     add("--client-id", default="", help="default: the user name")
     add("--user", help="the device's name")
     add("--password", help="")
-    add("--topic", required=True)
+    if one_topic:
+        add("--topic", required=True)
     add("--level", type=int, choices=[4, 5], default=5, help="protocol level: 4 is MQTT 3.1.1, 5 is MQTT 5")
     add("--qos", type=int, choices=[0, 1, 2], default=1)
     add("--window", type=int, default=16, help="most messages in flight")
@@ -158,9 +159,13 @@ class Publisher:
         if not self.up:
             time.sleep(CONNECT_PAUSE_S)
 
+    def topic_of(self, n):
+        """Where number n is published."""
+        return self.args.topic
+
     def _send(self, n, payload):
         began = time.monotonic()
-        info = self.client.publish(self.args.topic, payload, qos=self.args.qos, retain=self.args.retain)
+        info = self.client.publish(self.topic_of(n), payload, qos=self.args.qos, retain=self.args.retain)
         if self.args.qos > 0:
             self.pending[info.mid] = (n, began)
         elif info.rc == mqtt.MQTT_ERR_SUCCESS:
@@ -211,12 +216,12 @@ class Publisher:
         }
 
 
-def main(args, payloads):
+def main(args, payloads, publisher=Publisher):
     """Runs a publisher, prints its summary as the last line, and returns the exit status."""
     if args.acked:
         pathlib.Path(args.acked).parent.mkdir(parents=True, exist_ok=True)
     try:
-        finished, summary = Publisher(args).run(payloads)
+        finished, summary = publisher(args).run(payloads)
     except Refused as refused:
         event("summary", sent=0, acknowledged=0, refused_connect=str(refused))
         return REFUSED

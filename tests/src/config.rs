@@ -118,6 +118,28 @@ impl Device {
         Device { serial: Some((id, mac_key)), toml, keys, ..cod }
     }
 
+    /// A device that ChirpStack serves: a Cayenne LPP temperature (`data`), or a level that ChirpStack decoded (`object`).
+    pub fn chirpstack(name: &str, dev_eui: &str, payload: &str) -> Device {
+        let codec = match payload {
+            "object" => {
+                "kind = \"json\"\n[[device.codec.fields]]\npath = \"/level_mm\"\nquantity = \"level\"\nunit = \"mm\"\n"
+            }
+            _ => "kind = \"cayenne_lpp\"\n",
+        };
+        let toml = format!(
+            "[[device]]\nname = \"{name}\"\n[device.chirpstack]\ndev_eui = \"{dev_eui}\"\npayload = \"{payload}\"\n\
+             [device.codec]\n{codec}"
+        );
+        Device { name: name.into(), dev_addr: None, lora: None, serial: None, toml, keys: String::new() }
+    }
+
+    /// An MQTT client that is no device: a `chirpstack`, or a `reader` of events.
+    pub fn integration(name: &str, kind: &str) -> Device {
+        let toml = format!("[[integration]]\nname = \"{name}\"\nkind = \"{kind}\"\n");
+        let keys = format!("[{name}]\npassword = \"{}\"\n", Device::password_of(name));
+        Device { name: name.into(), dev_addr: None, lora: None, serial: None, toml, keys }
+    }
+
     /// The password of a device's MQTT user.
     pub fn password(&self) -> String {
         Device::password_of(&self.name)

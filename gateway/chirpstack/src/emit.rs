@@ -4,15 +4,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use record::{EndDeviceEui, Reading, Reception, UnixMs};
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
-use crate::Topic;
+use crate::{Topic, uuid};
 
 /// An uplink that this box verified, to be told to flows that listen for ChirpStack's events.
 #[derive(Debug, Clone, Copy)]
 pub struct Uplink<'a> {
     /// The name under which the application is known in topics.
-    pub application: &'a str,
+    pub application_id: &'a str,
     /// The device's name in the device table.
     pub device: &'a str,
     /// DevEUI.
@@ -25,6 +24,10 @@ pub struct Uplink<'a> {
     pub f_port: Option<u8>,
     /// FCtrl.ADR.
     pub adr: bool,
+    /// Number of the data rate in the band plan (RP002).
+    pub dr: u8,
+    /// Whether the device listens always (class C).
+    pub class_c: bool,
     /// Whether the device asked for an acknowledgement.
     pub confirmed: bool,
     /// FRMPayload in plain text.
@@ -33,31 +36,39 @@ pub struct Uplink<'a> {
     pub phy: &'a [u8],
     /// What was decoded.
     pub readings: &'a [Reading],
-    /// When the frame came in, by the box's clock.
-    pub at: UnixMs,
+    /// When the frame came in, by the box's clock; none if that does not know the time (T1).
+    pub at: Option<UnixMs>,
     /// Gateways that heard it, best first.
     pub heard_by: &'a [Reception],
     /// Hz.
     pub frequency_hz: u32,
     /// kHz and spreading factor, if it was LoRa.
     pub lora: Option<(u32, u8)>,
+    /// The band plan, as ChirpStack names it: `eu868`.
+    pub region: &'a str,
 }
 
 impl Uplink<'_> {
     /// Where it is published.
-    pub fn topic(&self) -> Topic {
-        Topic { application: self.application.to_owned(), dev_eui: self.dev_eui }
+    pub fn topic(&self) -> Topic<'_> {
+        Topic { application_id: self.application_id, dev_eui: self.dev_eui, kind: "up" }
     }
 
     /// The event, with default values absent as ChirpStack leaves them out.
     pub fn to_json(&self) -> String {
         let mut event = Map::new();
-        event.insert("deduplicationId".into(), json!(self.deduplication_id()));
-        event.insert("time".into(), json!(rfc3339(self.at)));
-        let info = json!({
-            "applicationId": self.application, "applicationName": self.application,
+        // Equal for equal frames, so that a flow may use it as ChirpStack's.
+        event.insert("deduplicationId".into(), json!(uuid(self.phy)));
+        if let Some(at) = self.at {
+            event.insert("time".into(), json!(rfc3339(at)));
+        }
+        let mut info = json!({
+            "applicationId": self.application_id, "applicationName": self.application_id,
             "deviceName": self.device, "devEui": self.dev_eui.to_string(),
         });
+        if self.class_c {
+            info["deviceClassEnabled"] = json!("CLASS_C");
+        }
         event.insert("deviceInfo".into(), info);
         event.insert("devAddr".into(), json!(format!("{:08x}", self.dev_addr)));
         let mut unless_default = |name: &str, value: Value| {
@@ -67,6 +78,7 @@ impl Uplink<'_> {
             }
         };
         unless_default("adr", json!(self.adr));
+        unless_default("dr", json!(self.dr));
         unless_default("fCnt", json!(self.f_cnt));
         unless_default("fPort", json!(self.f_port.unwrap_or(0)));
         unless_default("confirmed", json!(self.confirmed));
@@ -77,18 +89,8 @@ impl Uplink<'_> {
         let rx_info: Vec<Value> = self.heard_by.iter().map(rx_info).collect();
         event.insert("rxInfo".into(), Value::Array(rx_info));
         event.insert("txInfo".into(), self.tx_info());
+        event.insert("regionConfigId".into(), json!(self.region));
         Value::Object(event).to_string()
-    }
-
-    /// Equal for equal frames, so that a flow may use it as ChirpStack's; a UUID of version 8 (RFC 9562 §5.8).
-    fn deduplication_id(&self) -> String {
-        let digest = Sha256::digest(self.phy);
-        let mut id = [0; 16];
-        id.copy_from_slice(&digest[..16]);
-        id[6] = id[6] & 0x0f | 0x80;
-        id[8] = id[8] & 0x3f | 0x80;
-        let hex = hex::encode(id);
-        format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
     }
 
     /// Readings by quantity. Only what was measured and is good: a flow that reads this knows no quality.
@@ -155,27 +157,30 @@ mod tests {
         let reception =
             Reception { gateway: GatewayEui([0xaa; 8]), rssi_dbm: Some(-59), snr_ddb: Some(95), tmst_us: 1_000_000 };
         let uplink = Uplink {
-            application: "weir",
+            application_id: "weir",
             device: "level-7",
             dev_eui: GatewayEui([1; 8]),
             dev_addr: 0x2601_0001,
             f_cnt: 0,
             f_port: Some(2),
             adr: false,
+            dr: 5,
+            class_c: true,
             confirmed: true,
             payload: &[1, 2],
             phy: &[0x80, 1, 2],
             readings: &readings,
-            at: UnixMs(1_793_491_200_000),
+            at: Some(UnixMs(1_793_491_200_000)),
             heard_by: std::slice::from_ref(&reception),
             frequency_hz: 868_100_000,
             lora: Some((125, 7)),
+            region: "eu868",
         };
         let json = uplink.to_json();
-        expect![[r#"{"confirmed":true,"data":"AQI=","deduplicationId":"81df78c8-eb7d-8dbf-a35a-d3a08fafc0c0","devAddr":"26010001","deviceInfo":{"applicationId":"weir","applicationName":"weir","devEui":"0101010101010101","deviceName":"level-7"},"fPort":2,"object":{"level":1.234},"rxInfo":[{"crcStatus":"CRC_OK","gatewayId":"aaaaaaaaaaaaaaaa","rssi":-59,"snr":9.5,"uplinkId":1000000}],"time":"2026-11-01T00:00:00Z","txInfo":{"frequency":868100000,"modulation":{"lora":{"bandwidth":125000,"codeRate":"CR_4_5","spreadingFactor":7}}}}"#]].assert_eq(&json);
+        expect![[r#"{"confirmed":true,"data":"AQI=","deduplicationId":"81df78c8-eb7d-8dbf-a35a-d3a08fafc0c0","devAddr":"26010001","deviceInfo":{"applicationId":"weir","applicationName":"weir","devEui":"0101010101010101","deviceClassEnabled":"CLASS_C","deviceName":"level-7"},"dr":5,"fPort":2,"object":{"level":1.234},"regionConfigId":"eu868","rxInfo":[{"crcStatus":"CRC_OK","gatewayId":"aaaaaaaaaaaaaaaa","rssi":-59,"snr":9.5,"uplinkId":1000000}],"time":"2026-11-01T00:00:00Z","txInfo":{"frequency":868100000,"modulation":{"lora":{"bandwidth":125000,"codeRate":"CR_4_5","spreadingFactor":7}}}}"#]].assert_eq(&json);
         let up = Up::parse(json.as_bytes()).unwrap();
         assert_eq!((up.dev_eui, up.dev_addr, up.f_cnt), (uplink.dev_eui, uplink.dev_addr, 0));
-        assert_eq!((up.payload.as_slice(), up.heard_by.as_slice()), (uplink.payload, uplink.heard_by));
-        assert_eq!(Topic::parse(&uplink.topic().to_string()).unwrap(), uplink.topic());
+        assert_eq!((up.payload.as_bytes(), up.heard_by.as_slice()), (uplink.payload, uplink.heard_by));
+        assert!(!Uplink { at: None, ..uplink }.to_json().contains("time"), "T1");
     }
 }

@@ -4,8 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use record::{EndDeviceEui, Reception, UnixMs};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use crate::topic::eui;
+use crate::template::eui;
 use crate::{EVENT_BYTES_MAX, GATEWAYS_MAX, PAYLOAD_BYTES_MAX};
 
 /// GPS time minus UTC since 2017-01-01, in ms.
@@ -23,9 +24,33 @@ pub enum GatewayTime {
     Clock(UnixMs),
 }
 
-/// An uplink that ChirpStack verified and decrypted.
+/// Equal in two events exactly if ChirpStack published one of them again: the UUID it gives each uplink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeduplicationId([u8; 16]);
+
+/// FRMPayload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Payload {
+    /// In plain text.
+    Plain(Vec<u8>),
+    /// As it was in the air: a join server keeps the AppSKey (`joinServerContext`), and ChirpStack cannot decrypt.
+    Encrypted(Vec<u8>),
+}
+
+impl Payload {
+    /// Its bytes, of whichever kind: what tells one frame from another.
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Payload::Plain(bytes) | Payload::Encrypted(bytes) => bytes,
+        }
+    }
+}
+
+/// An uplink that ChirpStack verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Up {
+    /// None if not stated.
+    pub deduplication_id: Option<DeduplicationId>,
     /// DevEUI.
     pub dev_eui: EndDeviceEui,
     /// DevAddr; 0 if not stated, as in events of a multicast group.
@@ -36,8 +61,10 @@ pub struct Up {
     pub f_port: u8,
     /// Whether the device asked for an acknowledgement; ChirpStack gave it already, whatever becomes of this event.
     pub confirmed: bool,
-    /// FRMPayload in plain text.
-    pub payload: Vec<u8>,
+    /// FRMPayload.
+    pub payload: Payload,
+    /// What ChirpStack's own codec made of it, as JSON; none if the device profile has no codec.
+    pub object: Option<String>,
     /// Gateways that heard it, best first (highest SNR, then RSSI).
     pub heard_by: Vec<Reception>,
     /// Hz; 0 if not stated.
@@ -78,11 +105,6 @@ pub enum UpError {
     /// `data` is no base64, or longer than LoRaWAN allows.
     #[error("data is not base64 of at most {PAYLOAD_BYTES_MAX} bytes: the event is damaged or made up")]
     Data,
-    /// With a join server that keeps the AppSKey, ChirpStack cannot decrypt and hands on ciphertext.
-    #[error(
-        "payload is still encrypted (joinServerContext): let ChirpStack's own join server keep the application key"
-    )]
-    Encrypted,
     /// Beyond [`GATEWAYS_MAX`].
     #[error("{count} entries in rxInfo, at most {GATEWAYS_MAX} are taken: the event is damaged or made up")]
     TooManyGateways {
@@ -94,7 +116,9 @@ pub enum UpError {
 /// The event as it travels. Unknown fields are ignored: every version adds some.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Event {
+struct Event<'a> {
+    #[serde(default)]
+    deduplication_id: String,
     #[serde(default)]
     device_info: DeviceInfo,
     #[serde(default)]
@@ -107,6 +131,8 @@ struct Event {
     confirmed: bool,
     #[serde(default)]
     data: String,
+    #[serde(default, borrow)]
+    object: Option<&'a RawValue>,
     #[serde(default)]
     rx_info: Vec<RxInfo>,
     #[serde(default)]
@@ -176,10 +202,7 @@ impl Up {
         if json.trim_ascii_start().first() != Some(&b'{') {
             return Err(UpError::Json(serde::de::Error::custom("not a JSON object")));
         }
-        let event: Event = serde_json::from_slice(json).map_err(UpError::Json)?;
-        if event.join_server_context.is_some() {
-            return Err(UpError::Encrypted);
-        }
+        let event: Event<'_> = serde_json::from_slice(json).map_err(UpError::Json)?;
         if event.rx_info.len() > GATEWAYS_MAX {
             return Err(UpError::TooManyGateways { count: event.rx_info.len() });
         }
@@ -187,18 +210,46 @@ impl Up {
         rx_info.sort_by(|a, b| b.snr.total_cmp(&a.snr).then(b.rssi.cmp(&a.rssi)));
         let heard_at =
             rx_info.iter().find_map(RxInfo::gps_time).or_else(|| rx_info.iter().find_map(RxInfo::clock_time));
+        let payload = payload(&event.data)?;
         Ok(Up {
+            deduplication_id: DeduplicationId::parse(&event.deduplication_id),
             dev_eui: eui(&event.device_info.dev_eui).ok_or(UpError::DevEui)?,
             dev_addr: dev_addr(&event.dev_addr).ok_or(UpError::Identifier { field: "devAddr" })?,
             f_cnt: event.f_cnt,
             f_port: u8::try_from(event.f_port).map_err(|_| UpError::FPort { f_port: event.f_port })?,
             confirmed: event.confirmed,
-            payload: payload(&event.data)?,
+            payload: match event.join_server_context {
+                Some(_) => Payload::Encrypted(payload),
+                None => Payload::Plain(payload),
+            },
+            object: event.object.map(|object| object.get().to_owned()),
             heard_by: rx_info.iter().map(RxInfo::reception).collect::<Result<_, _>>()?,
             frequency_hz: event.tx_info.frequency,
             data_rate: event.tx_info.modulation.lora.map(|lora| lora.name()),
             heard_at,
         })
+    }
+}
+
+impl DeduplicationId {
+    /// A UUID in its usual form; none of anything else, so that no two texts of another kind are taken for one event.
+    fn parse(text: &str) -> Option<DeduplicationId> {
+        let digits: String = text.split('-').collect();
+        let mut bytes = [0; 16];
+        hex::decode_to_slice(digits, &mut bytes).ok()?;
+        Some(DeduplicationId(bytes))
+    }
+
+    /// That of an event that was read before; none if it states none.
+    pub fn of(json: &[u8]) -> Option<DeduplicationId> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Stated {
+            #[serde(default)]
+            deduplication_id: String,
+        }
+        let stated: Stated = serde_json::from_slice(json).ok()?;
+        DeduplicationId::parse(&stated.deduplication_id)
     }
 }
 
@@ -278,7 +329,10 @@ mod tests {
     fn an_event_as_chirpstack_writes_it() {
         let up = Up::parse(EVENT.as_bytes()).unwrap();
         assert_eq!((up.dev_addr, up.f_cnt, up.f_port, up.confirmed), (0x0102_0304, 0, 2, false), "fCnt 0 is absent");
-        assert_eq!(up.payload, [1, 2]);
+        assert_eq!(up.payload, Payload::Plain(vec![1, 2]));
+        assert_eq!(up.object.as_deref(), Some(r#"{"level_mm":1234.0}"#), "digit by digit");
+        assert!(up.deduplication_id.is_some());
+        assert_eq!(DeduplicationId::of(EVENT.as_bytes()), up.deduplication_id);
         assert_eq!((up.frequency_hz, up.data_rate.as_deref()), (867_100_000, Some("SF11BW125")));
         let heard: Vec<_> =
             up.heard_by.iter().map(|r| (r.gateway.to_string(), r.snr_ddb, r.rssi_dbm, r.tmst_us)).collect();
@@ -295,7 +349,8 @@ mod tests {
     fn all_that_may_be_absent_is() {
         let up = Up::parse(br#"{"deviceInfo":{"devEui":"0101010101010101"}}"#).unwrap();
         assert_eq!((up.dev_addr, up.f_cnt, up.f_port, up.frequency_hz), (0, 0, 0, 0));
-        assert!(up.payload.is_empty() && up.heard_by.is_empty() && up.heard_at.is_none() && up.data_rate.is_none());
+        assert_eq!((up.payload, up.object, up.deduplication_id), (Payload::Plain(Vec::new()), None, None));
+        assert!(up.heard_by.is_empty() && up.heard_at.is_none() && up.data_rate.is_none());
     }
 
     #[test]
@@ -312,11 +367,17 @@ mod tests {
         check(&with(r#""fPort":256"#), "fPort 256");
         check(&with(r#""data":"*""#), "base64");
         check(&with(&format!(r#""data":"{}""#, STANDARD.encode([0; 243]))), "242");
-        check(&with(r#""joinServerContext":{"sessionKeyId":"x"}"#), "encrypted");
         check(&with(r#""rxInfo":[{}]"#), "gatewayId");
         let many = vec![r#"{"gatewayId":"0016c001f153a14c"}"#; 65].join(",");
         check(&with(&format!(r#""rxInfo":[{many}]"#)), "65 entries");
         check(&format!("{{{}}}", " ".repeat(EVENT_BYTES_MAX)), "longer");
+    }
+
+    #[test]
+    fn what_chirpstack_could_not_decrypt_is_marked() {
+        let json = br#"{"deviceInfo":{"devEui":"0101010101010101"},"data":"AQI=","joinServerContext":{}}"#;
+        let up = Up::parse(json).unwrap();
+        assert_eq!(up.payload, Payload::Encrypted(vec![1, 2]));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chirpstack::News;
 use ingest::{DeviceTable, LinkQuality, Remark};
 use journal::{DeviceRow, Transaction};
 use lorawan::mac::{Learned, Power};
@@ -36,6 +37,10 @@ impl Board {
         for device in table.iter() {
             let note = board.devices.entry(Some(device.name.clone())).or_default();
             note.status.link = device.link.as_str().into();
+        }
+        for integration in table.integrations() {
+            let note = board.devices.entry(Some(integration.name.clone())).or_default();
+            note.status.link = INTEGRATION.into();
         }
         board
     }
@@ -93,8 +98,14 @@ impl Board {
 
     fn newest(&mut self, frame: &Frame) {
         let note = self.note(Some(&frame.source));
-        if let Link::Lora { data_rate, snr_ddb, .. } = &frame.link {
-            (note.status.data_rate, note.status.snr_ddb) = (Some(data_rate.clone()), *snr_ddb);
+        match &frame.link {
+            Link::Lora { data_rate, snr_ddb, .. } => {
+                (note.status.data_rate, note.status.snr_ddb) = (Some(data_rate.clone()), *snr_ddb);
+            }
+            Link::Chirpstack { heard_by, .. } => {
+                note.status.snr_ddb = heard_by.first().and_then(|best| best.snr_ddb);
+            }
+            _ => {}
         }
         note.readings = frame.readings.iter().take(READINGS_SHOWN_MAX).cloned().collect();
     }
@@ -103,6 +114,7 @@ impl Board {
     pub(crate) fn judged(&mut self, source: Option<&SourceId>, judged: &Judged) {
         match judged {
             Judged::Duplicate => {}
+            Judged::Told { device, news } => self.news(device.as_ref().or(source), news),
             Judged::Accepted { remarks } => {
                 for remark in remarks {
                     self.remark(source, remark);
@@ -149,6 +161,33 @@ impl Board {
         }
     }
 
+    /// Notes what a network server told of a device, or of one that is in no table.
+    fn news(&mut self, source: Option<&SourceId>, news: &News) {
+        let status = &mut self.note(source).status;
+        let mut told = news.kind().to_owned();
+        match news {
+            News::Log { level, code, description } => {
+                told = format!("{told} {code}");
+                status.network_server_log = Some(format!("{level} {code}: {description}"));
+                log::debug!(
+                    source = source.map_or("unknown", SourceId::as_str), level = level.as_str(), code = code.as_str(),
+                    description = description.as_str(); "chirpstack tells"
+                );
+            }
+            News::Status { margin_db, power } => {
+                status.battery = match power {
+                    chirpstack::Power::External => Some("external".into()),
+                    chirpstack::Power::Battery(percent) => Some(format!("{percent} %")),
+                    chirpstack::Power::Unknown => None,
+                };
+                status.margin_db = Some(*margin_db);
+            }
+            _ => {}
+        }
+        let known = status.network_server.contains_key(&told) || status.network_server.len() < TOLD_MAX;
+        *status.network_server.entry(if known { told } else { "other".into() }).or_default() += 1;
+    }
+
     fn note(&mut self, source: Option<&SourceId>) -> &mut Note {
         self.devices.entry(source.cloned()).or_default()
     }
@@ -186,6 +225,12 @@ impl Board {
 fn signed(at: MonoMs) -> Option<i64> {
     i64::try_from(at.0).ok()
 }
+
+/// `link` of an MQTT client that is no device.
+const INTEGRATION: &str = "integration";
+
+/// Kinds of news that are counted apart for one device; ChirpStack has 11 codes of log entries and 6 other events.
+const TOLD_MAX: usize = 32;
 
 /// Readings of a frame that status shows: a screen's width.
 const READINGS_SHOWN_MAX: usize = 8;

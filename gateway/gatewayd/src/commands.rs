@@ -19,15 +19,19 @@ const QOS: u8 = 1;
 /// A command that is durable and not yet acknowledged by its device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EdgeCommand {
-    pub(crate) device: SourceId,
+    /// The MQTT client that gets it: the device, or the ChirpStack that serves it.
+    pub(crate) client: SourceId,
+    /// The device's topic there; none: the client's only one.
+    pub(crate) topic: Option<String>,
     pub(crate) id: u64,
     pub(crate) payload: Vec<u8>,
 }
 
-/// What waits for each device, oldest first; bounded by the journal's own bound for a device.
+/// What waits for each client, oldest first; bounded by the journal's own bound for a device.
 type Waiting = BTreeMap<Arc<str>, BTreeMap<u64, Pending>>;
 
 struct Pending {
+    topic: Option<Arc<str>>,
     payload: Bytes,
     /// Given to the connection that listens now. Its acknowledgement may be on its way to us already, so it is not given
     /// again before the device listens anew.
@@ -74,12 +78,11 @@ pub(crate) async fn deliver(
 }
 
 fn note(waiting: &mut Waiting, command: EdgeCommand) -> Arc<str> {
-    let device: Arc<str> = command.device.as_str().into();
-    waiting
-        .entry(device.clone())
-        .or_default()
-        .insert(command.id, Pending { payload: command.payload.into(), handed: false });
-    device
+    let EdgeCommand { client, topic, id, payload } = command;
+    let client: Arc<str> = client.as_str().into();
+    let pending = Pending { topic: topic.map(Into::into), payload: payload.into(), handed: false };
+    waiting.entry(client.clone()).or_default().insert(id, pending);
+    client
 }
 
 fn forget(waiting: &mut Waiting, device: &Arc<str>, id: u64) {
@@ -121,8 +124,8 @@ fn hand_over(edge: &Edge, device: &Arc<str>, waiting: &mut Waiting) -> Vec<u64> 
     let mut never = Vec::new();
     let commands = waiting.get_mut(device).into_iter().flatten();
     for (id, pending) in commands.filter(|(_, pending)| !pending.handed) {
-        let payload = pending.payload.clone();
-        match edge.send(device, Command { id: CommandId(*id), topic: None, payload, qos: QOS }) {
+        let (topic, payload) = (pending.topic.clone(), pending.payload.clone());
+        match edge.send(device, Command { id: CommandId(*id), topic, payload, qos: QOS }) {
             Handed::Over => pending.handed = true,
             Handed::TooLong => never.push(*id),
             // The next event of the device brings us here again.

@@ -13,6 +13,7 @@ mod schedule;
 #[cfg(test)]
 pub(crate) mod tests;
 mod thread;
+mod uplink_events;
 pub(crate) mod waiting;
 
 use std::collections::VecDeque;
@@ -32,7 +33,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::board::Board;
 use crate::clock::{Clock, mono_ms};
 use crate::commands::EdgeCommand;
-use crate::config::{CheckpointEvery, Commit, Evidence};
+use crate::config::{CheckpointEvery, Chirpstack, Commit, Evidence};
 use crate::decoding::Published;
 use crate::error::StartError;
 use crate::job::{Downlink, Heard, Lost, LostCounts, SerialFrame};
@@ -42,6 +43,8 @@ use intake::{Gathering, Intake, Taken};
 use orders::Redecoding;
 use schedule::Schedule;
 pub(crate) use thread::RunningCommitter;
+use uplink_events::uplink_event;
+pub(crate) use uplink_events::{EVENTS_MAX, UplinkEvent};
 use waiting::{Answer, Judged, Sender, Waiting, from_lora, from_mqtt, from_serial, part};
 
 /// What an order is answered whose transaction failed.
@@ -64,6 +67,8 @@ pub(crate) struct Parts {
     pub(crate) lost: Arc<Mutex<Lost>>,
     pub(crate) downlinks: mpsc::Sender<Downlink>,
     pub(crate) commands: mpsc::Sender<EdgeCommand>,
+    pub(crate) chirpstack: Chirpstack,
+    pub(crate) events: mpsc::Sender<UplinkEvent>,
 }
 
 impl Parts {
@@ -110,8 +115,10 @@ struct Draft {
     answers: Vec<(oneshot::Sender<Done>, Done)>,
     /// Commands for devices that listen all the time.
     pushes: Vec<Downlink>,
-    /// Commands for MQTT devices.
+    /// Commands for MQTT clients.
     commands: Vec<EdgeCommand>,
+    /// What to tell of our own uplinks.
+    events: Vec<UplinkEvent>,
 }
 
 impl Committer {
@@ -140,13 +147,8 @@ impl Committer {
             .filter(|(_, client)| !client.is_empty())
             .map(|(source, client)| StoredSession { device: source.as_str().into(), state: client.clone() });
         let commands = self.journal.commands().map_err(StartError::Journal)?.into_iter();
-        let commands = commands.map(|stored| stored.command).filter(|command| command.f_port.is_none());
-        let command = |command: journal::Command| EdgeCommand {
-            device: command.device,
-            id: command.id.0,
-            payload: command.payload,
-        };
-        Ok(Kept { sessions: sessions.collect(), commands: commands.map(command).collect() })
+        let commands = commands.filter_map(|stored| self.for_edge(stored.command).ok());
+        Ok(Kept { sessions: sessions.collect(), commands: commands.collect() })
     }
 
     /// The box's clock, for whoever shows it.
@@ -231,6 +233,10 @@ impl Committer {
         let stamp = self.stamp();
         let verdict = self.restored.ingest.judge(arrival, stamp);
         self.restored.note(&verdict, &mut draft.transaction, &mut draft.touched);
+        if self.parts.chirpstack.publish {
+            let (config, region) = (&self.parts.chirpstack, self.parts.network.region);
+            draft.events.extend(uplink_event(config, region, &self.parts.devices, &verdict, stamp));
+        }
         let (body, waiting) = part(verdict, sender);
         draft.waiting.push(waiting);
         if let Some(body) = body {
@@ -273,7 +279,7 @@ impl Committer {
 
     /// Everything of the transaction is durable: acknowledge, then note it.
     fn settle(&self, draft: Draft) {
-        let Draft { transaction, waiting, answers, pushes, commands, .. } = draft;
+        let Draft { transaction, waiting, answers, pushes, commands, events, .. } = draft;
         for command in commands {
             if self.parts.commands.try_send(command).is_err() {
                 log::warn!("the edge takes no command now, it will have it after the next start");
@@ -292,6 +298,11 @@ impl Committer {
                 (source, judged)
             })
             .collect();
+        for event in events {
+            if self.parts.events.try_send(event).is_err() {
+                log::warn!("the edge is behind, nobody is told of an uplink");
+            }
+        }
         let mut board = self.board();
         board.committed(&transaction, mono_ms());
         for source in transaction.devices.keys().flatten() {
@@ -313,6 +324,7 @@ impl Committer {
     fn answer(&self, judged: &Judged, answer: Answer) {
         match answer {
             Answer::Mqtt(reply) => reply.settle(judged.outcome()),
+            Answer::Chirpstack(reply) => reply.settle(judged.outcome_of_event()),
             Answer::Lora(None) | Answer::Serial(None) => {}
             Answer::Serial(Some((port, envelope))) => {
                 // A full channel means a port that is gone or a line that is stuck; the device repeats its frame.
@@ -349,7 +361,7 @@ impl Committer {
             board.journal.failing = Some(why);
         }
         for waiting in draft.waiting {
-            if let Answer::Mqtt(reply) = waiting.answer {
+            if let Answer::Mqtt(reply) | Answer::Chirpstack(reply) = waiting.answer {
                 reply.settle(Outcome::Failed);
             }
         }

@@ -1,5 +1,6 @@
 //! `gateway.toml`: as typed, then as meant, in one checked step.
 
+mod chirpstack;
 mod gwmp;
 mod journal;
 mod lorawan;
@@ -20,6 +21,7 @@ use rules::RuleSet;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+pub use self::chirpstack::Chirpstack;
 pub use gwmp::Gwmp;
 pub use journal::Journal;
 pub use lorawan::Lorawan;
@@ -75,6 +77,9 @@ pub struct GatewayFile {
     /// What LoRaWAN devices that join are told.
     #[serde(default)]
     pub lorawan: Lorawan,
+    /// Events as a ChirpStack publishes them, in and out.
+    #[serde(default)]
+    pub chirpstack: Chirpstack,
 }
 
 /// Group commit: a transaction takes what is waiting, up to `rows_max`, after at most `linger_ms`.
@@ -215,6 +220,29 @@ pub enum ConfigError {
         /// The port.
         name: String,
     },
+    /// An application id that is no level of a topic.
+    #[error(
+        "configuration `{path}`: `chirpstack.application_id` is {application_id:?}, write 1 to 64 of A-Z a-z 0-9 _ . -"
+    )]
+    ApplicationId {
+        /// The file.
+        path: PathBuf,
+        /// What was typed.
+        application_id: String,
+    },
+    /// A device that could speak as a ChirpStack.
+    #[error(
+        "device `{device}`: its topic `{topic}` is one of [chirpstack] in `{path}`, whose events are believed · try: \
+         another topic for the device"
+    )]
+    EventTopic {
+        /// gateway.toml.
+        path: PathBuf,
+        /// The device.
+        device: record::SourceId,
+        /// Its topic.
+        topic: String,
+    },
     /// `devices.toml`.
     #[error("device table `{path}` is refused")]
     Devices {
@@ -258,8 +286,7 @@ impl GatewayConfig {
     /// # Errors
     /// [`ConfigError`]: unreadable, not TOML, unknown key, out of range, or a bad device or rule.
     pub fn load(path: &Path) -> Result<GatewayConfig, ConfigError> {
-        let mut file: GatewayFile = toml::from_str(&read(path)?)
-            .map_err(|source| ConfigError::Parse { path: path.into(), source: Box::new(source) })?;
+        let mut file = gateway_file(path)?;
         file.check(path)?;
         let beside = |name: &Path| path.parent().unwrap_or(Path::new(".")).join(name);
         file.state_dir = beside(&file.state_dir);
@@ -270,6 +297,7 @@ impl GatewayConfig {
         }
         let devices = load_devices(&beside(&file.devices), &beside(&file.keys))?;
         let rules = load_rules(&beside(&file.rules))?;
+        file.chirpstack.keep_apart(path, &devices)?;
         Ok(GatewayConfig { file, devices: Arc::new(devices), rules })
     }
 
@@ -340,11 +368,27 @@ impl GatewayFile {
                 return Err(ConfigError::SerialPort { path: path.into(), name: port.name.clone() });
             }
         }
+        if !self.chirpstack.has_an_application() {
+            let application_id = self.chirpstack.application_id.clone();
+            return Err(ConfigError::ApplicationId { path: path.into(), application_id });
+        }
         if !self.gwmp.may_listen(self.gwmp.listen) {
             return Err(ConfigError::OpenGwmp { path: path.into(), listen: self.gwmp.listen });
         }
         Ok(())
     }
+}
+
+/// Checks devices against what the rest of `gateway.toml` says of their topics.
+///
+/// # Errors
+/// [`ConfigError::Read`], [`ConfigError::TooLong`], [`ConfigError::Parse`], [`ConfigError::EventTopic`].
+pub fn check_topics(path: &Path, devices: &DeviceTable) -> Result<(), ConfigError> {
+    gateway_file(path)?.chirpstack.keep_apart(path, devices)
+}
+
+fn gateway_file(path: &Path) -> Result<GatewayFile, ConfigError> {
+    toml::from_str(&read(path)?).map_err(|source| ConfigError::Parse { path: path.into(), source: Box::new(source) })
 }
 
 /// Reads and checks a device table and its keys.
@@ -405,8 +449,7 @@ pub struct DevicePlace {
 /// # Errors
 /// [`ConfigError::Read`], [`ConfigError::TooLong`], [`ConfigError::Parse`].
 pub fn device_place(path: &Path) -> Result<DevicePlace, ConfigError> {
-    let file: GatewayFile = toml::from_str(&read(path)?)
-        .map_err(|source| ConfigError::Parse { path: path.into(), source: Box::new(source) })?;
+    let file = gateway_file(path)?;
     let beside = |name: &Path| path.parent().unwrap_or(Path::new(".")).join(name);
     Ok(DevicePlace { devices: beside(&file.devices), keys: beside(&file.keys), region: file.gwmp.region })
 }

@@ -2,9 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ingest::{Content, DeviceTable};
+use chirpstack::{Event, Template};
+use ingest::{Content, DeviceTable, EventFault};
 use mqtt::{Reply, Submission};
-use record::{Link, SourceId, UnixMs};
+use record::{Link, Reason, SourceId, UnixMs};
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::task::JoinHandle;
 
@@ -16,24 +17,53 @@ pub(crate) const DECODE_FRAMES_MAX: usize = 64;
 /// A publish on its way to the committer.
 #[derive(Debug)]
 pub(crate) struct Published {
-    pub(crate) device: SourceId,
+    /// Who sent it.
+    pub(crate) client: SourceId,
     pub(crate) link: Link,
     pub(crate) dup: bool,
     pub(crate) payload: Vec<u8>,
-    pub(crate) content: Content,
+    pub(crate) read: Read,
     pub(crate) reply: Reply,
+}
+
+/// What is in a publish.
+#[derive(Debug)]
+pub(crate) enum Read {
+    /// Of a device.
+    Frame(Content),
+    /// Of the ChirpStack, about a device of this application.
+    Event { application_id: String, event: Result<Event, EventFault> },
 }
 
 impl Published {
     /// Reads a submission that came at `now`. `None` for a name that no device can have; the edge authenticates by the
     /// table, so nobody gets here with one.
-    pub(crate) fn read(submission: Submission, devices: &DeviceTable, now: UnixMs) -> Option<Published> {
+    pub(crate) fn read(
+        submission: Submission,
+        devices: &DeviceTable,
+        events: &Template,
+        now: UnixMs,
+    ) -> Option<Published> {
         let Submission { device, topic, payload, qos, packet_id, dup, level, reply, will: _ } = submission;
-        let device = SourceId::new(&device).ok()?;
+        let client = SourceId::new(&device).ok()?;
         let link = Link::Mqtt { topic: topic.to_string(), qos, packet_id, level, seal: None };
-        let content = devices.open(&device, &payload, now);
-        Some(Published { device, link, dup, payload: payload.into(), content, reply })
+        let read = match devices.integration(&client) {
+            Some(_) => read_event(events, &topic, &payload),
+            None => Read::Frame(devices.open(&client, &payload, now)),
+        };
+        Some(Published { client, link, dup, payload: payload.into(), read, reply })
     }
+}
+
+fn read_event(events: &Template, topic: &str, payload: &[u8]) -> Read {
+    let Some(topic) = events.read(topic) else {
+        let detail = "the topic names no application or no DevEUI of 16 hex digits · try: event_topic in [chirpstack] as \
+                      it stands in ChirpStack's configuration";
+        let fault = EventFault { why: Reason::Malformed, detail: detail.into() };
+        return Read::Event { application_id: String::new(), event: Err(fault) };
+    };
+    let event = Event::parse(topic, payload).map_err(EventFault::from);
+    Read::Event { application_id: topic.application_id.to_owned(), event }
 }
 
 /// Reads and passes on, in order, until the edge has gone.
@@ -41,13 +71,14 @@ pub(crate) async fn decode(
     mut submitted: Receiver<Submission>,
     published: Sender<Published>,
     devices: Arc<DeviceTable>,
+    events: Template,
     clock: Arc<Mutex<Clock>>,
 ) {
     let mut taken = Vec::with_capacity(DECODE_FRAMES_MAX);
     while submitted.recv_many(&mut taken, DECODE_FRAMES_MAX).await > 0 {
         let now = clock.lock().unwrap_or_else(PoisonError::into_inner).stamp().wall_ms;
         for submission in taken.drain(..) {
-            let Some(read) = Published::read(submission, &devices, now) else { continue };
+            let Some(read) = Published::read(submission, &devices, &events, now) else { continue };
             if published.send(read).await.is_err() {
                 return;
             }

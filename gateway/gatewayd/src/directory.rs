@@ -4,14 +4,20 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ingest::{DeviceLink, DeviceTable, MqttDevice, Password};
+use ingest::{DeviceLink, DeviceTable, Integration, IntegrationKind, MqttDevice, Password};
 use mqtt::{Credentials, Device, Directory, Filter, Proof, Refusal};
 use record::SourceId;
 use sha2::{Digest, Sha256};
 
+use crate::config::Chirpstack;
+
+/// ChirpStack's name of the only command there is.
+const DOWN: &str = "down";
+
 /// Answers from memory.
 pub(crate) struct Devices {
     table: Arc<DeviceTable>,
+    topics: Chirpstack,
     proven: Arc<Proven>,
 }
 
@@ -28,10 +34,10 @@ struct Proven {
 }
 
 impl Devices {
-    pub(crate) fn new(table: Arc<DeviceTable>) -> Result<Devices, getrandom::Error> {
+    pub(crate) fn new(table: Arc<DeviceTable>, topics: Chirpstack) -> Result<Devices, getrandom::Error> {
         let mut salt = [0; 32];
         getrandom::fill(&mut salt)?;
-        Ok(Devices { table, proven: Arc::new(Proven { salt, digests: Mutex::default() }) })
+        Ok(Devices { table, topics, proven: Arc::new(Proven { salt, digests: Mutex::default() }) })
     }
 }
 
@@ -62,16 +68,14 @@ impl Proven {
 impl Directory for Devices {
     fn authenticate(&self, client_id: &str, credentials: Credentials<'_>) -> Result<Proof, Refusal> {
         let name = SourceId::new(client_id).map_err(|_| Refusal::UnknownDevice)?;
-        let device = self.table.by_name(&name).ok_or(Refusal::UnknownDevice)?;
-        let DeviceLink::Mqtt(mqtt) = &device.link else { return Err(Refusal::UnknownDevice) };
-        if !device.enabled {
+        let Client { enabled, password, certificate, let_in } = self.client(&name).ok_or(Refusal::UnknownDevice)?;
+        if !enabled {
             return Err(Refusal::BadPassword);
         }
-        let let_in = as_edge_sees(&name, mqtt);
         match credentials {
             Credentials::Certificate => Ok(Proof::Given(let_in)),
-            Credentials::Login { password: Some(given), .. } if !mqtt.certificate => {
-                let password = mqtt.password.as_ref().ok_or(Refusal::BadPassword)?;
+            Credentials::Login { password: Some(given), .. } if !certificate => {
+                let password = password.ok_or(Refusal::BadPassword)?;
                 self.prove(name, password, given, let_in)
             }
             Credentials::Login { .. } => Err(Refusal::BadPassword),
@@ -79,7 +83,40 @@ impl Directory for Devices {
     }
 }
 
+/// Who may connect, and how it proves itself.
+struct Client<'a> {
+    enabled: bool,
+    password: Option<&'a Password>,
+    certificate: bool,
+    let_in: Device,
+}
+
 impl Devices {
+    fn client(&self, name: &SourceId) -> Option<Client<'_>> {
+        if let Some(integration) = self.table.integration(name) {
+            let Integration { enabled, certificate, password, .. } = integration;
+            let let_in = self.integration(integration);
+            return Some(Client { enabled: *enabled, password: password.as_ref(), certificate: *certificate, let_in });
+        }
+        let device = self.table.by_name(name)?;
+        let DeviceLink::Mqtt(mqtt) = &device.link else { return None };
+        let (password, certificate) = (mqtt.password.as_ref(), mqtt.certificate);
+        Some(Client { enabled: device.enabled, password, certificate, let_in: as_edge_sees(name, mqtt) })
+    }
+
+    /// The topics of an integration: a ChirpStack publishes events and gets commands, a reader gets events.
+    fn integration(&self, integration: &Integration) -> Device {
+        let name = integration.name.as_str().into();
+        let events = filters([self.topics.event_topic.filter(None)]);
+        match integration.kind {
+            IntegrationKind::Chirpstack => {
+                let command = Filter::new(&self.topics.command_topic.filter(Some(DOWN)));
+                Device { name, publish: events, command, subscribe: Vec::new() }
+            }
+            IntegrationKind::Reader => Device { name, publish: Vec::new(), command: None, subscribe: events },
+        }
+    }
+
     fn prove(&self, name: SourceId, password: &Password, given: &[u8], let_in: Device) -> Result<Proof, Refusal> {
         if !password.is_costly() {
             return if password.is(given) { Ok(Proof::Given(let_in)) } else { Err(Refusal::BadPassword) };
@@ -102,11 +139,15 @@ impl Devices {
 fn as_edge_sees(name: &SourceId, mqtt: &MqttDevice) -> Device {
     Device {
         name: name.as_str().into(),
-        // A topic that the edge cannot take is nobody's.
-        publish: mqtt.topics.iter().filter_map(|topic| Filter::new(topic)).collect(),
+        publish: filters(&mqtt.topics),
         command: Filter::new(&mqtt.command_topic),
         subscribe: Vec::new(),
     }
+}
+
+/// A topic that the edge cannot take is nobody's.
+fn filters<T: AsRef<str>>(topics: impl IntoIterator<Item = T>) -> Vec<Filter> {
+    topics.into_iter().filter_map(|topic| Filter::new(topic.as_ref())).collect()
 }
 
 #[cfg(test)]
@@ -122,10 +163,21 @@ mod tests {
         let device = |name: &str, more: &str| {
             format!("[[device]]\nname = \"{name}\"\n[device.mqtt]\n{more}\n[device.codec]\nkind = \"senml_json\"\n")
         };
-        let table = [device("plain", ""), device("hashed", ""), device("carded", "certificate = true")].concat();
-        let keys = format!("[plain]\npassword = \"password\"\n[hashed]\npassword = \"{HASH}\"\n");
-        let table = DeviceTable::from_toml(&table, &keys, &BTreeMap::new()).unwrap();
-        Devices::new(Arc::new(table)).unwrap()
+        let integration = |name: &str, kind: &str, more: &str| {
+            format!("[[integration]]\nname = \"{name}\"\nkind = \"{kind}\"\n{more}\n")
+        };
+        let table = [
+            device("plain", ""),
+            device("hashed", ""),
+            device("carded", "certificate = true"),
+            integration("cs", "chirpstack", ""),
+            integration("red", "reader", "certificate = true"),
+            integration("off", "reader", "enabled = false"),
+        ];
+        let keys = ["plain", "cs", "off"].map(|name| format!("[{name}]\npassword = \"password\"\n")).concat();
+        let keys = format!("{keys}[hashed]\npassword = \"{HASH}\"\n");
+        let table = DeviceTable::from_toml(&table.concat(), &keys, &BTreeMap::new()).unwrap();
+        Devices::new(Arc::new(table), Chirpstack::default()).unwrap()
     }
 
     fn login<'a>(name: &'a str, password: &'a str) -> Credentials<'a> {
@@ -160,5 +212,34 @@ mod tests {
         check("carded", Credentials::Certificate, Ok(()));
         check("carded", login("carded", "password"), Err(Refusal::BadPassword));
         check("nobody", Credentials::Certificate, Err(Refusal::UnknownDevice));
+        check("cs", login("cs", "password"), Ok(()));
+        check("cs", login("cs", "passwort"), Err(Refusal::BadPassword));
+        check("red", Credentials::Certificate, Ok(()));
+        check("red", login("red", "password"), Err(Refusal::BadPassword));
+        check("off", login("off", "password"), Err(Refusal::BadPassword));
+    }
+
+    #[test]
+    fn integrations_have_the_topics_of_their_kind() {
+        let devices = devices();
+        let check = |name, publish: &[&str], command: Option<&str>, subscribe: &[&str]| {
+            let Ok(Proof::Given(device)) = devices.authenticate(name, Credentials::Certificate) else {
+                panic!("{name}")
+            };
+            let texts = |filters: &[Filter]| filters.iter().map(|f| f.as_str().to_owned()).collect::<Vec<_>>();
+            assert_eq!(
+                (texts(&device.publish), texts(&device.subscribe)),
+                (filters_of(publish), filters_of(subscribe))
+            );
+            assert_eq!(device.command.as_ref().map(Filter::as_str), command);
+        };
+        let events = "application/+/device/+/event/+";
+        check("cs", &[events], Some("application/+/device/+/command/down"), &[]);
+        check("red", &[], None, &[events]);
+        check("plain", &["d/plain/up"], Some("d/plain/down"), &[]);
+    }
+
+    fn filters_of(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::activation::Activated;
 use crate::commands::{EdgeCommand, deliver};
-use crate::committer::Kept;
+use crate::committer::{Kept, UplinkEvent};
 use crate::config::GatewayConfig;
 use crate::directory::Devices;
 use crate::error::StartError;
@@ -36,6 +36,7 @@ pub(crate) struct EdgeWays {
     pub(crate) submissions: mpsc::Sender<Submission>,
     pub(crate) orders: mpsc::Sender<Ordered>,
     pub(crate) commands: mpsc::Receiver<EdgeCommand>,
+    pub(crate) events: mpsc::Receiver<UplinkEvent>,
     /// What the journal kept of sessions and commands.
     pub(crate) kept: Kept,
 }
@@ -45,7 +46,8 @@ pub(crate) async fn start(
     activated: &mut Activated,
     ways: EdgeWays,
 ) -> Result<Arc<Edge>, StartError> {
-    let EdgeWays { submissions, orders, commands, kept: Kept { sessions: stored, commands: pending } } = ways;
+    let EdgeWays { submissions, orders, commands, events: told, kept: Kept { sessions: stored, commands: pending } } =
+        ways;
     let mqtt = &config.file.mqtt;
     let limits = Limits {
         connections_max: mqtt.connections_max,
@@ -66,14 +68,24 @@ pub(crate) async fn start(
         let tls = Tls::load(&mqtt.tls.files()).map_err(StartError::MqttTls)?;
         listeners.push(Listener::bind(mqtt.tls.listen).await.map_err(StartError::Mqtt)?.with_tls(tls));
     }
-    let directory = Arc::new(Devices::new(config.devices.clone()).map_err(StartError::Random)?);
+    let directory =
+        Arc::new(Devices::new(config.devices.clone(), config.file.chirpstack.clone()).map_err(StartError::Random)?);
     let (changes, changed) = mpsc::channel(WAITING_MAX);
     tokio::spawn(keep(changed, orders.clone()));
     let (events, happened) = mpsc::channel(WAITING_MAX);
     let parts = EdgeParts { listeners, limits, directory, submissions, changes, events, stored };
     let edge = Arc::new(Edge::start(parts).map_err(StartError::Mqtt)?);
     tokio::spawn(deliver(Arc::downgrade(&edge), pending, commands, happened, orders));
+    tokio::spawn(tell(Arc::downgrade(&edge), told));
     Ok(edge)
+}
+
+/// Publishes what the box tells of its own uplinks, for whoever reads it now.
+async fn tell(edge: Weak<Edge>, mut events: mpsc::Receiver<UplinkEvent>) {
+    while let Some(UplinkEvent { topic, json }) = events.recv().await {
+        let Some(edge) = edge.upgrade() else { return };
+        edge.publish(&topic, json.into());
+    }
 }
 
 /// Has the journal keep the sessions of clients that ask for it: a client that is told of one finds it after a restart.

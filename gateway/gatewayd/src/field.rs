@@ -12,7 +12,7 @@ use crate::activation::Activated;
 use crate::board::Board;
 use crate::clock::{Clock, mono_ms};
 use crate::commands::EdgeCommand;
-use crate::committer::Kept;
+use crate::committer::{Kept, UplinkEvent};
 use crate::config::GatewayConfig;
 use crate::edge::{self, EdgeWays};
 use crate::error::StartError;
@@ -30,6 +30,7 @@ pub(crate) struct Queues {
     pub(crate) orders: mpsc::Sender<Ordered>,
     pub(crate) downlinks: mpsc::Receiver<Downlink>,
     pub(crate) commands: mpsc::Receiver<EdgeCommand>,
+    pub(crate) events: mpsc::Receiver<UplinkEvent>,
     /// What the journal keeps for the edge.
     pub(crate) kept: Kept,
     pub(crate) lost: Arc<Mutex<Lost>>,
@@ -57,10 +58,10 @@ impl Field {
         board: Arc<Mutex<Board>>,
         clock: Arc<Mutex<Clock>>,
     ) -> Result<Field, StartError> {
-        let Queues { submissions, frames, serial, orders, downlinks, commands, kept, lost } = queues;
+        let Queues { submissions, frames, serial, orders, downlinks, commands, events, kept, lost } = queues;
         let edge = match config.file.mqtt.enabled {
             true => {
-                let ways = EdgeWays { submissions, orders: orders.clone(), commands, kept };
+                let ways = EdgeWays { submissions, orders: orders.clone(), commands, events, kept };
                 Some(edge::start(config, activated, ways).await?)
             }
             false => None,

@@ -7,7 +7,7 @@ mod replay;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ingest::{CommandStep, DeviceTable, EvidenceBudget, Ingest, Network, Ruling, Verdict};
+use ingest::{CommandStep, DeviceLink, DeviceTable, EvidenceBudget, Ingest, Network, Ruling, Verdict};
 use journal::{Command, CommandChange, CommandId, DeviceRow, Reader, StoredCommand, Transaction};
 use record::{AlarmTransition, Body, CodecId, Frame, Record, RecordAt, Rejected, Seq, SourceId, Stamp};
 use rules::{Engine, RuleSet};
@@ -57,8 +57,9 @@ impl Ledger {
         let mut ingest =
             Ingest::new(setup.devices.clone(), setup.network, sessions, budget).map_err(StartError::Session)?;
         for StoredCommand { command, sent } in reader.commands().map_err(StartError::Journal)? {
-            // A command without a port is for another link.
-            let Some(f_port) = command.f_port else { continue };
+            // A command without a port is for another link, and so is that of a device which ChirpStack serves.
+            let link = setup.devices.by_name(&command.device).map(|device| &device.link);
+            let (Some(DeviceLink::Lorawan(_)), Some(f_port)) = (link, command.f_port) else { continue };
             let Command { id, device, payload, confirmed, .. } = command;
             ingest.queue(device, ingest::Command { id: id.0, payload, f_port, confirmed, sent });
         }
@@ -113,7 +114,7 @@ impl Ledger {
             row.session = self.ingest.session(source);
         }
         match verdict.ruling {
-            Ruling::Accepted { .. } => row.tally.accepted += 1,
+            Ruling::Accepted { .. } | Ruling::Told { .. } => row.tally.accepted += 1,
             Ruling::Duplicate => row.tally.duplicate += 1,
             Ruling::Rejected { .. } => row.tally.rejected += 1,
         }

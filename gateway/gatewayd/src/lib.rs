@@ -49,7 +49,7 @@ pub use mqtt::EdgeError;
 use activation::Activated;
 use board::Board;
 use commands::COMMANDS_MAX;
-use committer::{Parts, RunningCommitter};
+use committer::{EVENTS_MAX, Parts, RunningCommitter};
 use decoding::{DECODE_FRAMES_MAX, broken, decode};
 use field::{Field, Queues};
 use job::{Lost, QUEUE_FRAMES_MAX};
@@ -74,6 +74,7 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
     let (orders, ordered) = mpsc::channel(ORDERS_MAX);
     let (downlinks, answers) = mpsc::channel(QUEUE_FRAMES_MAX);
     let (commands, commanded) = mpsc::channel(COMMANDS_MAX);
+    let (events, told) = mpsc::channel(EVENTS_MAX);
     let parts = Parts {
         box_id: config.file.box_id.clone(),
         key,
@@ -90,13 +91,18 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
         lost: lost.clone(),
         downlinks,
         commands,
+        chirpstack: config.file.chirpstack.clone(),
+        events,
     };
     let mut committer = RunningCommitter::start(parts, published, heard, read, ordered)?;
     // Ends when the edge has gone, and closes the committer's queue by that.
-    let mut decoding = tokio::spawn(decode(submitted, decoded, config.devices.clone(), committer.clock.clone()));
+    let event_topic = config.file.chirpstack.event_topic.clone();
+    let reading = decode(submitted, decoded, config.devices.clone(), event_topic, committer.clock.clone());
+    let mut decoding = tokio::spawn(reading);
     let kept = std::mem::take(&mut committer.kept);
     let keeper = RunningKeeper::start(&config, orders.clone(), board.clone(), committer.clock.clone())?;
-    let queues = Queues { submissions, frames, serial, orders, downlinks: answers, commands: commanded, kept, lost };
+    let (downlinks, commands, events) = (answers, commanded, told);
+    let queues = Queues { submissions, frames, serial, orders, downlinks, commands, events, kept, lost };
     let ended = match Field::start(&config, &mut activated, queues, board, committer.clock.clone()).await {
         Err(error) => Err(error),
         Ok(field) => {

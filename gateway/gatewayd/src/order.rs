@@ -47,7 +47,7 @@ pub(crate) struct Ordered {
 }
 
 /// FPort of a command that names none: the application's first.
-const F_PORT: u8 = 1;
+pub(crate) const F_PORT: u8 = 1;
 
 impl Order {
     /// Reads a request; none if it is for somebody else.

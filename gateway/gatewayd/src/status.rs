@@ -87,7 +87,8 @@ pub struct KeepingStatus {
 /// One device.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct DeviceStatus {
-    /// `mqtt`, `lorawan`, `serial` or `chirpstack`; empty for unknown devices.
+    /// `mqtt`, `lorawan`, `serial` or `chirpstack`; `integration` of an MQTT client that is no device; empty for unknown
+    /// devices.
     pub link: String,
     /// Age of the last frame of any kind; none if none came, or before a reboot at a time that nobody knows.
     pub seen_ms_ago: Option<u64>,
@@ -116,7 +117,7 @@ pub struct DeviceStatus {
     /// LoRaWAN: of its frames since the session began, how many came, in tenths of a percent.
     #[serde(default)]
     pub delivered_permille: Option<u16>,
-    /// LoRaWAN: `external`, or how full the battery is, as the device told last.
+    /// LoRaWAN, also of a ChirpStack: `external`, or how full the battery is, as the device told last.
     #[serde(default)]
     pub battery: Option<String>,
     /// LoRaWAN: at how many dB above its floor the device heard the last question for its state.
@@ -128,6 +129,12 @@ pub struct DeviceStatus {
     /// LoRaWAN: SNR of the last frame, tenths of a dB.
     #[serde(default)]
     pub snr_ddb: Option<i16>,
+    /// ChirpStack: what it told beside uplinks since start, by event; of log entries also by code (`log UPLINK_MIC`).
+    #[serde(default)]
+    pub network_server: BTreeMap<String, u64>,
+    /// ChirpStack: its last log entry, `ERROR UPLINK_MIC: ...`.
+    #[serde(default)]
+    pub network_server_log: Option<String>,
     /// Readings whose quality is not good, since start.
     pub readings_bad: u64,
     /// The last readings as text, `cod 40.1 mg/L`.

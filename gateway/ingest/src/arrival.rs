@@ -1,7 +1,7 @@
 //! A frame on its way in.
 
 use lorawan::DataRate;
-use record::{GatewayEui, Link, MonoMs, Reception, SourceId};
+use record::{GatewayEui, Link, MonoMs, Reason, Reception, SourceId};
 
 use crate::Content;
 
@@ -33,13 +33,40 @@ pub enum Arrival {
         /// The envelope (COSE_Mac0).
         envelope: Vec<u8>,
     },
-    /// An `up` event of a ChirpStack, from a client that may publish such.
+    /// An event of a ChirpStack, from the client that may publish such.
     Chirpstack {
-        /// The event.
-        up: chirpstack::Up,
+        /// The authenticated client.
+        integration: SourceId,
+        /// Topic, QoS, packet identifier, level.
+        link: Link,
+        /// The application that the topic names.
+        application_id: String,
+        /// The event, or why it is none. Reading it needs no session, so it is done before judgement.
+        event: Result<chirpstack::Event, EventFault>,
         /// Its bytes.
         raw: Vec<u8>,
     },
+}
+
+/// What is wrong with an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventFault {
+    /// [`Reason::UnsupportedType`] of a kind that ChirpStack does not have, else [`Reason::Malformed`].
+    pub why: Reason,
+    /// In words.
+    pub detail: String,
+}
+
+impl From<chirpstack::EventError> for EventFault {
+    fn from(error: chirpstack::EventError) -> EventFault {
+        let why = match error {
+            chirpstack::EventError::Kind { .. } => Reason::UnsupportedType,
+            _ => Reason::Malformed,
+        };
+        let causes = std::iter::successors(std::error::Error::source(&error), |error| error.source());
+        let detail = causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"));
+        EventFault { why, detail }
+    }
 }
 
 /// A frame from the air.

@@ -164,6 +164,17 @@ pub enum DecodeError {
     /// Text, but no table.
     #[error(transparent)]
     Csv(#[from] CsvError),
+    /// An event whose payload ChirpStack could not decrypt.
+    #[error(
+        "payload is still encrypted (joinServerContext): let ChirpStack's own join server keep the application key"
+    )]
+    Encrypted,
+    /// An event without what the codec reads.
+    #[error(
+        "event has no `object`: give the device profile a codec in ChirpStack, or read the device's own bytes with \
+         payload = \"data\""
+    )]
+    NoObject,
     /// The JavaScript codec gave nothing.
     #[error(transparent)]
     Javascript(#[from] JavascriptError),

@@ -1,6 +1,7 @@
 //! A device of the table: who it is, how it proves it, how its payload is read.
 
 pub(crate) mod chirpstack;
+pub(crate) mod integration;
 pub(crate) mod keys;
 pub(crate) mod lorawan;
 pub(crate) mod mqtt;

@@ -12,7 +12,8 @@ mod uplink;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use ::lorawan::{DevAddr, JoinRequest};
+use ::chirpstack::Event;
+use ::lorawan::{DevAddr, DevEui, JoinRequest};
 use record::{Body, Frame, Link, Reason, Record, Rejected, SourceId, Stamp, TextValue};
 
 use crate::command::Commands;
@@ -20,7 +21,7 @@ use crate::evidence::EvidenceBudget;
 use crate::redelivery::Redelivery;
 use crate::session::Session;
 use crate::strangers::{StrangerId, Strangers};
-use crate::{Arrival, Device, DeviceTable, LoraArrival, Network, Remark, Ruling, Verdict, Warning};
+use crate::{Arrival, Device, DeviceTable, EventFault, LoraArrival, Network, Remark, Ruling, Verdict, Warning};
 pub use downlink::Push;
 pub use redecode::RedecodeError;
 pub use sessions::{CounterError, FlushError, LinkQuality};
@@ -83,7 +84,14 @@ impl Ingest {
             }
             Arrival::Lora(heard) => self.judge_uplink(heard, now),
             Arrival::Serial { port, confirmed, envelope } => self.judge_serial(port, confirmed, envelope, now),
-            Arrival::Chirpstack { up, raw } => self.judge_chirpstack(up, raw, now),
+            Arrival::Chirpstack { integration, link, application_id, event, raw } => match event {
+                Ok(Event::Up(up)) => self.judge_chirpstack(*up, application_id, raw, now),
+                Ok(Event::News(dev_eui, news)) => {
+                    let device = self.devices.by_chirpstack(DevEui(dev_eui.0)).map(|device| device.name.clone());
+                    Verdict::plain(Some(integration), Ruling::Told { device, news })
+                }
+                Err(EventFault { why, detail }) => self.refuse(Some(integration), link, raw, why, detail, now),
+            },
         }
     }
 

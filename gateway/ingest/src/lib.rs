@@ -42,7 +42,7 @@ mod session;
 mod strangers;
 mod verdict;
 
-pub use arrival::{Arrival, LoraArrival};
+pub use arrival::{Arrival, EventFault, LoraArrival};
 pub use codec::binary::{Binary, BinaryError, BinaryField, Condition, Endian, NumberType};
 pub use codec::cayenne_lpp::{CayenneLpp, Channel, LppError};
 pub use codec::cbor::CborError;
@@ -60,7 +60,8 @@ pub use codec::tlv::{Tlv, TlvEntry, TlvError};
 pub use codec::{Codec, DecodeError, Decoded, PAYLOAD_BYTES_MAX, READINGS_MAX, Warning};
 pub use command::{COMMAND_ATTEMPTS_MAX, Command, CommandStep};
 pub use content::{Content, ContentError, SealError, Sealed};
-pub use device::chirpstack::ChirpstackDevice;
+pub use device::chirpstack::{ChirpstackDevice, ChirpstackPayload};
+pub use device::integration::{Integration, IntegrationKind};
 pub use device::keys::{KeysError, MissingKey, UnusedKeys};
 pub use device::lorawan::{Activation, Class, LorawanDevice, LorawanDeviceError};
 pub use device::mqtt::{MqttDevice, MqttDeviceError};

@@ -1,7 +1,9 @@
-//! Which MQTT frames were stored lately, so that a frame sent again after a lost acknowledgement is stored once.
+//! Which MQTT frames and events of a ChirpStack were stored lately, so that one sent again after a lost acknowledgement is
+//! stored once.
 
 use std::collections::{HashMap, VecDeque};
 
+use chirpstack::DeduplicationId;
 use record::{Link, SourceId};
 use sha2::{Digest, Sha256};
 
@@ -15,12 +17,19 @@ pub const REDELIVERIES_MAX: u16 = 64;
 /// is set *and* identifier and bytes equal a remembered frame; two equal readings sent on purpose have DUP clear. What
 /// MQTT cannot tell apart: a client that uses one identifier for every frame, and whose reading, equal to an earlier one,
 /// got lost before it came here and is sent again.
+///
+/// An event of a ChirpStack has an identity of its own, whatever packet it comes in.
 #[derive(Debug, Default)]
 pub(crate) struct Redelivery {
     frames: HashMap<SourceId, VecDeque<Fingerprint>>,
 }
 
-type Fingerprint = (u16, [u8; 16]);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fingerprint {
+    /// Packet identifier, and half a SHA-256 of the message: 2^-128 for two messages of one device to look alike.
+    Publish(u16, [u8; 16]),
+    Event(DeduplicationId),
+}
 
 impl Redelivery {
     pub(crate) fn remember(&mut self, device: &SourceId, link: &Link, raw: &[u8]) {
@@ -41,11 +50,13 @@ impl Redelivery {
     }
 }
 
-/// Half a SHA-256 of the message: 2^-128 for two messages of one device to look alike.
 fn fingerprint(link: &Link, raw: &[u8]) -> Option<Fingerprint> {
+    if let Link::Chirpstack { .. } = link {
+        return DeduplicationId::of(raw).map(Fingerprint::Event);
+    }
     let Link::Mqtt { topic, packet_id: Some(packet_id), .. } = link else { return None };
     let digest: [u8; 32] = Sha256::new().chain_update(topic).chain_update([0]).chain_update(raw).finalize().into();
     let mut half = [0; 16];
     half.copy_from_slice(&digest[..16]);
-    Some((*packet_id, half))
+    Some(Fingerprint::Publish(*packet_id, half))
 }

@@ -42,6 +42,9 @@ pub(crate) struct ChirpstackState {
     /// Its newest frames, by FCntUp.
     #[n(1)]
     pub(crate) window: ReplayWindow,
+    /// The application that ChirpStack has it in: where its commands go.
+    #[n(2)]
+    pub(crate) application_id: String,
 }
 
 /// Stored bytes that are no session of this version.

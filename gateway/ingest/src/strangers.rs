@@ -34,6 +34,8 @@ pub enum StrangerId {
     Unproved(DevAddr),
     /// A frame on a serial port with an id of the table whose key does not verify it.
     UnprovedSerial(u16),
+    /// An event of a ChirpStack, by DevEUI.
+    Chirpstack(DevEui),
 }
 
 /// A device that is in no table, or not the one that it says it is.

@@ -1,5 +1,6 @@
 //! What judging a frame came to.
 
+use chirpstack::News;
 use lorawan::mac::Learned;
 use lorawan::schedule::Windows;
 use record::{Frame, Reason, Rejected, SourceId};
@@ -18,6 +19,13 @@ pub enum Ruling {
     },
     /// Stored before: acknowledge it again, store nothing.
     Duplicate,
+    /// News of a device, told by its network server: no measurement, so nothing but its count is stored.
+    Told {
+        /// The device, if it is in the table.
+        device: Option<SourceId>,
+        /// What is new.
+        news: News,
+    },
     /// Refused.
     Rejected {
         /// Why.
@@ -54,10 +62,12 @@ pub struct Downlink {
 /// The verdict on one frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// The device, where it could be told.
+    /// The device, where it could be told; of news, the client that told them.
     pub source: Option<SourceId>,
     /// What the frame is.
     pub ruling: Ruling,
+    /// Of a LoRaWAN data frame that is authentic and new: FRMPayload in plain text.
+    pub plain: Option<Vec<u8>>,
     /// What to send back in RX1 or RX2.
     pub downlink: Option<Downlink>,
     /// The envelope that tells a serial device that its frame is stored, if it asked for one.
@@ -71,6 +81,14 @@ pub struct Verdict {
 impl Verdict {
     /// With nothing to send and nothing to remember.
     pub(crate) fn plain(source: Option<SourceId>, ruling: Ruling) -> Verdict {
-        Verdict { source, ruling, downlink: None, acknowledgement: None, session_changed: false, commands: Vec::new() }
+        Verdict {
+            source,
+            ruling,
+            plain: None,
+            downlink: None,
+            acknowledgement: None,
+            session_changed: false,
+            commands: Vec::new(),
+        }
     }
 }

@@ -18,7 +18,7 @@ mod test;
 
 use std::path::{Path, PathBuf};
 
-use gatewayd::config::{DevicePlace, check_devices, device_place};
+use gatewayd::config::{DevicePlace, check_devices, check_topics, device_place};
 use ingest::Finding;
 use lorawan::Region;
 
@@ -30,8 +30,9 @@ use args::Verb;
 pub(crate) use error::DeviceError;
 use files::{Change, DeviceFiles};
 
-/// The two files of this box, its channel plan, and where to ask.
+/// The files of this box, its channel plan, and where to ask.
 struct Place<'a> {
+    gateway: PathBuf,
     devices: PathBuf,
     keys: PathBuf,
     region: Region,
@@ -49,7 +50,7 @@ pub(crate) fn run(args: &DeviceArgs, run_dir: &Path, lang: Lang) -> Result<Exit,
     }
     let gateway = args.config_dir.join("gateway.toml");
     let DevicePlace { devices, keys, region } = device_place(&gateway).map_err(DeviceError::Config)?;
-    let place = Place { devices, keys, region, run_dir, lang };
+    let place = Place { gateway, devices, keys, region, run_dir, lang };
     match &args.verb {
         Verb::List(output) => show::list(&place, output.json),
         Verb::Show { name, json } => show::one(&place, name, *json),
@@ -84,6 +85,7 @@ impl Place<'_> {
     /// their owner may think.
     fn save_new(&self, files: &DeviceFiles, change: Change, new: &[String]) -> Result<Vec<Finding>, DeviceError> {
         let table = check_devices(&self.devices, &files.devices_text(), &self.keys, &files.keys_text())
+            .and_then(|table| check_topics(&self.gateway, &table).map(|()| table))
             .map_err(DeviceError::Refused)?;
         let is_new = |finding: &Finding| new.iter().any(|name| name == finding.device().as_str());
         let findings: Vec<Finding> = table.check(self.region).into_iter().filter(is_new).collect();

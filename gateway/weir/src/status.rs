@@ -114,6 +114,12 @@ fn notes(gateway: &Gateway, lang: Lang) -> Vec<String> {
         let text = lang.pick("the clock is not synchronised, records say so", "时钟未同步，记录中已注明");
         notes.push(format!("{text} ({}) · try: timedatectl status", gateway.clock.state));
     }
+    for (name, device) in &gateway.devices {
+        if let Some(told) = &device.network_server_log {
+            let text = lang.pick("ChirpStack tells", "ChirpStack 报告");
+            notes.push(format!("{name}: {text} {told} · try: weir device show {name}"));
+        }
+    }
     notes
 }
 

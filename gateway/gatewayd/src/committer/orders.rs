@@ -1,8 +1,9 @@
 //! A technician's orders, each in the transaction that stores what it changes.
 
+use chirpstack::{Down, Topic};
 use ingest::{Command, DeviceLink, RedecodeError, Stranger, StrangerId, export_sessions, import_sessions};
 use journal::{COMMANDS_PER_DEVICE_MAX, CommandChange, CommandId, salvage};
-use record::{Body, Record, Seq, SeqRange, SourceId};
+use record::{Body, GatewayEui, Record, Seq, SeqRange, SourceId};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -11,7 +12,7 @@ use crate::clock::mono_ms;
 use crate::commands::EdgeCommand;
 use crate::error::StartError;
 use crate::job::{Downlink, When};
-use crate::order::{Done, Order, Ordered};
+use crate::order::{self, Done, Order, Ordered};
 
 /// Bytes of stored records that are read again in one transaction: some hundred frames, so that others wait for
 /// milliseconds.
@@ -182,21 +183,17 @@ impl Committer {
         match known.map(|known| &known.link) {
             Some(DeviceLink::Lorawan(_)) => {}
             Some(DeviceLink::Mqtt(_)) => return self.queue_mqtt(device, payload, draft),
-            Some(other) => {
+            Some(DeviceLink::Chirpstack(_)) => {
+                return self.queue_chirpstack(device, payload, f_port, confirmed, draft);
+            }
+            Some(other @ DeviceLink::Serial(_)) => {
                 return Err(format!("device `{device}` is on {}: it takes no commands", other.as_str()));
             }
             None => return Err(format!("there is no device `{device}` · try: weir device list")),
         }
-        if payload.len() > COMMAND_BYTES_MAX {
-            return Err(format!(
-                "{} bytes do not fit a LoRaWAN frame: send at most {COMMAND_BYTES_MAX}",
-                payload.len()
-            ));
-        }
+        fits_lorawan(&payload)?;
         if self.restored.ingest.commands_waiting(&device) >= COMMANDS_PER_DEVICE_MAX {
-            return Err(format!(
-                "{COMMANDS_PER_DEVICE_MAX} commands wait for `{device}` already · try: weir device show {device}"
-            ));
+            return Err(too_many(&device));
         }
         let id = self.next_command(draft)?;
         draft.transaction.commands.push(CommandChange::Queue(journal::Command {
@@ -226,25 +223,81 @@ impl Committer {
                 journal::COMMAND_BYTES_MAX
             ));
         }
+        let id = self.queue_for_edge(device, payload, None, true, draft)?;
+        Ok(json!({ "id": id }))
+    }
+
+    /// Queues a command for a device that ChirpStack serves, which gets it when it listens.
+    fn queue_chirpstack(
+        &mut self,
+        device: SourceId,
+        payload: Vec<u8>,
+        f_port: u8,
+        confirmed: bool,
+        draft: &mut Draft,
+    ) -> Result<Value, String> {
+        fits_lorawan(&payload)?;
+        let id = self.queue_for_edge(device, payload, Some(f_port), confirmed, draft)?;
+        Ok(json!({ "id": id, "via": "chirpstack" }))
+    }
+
+    /// Stores a command that an MQTT client gets, and hands it over once that is durable.
+    fn queue_for_edge(
+        &mut self,
+        device: SourceId,
+        payload: Vec<u8>,
+        f_port: Option<u8>,
+        confirmed: bool,
+        draft: &mut Draft,
+    ) -> Result<u64, String> {
         let stored = self.journal.commands().map_err(|error| control::chain(&error))?;
         let stored = stored.iter().filter(|stored| stored.command.device == device).count();
-        let drafted = draft.commands.iter().filter(|command| command.device == device).count();
+        let is_of_device =
+            |change: &&CommandChange| matches!(change, CommandChange::Queue(command) if command.device == device);
+        let drafted = draft.transaction.commands.iter().filter(is_of_device).count();
         if stored + drafted >= COMMANDS_PER_DEVICE_MAX {
-            return Err(format!(
-                "{COMMANDS_PER_DEVICE_MAX} commands wait for `{device}` already · try: weir device show {device}"
-            ));
+            return Err(too_many(&device));
         }
         let id = self.next_command(draft)?;
-        draft.transaction.commands.push(CommandChange::Queue(journal::Command {
-            id: CommandId(id),
-            device: device.clone(),
-            payload: payload.clone(),
-            f_port: None,
-            confirmed: true,
-            created: self.stamp(),
-        }));
-        draft.commands.push(EdgeCommand { device, id, payload });
-        Ok(json!({ "id": id }))
+        let created = self.stamp();
+        let command = journal::Command { id: CommandId(id), device, payload, f_port, confirmed, created };
+        let for_edge = self.for_edge(command.clone())?;
+        draft.transaction.commands.push(CommandChange::Queue(command));
+        draft.commands.push(for_edge);
+        Ok(id)
+    }
+
+    /// A command as its MQTT client gets it: the device itself, or the ChirpStack that serves it.
+    ///
+    /// # Errors
+    /// Why nobody can be given it now, in words.
+    pub(super) fn for_edge(&self, command: journal::Command) -> Result<EdgeCommand, String> {
+        let journal::Command { id, device, payload, f_port, confirmed, created } = command;
+        let known = self.parts.devices.by_name(&device);
+        let chirpstack = match known.map(|known| &known.link) {
+            Some(DeviceLink::Mqtt(_)) => return Ok(EdgeCommand { client: device, topic: None, id: id.0, payload }),
+            Some(DeviceLink::Chirpstack(chirpstack)) => chirpstack,
+            _ => return Err(format!("device `{device}` takes no commands over MQTT")),
+        };
+        let Some(server) = self.parts.devices.chirpstack() else {
+            return Err(format!(
+                "no [[integration]] is a ChirpStack, so nobody can send to `{device}` · try: add one to devices.toml"
+            ));
+        };
+        let Some(application_id) = self.restored.ingest.application_id(&device) else {
+            return Err(format!(
+                "ChirpStack has told nothing of `{device}` yet, so its application is not known · try: again after its \
+                 first frame"
+            ));
+        };
+        let dev_eui = GatewayEui(chirpstack.dev_eui.0);
+        let topic = self.parts.chirpstack.command_topic.topic(Topic { application_id, dev_eui, kind: "down" });
+        // A journal that begins anew counts commands anew; what ChirpStack has of the old one stays another.
+        let name = format!("{}/{}/{}", self.parts.box_id, id.0, created.wall_ms.0);
+        let f_port = f_port.unwrap_or(order::F_PORT);
+        let down = Down { id: name.as_bytes(), dev_eui, confirmed, f_port, payload: &payload };
+        let payload = down.to_json().into_bytes();
+        Ok(EdgeCommand { client: server.name.clone(), topic: Some(topic), id: id.0, payload })
     }
 
     /// The number of the next command, those of this transaction counted.
@@ -289,6 +342,11 @@ impl Committer {
                 }
                 StrangerId::Unproved(dev_addr) => ("data, wrong key", dev_addr.to_string(), wrong_key),
                 StrangerId::UnprovedSerial(id) => ("serial, wrong key", id.to_string(), wrong_key),
+                StrangerId::Chirpstack(dev_eui) => (
+                    "chirpstack",
+                    dev_eui.to_string(),
+                    "if it is yours: weir device add --link chirpstack with this dev_eui",
+                ),
             };
             json!({
                 "kind": kind, "address": address, "frames": stranger.frames, "cure": cure,
@@ -298,4 +356,15 @@ impl Committer {
         };
         self.restored.ingest.strangers().map(show).collect()
     }
+}
+
+fn fits_lorawan(payload: &[u8]) -> Result<(), String> {
+    match payload.len() {
+        ..=COMMAND_BYTES_MAX => Ok(()),
+        bytes => Err(format!("{bytes} bytes do not fit a LoRaWAN frame: send at most {COMMAND_BYTES_MAX}")),
+    }
+}
+
+fn too_many(device: &SourceId) -> String {
+    format!("{COMMANDS_PER_DEVICE_MAX} commands wait for `{device}` already · try: weir device show {device}")
 }

@@ -1,11 +1,12 @@
 //! A frame between its judgement and its answer.
 
+use chirpstack::News;
 use ingest::{Arrival, Downlink, LoraArrival, Remark, Ruling, Verdict};
 use mqtt::{Outcome, Reply};
 use record::{Body, GatewayEui, MonoMs, Reason, Reception, SourceId};
 use tokio::sync::mpsc;
 
-use crate::decoding::Published;
+use crate::decoding::{Published, Read};
 use crate::job::{Heard, SerialFrame};
 
 /// What is left of a frame while its record is on its way to the disk.
@@ -22,12 +23,14 @@ pub(crate) enum Judged {
     Accepted { remarks: Vec<Remark> },
     Duplicate,
     Rejected { why: Reason, detail: String, kept: bool },
+    Told { device: Option<SourceId>, news: News },
 }
 
 /// Who is answered, and how.
 #[derive(Debug)]
 pub(crate) enum Answer {
     Mqtt(Reply),
+    Chirpstack(Reply),
     /// With what to send, if the frame asked for something.
     Lora(Option<(Heard, Downlink)>),
     /// With the acknowledgement's envelope, if the frame asked for one.
@@ -38,6 +41,7 @@ pub(crate) enum Answer {
 #[derive(Debug)]
 pub(super) enum Sender {
     Mqtt(Reply),
+    Chirpstack(Reply),
     Lora(Heard),
     Serial(mpsc::Sender<Vec<u8>>),
 }
@@ -46,6 +50,7 @@ impl Sender {
     pub(super) fn answer(self, downlink: Option<Downlink>, acknowledgement: Option<Vec<u8>>) -> Answer {
         match self {
             Sender::Mqtt(reply) => Answer::Mqtt(reply),
+            Sender::Chirpstack(reply) => Answer::Chirpstack(reply),
             Sender::Lora(heard) => Answer::Lora(downlink.map(|downlink| (heard, downlink))),
             Sender::Serial(port) => Answer::Serial(acknowledgement.map(|envelope| (port, envelope))),
         }
@@ -57,6 +62,7 @@ pub(super) fn part(verdict: Verdict, sender: Sender) -> (Option<Body>, Waiting) 
     let (body, judged) = match verdict.ruling {
         Ruling::Accepted { frame, remarks } => (Some(Body::Frame(frame)), Judged::Accepted { remarks }),
         Ruling::Duplicate => (None, Judged::Duplicate),
+        Ruling::Told { device, news } => (None, Judged::Told { device, news }),
         Ruling::Rejected { why, detail, evidence } => {
             let kept = evidence.is_some();
             (evidence.map(Body::Rejected), Judged::Rejected { why, detail, kept })
@@ -69,18 +75,33 @@ impl Judged {
     /// What an MQTT client is told once the transaction is durable.
     pub(super) fn outcome(&self) -> Outcome {
         match self {
-            Judged::Accepted { .. } => Outcome::Stored,
+            Judged::Accepted { .. } | Judged::Told { .. } => Outcome::Stored,
             Judged::Duplicate => Outcome::Duplicate,
             Judged::Rejected { detail, kept: true, .. } => Outcome::Refused { reason: detail.clone() },
             // Not kept, so not acknowledged (A2).
             Judged::Rejected { kept: false, .. } => Outcome::Failed,
         }
     }
+
+    /// What a ChirpStack is told. It is not the author of what it passes on, and would send a refused event for ever:
+    /// one that is refused is acknowledged, once its count, and its evidence within the budget, are durable.
+    pub(super) fn outcome_of_event(&self) -> Outcome {
+        match self {
+            Judged::Rejected { .. } => Outcome::Discarded,
+            judged => judged.outcome(),
+        }
+    }
 }
 
 pub(super) fn from_mqtt(published: Published) -> (Arrival, Sender) {
-    let Published { device, link, dup, payload, content, reply } = published;
-    (Arrival::Mqtt { device, link, dup, payload, content }, Sender::Mqtt(reply))
+    let Published { client, link, dup, payload, read, reply } = published;
+    match read {
+        Read::Frame(content) => (Arrival::Mqtt { device: client, link, dup, payload, content }, Sender::Mqtt(reply)),
+        Read::Event { application_id, event } => {
+            let arrival = Arrival::Chirpstack { integration: client, link, application_id, event, raw: payload };
+            (arrival, Sender::Chirpstack(reply))
+        }
+    }
 }
 
 pub(super) fn from_lora(mut heard: Heard) -> (Arrival, Sender) {

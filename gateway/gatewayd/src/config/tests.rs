@@ -161,6 +161,43 @@ fn keys_that_others_may_read_are_refused() {
 }
 
 #[test]
+fn topics_of_a_chirpstack_are_its_own() {
+    check(
+        "box = \"b\"\n[chirpstack]\nevent_topic = \"application/{{dev_eui}}/{{event}}\"",
+        expect![[r#"
+        configuration `/etc/weir/gateway.toml` is refused · try: correct the line below, then weir config check /etc/weir/gateway.toml
+        TOML parse error at line 3, column 15
+          |
+        3 | event_topic = "application/{{dev_eui}}/{{event}}"
+          |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        `{{application_id}}` must stand in the topic exactly once"#]],
+    );
+    check(
+        "box = \"b\"\n[chirpstack]\napplication_id = \"a/b\"",
+        expect![[
+            r#"configuration `/etc/weir/gateway.toml`: `chirpstack.application_id` is "a/b", write 1 to 64 of A-Z a-z 0-9 _ . -"#
+        ]],
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gateway.toml");
+    std::fs::write(folder.path().join("rules.toml"), "").unwrap();
+    std::fs::write(&path, "box = \"b\"").unwrap();
+    write_keys(folder.path(), "[cod-1]\npassword = \"river-otter-7\"\n");
+    for (topic, taken) in [
+        ("application/1/device/x/event/up", true),
+        ("application/1/device/x/command/y", true),
+        ("application/1", false),
+    ] {
+        let device = format!(
+            "[[device]]\nname = \"cod-1\"\n[device.mqtt]\ntopic = \"{topic}\"\n[device.codec]\nkind = \"senml_json\"\n"
+        );
+        std::fs::write(folder.path().join("devices.toml"), device).unwrap();
+        let loaded = GatewayConfig::load(&path);
+        assert_eq!(matches!(loaded, Err(ConfigError::EventTopic { .. })), taken, "{topic} {loaded:?}");
+    }
+}
+
+#[test]
 fn serial_ports_have_a_name_a_path_and_a_rate_of_their_own() {
     let port =
         |name: &str, path: &str, more: &str| format!("[[serial]]\nname = \"{name}\"\npath = \"{path}\"\n{more}\n");

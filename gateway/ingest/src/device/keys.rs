@@ -1,6 +1,6 @@
 //! `keys.toml`: every secret of every device, by device name, in a file of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ::lorawan::Key128;
 use record::SourceId;
@@ -143,13 +143,13 @@ impl Keys {
     ///
     /// # Errors
     /// [`KeysError::Unused`] for a key of a device that nobody took.
-    pub(super) fn finish(self, devices: &BTreeMap<SourceId, usize>) -> Result<Vec<UnusedKeys>, KeysError> {
+    pub(super) fn finish(self, names: &BTreeSet<SourceId>) -> Result<Vec<UnusedKeys>, KeysError> {
         let mut unused = Vec::new();
         for (device, (line, keys)) in self.by_name {
-            if !devices.contains_key(&device) {
+            if !names.contains(&device) {
                 // The nearest are looked for among all devices: not for every line of a file of strangers.
-                let nearest = match unused.len() < NEAREST_MAX && !devices.is_empty() {
-                    true => nearest(device.as_str(), devices.keys().map(SourceId::as_str)),
+                let nearest = match unused.len() < NEAREST_MAX && !names.is_empty() {
+                    true => nearest(device.as_str(), names.iter().map(SourceId::as_str)),
                     false => "another name".to_owned(),
                 };
                 unused.push(UnusedKeys { line, device, nearest });

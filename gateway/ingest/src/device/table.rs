@@ -10,7 +10,8 @@ use record::{CodecId, CodecText, SourceId, UnixMs};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::chirpstack::ChirpstackDevice;
+use super::chirpstack::{ChirpstackDevice, ChirpstackPayload};
+use super::integration::{INTEGRATIONS_MAX, Integration, IntegrationKind, IntegrationSection};
 use super::keys::{DeviceKeys, Keys, UnusedKeys};
 use super::lorawan::{Activation, LorawanSection};
 use super::mqtt::MqttSection;
@@ -38,6 +39,7 @@ pub struct DeviceTable {
     by_dev_eui: BTreeMap<DevEui, usize>,
     by_serial_id: BTreeMap<u16, usize>,
     by_chirpstack: BTreeMap<DevEui, usize>,
+    integrations: BTreeMap<SourceId, Integration>,
     unused_keys: Vec<UnusedKeys>,
 }
 
@@ -46,6 +48,8 @@ pub struct DeviceTable {
 struct File {
     #[serde(default)]
     device: Vec<Spanned<Section>>,
+    #[serde(default)]
+    integration: Vec<Spanned<IntegrationSection>>,
 }
 
 #[derive(Deserialize)]
@@ -78,7 +82,8 @@ impl DeviceTable {
     ) -> Result<DeviceTable, DeviceTableError> {
         let mut keys = Keys::parse(keys).map_err(DeviceTableError::Keys)?;
         let mut table = DeviceTable::read(devices, &mut keys, scripts).map_err(DeviceTableError::Devices)?;
-        table.unused_keys = keys.finish(&table.by_name).map_err(DeviceTableError::Keys)?;
+        let names = table.by_name.keys().chain(table.integrations.keys()).cloned().collect();
+        table.unused_keys = keys.finish(&names).map_err(DeviceTableError::Keys)?;
         Ok(table)
     }
 
@@ -104,7 +109,30 @@ impl DeviceTable {
             let keys = keys.of(&section.name).unwrap_or(&mut none);
             table.insert(line, device(line, section, keys, codec_text, &mut scripts)?)?;
         }
+        for section in file.integration {
+            let line = line_of(text, section.span().start);
+            table.integrate(line, section.into_inner(), keys)?;
+        }
         Ok(table)
+    }
+
+    fn integrate(&mut self, line: usize, section: IntegrationSection, keys: &mut Keys) -> Result<(), DevicesError> {
+        let name = section.name.clone();
+        if self.by_name.contains_key(&name) || self.integrations.contains_key(&name) {
+            return Err(DevicesError::DuplicateName { line, device: name });
+        }
+        if self.integrations.len() == INTEGRATIONS_MAX {
+            return Err(DevicesError::TooManyIntegrations { line });
+        }
+        if section.kind == IntegrationKind::Chirpstack && self.chirpstack().is_some() {
+            return Err(DevicesError::SecondChirpstack { line, integration: name });
+        }
+        let mut none = DeviceKeys::default();
+        match section.into_integration(keys.of(&name).unwrap_or(&mut none)) {
+            Ok(integration) => drop(self.integrations.insert(name, integration)),
+            Err(source) => return Err(DevicesError::Integration { line, integration: name, source }),
+        }
+        Ok(())
     }
 
     /// The files of JavaScript codecs that a device table names: what `scripts` of [`DeviceTable::from_toml`] must have.
@@ -132,6 +160,21 @@ impl DeviceTable {
     /// Whether nobody may send.
     pub fn is_empty(&self) -> bool {
         self.devices.is_empty()
+    }
+
+    /// The MQTT clients that are no devices, by name.
+    pub fn integrations(&self) -> impl Iterator<Item = &Integration> + '_ {
+        self.integrations.values()
+    }
+
+    /// The integration of this name.
+    pub fn integration(&self, name: &SourceId) -> Option<&Integration> {
+        self.integrations.get(name)
+    }
+
+    /// The ChirpStack that serves the devices with `[device.chirpstack]`.
+    pub fn chirpstack(&self) -> Option<&Integration> {
+        self.integrations.values().find(|integration| integration.kind == IntegrationKind::Chirpstack)
     }
 
     /// Keys that no device has, by line: of no harm, and worth a look.
@@ -224,7 +267,7 @@ impl DeviceTable {
                     return duplicate(format!("[device.serial] id {}", serial.id), other);
                 }
             }
-            DeviceLink::Chirpstack(ChirpstackDevice { dev_eui }) => {
+            DeviceLink::Chirpstack(ChirpstackDevice { dev_eui, .. }) => {
                 if let Some(other) = self.by_chirpstack.insert(*dev_eui, place) {
                     return duplicate(format!("[device.chirpstack] dev_eui {dev_eui}"), other);
                 }
@@ -276,7 +319,13 @@ fn device(
             Ok(serial) => DeviceLink::Serial(serial),
             Err(source) => return Err(DevicesError::Serial { line, device: name, source }),
         },
-        (None, None, None, Some(chirpstack)) => DeviceLink::Chirpstack(chirpstack),
+        (None, None, None, Some(chirpstack)) => {
+            let is_json = matches!(codec, Codec::Json(_) | Codec::SenmlJson(_));
+            if chirpstack.payload == ChirpstackPayload::Object && !is_json {
+                return Err(DevicesError::ObjectCodec { line, device: name });
+            }
+            DeviceLink::Chirpstack(chirpstack)
+        }
         (None, None, None, None) => return Err(DevicesError::Links { line, device: name, found: "none" }),
         _ => return Err(DevicesError::Links { line, device: name, found: "several" }),
     };

@@ -3,35 +3,41 @@
 use ::chirpstack::Up;
 use ::lorawan::DevEui;
 use envelope::{FrameDigest, Novelty, ReplayWindow};
-use record::{Frame, Link, Reason, Stamp};
+use record::{Frame, Link, Reason, SourceId, Stamp};
 
 use super::{Ingest, decoded, disabled};
 use crate::session::{ChirpstackState, Session};
 use crate::strangers::StrangerId;
-use crate::{Remark, Ruling, Verdict};
+use crate::{DeviceLink, Remark, Ruling, Verdict};
 
 impl Ingest {
-    pub(super) fn judge_chirpstack(&mut self, up: Up, raw: Vec<u8>, now: Stamp) -> Verdict {
-        let Up { dev_eui, dev_addr, f_cnt, f_port, payload, heard_by, frequency_hz, .. } = up;
-        let link = Link::Chirpstack { dev_eui, dev_addr, f_cnt, f_port, frequency_hz, heard_by };
+    pub(super) fn judge_chirpstack(&mut self, up: Up, application_id: String, raw: Vec<u8>, now: Stamp) -> Verdict {
+        let Up { dev_eui, dev_addr, f_cnt, f_port, frequency_hz, .. } = up;
+        let link = Link::Chirpstack { dev_eui, dev_addr, f_cnt, f_port, frequency_hz, heard_by: up.heard_by.clone() };
         let devices = self.devices.clone();
-        let Some(device) = devices.by_chirpstack(DevEui(dev_eui.0)) else {
+        let found = devices.by_chirpstack(DevEui(dev_eui.0)).map(|device| (device, &device.link));
+        let Some((device, DeviceLink::Chirpstack(chirpstack))) = found else {
             let detail = format!("no device has [device.chirpstack] dev_eui {dev_eui} · try: weir device add");
-            let id = StrangerId::Joining { dev_eui: DevEui(dev_eui.0), join_eui: ::lorawan::JoinEui::default() };
+            let id = StrangerId::Chirpstack(DevEui(dev_eui.0));
             return self.refuse_stranger(id, link, raw, Reason::UnknownDevEui, detail, now);
         };
         let source = device.name.clone();
         if !device.enabled {
             return self.refuse(Some(source), link, raw, Reason::Disabled, disabled(device), now);
         }
-        // The event as a whole differs each time it is delivered; what the device sent does not.
-        let digest = FrameDigest::of(&payload);
         let before = match self.sessions.get(&source) {
             Some(Session::Chirpstack(state)) if state.dev_addr == dev_addr => Some(state.window.clone()),
             _ => None,
         };
         let mut window = before.unwrap_or_default();
-        let reset = match window.admit(f_cnt.into(), digest) {
+        // The event as a whole differs each time it is published anew; what the device sent does not. One that is only
+        // delivered again is the same to the byte, however old its counter or session is by now.
+        let digest = FrameDigest::of(up.payload.as_bytes());
+        let novelty = match self.redelivery.knows(&source, &link, &raw) {
+            true => Novelty::Duplicate,
+            false => window.admit(f_cnt.into(), digest),
+        };
+        let reset = match novelty {
             Novelty::Duplicate => return Verdict::plain(Some(source), Ruling::Duplicate),
             Novelty::New => false,
             // ChirpStack decides what is fresh: it let the counter begin anew.
@@ -41,17 +47,28 @@ impl Ingest {
                 true
             }
         };
-        self.put(&source, Session::Chirpstack(ChirpstackState { dev_addr, window }));
-        let mut verdict = if payload.is_empty() {
-            let frame =
-                Frame { source: source.clone(), link, raw, readings: Vec::new(), codec: None, texts: Vec::new() };
-            Verdict::plain(Some(source), Ruling::Accepted { frame, remarks: Vec::new() })
-        } else {
-            decoded(device, link, raw, device.codec.decode(&payload, now.wall_ms, Some(f_port)))
+        self.put(&source, Session::Chirpstack(ChirpstackState { dev_addr, window, application_id }));
+        self.redelivery.remember(&source, &link, &raw);
+        let mut verdict = match chirpstack.decode(&device.codec, &up, now.wall_ms) {
+            Ok(None) => {
+                let frame =
+                    Frame { source: source.clone(), link, raw, readings: Vec::new(), codec: None, texts: Vec::new() };
+                Verdict::plain(Some(source), Ruling::Accepted { frame, remarks: Vec::new() })
+            }
+            Ok(Some(content)) => decoded(device, link, raw, Ok(content)),
+            Err(error) => decoded(device, link, raw, Err(error)),
         };
         if let (true, Ruling::Accepted { remarks, .. }) = (reset, &mut verdict.ruling) {
             remarks.push(Remark::CounterReset);
         }
         Verdict { session_changed: true, ..verdict }
+    }
+
+    /// The application that ChirpStack has a device in; none if it was not heard through ChirpStack yet.
+    pub fn application_id(&self, device: &SourceId) -> Option<&str> {
+        match self.sessions.get(device) {
+            Some(Session::Chirpstack(state)) => Some(&state.application_id),
+            _ => None,
+        }
     }
 }

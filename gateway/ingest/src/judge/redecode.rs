@@ -73,9 +73,10 @@ impl Ingest {
                 let (_, payload) = opened.ok_or(RedecodeError::NoPayload)?.map_err(RedecodeError::Seal)?;
                 decode(payload, None)?
             }
-            (Link::Chirpstack { f_port, .. }, DeviceLink::Chirpstack(_)) => {
+            (Link::Chirpstack { .. }, DeviceLink::Chirpstack(chirpstack)) => {
                 let up = Up::parse(&frame.raw).map_err(|_| RedecodeError::NoPayload)?;
-                decode(&up.payload, Some(*f_port))?
+                let decoded = chirpstack.decode(&device.codec, &up, at).map_err(RedecodeError::Decode)?;
+                decoded.ok_or(RedecodeError::NoPayload)?
             }
             _ => return Err(RedecodeError::NoDevice),
         };

@@ -1,6 +1,7 @@
 //! Frames in, verdicts out; a box that may restart between any two of them.
 
 mod bench;
+mod chirpstack;
 mod join;
 mod lora;
 mod mqtt;

@@ -172,7 +172,7 @@ impl Ingest {
         if let Ruling::Accepted { remarks: told, .. } = &mut verdict.ruling {
             told.append(&mut remarks);
         }
-        Verdict { downlink, session_changed: true, commands: steps, ..verdict }
+        Verdict { plain: Some(payload), downlink, session_changed: true, commands: steps, ..verdict }
     }
 
     /// A command was acknowledged, or was sent as often as commands are.

@@ -64,7 +64,9 @@ fn session() -> impl Strategy<Value = Session> {
         2 => lorawan,
         1 => window.clone().prop_map(Session::Sealed),
         1 => (any::<u32>(), window)
-            .prop_map(|(dev_addr, window)| Session::Chirpstack(ChirpstackState { dev_addr, window })),
+            .prop_map(|(dev_addr, window)| {
+                Session::Chirpstack(ChirpstackState { dev_addr, window, application_id: format!("{dev_addr}") })
+            }),
     ]
 }
 

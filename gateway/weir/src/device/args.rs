@@ -39,9 +39,9 @@ pub(crate) enum Verb {
     Import {
         /// With a heading line; the columns are those of `weir device import --help`.
         ///
-        /// name, link (mqtt|lorawan|serial), codec (file, or =NAME for that of another device), and what the link needs:
+        /// name, link (mqtt|lorawan|serial|chirpstack), codec (file, or =NAME for that of another device), and what the link needs:
         /// topic, password · version, class, dev_eui, join_eui, app_key, nwk_key · dev_addr, nwk_s_key, app_s_key ·
-        /// id, mac_key. Empty cells are left out.
+        /// id, mac_key · dev_eui. Empty cells are left out.
         #[arg(value_name = "FILE.csv")]
         file: PathBuf,
     },
@@ -127,7 +127,7 @@ pub(crate) enum Verb {
         name: String,
         /// The payload as hex digits, or text:... for text.
         payload: String,
-        /// LoRaWAN FPort, 1 to 223.
+        /// LoRaWAN FPort, 1 to 223, also through a ChirpStack.
         #[arg(long = "fport", value_name = "N")]
         f_port: Option<u8>,
         /// LoRaWAN: ask the device for an acknowledgement.
@@ -160,6 +160,8 @@ pub(crate) enum LinkKind {
     Lorawan,
     /// A transparent LoRa module on a serial port.
     Serial,
+    /// A LoRaWAN device that a ChirpStack beside the box serves.
+    Chirpstack,
 }
 
 /// `weir device add`
@@ -180,7 +182,7 @@ pub(crate) struct AddArgs {
     /// The QR code of a LoRaWAN device (LW:D0:…): gives DevEUI and JoinEUI.
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["dev_eui", "join_eui", "dev_addr"])]
     pub(crate) qr: Option<QrCode>,
-    /// LoRaWAN, joining over the air.
+    /// LoRaWAN, joining over the air; or a device of a ChirpStack.
     #[arg(long, value_name = "HEX", conflicts_with = "dev_addr")]
     pub(crate) dev_eui: Option<String>,
     /// LoRaWAN JoinEUI (AppEUI).

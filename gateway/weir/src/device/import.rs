@@ -53,7 +53,7 @@ pub(crate) enum ImportError {
         column: &'static str,
     },
     /// Not a way to send.
-    #[error("`{path}`, line {line}: `link` is none of mqtt, lorawan, serial")]
+    #[error("`{path}`, line {line}: `link` is none of mqtt, lorawan, serial, chirpstack")]
     Link {
         /// The file.
         path: PathBuf,

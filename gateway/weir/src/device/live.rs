@@ -162,7 +162,13 @@ pub(super) fn send(
     let request = json!({"do": "send", "device": name, "payload": payload, "f_port": f_port, "confirmed": confirmed});
     let answer = ask(place, &request)?;
     let id = answer.get("id").and_then(Value::as_u64).ok_or(DeviceError::Answer { field: "id" })?;
-    let text = place.lang.pick("kept until the device has it", "已保存，直至设备收到");
+    let text = match answer.get("via").and_then(Value::as_str) {
+        Some(_) => place.lang.pick(
+            "kept until ChirpStack has it, which sends it when the device listens",
+            "已保存，直至 ChirpStack 收到，由其在设备接收时下发",
+        ),
+        None => place.lang.pick("kept until the device has it", "已保存，直至设备收到"),
+    };
     place.say(&format!("{} {id}: {text}", place.lang.pick("command", "命令")))
 }
 

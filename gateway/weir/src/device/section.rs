@@ -92,6 +92,8 @@ impl Section {
             None => (args.dev_eui.clone(), args.join_eui.clone()),
         };
         set("dev_eui", &dev_eui);
+        // ChirpStack alone needs to know where its devices join.
+        let join_eui = join_eui.filter(|_| args.link != LinkKind::Chirpstack || args.qr.is_none());
         set("join_eui", &join_eui);
         set("dev_addr", &args.dev_addr);
         set("topic", &args.topic);
@@ -125,6 +127,7 @@ impl LinkKind {
             LinkKind::Mqtt => "mqtt",
             LinkKind::Lorawan => "lorawan",
             LinkKind::Serial => "serial",
+            LinkKind::Chirpstack => "chirpstack",
         }
     }
 }

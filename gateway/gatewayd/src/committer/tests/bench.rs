@@ -23,7 +23,7 @@ use crate::board::Board;
 use crate::clock::mono_ms;
 use crate::committer::intake::Taken;
 use crate::committer::{Committer, Parts};
-use crate::config::{CheckpointEvery, Commit, Evidence};
+use crate::config::{CheckpointEvery, Chirpstack, Commit, Evidence};
 use crate::decoding::Published;
 use crate::directory::Devices;
 use crate::job::{Downlink, Heard, Lost};
@@ -149,6 +149,8 @@ impl Bench {
             boot_id: boot_id.into(),
             board: board.clone(),
             lost: lost.clone(),
+            chirpstack: Chirpstack::default(),
+            events: mpsc::channel(1).0,
             downlinks,
             commands: mpsc::channel(8).0,
         };
@@ -233,7 +235,7 @@ pub(super) struct Sensor {
 
 impl Sensor {
     pub(super) async fn connect() -> Sensor {
-        let directory = Arc::new(Devices::new(Arc::new(table())).unwrap());
+        let directory = Arc::new(Devices::new(Arc::new(table()), Chirpstack::default()).unwrap());
         let (submissions, submitted) = mpsc::channel(64);
         let listeners = vec![Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap()];
         let (changes, events) = (mpsc::channel(1).0, mpsc::channel(1).0);
@@ -268,7 +270,7 @@ impl Sensor {
         packet[1] = u8::try_from(packet.len() - 2).unwrap();
         self.stream.write_all(&packet).await.unwrap();
         let submission = timeout(PATIENCE, self.submitted.recv()).await.unwrap().unwrap();
-        Published::read(submission, &table(), UnixMs(0)).unwrap()
+        Published::read(submission, &table(), &Chirpstack::default().event_topic, UnixMs(0)).unwrap()
     }
 
     /// The next bytes from the edge; fewer if it closes the connection.

@@ -4,7 +4,7 @@ use ::lorawan::{DevAddr, Region};
 use record::SourceId;
 
 use super::DeviceTable;
-use crate::{Activation, Class, Codec, DeviceLink};
+use crate::{Activation, ChirpstackPayload, Class, Codec, DeviceLink};
 
 /// Something that works, but not as its owner thinks. The table is taken all the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +29,15 @@ pub enum Finding {
         /// The device.
         device: SourceId,
     },
+    /// A device of a ChirpStack that may not come in.
+    #[error(
+        "device `{device}` has [device.chirpstack], and no [[integration]] is a ChirpStack: nobody can hand in its frames \
+         · try: add one to devices.toml, kind = \"chirpstack\""
+    )]
+    NoChirpstack {
+        /// The device.
+        device: SourceId,
+    },
     /// CN470, personalised, class C.
     #[error(
         "device `{device}`: without a join it listens at SF12, where no command fits CN470's second of air · try: let it \
@@ -44,9 +53,10 @@ impl Finding {
     /// Whose finding it is.
     pub fn device(&self) -> &SourceId {
         match self {
-            Finding::PublicDevAddr { device, .. } | Finding::WordyCodec { device } | Finding::DeafClassC { device } => {
-                device
-            }
+            Finding::PublicDevAddr { device, .. }
+            | Finding::WordyCodec { device }
+            | Finding::NoChirpstack { device }
+            | Finding::DeafClassC { device } => device,
         }
     }
 
@@ -63,9 +73,16 @@ impl DeviceTable {
         for device in self.iter() {
             let name = || device.name.clone();
             let wordy = matches!(device.codec, Codec::Json(_) | Codec::SenmlJson(_) | Codec::Csv(_));
-            let over_lora = matches!(device.link, DeviceLink::Lorawan(_) | DeviceLink::Chirpstack(_));
+            let over_lora = match &device.link {
+                DeviceLink::Lorawan(_) => true,
+                DeviceLink::Chirpstack(chirpstack) => chirpstack.payload == ChirpstackPayload::Data,
+                DeviceLink::Mqtt(_) | DeviceLink::Serial(_) => false,
+            };
             if wordy && over_lora {
                 findings.push(Finding::WordyCodec { device: name() });
+            }
+            if matches!(device.link, DeviceLink::Chirpstack(_)) && self.chirpstack().is_none() {
+                findings.push(Finding::NoChirpstack { device: name() });
             }
             let DeviceLink::Lorawan(lorawan) = &device.link else { continue };
             let Activation::Abp { dev_addr, .. } = &lorawan.activation else { continue };

@@ -5,6 +5,7 @@ use record::SourceId;
 
 use super::{DEV_ADDR_DEVICES_MAX, DEVICES_MAX};
 use crate::CodecError;
+use crate::device::integration::INTEGRATIONS_MAX;
 use crate::device::keys::{KeysError, MissingKey};
 use crate::device::lorawan::LorawanDeviceError;
 use crate::device::mqtt::MqttDeviceError;
@@ -124,6 +125,42 @@ pub enum DevicesError {
         id: String,
         /// The first device.
         other: SourceId,
+    },
+    /// ChirpStack's `object` is JSON, whatever the device sends.
+    #[error(
+        "line {line}: device `{device}`: payload = \"object\" is a JSON document: give [device.codec] kind = \"json\", or \
+         read the device's own bytes with payload = \"data\""
+    )]
+    ObjectCodec {
+        /// Of the `[[device]]`.
+        line: usize,
+        /// Its name.
+        device: SourceId,
+    },
+    /// An `[[integration]]` without its password.
+    #[error("line {line}: integration `{integration}`")]
+    Integration {
+        /// Of the `[[integration]]`.
+        line: usize,
+        /// Its name.
+        integration: SourceId,
+        /// The key.
+        #[source]
+        source: MissingKey,
+    },
+    /// Whoever publishes for a DevEUI must be the one who verified it.
+    #[error("line {line}: integration `{integration}` is a second ChirpStack: a box has one")]
+    SecondChirpstack {
+        /// Of the second.
+        line: usize,
+        /// The second.
+        integration: SourceId,
+    },
+    /// Beyond [`INTEGRATIONS_MAX`].
+    #[error("line {line}: more than {INTEGRATIONS_MAX} integrations: let several programs share one as readers")]
+    TooManyIntegrations {
+        /// Of the first that is too many.
+        line: usize,
     },
     /// More devices of one DevAddr than are tried.
     #[error(

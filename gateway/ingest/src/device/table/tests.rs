@@ -8,6 +8,8 @@ use ::lorawan::Region;
 
 use super::*;
 
+mod integrations;
+
 /// The annotated examples that are shipped.
 const EXAMPLE: [&str; 2] =
     [include_str!("../../../../../config/devices.toml"), include_str!("../../../../../config/keys.toml")];

@@ -33,6 +33,26 @@ id = 7
 kind = "cayenne_lpp"
 
 [[device]]
+name = "gate-1"
+[device.chirpstack]
+dev_eui = "0101010101010101"
+[device.codec]
+kind = "cayenne_lpp"
+
+[[device]]
+name = "gate-2"
+[device.chirpstack]
+dev_eui = "0202020202020202"
+payload = "object"
+[device.codec]
+kind = "json"
+fields = [{ path = "/level_mm", quantity = "level", unit = "m", scale = 0.001 }]
+
+[[integration]]
+name = "chirpstack"
+kind = "chirpstack"
+
+[[device]]
 name = "flow-1"
 [device.lorawan]
 dev_addr = "26010001"
@@ -49,6 +69,9 @@ mac_key = "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4"
 
 [cod-1]
 password = "river-otter-7"
+
+[chirpstack]
+password = "river-otter-8"
 
 [flow-1]
 nwk_s_key = "44024241ed4ce9a68c6a8bc055233fd3"
@@ -109,7 +132,7 @@ impl Bench {
         let verdict = self.ingest.judge(arrival, stamp);
         let body = match &verdict.ruling {
             Ruling::Accepted { frame, .. } => Some(Body::Frame(frame.clone())),
-            Ruling::Duplicate => None,
+            Ruling::Duplicate | Ruling::Told { .. } => None,
             Ruling::Rejected { evidence, .. } => evidence.clone().map(Body::Rejected),
         };
         self.records.extend(body.map(|body| Record { stamp, body }));
@@ -144,6 +167,20 @@ pub(super) fn publish(packet_id: Option<u16>, dup: bool, payload: &str) -> Arriv
     Arrival::Mqtt { device, link, dup, payload: payload.into(), content }
 }
 
+/// An event of `chirpstack`.
+pub(super) fn event(dev_eui: u8, kind: &str, more: &str) -> Arrival {
+    let eui = format!("{dev_eui:02x}").repeat(8);
+    let json = format!(r#"{{"deviceInfo":{{"devEui":"{eui}"}}{more}}}"#);
+    let topic = chirpstack::Topic { application_id: "app-7", dev_eui: GatewayEui([dev_eui; 8]), kind };
+    Arrival::Chirpstack {
+        integration: SourceId::new("chirpstack").unwrap(),
+        link: Link::Mqtt { topic: "t".into(), qos: 1, packet_id: Some(1), level: 4, seal: None },
+        application_id: topic.application_id.into(),
+        event: chirpstack::Event::parse(topic, json.as_bytes()).map_err(Into::into),
+        raw: json.into(),
+    }
+}
+
 /// A PHYPayload as a gateway heard it.
 pub(super) fn heard(phy: Vec<u8>) -> Arrival {
     Arrival::Lora(LoraArrival {
@@ -171,7 +208,7 @@ pub(super) fn show(verdict: &Verdict) -> String {
         Ruling::Accepted { frame, .. } => {
             assert_eq!(verdict.source.as_ref(), Some(&frame.source));
             let counter = match &frame.link {
-                Link::Lora { f_cnt, .. } => format!(" #{f_cnt}"),
+                Link::Lora { f_cnt, .. } | Link::Chirpstack { f_cnt, .. } => format!(" #{f_cnt}"),
                 _ => String::new(),
             };
             let value = |r: &record::Reading| r.value.map_or_else(|| r.quality.as_str().into(), |v| v.to_string());
@@ -179,6 +216,9 @@ pub(super) fn show(verdict: &Verdict) -> String {
             format!("accepted {source}{counter}{}", readings.collect::<String>())
         }
         Ruling::Duplicate => format!("duplicate {source}"),
+        Ruling::Told { device, news } => {
+            format!("told {source} of {}: {news:?}", device.as_ref().map_or("?", SourceId::as_str))
+        }
         Ruling::Rejected { why, detail, evidence } => {
             if let Some(evidence) = evidence {
                 assert_eq!((&evidence.source, evidence.why, &evidence.detail), (&verdict.source, *why, detail));
