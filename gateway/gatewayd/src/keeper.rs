@@ -7,6 +7,7 @@
 mod space;
 #[cfg(test)]
 mod tests;
+mod wear;
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -26,6 +27,7 @@ use crate::error::StartError;
 use crate::order::{Order, Ordered};
 use crate::status::KeepingStatus;
 use space::Space;
+use wear::Wear;
 
 /// How often it looks whether there is something to do.
 const TURN: Duration = Duration::from_secs(10);
@@ -66,6 +68,7 @@ pub(crate) struct Keeper {
     clock: Arc<Mutex<Clock>>,
     limits: config::Journal,
     space: Space,
+    wear: Wear,
     /// First record of the segment that is checked next; none between two passes.
     checking: Option<Seq>,
     next_check: MonoMs,
@@ -94,6 +97,7 @@ impl RunningKeeper {
             clock,
             limits: config.file.journal,
             space: Space::new(&path, config.file.journal.disk_reserve_bytes),
+            wear: Wear::new(&path),
             checking: Some(Seq(0)),
             next_check: mono_ms(),
         };
@@ -258,7 +262,8 @@ impl Keeper {
         }
     }
 
-    fn note(&self, trouble: Option<String>) {
+    fn note(&mut self, trouble: Option<String>) {
+        let written = self.wear.look(mono_ms());
         let segments = self.reader.segments().unwrap_or_default();
         let bytes = segments.iter().map(|segment| segment.bytes).sum::<u64>();
         let count = |stage| segments.iter().filter(|segment| segment.stage == stage).count();
@@ -270,6 +275,9 @@ impl Keeper {
             thinned: count(Stage::Thinned),
             remnant: count(Stage::Remnant),
             whole_from: segments.iter().find(|segment| segment.stage <= Stage::Whole).map(|segment| segment.first.0),
+            written_bytes: written.map(|written| written.bytes),
+            written_ms: written.map_or(0, |written| written.over_ms),
+            disk_bytes: written.map(|written| written.disk_bytes),
             trouble,
         };
         self.board.lock().unwrap_or_else(PoisonError::into_inner).journal.keeping = Some(status);

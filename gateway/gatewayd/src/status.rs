@@ -80,6 +80,15 @@ pub struct KeepingStatus {
     pub remnant: usize,
     /// From this record on nothing was taken away.
     pub whole_from: Option<u64>,
+    /// Bytes that everybody has written to this disk since the gateway looked first; none where nobody counts them.
+    #[serde(default)]
+    pub written_bytes: Option<u64>,
+    /// In this time.
+    #[serde(default)]
+    pub written_ms: u64,
+    /// Of the whole disk or card.
+    #[serde(default)]
+    pub disk_bytes: Option<u64>,
     /// Why upkeep does not get on.
     pub trouble: Option<String>,
 }

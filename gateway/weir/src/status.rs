@@ -204,7 +204,28 @@ fn show_keeping(keeping: &KeepingStatus, lang: Lang) -> String {
     if let Some(from) = keeping.whole_from.filter(|from| *from > 0) {
         shown.push_str(&format!("  {} {from}", lang.pick("every record from", "完整记录始于")));
     }
+    if let Some((mb_a_day, years)) = card_life(keeping) {
+        let (written, life) = (lang.pick("written a day", "日写入"), lang.pick("card lasts about", "存储卡预计寿命"));
+        let years_text = lang.pick("years", "年");
+        shown.push_str(&format!("  {written} {mb_a_day} MB  {life} {years} {years_text}"));
+    }
     shown
+}
+
+/// Rewrites of a whole card that even a cheap one stands (TLC flash, without the card's own write amplification).
+const CARD_REWRITES: u64 = 500;
+/// Below this, what was written says nothing about a day.
+const WEAR_MS_MIN: u64 = 600_000;
+
+/// Megabytes written a day at the rate so far, and after how many years a card of this size is worn out.
+fn card_life(keeping: &KeepingStatus) -> Option<(u64, u64)> {
+    let (written, disk) = (keeping.written_bytes?, keeping.disk_bytes?);
+    if keeping.written_ms < WEAR_MS_MIN {
+        return None;
+    }
+    let day = u128::from(written) * 86_400_000 / u128::from(keeping.written_ms);
+    let days = (u128::from(disk) * u128::from(CARD_REWRITES)).checked_div(day)?;
+    Some((u64::try_from(day / 1_000_000).ok()?, u64::try_from(days / 365).ok()?))
 }
 
 fn print_sync(out: &mut impl Write, sync: &Sync, lang: Lang) -> Result<(), CommandError> {
@@ -227,4 +248,23 @@ fn print_sync(out: &mut impl Write, sync: &Sync, lang: Lang) -> Result<(), Comma
         ]);
     }
     table(out, &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_life_of_a_card_follows_from_what_is_written() {
+        let keeping = |written_bytes, written_ms| KeepingStatus {
+            written_bytes: Some(written_bytes),
+            written_ms,
+            disk_bytes: Some(32_000_000_000),
+            ..KeepingStatus::default()
+        };
+        assert_eq!(card_life(&keeping(100_000_000, 3_600_000)), Some((2_400, 18)), "2.4 GB a day on 32 GB");
+        assert_eq!(card_life(&keeping(100_000_000, 599_999)), None, "too early");
+        assert_eq!(card_life(&keeping(0, 3_600_000)), None, "nothing is written");
+        assert_eq!(card_life(&KeepingStatus::default()), None);
+    }
 }

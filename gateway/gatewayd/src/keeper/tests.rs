@@ -51,6 +51,7 @@ fn keep(bench: &mut Bench, limits: config::Journal, done: impl Fn(&KeepingStatus
         clock: bench.committer.clock(),
         limits,
         space: Space::new(&path, 0),
+        wear: Wear::new(&path),
         checking: Some(Seq(0)),
         next_check: MonoMs(0),
     };
