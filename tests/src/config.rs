@@ -101,6 +101,16 @@ impl Device {
         self
     }
 
+    /// The same with the JavaScript codec of this file in place of Cayenne LPP; it gives a `level`.
+    pub fn with_script(mut self, file: &str) -> Device {
+        let codec = format!(
+            "kind = \"javascript\"\nfile = \"{file}\"\n\
+             fields = [{{ path = \"/level\", quantity = \"level\", unit = \"m\" }}]\n"
+        );
+        self.toml = self.toml.replace("kind = \"cayenne_lpp\"\n", &codec);
+        self
+    }
+
     /// An MQTT sensor like [`Device::cod`] whose frames are sealed (`required` or `optional`) with this line of `keys.toml`.
     pub fn sealed(name: &str, seal: &str, key: &str) -> Device {
         let mut device = Device::cod(name);

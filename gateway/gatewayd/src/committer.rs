@@ -4,10 +4,18 @@
 //! the load and nothing waits when there is none. Alarms that a frame causes are stored in the transaction of that frame.
 //! When a commit fails, everything derived from its frames is forgotten and rebuilt from what is stored, exactly as a
 //! restart does it; nobody is acknowledged.
+//!
+//! No codec runs here. A frame that needs its codec goes to the [`decoders`] and is judged again when it is back, behind
+//! nothing but earlier frames of its own device ([`lanes`]). Meanwhile nothing of it is believed and nothing stored, so
+//! that a failed commit, an order or a SIGKILL in between has nothing to undo.
 
 mod damage;
+mod decoders;
 mod intake;
+mod judging;
+mod lanes;
 mod orders;
+mod redecode;
 mod restore;
 mod schedule;
 #[cfg(test)]
@@ -34,21 +42,25 @@ use crate::board::Board;
 use crate::clock::{Clock, mono_ms};
 use crate::commands::EdgeCommand;
 use crate::config::{CheckpointEvery, Chirpstack, Commit, Evidence};
-use crate::decoding::Published;
 use crate::error::StartError;
-use crate::job::{Downlink, Heard, Lost, LostCounts, SerialFrame};
-use crate::ledger::{Ledger, Setup, Touched, change, read_one};
-use crate::order::{Done, Ordered};
+use crate::job::{Downlink, Lost, LostCounts};
+use crate::ledger::{Ledger, Setup, Touched, read_one};
+use crate::order::Done;
+use decoders::Decoders;
 use intake::{Gathering, Intake, Taken};
-use orders::Redecoding;
+use lanes::Lanes;
+use redecode::Redecoding;
 use schedule::Schedule;
 pub(crate) use thread::RunningCommitter;
-use uplink_events::uplink_event;
 pub(crate) use uplink_events::{EVENTS_MAX, UplinkEvent};
-use waiting::{Answer, Judged, Sender, Waiting, from_lora, from_mqtt, from_serial, part};
+use waiting::{Answer, Judged, Sender, Waiting, from_lora, from_mqtt, from_serial};
 
 /// What an order is answered whose transaction failed.
 const NOT_STORED: &str = "the journal did not take it, nothing has changed · try: weir status, then the same again";
+
+/// How long a transaction waits for frames of its own that were handed to the prompt decoder: a quick codec needs
+/// microseconds, the commit that they would miss milliseconds, and a script that takes longer costs no more than this.
+const DECODED_WAIT: Duration = Duration::from_millis(2);
 
 /// What the committer is made of.
 pub(crate) struct Parts {
@@ -92,6 +104,8 @@ pub(crate) struct Committer {
     checkpoints: Schedule,
     /// History on its way through today's codecs.
     redecoding: VecDeque<Redecoding>,
+    decoders: Decoders,
+    lanes: Lanes<(Arrival, Sender)>,
     /// Where the journal was read it is damaged: this committer ends.
     damaged: bool,
 }
@@ -119,17 +133,22 @@ struct Draft {
     commands: Vec<EdgeCommand>,
     /// What to tell of our own uplinks.
     events: Vec<UplinkEvent>,
+    /// Frames that the prompt decoder got meanwhile.
+    prompt: usize,
+    /// It has history that was decoded again.
+    redecoded: bool,
 }
 
 impl Committer {
     /// Opens the journal, notes a new boot, and reads back what judging must remember.
-    pub(crate) fn open(parts: Parts) -> Result<Committer, StartError> {
+    fn open(parts: Parts, decoders: Decoders) -> Result<Committer, StartError> {
         let damage::Opened { journal, reader, clock, restored, salvaged } = damage::open(&parts)?;
         let clock = Arc::new(Mutex::new(clock));
         let signed = journal.checkpoint_size().map_err(StartError::Journal)?;
         let checkpoints = Schedule::new(parts.checkpoint, signed, journal.end().0);
+        let (redecoding, lanes, damaged) = (VecDeque::new(), Lanes::default(), false);
         let mut committer =
-            Committer { parts, journal, clock, restored, checkpoints, redecoding: VecDeque::new(), damaged: false };
+            Committer { parts, journal, clock, restored, checkpoints, redecoding, decoders, lanes, damaged };
         if let Some(salvaged) = salvaged {
             committer.journal_salvage(salvaged).map_err(StartError::Journal)?;
         }
@@ -156,23 +175,17 @@ impl Committer {
         self.clock.clone()
     }
 
-    /// Serves until both queues are closed and empty, or until the journal cannot be read back after a failure.
-    pub(crate) async fn run(
-        mut self,
-        mqtt: mpsc::Receiver<Published>,
-        lora: mpsc::Receiver<Heard>,
-        serial: mpsc::Receiver<SerialFrame>,
-        orders: mpsc::Receiver<Ordered>,
-    ) {
-        let mut intake = Intake::new(mqtt, lora, serial, orders);
+    /// Serves until the field's queues are closed and everything in them is stored, or until the journal cannot be read
+    /// back after a failure.
+    async fn run(mut self, mut intake: Intake) {
         let mut open = true;
         while open {
             self.checkpoint_if_due();
             // One more turn after the end takes what the sockets let go since.
             open = intake.gather(self.wait()).await;
-            if let Err(error) = self.apply(intake.taken()) {
+            if let Err(error) = self.serve(&mut intake).await {
                 // What is believed no longer equals what is stored, so nothing may be judged by it.
-                log::error!(error = chain(&error).as_str(); "the journal cannot be read back, ending to be restarted");
+                log::error!(error = chain(&error).as_str(); "the committer cannot go on, ending to be restarted");
                 return;
             }
             if self.damaged {
@@ -186,34 +199,51 @@ impl Committer {
 
     fn wait(&self) -> Gathering {
         let Commit { linger_ms, rows_max } = self.parts.commit;
-        let idle = match self.redecoding.is_empty() {
+        let idle = match self.redecoding.front().is_none_or(Redecoding::is_decoding) {
             true => Duration::from_millis(self.checkpoints.wait_ms(mono_ms())),
             // There is more to do; frames that came meanwhile go first.
             false => Duration::ZERO,
         };
-        Gathering { linger: Duration::from_millis(linger_ms), rows_max, idle }
+        Gathering { linger: Duration::from_millis(linger_ms), rows_max, idle, decoding: !self.lanes.is_empty() }
     }
 
-    /// One transaction: judge everything gathered, store it, then answer.
+    /// One transaction of what was gathered, and of what quick codecs make of it.
+    async fn serve(&mut self, intake: &mut Intake) -> Result<(), StartError> {
+        let mut draft = Draft::default();
+        self.begin(intake.taken(), &mut draft)?;
+        intake.gather_decoded(draft.prompt, DECODED_WAIT).await;
+        for decoded in intake.taken().decoded.drain(..) {
+            self.take_decoded(decoded, &mut draft)?;
+        }
+        self.finish(draft)
+    }
+
+    /// Judges everything gathered.
+    fn begin(&mut self, taken: Taken<'_>, draft: &mut Draft) -> Result<(), StartError> {
+        let Taken { published, heard, serial, orders, decoded } = taken;
+        for decoded in decoded.drain(..) {
+            self.take_decoded(decoded, draft)?;
+        }
+        for (arrival, sender) in published.drain(..).map(from_mqtt) {
+            self.judge(arrival, sender, draft)?;
+        }
+        for (arrival, sender) in serial.drain(..).map(from_serial) {
+            self.judge(arrival, sender, draft)?;
+        }
+        for (arrival, sender) in heard.drain(..).map(from_lora) {
+            self.judge(arrival, sender, draft)?;
+        }
+        for ordered in orders.drain(..) {
+            self.obey(ordered, draft);
+        }
+        self.redecode(draft)
+    }
+
+    /// Stores what was judged, then answers.
     ///
     /// # Errors
     /// If it could not be stored and the journal cannot be read back either.
-    fn apply(&mut self, taken: Taken<'_>) -> Result<(), StartError> {
-        let Taken { published, heard, serial, orders } = taken;
-        let mut draft = Draft::default();
-        for (arrival, sender) in published.drain(..).map(from_mqtt) {
-            self.judge(arrival, sender, &mut draft);
-        }
-        for (arrival, sender) in serial.drain(..).map(from_serial) {
-            self.judge(arrival, sender, &mut draft);
-        }
-        for (arrival, sender) in heard.drain(..).map(from_lora) {
-            self.judge(arrival, sender, &mut draft);
-        }
-        for ordered in orders.drain(..) {
-            self.obey(ordered, &mut draft);
-        }
-        self.redecode(&mut draft);
+    fn finish(&mut self, mut draft: Draft) -> Result<(), StartError> {
         self.take_lost(&mut draft);
         self.restored.close(std::mem::take(&mut draft.touched), &mut draft.transaction);
         if draft.transaction.is_empty() {
@@ -226,21 +256,6 @@ impl Committer {
                 Ok(())
             }
             Err(error) => self.give_up(draft, &error),
-        }
-    }
-
-    fn judge(&mut self, arrival: Arrival, sender: Sender, draft: &mut Draft) {
-        let stamp = self.stamp();
-        let verdict = self.restored.ingest.judge(arrival, stamp);
-        self.restored.note(&verdict, &mut draft.transaction, &mut draft.touched);
-        if self.parts.chirpstack.publish {
-            let (config, region) = (&self.parts.chirpstack, self.parts.network.region);
-            draft.events.extend(uplink_event(config, region, &self.parts.devices, &verdict, stamp));
-        }
-        let (body, waiting) = part(verdict, sender);
-        draft.waiting.push(waiting);
-        if let Some(body) = body {
-            self.append(Record { stamp, body }, &mut draft.transaction);
         }
     }
 
@@ -342,8 +357,13 @@ impl Committer {
     }
 
     /// Nothing of the transaction is stored: acknowledge nobody, and forget what was believed.
-    fn give_up(&mut self, draft: Draft, error: &StoreError) -> Result<(), StartError> {
+    fn give_up(&mut self, mut draft: Draft, error: &StoreError) -> Result<(), StartError> {
         let why = chain(error);
+        if draft.redecoded
+            && let Some(work) = self.redecoding.pop_front()
+        {
+            work.answer(Err(NOT_STORED.to_owned()), &mut draft);
+        }
         log::error!(frames = draft.waiting.len(), error = why.as_str(); "frames are not stored and not acknowledged");
         {
             let mut lost = self.parts.lost.lock().unwrap_or_else(PoisonError::into_inner);

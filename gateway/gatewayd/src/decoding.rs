@@ -1,4 +1,6 @@
 //! Reads publishes on the runtime's workers, while the committer's thread waits for the disk.
+//!
+//! Only what is quick for certain: a publish for a script goes on unread, and by way of the committer to its decoders.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -29,8 +31,8 @@ pub(crate) struct Published {
 /// What is in a publish.
 #[derive(Debug)]
 pub(crate) enum Read {
-    /// Of a device.
-    Frame(Content),
+    /// Of a device; none if its codec is a script.
+    Frame(Option<Content>),
     /// Of the ChirpStack, about a device of this application.
     Event { application_id: String, event: Result<Event, EventFault> },
 }
@@ -47,9 +49,10 @@ impl Published {
         let Submission { device, topic, payload, qos, packet_id, dup, level, reply, will: _ } = submission;
         let client = SourceId::new(&device).ok()?;
         let link = Link::Mqtt { topic: topic.to_string(), qos, packet_id, level, seal: None };
+        let script = devices.by_name(&client).is_some_and(|device| device.codec.script().is_some());
         let read = match devices.integration(&client) {
             Some(_) => read_event(events, &topic, &payload),
-            None => Read::Frame(devices.open(&client, &payload, now)),
+            None => Read::Frame((!script).then(|| devices.open(&client, &payload, now))),
         };
         Some(Published { client, link, dup, payload: payload.into(), read, reply })
     }

@@ -68,6 +68,6 @@ pub enum StartError {
     #[error("the committer ended by itself · try: journalctl -u weir-gateway -n 50")]
     CommitterDied,
     /// Decoding panicked.
-    #[error("decoding of MQTT payloads broke · try: journalctl -u weir-gateway -n 50, and report it")]
+    #[error("decoding of payloads broke · try: journalctl -u weir-gateway -n 50, and report it")]
     DecodingDied,
 }

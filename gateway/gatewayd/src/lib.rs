@@ -4,10 +4,21 @@
 //! MQTT clients ──► mqtt::Edge ─► decoding ─Published─┐                          ┌─► Reply (PUBACK, PUBREC)
 //!                                                    ├─► committer (one thread) ┤   only after COMMIT (A1)
 //! LoRa gateways ─► gwmp task ────────────Heard───────┤   judge, store, settle   ├─► Downlink ─► PULL_RESP
-//! LoRa modules ──► serial ports ─────SerialFrame─────┘                          └─► acknowledgement on the line
-//!                                                              │
-//! `weir status` ◄── control socket ◄── Board ◄─────────────────┘
+//! LoRa modules ──► serial ports ─────SerialFrame─────┘       │     ▲     │       └─► acknowledgement on the line
+//!                                               new, undecoded     │     │
+//!                                                            ▼     │     │
+//!                                            decoders (two threads): codecs, history
+//!                                                                        │
+//! `weir status` ◄── control socket ◄── Board ◄───────────────────────────┘
 //! ```
+//! **Codecs never run on the committer's thread**, for one that works up to its limit would keep every acknowledgement
+//! waiting. A frame is judged first: who sent it, is it new. If its payload is still to be decoded, judging has changed
+//! nothing and the frame goes to a decoder ([`ingest::Judgement::Undecoded`]); decoded, it is judged again from the
+//! beginning, by what is stored then, and committed. Meanwhile later frames of its device wait behind it, all others
+//! overtake, and nothing is owed to anybody: a SIGKILL in between loses what was never acknowledged. Of the two decoders
+//! one takes only what is known to be quick. Publishes for declarative codecs need no session and microseconds: they are
+//! decoded on their way to the committer.
+//!
 //! **In:** sockets, the clock, three configuration files. **Out:** the journal, acknowledgements, a status.
 //!
 //! **Deliberately does not know:** that platforms exist. It needs no network beyond its own sockets, and nothing that

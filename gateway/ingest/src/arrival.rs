@@ -3,7 +3,7 @@
 use lorawan::DataRate;
 use record::{GatewayEui, Link, MonoMs, Reason, Reception, SourceId};
 
-use crate::Content;
+use crate::{Content, DecodeError, Decoded, DecodedPayload};
 
 /// A frame as a socket hands it in.
 #[derive(Debug, Clone)]
@@ -18,9 +18,9 @@ pub enum Arrival {
         dup: bool,
         /// The application message.
         payload: Vec<u8>,
-        /// What [`DeviceTable::open`](crate::DeviceTable::open) read in it. Opening and decoding need no session, so it
-        /// is done before judgement, beside the one thread that judges.
-        content: Content,
+        /// What [`DeviceTable::open`](crate::DeviceTable::open) read in it, if somebody has: opening and decoding need no
+        /// session, so that what is quick is done beforehand, beside the one thread that judges.
+        content: Option<Content>,
     },
     /// A frame from the air, with nothing believed yet.
     Lora(LoraArrival),
@@ -32,6 +32,8 @@ pub enum Arrival {
         confirmed: bool,
         /// The envelope (COSE_Mac0).
         envelope: Vec<u8>,
+        /// Of [`Undecoded::decode`](crate::Undecoded::decode).
+        decoded: Option<DecodedPayload>,
     },
     /// An event of a ChirpStack, from the client that may publish such.
     Chirpstack {
@@ -45,6 +47,8 @@ pub enum Arrival {
         event: Result<chirpstack::Event, EventFault>,
         /// Its bytes.
         raw: Vec<u8>,
+        /// Of [`Undecoded::decode`](crate::Undecoded::decode).
+        decoded: Option<Result<Option<Decoded>, DecodeError>>,
     },
 }
 
@@ -69,6 +73,18 @@ impl From<chirpstack::EventError> for EventFault {
     }
 }
 
+impl Arrival {
+    /// How much of it there is: what it costs to let it wait.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Arrival::Mqtt { payload, .. } => payload.len(),
+            Arrival::Lora(heard) => heard.phy.len(),
+            Arrival::Serial { envelope, .. } => envelope.len(),
+            Arrival::Chirpstack { raw, .. } => raw.len(),
+        }
+    }
+}
+
 /// A frame from the air.
 #[derive(Debug, Clone)]
 pub struct LoraArrival {
@@ -90,4 +106,6 @@ pub struct LoraArrival {
     pub received_at: MonoMs,
     /// PHYPayload.
     pub phy: Vec<u8>,
+    /// Of [`Undecoded::decode`](crate::Undecoded::decode).
+    pub decoded: Option<DecodedPayload>,
 }

@@ -235,6 +235,22 @@ impl Codec {
         }
     }
 
+    /// Whether it ends within microseconds: it is no script, or a script whose last run ended in order.
+    pub fn is_quick(&self) -> bool {
+        match self {
+            Codec::Javascript(javascript) => javascript.is_proven(),
+            _ => true,
+        }
+    }
+
+    /// The same codec as it was before its first run: what it does wrong there is not held against this one.
+    pub fn anew(&self) -> Codec {
+        match self {
+            Codec::Javascript(javascript) => Codec::Javascript(javascript.anew()),
+            other => other.clone(),
+        }
+    }
+
     /// The text of its script, if it has one and that is loaded.
     pub fn script(&self) -> Option<&str> {
         match self {

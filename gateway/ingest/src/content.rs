@@ -51,16 +51,30 @@ pub enum SealError {
 impl MqttDevice {
     /// Opens the envelope if there is or must be one, and decodes what is in it, as it came at `now`.
     pub(crate) fn open(&self, name: &SourceId, codec: &Codec, payload: &[u8], now: UnixMs) -> Content {
-        let decode = |payload: &[u8]| codec.decode(payload, now, None).map_err(ContentError::Decode);
-        let Some(key) = &self.seal_key else { return Content { seal: None, decoded: decode(payload) } };
-        let refused = |error| Content { seal: None, decoded: Err(ContentError::Seal(error)) };
+        match self.unseal(name, payload) {
+            Ok((seal, inner)) => {
+                Content { seal, decoded: codec.decode(inner, now, None).map_err(ContentError::Decode) }
+            }
+            Err(error) => Content { seal: None, decoded: Err(ContentError::Seal(error)) },
+        }
+    }
+
+    /// What is in the envelope if there is or must be one; else all of it.
+    ///
+    /// # Errors
+    /// [`SealError`] if it is not to be believed.
+    pub(crate) fn unseal<'a>(
+        &self,
+        name: &SourceId,
+        payload: &'a [u8],
+    ) -> Result<(Option<Sealed>, &'a [u8]), SealError> {
+        let Some(key) = &self.seal_key else { return Ok((None, payload)) };
         match (Envelope::parse(payload), self.seal) {
-            (Err(_), SealPolicy::Optional | SealPolicy::None) => Content { seal: None, decoded: decode(payload) },
-            (Err(error), SealPolicy::Required) => refused(SealError::Parse(error)),
-            (Ok(envelope), _) => match open(&envelope, key, name, Purpose::Frame) {
-                Ok((sealed, inner)) => Content { seal: Some(sealed), decoded: decode(inner) },
-                Err(error) => refused(error),
-            },
+            (Err(_), SealPolicy::Optional | SealPolicy::None) => Ok((None, payload)),
+            (Err(error), SealPolicy::Required) => Err(SealError::Parse(error)),
+            (Ok(envelope), _) => {
+                open(&envelope, key, name, Purpose::Frame).map(|(sealed, inner)| (Some(sealed), inner))
+            }
         }
     }
 }

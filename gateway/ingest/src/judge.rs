@@ -5,6 +5,7 @@ mod downlink;
 mod join;
 mod mqtt;
 mod redecode;
+mod sender;
 mod serial;
 mod sessions;
 mod uplink;
@@ -21,9 +22,12 @@ use crate::evidence::EvidenceBudget;
 use crate::redelivery::Redelivery;
 use crate::session::Session;
 use crate::strangers::{StrangerId, Strangers};
-use crate::{Arrival, Device, DeviceTable, EventFault, LoraArrival, Network, Remark, Ruling, Verdict, Warning};
+use crate::{
+    Arrival, Device, DeviceTable, EventFault, Judgement, LoraArrival, Network, Remark, Ruling, Verdict, Warning,
+};
+use chirpstack::Delivery;
 pub use downlink::Push;
-pub use redecode::RedecodeError;
+pub use redecode::{RedecodeError, Reopened};
 pub use sessions::{CounterError, FlushError, LinkQuality};
 
 /// How often one stored frame is acknowledged again; then the device's receiver is deaf and we save our airtime.
@@ -64,33 +68,39 @@ impl Ingest {
         }
     }
 
-    /// Judges one frame that came in at `now`.
-    pub fn judge(&mut self, arrival: Arrival, now: Stamp) -> Verdict {
+    /// Judges one frame that came in at `now`. No codec runs here: one whose payload nobody has decoded yet comes back
+    /// as [`Judgement::Undecoded`], with nothing changed.
+    pub fn judge(&mut self, arrival: Arrival, now: Stamp) -> Judgement {
         match arrival {
             Arrival::Mqtt { device, link, dup, payload, content } => {
                 self.judge_mqtt(device, link, dup, payload, content, now)
             }
             Arrival::Lora(heard) if matches!(heard.phy.first().map(|mhdr| mhdr >> 5), Some(0 | 6)) => {
                 match JoinRequest::parse(&heard.phy) {
-                    Ok(request) => self.judge_join(&request, heard, now),
+                    Ok(request) => self.judge_join(&request, heard, now).into(),
                     Err(error) => {
                         let why = match error {
                             ::lorawan::JoinError::Rejoin(_) => Reason::UnsupportedType,
                             _ => Reason::Malformed,
                         };
-                        self.refuse(None, lora_link(&heard, 0, 0, None), heard.phy, why, error.to_string(), now)
+                        self.refuse(None, lora_link(&heard, 0, 0, None), heard.phy, why, error.to_string(), now).into()
                     }
                 }
             }
             Arrival::Lora(heard) => self.judge_uplink(heard, now),
-            Arrival::Serial { port, confirmed, envelope } => self.judge_serial(port, confirmed, envelope, now),
-            Arrival::Chirpstack { integration, link, application_id, event, raw } => match event {
-                Ok(Event::Up(up)) => self.judge_chirpstack(*up, application_id, raw, now),
+            Arrival::Serial { port, confirmed, envelope, decoded } => {
+                self.judge_serial(port, confirmed, envelope, decoded, now)
+            }
+            Arrival::Chirpstack { integration, link, application_id, event, raw, decoded } => match event {
+                Ok(Event::Up(up)) => {
+                    let delivery = Delivery { integration, link, application_id };
+                    self.judge_chirpstack(up, delivery, raw, decoded, now)
+                }
                 Ok(Event::News(dev_eui, news)) => {
                     let device = self.devices.by_chirpstack(DevEui(dev_eui.0)).map(|device| device.name.clone());
-                    Verdict::plain(Some(integration), Ruling::Told { device, news })
+                    Verdict::plain(Some(integration), Ruling::Told { device, news }).into()
                 }
-                Err(EventFault { why, detail }) => self.refuse(Some(integration), link, raw, why, detail, now),
+                Err(EventFault { why, detail }) => self.refuse(Some(integration), link, raw, why, detail, now).into(),
             },
         }
     }
@@ -154,6 +164,13 @@ fn decoded(device: &Device, link: Link, raw: Vec<u8>, content: Result<crate::Dec
         }
         Err(error) => rejected(Some(source), link, raw, Reason::Undecodable, error.to_string(), true),
     }
+}
+
+/// An authentic, new frame that carries nothing for a codec.
+fn without_payload(device: &Device, link: Link, raw: Vec<u8>) -> Verdict {
+    let source = device.name.clone();
+    let frame = Frame { source: source.clone(), link, raw, readings: Vec::new(), codec: None, texts: Vec::new() };
+    Verdict::plain(Some(source), Ruling::Accepted { frame, remarks: Vec::new() })
 }
 
 /// What stood where numbers belong.

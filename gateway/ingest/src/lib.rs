@@ -6,11 +6,17 @@
 //! ```text
 //! devices.toml, keys.toml ─► DeviceTable ─► Device { link, codec }
 //!                                          │
-//! Arrival, Stamp ─► Ingest::judge ─► Codec::decode ─► Verdict { ruling, downlink, acknowledgement, session_changed, commands }
-//!                     │    ▲
-//!                     ▼    └── remember(record) at start
-//!                   session(device): stored in the transaction of the verdict
+//! Arrival, Stamp ─► Ingest::judge ─► Verdict { ruling, downlink, acknowledgement, session_changed, commands }
+//!               ▲     │  │    ▲
+//!               │     │  │    └── remember(record) at start
+//!               │     │  └──────► session(device): stored in the transaction of the verdict
+//!               │     ▼
+//!               └── Undecoded: authentic and new; Codec::decode runs beside the thread that judges
 //! ```
+//!
+//! **Judging decodes nothing.** A frame that needs its codec comes back [`Undecoded`] with nothing changed, and is judged
+//! from the beginning once it is decoded: what is stored by then decides whether it is new, so that it does not matter
+//! how long its codec took, or whether a restart came in between.
 //!
 //! Numbers are never floats: the digits that a sensor wrote go into [`record::Decimal`] as they stand, and a binary float
 //! as the shortest decimal text that means it. What is not a number becomes a reading without a value, with its text as
@@ -40,6 +46,7 @@ mod network;
 mod redelivery;
 mod session;
 mod strangers;
+mod undecoded;
 mod verdict;
 
 pub use arrival::{Arrival, EventFault, LoraArrival};
@@ -72,10 +79,11 @@ pub use device::table::{DEV_ADDR_DEVICES_MAX, DEVICES_MAX, DeviceTable, DeviceTa
 pub use device::topic::TopicError;
 pub use device::{Device, DeviceLink};
 pub use evidence::EvidenceBudget;
-pub use judge::{CounterError, FlushError, Ingest, LinkQuality, Push, RedecodeError};
+pub use judge::{CounterError, FlushError, Ingest, LinkQuality, Push, RedecodeError, Reopened};
 pub use network::Network;
 pub use redelivery::REDELIVERIES_MAX;
 pub use session::SessionError;
 pub use session::transfer::{COUNTER_JUMP, TransferError, export_sessions, import_sessions};
 pub use strangers::{STRANGERS_MAX, Stranger, StrangerId};
-pub use verdict::{Downlink, Remark, Ruling, Verdict};
+pub use undecoded::{DecodedPayload, Payload, Undecoded};
+pub use verdict::{Downlink, Judgement, Remark, Ruling, Verdict};

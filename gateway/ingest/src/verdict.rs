@@ -5,7 +5,7 @@ use lorawan::mac::Learned;
 use lorawan::schedule::Windows;
 use record::{Frame, Reason, Rejected, SourceId};
 
-use crate::{CommandStep, Warning};
+use crate::{CommandStep, Undecoded, Warning};
 
 /// What a frame is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +57,27 @@ pub struct Downlink {
     pub phy: Vec<u8>,
     /// When the device listens: after a join-request, or as it was told.
     pub windows: Windows,
+}
+
+/// What judging a frame came to.
+#[derive(Debug)]
+pub enum Judgement {
+    /// It is judged.
+    Verdict(Verdict),
+    /// It must be decoded first. Nothing has changed, so that it may be judged again, or never.
+    Undecoded(Undecoded),
+}
+
+impl From<Verdict> for Judgement {
+    fn from(verdict: Verdict) -> Judgement {
+        Judgement::Verdict(verdict)
+    }
+}
+
+impl From<Undecoded> for Judgement {
+    fn from(undecoded: Undecoded) -> Judgement {
+        Judgement::Undecoded(undecoded)
+    }
 }
 
 /// The verdict on one frame.

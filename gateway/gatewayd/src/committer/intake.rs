@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::decoders::Decoded;
 use crate::decoding::Published;
 use crate::job::{Heard, SerialFrame};
 use crate::order::Ordered;
@@ -18,6 +19,8 @@ pub(crate) struct Gathering {
     pub(crate) rows_max: usize,
     /// How long to wait for the first frame.
     pub(crate) idle: Duration,
+    /// Frames are with the decoders: the end is not before they are back.
+    pub(crate) decoding: bool,
 }
 
 /// Frames on their way to judgement.
@@ -27,6 +30,7 @@ pub(crate) struct Intake {
     lora: Queue<Heard>,
     serial: Queue<SerialFrame>,
     orders: Queue<Ordered>,
+    decoded: Queue<Decoded>,
 }
 
 /// What was gathered, to be drained.
@@ -36,6 +40,7 @@ pub(crate) struct Taken<'a> {
     pub(crate) heard: &'a mut Vec<Heard>,
     pub(crate) serial: &'a mut Vec<SerialFrame>,
     pub(crate) orders: &'a mut Vec<Ordered>,
+    pub(crate) decoded: &'a mut Vec<Decoded>,
 }
 
 /// A queue, and what was taken out of it.
@@ -76,9 +81,10 @@ impl Intake {
         lora: Receiver<Heard>,
         serial: Receiver<SerialFrame>,
         orders: Receiver<Ordered>,
+        decoded: Receiver<Decoded>,
     ) -> Intake {
-        let (mqtt, lora) = (Queue::new(mqtt), Queue::new(lora));
-        Intake { mqtt, lora, serial: Queue::new(serial), orders: Queue::new(orders) }
+        let (mqtt, lora, serial) = (Queue::new(mqtt), Queue::new(lora), Queue::new(serial));
+        Intake { mqtt, lora, serial, orders: Queue::new(orders), decoded: Queue::new(decoded) }
     }
 
     /// What was gathered, to be drained.
@@ -88,40 +94,61 @@ impl Intake {
             heard: &mut self.lora.taken,
             serial: &mut self.serial.taken,
             orders: &mut self.orders.taken,
+            decoded: &mut self.decoded.taken,
         }
     }
 
     fn count(&self) -> usize {
-        self.mqtt.taken.len() + self.lora.taken.len() + self.serial.taken.len() + self.orders.taken.len()
+        let field = self.mqtt.taken.len() + self.lora.taken.len() + self.serial.taken.len();
+        field + self.orders.taken.len() + self.decoded.taken.len()
+    }
+
+    /// Waits until the decoders have given back so many more frames, but not longer than `wait`.
+    pub(crate) async fn gather_decoded(&mut self, count: usize, wait: Duration) {
+        let until = Instant::now() + wait;
+        let full = self.decoded.taken.len() + count;
+        while self.decoded.taken.len() < full {
+            self.decoded.take_waiting(full - self.decoded.taken.len());
+            let room = full - self.decoded.taken.len();
+            if room > 0 && timeout_at(until, self.decoded.take(room)).await.is_err() {
+                return;
+            }
+        }
     }
 
     /// Waits for the first frame, at most `idle`, then takes what is waiting. `false` once every queue is closed and
     /// empty.
     pub(crate) async fn gather(&mut self, wait: Gathering) -> bool {
-        match timeout(wait.idle, self.next(wait.rows_max)).await {
+        match timeout(wait.idle, self.next(wait.rows_max, wait.decoding)).await {
             Err(_) => return true,
             Ok(false) => return false,
             Ok(true) => {}
         }
         let until = Instant::now() + wait.linger;
         loop {
+            self.decoded.take_waiting(wait.rows_max.saturating_sub(self.count()));
             self.lora.take_waiting(wait.rows_max.saturating_sub(self.count()));
             self.serial.take_waiting(wait.rows_max.saturating_sub(self.count()));
             self.mqtt.take_waiting(wait.rows_max.saturating_sub(self.count()));
             let room = wait.rows_max.saturating_sub(self.count());
             // A timer of no time at all would still cost a millisecond.
-            if room == 0 || wait.linger.is_zero() || !matches!(timeout_at(until, self.next(room)).await, Ok(true)) {
+            if room == 0
+                || wait.linger.is_zero()
+                || !matches!(timeout_at(until, self.next(room, false)).await, Ok(true))
+            {
                 return true;
             }
         }
     }
 
     /// Waits for at least one frame or order; radio first, because its receive windows close. `false` once every side of
-    /// the field is closed: a technician who still holds the control socket keeps nobody from ending.
-    async fn next(&mut self, room: usize) -> bool {
-        while self.lora.open || self.serial.open || self.mqtt.open {
+    /// the field is closed and nothing of it is `decoding`: a technician who still holds the control socket keeps nobody
+    /// from ending.
+    async fn next(&mut self, room: usize, decoding: bool) -> bool {
+        while self.lora.open || self.serial.open || self.mqtt.open || (decoding && self.decoded.open) {
             let count = tokio::select! {
                 biased;
+                count = self.decoded.take(room), if self.decoded.open => count,
                 count = self.lora.take(room), if self.lora.open => count,
                 count = self.serial.take(room), if self.serial.open => count,
                 count = self.orders.take(room), if self.orders.open => count,

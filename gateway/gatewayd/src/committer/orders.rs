@@ -1,22 +1,18 @@
 //! A technician's orders, each in the transaction that stores what it changes.
 
 use chirpstack::{Down, Topic};
-use ingest::{Command, DeviceLink, RedecodeError, Stranger, StrangerId, export_sessions, import_sessions};
+use ingest::{Command, DeviceLink, Stranger, StrangerId, export_sessions, import_sessions};
 use journal::{COMMANDS_PER_DEVICE_MAX, CommandChange, CommandId, salvage};
-use record::{Body, GatewayEui, Record, Seq, SeqRange, SourceId};
+use record::{GatewayEui, SourceId};
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
 
 use super::{Committer, Draft};
 use crate::clock::mono_ms;
 use crate::commands::EdgeCommand;
 use crate::error::StartError;
 use crate::job::{Downlink, When};
-use crate::order::{self, Done, Order, Ordered};
-
-/// Bytes of stored records that are read again in one transaction: some hundred frames, so that others wait for
-/// milliseconds.
-const REDECODE_BYTES_MAX: usize = 256 * 1024;
+use crate::ledger::change;
+use crate::order::{self, Order, Ordered};
 
 /// A page of an export ends with the session that fills it: 2,000 sessions with all their DevNonces (18 MiB) pass the
 /// control socket in lines of half its bound, and never stand in memory together.
@@ -24,18 +20,6 @@ const EXPORT_PAGE_BYTES: usize = 240 * 1024;
 
 /// Longest command over LoRaWAN, in bytes (RP002-1.0.4, N without repeater); slow data rates carry less.
 const COMMAND_BYTES_MAX: usize = 242;
-
-/// History on its way through the codec of today.
-#[derive(Debug)]
-pub(super) struct Redecoding {
-    device: SourceId,
-    next: Seq,
-    last: Seq,
-    redecoded: u64,
-    failed: u64,
-    unreadable: u64,
-    answer: oneshot::Sender<Done>,
-}
 
 impl Committer {
     /// Does what is ordered; the answer leaves when the transaction is durable.
@@ -67,66 +51,9 @@ impl Committer {
                 draft.transaction.commands.push(CommandChange::Done(CommandId(id)));
                 Ok(json!({}))
             }
-            Order::Redecode { device, from, to } => {
-                let end = self.journal.end();
-                let last = to.map_or(end.0, |to| to.0.saturating_add(1).min(end.0)).saturating_sub(1);
-                let (redecoded, failed, unreadable) = (0, 0, 0);
-                let last = Seq(last);
-                self.redecoding.push_back(Redecoding {
-                    device,
-                    next: from,
-                    last,
-                    redecoded,
-                    failed,
-                    unreadable,
-                    answer,
-                });
-                return;
-            }
+            Order::Redecode { device, from, to } => return self.queue_history(device, from, to, answer),
         };
         draft.answers.push((answer, done));
-    }
-
-    /// Reads a piece of history again, if some is to be.
-    pub(super) fn redecode(&mut self, draft: &mut Draft) {
-        let Some(mut work) = self.redecoding.pop_front() else { return };
-        let range = SeqRange { first: work.next, last: work.last };
-        let records = match work.next <= work.last && self.journal.end() > work.next {
-            true => self.journal.read(range, REDECODE_BYTES_MAX),
-            false => Ok(Vec::new()),
-        };
-        let records = match records {
-            Ok(records) => records,
-            Err(error) => {
-                draft.answers.push((work.answer, Err(control::chain(&error))));
-                return;
-            }
-        };
-        for at in &records {
-            work.next = at.seq.next();
-            let Body::Frame(frame) = &at.record.body else { continue };
-            if frame.source != work.device {
-                continue;
-            }
-            match self.restored.ingest.redecode(at.seq, frame, at.record.stamp) {
-                Ok(redecoded) => {
-                    work.redecoded += 1;
-                    let record = Record { stamp: self.stamp(), body: Body::Redecoded(redecoded) };
-                    self.append(record, &mut draft.transaction);
-                }
-                Err(RedecodeError::NoPayload | RedecodeError::SameCodec) => {}
-                Err(RedecodeError::Decode(_)) => work.failed += 1,
-                Err(RedecodeError::NoKeys | RedecodeError::NoDevice | RedecodeError::Seal(_)) => work.unreadable += 1,
-            }
-        }
-        let Redecoding { redecoded, failed, unreadable, .. } = work;
-        if !records.is_empty() && work.next <= work.last {
-            self.redecoding.push_front(work);
-            return;
-        }
-        let answer = json!({ "redecoded": redecoded, "failed": failed, "unreadable": unreadable });
-        log::info!(source:% = work.device, redecoded, failed, unreadable; "history decoded anew");
-        draft.answers.push((work.answer, Ok(answer)));
     }
 
     fn flush_nonces(&mut self, device: &SourceId, draft: &mut Draft) -> Result<Value, String> {
@@ -206,7 +133,7 @@ impl Committer {
         }));
         self.restored.ingest.queue(device.clone(), Command { id, payload, f_port, confirmed, sent: 0 });
         if let Some(push) = self.restored.ingest.push(&device) {
-            draft.transaction.commands.push(super::change(&push.step));
+            draft.transaction.commands.push(change(&push.step));
             self.store_session(&device, draft);
             let when = When::Immediate { gateways: Vec::new(), settings: push.rx };
             draft.pushes.push(Downlink { phy: push.phy, when, report: None });

@@ -2,6 +2,7 @@
 
 mod bench;
 mod damaged;
+mod decoding;
 mod failing;
 mod gathering;
 mod orders;

@@ -1,10 +1,12 @@
-//! The committer's own thread: SQLite blocks, so it has no place among the sockets.
+//! The committer's own thread: SQLite blocks, so it has no place among the sockets. Its decoders start with it.
 
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, watch};
 
+use super::decoders::{DECODED_FRAMES_MAX, Decoders};
+use super::intake::Intake;
 use super::{Committer, Kept, Parts};
 use crate::clock::Clock;
 use crate::decoding::Published;
@@ -31,14 +33,19 @@ impl RunningCommitter {
         serial: mpsc::Receiver<SerialFrame>,
         orders: mpsc::Receiver<Ordered>,
     ) -> Result<RunningCommitter, StartError> {
-        let committer = Committer::open(parts)?;
+        let (decoders, jobs) = Decoders::new();
+        let devices = parts.devices.clone();
+        let committer = Committer::open(parts, decoders)?;
+        let (done, decoded) = mpsc::channel(DECODED_FRAMES_MAX);
+        jobs.spawn(&devices, &done)?;
+        let intake = Intake::new(submitted, heard, serial, orders, decoded);
         let (clock, kept) = (committer.clock(), committer.kept()?);
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(StartError::Thread)?;
         let (life, alive) = watch::channel(());
         let work = move || {
             let _life = life;
-            runtime.block_on(committer.run(submitted, heard, serial, orders));
+            runtime.block_on(committer.run(intake));
         };
         let thread = std::thread::Builder::new().name("committer".into()).spawn(work).map_err(StartError::Thread)?;
         Ok(RunningCommitter { thread, alive, clock, kept })

@@ -98,7 +98,9 @@ pub(super) fn from_mqtt(published: Published) -> (Arrival, Sender) {
     match read {
         Read::Frame(content) => (Arrival::Mqtt { device: client, link, dup, payload, content }, Sender::Mqtt(reply)),
         Read::Event { application_id, event } => {
-            let arrival = Arrival::Chirpstack { integration: client, link, application_id, event, raw: payload };
+            let decoded = None;
+            let arrival =
+                Arrival::Chirpstack { integration: client, link, application_id, event, raw: payload, decoded };
             (arrival, Sender::Chirpstack(reply))
         }
     }
@@ -124,11 +126,12 @@ pub(super) fn from_lora(mut heard: Heard) -> (Arrival, Sender) {
         received_at: MonoMs(best.received_ms),
         // The answer is scheduled by time and frequency alone.
         phy: std::mem::take(&mut best.rxpk.phy),
+        decoded: None,
     };
     (Arrival::Lora(arrival), Sender::Lora(heard))
 }
 
 pub(super) fn from_serial(frame: SerialFrame) -> (Arrival, Sender) {
     let SerialFrame { port, confirmed, envelope, acknowledge } = frame;
-    (Arrival::Serial { port: port.to_string(), confirmed, envelope }, Sender::Serial(acknowledge))
+    (Arrival::Serial { port: port.to_string(), confirmed, envelope, decoded: None }, Sender::Serial(acknowledge))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use record::UnixMs;
 use script::{Script, Uplink};
@@ -53,6 +53,14 @@ pub struct Scripts<'t> {
 struct Loaded {
     script: Arc<Script>,
     failed: AtomicU32,
+    /// Its last run ended in order.
+    proven: AtomicBool,
+}
+
+impl Loaded {
+    fn new(script: Arc<Script>) -> Arc<Loaded> {
+        Arc::new(Loaded { script, failed: AtomicU32::new(0), proven: AtomicBool::new(false) })
+    }
 }
 
 impl PartialEq for Loaded {
@@ -124,9 +132,20 @@ impl Javascript {
         self.loaded.as_ref().is_some_and(|loaded| loaded.failed.load(Ordering::Relaxed) >= CODEC_FAILURES_MAX)
     }
 
+    /// Whether its last run ended in order.
+    pub(super) fn is_proven(&self) -> bool {
+        self.loaded.as_ref().is_some_and(|loaded| loaded.proven.load(Ordering::Relaxed))
+    }
+
+    /// With nothing held against it.
+    pub(super) fn anew(&self) -> Javascript {
+        let loaded = self.loaded.as_ref().map(|loaded| Loaded::new(Arc::clone(&loaded.script)));
+        Javascript { loaded, ..self.clone() }
+    }
+
     pub(super) fn load(&mut self, scripts: &mut Scripts<'_>) -> Result<(), CodecError> {
         let script = scripts.compile(&self.file)?;
-        self.loaded = Some(Arc::new(Loaded { script, failed: AtomicU32::new(0) }));
+        self.loaded = Some(Loaded::new(script));
         Ok(())
     }
 
@@ -139,9 +158,11 @@ impl Javascript {
         let uplink = Uplink { bytes: payload, f_port: f_port.unwrap_or(0), recv_time_ms: now.0 };
         let run = loaded.script.decode_uplink(&uplink);
         // Only what the codec itself did wrong counts. A payload that it refuses is the device's fault or a stranger's.
-        match &run {
-            Err(script::DecodeError::Fault(_)) => loaded.failed.fetch_add(1, Ordering::Relaxed),
-            _ => loaded.failed.swap(0, Ordering::Relaxed),
+        let faulty = matches!(run, Err(script::DecodeError::Fault(_)));
+        loaded.proven.store(!faulty, Ordering::Relaxed);
+        match faulty {
+            true => loaded.failed.fetch_add(1, Ordering::Relaxed),
+            false => loaded.failed.swap(0, Ordering::Relaxed),
         };
         let output = run.map_err(|why| JavascriptError::Run { file: file(), why })?;
         let mut decoded = self.mapping.read(&node(&output.data))?;

@@ -5,7 +5,7 @@ use record::{Link, Reason, SourceId, Stamp};
 
 use super::{Ingest, decoded, disabled, rejected};
 use crate::session::Session;
-use crate::{Content, ContentError, DecodeError, Ruling, Verdict};
+use crate::{Arrival, Content, ContentError, DecodeError, Judgement, Payload, Ruling, Undecoded, Verdict};
 
 impl Ingest {
     pub(super) fn judge_mqtt(
@@ -14,20 +14,25 @@ impl Ingest {
         mut link: Link,
         dup: bool,
         raw: Vec<u8>,
-        content: Content,
+        content: Option<Content>,
         now: Stamp,
-    ) -> Verdict {
+    ) -> Judgement {
         if dup && self.redelivery.knows(&source, &link, &raw) {
-            return Verdict::plain(Some(source), Ruling::Duplicate);
+            return Verdict::plain(Some(source), Ruling::Duplicate).into();
         }
         let devices = self.devices.clone();
         let Some(device) = devices.by_name(&source) else {
             let detail = DecodeError::UnknownDevice.to_string();
-            return self.refuse(Some(source), link, raw, Reason::Undecodable, detail, now);
+            return self.refuse(Some(source), link, raw, Reason::Undecodable, detail, now).into();
         };
         if !device.enabled {
-            return self.refuse(Some(source), link, raw, Reason::Disabled, disabled(device), now);
+            return self.refuse(Some(source), link, raw, Reason::Disabled, disabled(device), now).into();
         }
+        let Some(content) = content else {
+            let payload = Payload { bytes: raw.clone(), f_port: None };
+            let arrival = Arrival::Mqtt { device: source.clone(), link, dup, payload: raw, content: None };
+            return Undecoded::new(&source, arrival, payload).into();
+        };
         let mut session_changed = false;
         if let (Link::Mqtt { seal, .. }, Some(sealed)) = (&mut link, &content.seal) {
             *seal = Some(sealed.seal);
@@ -37,10 +42,10 @@ impl Ingest {
                     self.put(&source, Session::Sealed(window));
                     session_changed = true;
                 }
-                Novelty::Duplicate => return Verdict::plain(Some(source), Ruling::Duplicate),
+                Novelty::Duplicate => return Verdict::plain(Some(source), Ruling::Duplicate).into(),
                 refused => {
                     let (why, detail) = old(refused, sealed.seal.counter);
-                    return self.refuse(Some(source), link, raw, why, detail, now);
+                    return self.refuse(Some(source), link, raw, why, detail, now).into();
                 }
             }
         }
@@ -53,7 +58,7 @@ impl Ingest {
                 rejected(Some(source), link, raw, Reason::BadSeal, error.to_string(), true)
             }
         };
-        Verdict { session_changed, ..verdict }
+        Verdict { session_changed, ..verdict }.into()
     }
 
     /// The replay window of a device's envelopes.

@@ -3,12 +3,12 @@
 use ::chirpstack::Up;
 use ::lorawan::{SessionKeys, Uplink};
 use envelope::{Envelope, Purpose};
-use record::{Frame, Link, Redecoded, Seq, Stamp};
+use record::{CodecId, Frame, Link, Redecoded, Seq, SourceId, Stamp, UnixMs};
 
 use super::Ingest;
 use crate::content::open;
 use crate::session::lorawan::StoredKeys;
-use crate::{Activation, ContentError, DecodeError, DeviceLink, LorawanDevice, SealError, SealKey};
+use crate::{Activation, ChirpstackDevice, Codec, DecodeError, DeviceLink, LorawanDevice, Payload, SealError, SealKey};
 
 /// Why a stored frame is not read again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,18 +28,48 @@ pub enum RedecodeError {
     /// The envelope does not open with today's key.
     #[error("its envelope does not open with the key that the device has now")]
     Seal(#[source] SealError),
-    /// The codec cannot read it either.
-    #[error("the codec cannot read it")]
-    Decode(#[source] DecodeError),
+}
+
+/// A stored frame on its way through the codec that its device has now.
+#[derive(Debug, Clone)]
+pub struct Reopened {
+    source: SourceId,
+    of: Seq,
+    at: UnixMs,
+    codec: CodecId,
+    content: Content,
+}
+
+/// What of it is decoded.
+#[derive(Debug, Clone)]
+enum Content {
+    Payload(Payload),
+    Event(ChirpstackDevice, Box<Up>),
+}
+
+impl Reopened {
+    /// Decodes it by `codec`, which is that of its device. Times that the device stated as an age are resolved against
+    /// the stamp of its record, as they were the first time.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if this codec cannot read it either.
+    pub fn decode(self, codec: &Codec) -> Result<Redecoded, DecodeError> {
+        let decoded = match &self.content {
+            Content::Payload(payload) => codec.decode(&payload.bytes, self.at, payload.f_port)?,
+            // What the device is said to read now is not in the event.
+            Content::Event(device, up) => device.decode(codec, up, self.at)?.ok_or(DecodeError::NoObject)?,
+        };
+        let texts = super::texts(&decoded);
+        Ok(Redecoded { source: self.source, of: self.of, codec: self.codec, readings: decoded.readings, texts })
+    }
 }
 
 impl Ingest {
-    /// Reads the frame of the record `of`, made at `stamp`, by its device's codec of today. Times that the device stated
-    /// as an age are resolved against `stamp`, as they were the first time.
+    /// Opens the frame of the record `of`, made at `stamp`, so that the codec of today can read it.
     ///
     /// # Errors
     /// [`RedecodeError`].
-    pub fn redecode(&self, of: Seq, frame: &Frame, stamp: Stamp) -> Result<Redecoded, RedecodeError> {
+    pub fn reopen(&self, of: Seq, frame: &Frame, stamp: Stamp) -> Result<Reopened, RedecodeError> {
         let device = self.devices.by_name(&frame.source).ok_or(RedecodeError::NoDevice)?;
         if frame.codec.is_none() {
             return Err(RedecodeError::NoPayload);
@@ -47,20 +77,15 @@ impl Ingest {
         if frame.codec == Some(device.codec_text.id) {
             return Err(RedecodeError::SameCodec);
         }
-        let at = stamp.wall_ms;
-        let decode = |payload: &[u8], f_port| device.codec.decode(payload, at, f_port).map_err(RedecodeError::Decode);
-        let decoded = match (&frame.link, &device.link) {
+        let content = match (&frame.link, &device.link) {
             (Link::Mqtt { .. }, DeviceLink::Mqtt(mqtt)) => {
-                let content = mqtt.open(&frame.source, &device.codec, &frame.raw, at);
-                content.decoded.map_err(|error| match error {
-                    ContentError::Seal(error) => RedecodeError::Seal(error),
-                    ContentError::Decode(error) => RedecodeError::Decode(error),
-                })?
+                let inner = mqtt.unseal(&frame.source, &frame.raw).map_err(RedecodeError::Seal)?.1;
+                Content::Payload(Payload { bytes: inner.to_vec(), f_port: None })
             }
             (Link::Lora { dev_addr, f_cnt, f_port, .. }, DeviceLink::Lorawan(lorawan)) => {
                 let keys = self.keys_of(frame, lorawan, *dev_addr).ok_or(RedecodeError::NoKeys)?;
                 let uplink = Uplink::parse(&frame.raw).map_err(|_| RedecodeError::NoPayload)?;
-                decode(&uplink.decrypt(&keys, *f_cnt), *f_port)?
+                Content::Payload(Payload { bytes: uplink.decrypt(&keys, *f_cnt), f_port: *f_port })
             }
             (Link::Serial { .. }, DeviceLink::Serial(serial)) => {
                 let key = SealKey::Mac(serial.mac_key.clone());
@@ -71,18 +96,16 @@ impl Ingest {
                     .into_iter()
                     .reduce(Result::or);
                 let (_, payload) = opened.ok_or(RedecodeError::NoPayload)?.map_err(RedecodeError::Seal)?;
-                decode(payload, None)?
+                Content::Payload(Payload { bytes: payload.to_vec(), f_port: None })
             }
             (Link::Chirpstack { .. }, DeviceLink::Chirpstack(chirpstack)) => {
                 let up = Up::parse(&frame.raw).map_err(|_| RedecodeError::NoPayload)?;
-                let decoded = chirpstack.decode(&device.codec, &up, at).map_err(RedecodeError::Decode)?;
-                decoded.ok_or(RedecodeError::NoPayload)?
+                Content::Event(chirpstack.clone(), Box::new(up))
             }
             _ => return Err(RedecodeError::NoDevice),
         };
-        let texts = super::texts(&decoded);
-        let source = frame.source.clone();
-        Ok(Redecoded { source, of, codec: device.codec_text.id, readings: decoded.readings, texts })
+        let codec = device.codec_text.id;
+        Ok(Reopened { source: frame.source.clone(), of, at: stamp.wall_ms, codec, content })
     }
 
     /// The keys of the session that a stored frame is of.

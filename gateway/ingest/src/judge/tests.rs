@@ -6,3 +6,4 @@ mod join;
 mod lora;
 mod mqtt;
 mod restart;
+mod undecoded;

@@ -3,15 +3,15 @@
 use ::lorawan::fcnt::{self, Counters, Judged};
 use ::lorawan::mac::{self, AnswerContext, GpsTime, MacState};
 use ::lorawan::{MicContext, SessionKeys, Uplink, UplinkError};
-use record::{ClockQuality, Frame, Reason, SourceId, Stamp};
+use record::{ClockQuality, Reason, SourceId, Stamp};
 
 use super::downlink::Ask;
-use super::{Ingest, REACKNOWLEDGEMENTS_MAX, decoded, disabled, lora_link};
+use super::{Ingest, REACKNOWLEDGEMENTS_MAX, decoded, disabled, lora_link, without_payload};
 use crate::session::lorawan::{Activated, StoredKeys};
 use crate::strangers::StrangerId;
 use crate::{
-    Activation, CommandStep, DEV_ADDR_DEVICES_MAX, Device, DeviceLink, LoraArrival, LorawanDevice, Remark, Ruling,
-    Verdict,
+    Activation, Arrival, CommandStep, DEV_ADDR_DEVICES_MAX, DecodedPayload, Device, DeviceLink, DeviceTable, Judgement,
+    LoraArrival, LorawanDevice, Payload, Remark, Ruling, Undecoded, Verdict,
 };
 
 /// A device is told the time only by a clock that is synchronised, or cannot be further off than this since it was.
@@ -28,7 +28,7 @@ pub(super) struct Candidate<'a> {
 }
 
 impl Ingest {
-    pub(super) fn judge_uplink(&mut self, heard: LoraArrival, now: Stamp) -> Verdict {
+    pub(super) fn judge_uplink(&mut self, heard: LoraArrival, now: Stamp) -> Judgement {
         let uplink = match Uplink::parse(&heard.phy) {
             Ok(uplink) => uplink,
             Err(error) => {
@@ -36,7 +36,7 @@ impl Ingest {
                     UplinkError::Join | UplinkError::Downlink | UplinkError::Proprietary => Reason::UnsupportedType,
                     _ => Reason::Malformed,
                 };
-                return self.refuse(None, lora_link(&heard, 0, 0, None), heard.phy, why, error.to_string(), now);
+                return self.refuse(None, lora_link(&heard, 0, 0, None), heard.phy, why, error.to_string(), now).into();
             }
         };
         let dev_addr = uplink.dev_addr();
@@ -48,47 +48,56 @@ impl Ingest {
             (candidates.is_empty(), self.joined.get(&dev_addr).and_then(|names| names.first()))
         {
             let detail = format!("{dev_addr}: the device has joined again since, this session is over");
-            return self.refuse(Some(device.clone()), as_sent, heard.phy, Reason::Replayed, detail, now);
+            return self.refuse(Some(device.clone()), as_sent, heard.phy, Reason::Replayed, detail, now).into();
         }
         if candidates.is_empty() {
             let detail =
                 format!("no device has DevAddr {dev_addr} · try: if it is yours, weir device add; else leave it");
             let id = StrangerId::Speaking(dev_addr);
-            return self.refuse_stranger(id, as_sent, heard.phy, Reason::UnknownDevAddr, detail, now);
+            return self.refuse_stranger(id, as_sent, heard.phy, Reason::UnknownDevAddr, detail, now).into();
         }
         let only = (candidates.len() == 1).then(|| candidates[0].device.name.clone());
-        let found = candidates.into_iter().find_map(|candidate| {
-            let context = self.mic_context(&heard, &candidate)?;
-            match fcnt::judge(&uplink, &candidate.keys, &candidate.session.counters(), context) {
-                Judged::BadMic => None,
-                judged => Some((candidate, judged)),
-            }
-        });
-        let Some((candidate, judged)) = found else {
+        let Some((candidate, judged)) = self.prove(candidates, &uplink, &heard) else {
             self.strangers.note(StrangerId::Unproved(dev_addr), Some(heard.gateway), now);
             let detail =
                 format!("{dev_addr}: the MIC does not verify · try: compare the keys in keys.toml with the device's");
-            return self.refuse(only, as_sent, heard.phy, Reason::BadMic, detail, now);
+            return self.refuse(only, as_sent, heard.phy, Reason::BadMic, detail, now).into();
         };
         let source = Some(candidate.device.name.clone());
         if !candidate.device.enabled {
-            return self.refuse(source, as_sent, heard.phy, Reason::Disabled, disabled(candidate.device), now);
+            return self.refuse(source, as_sent, heard.phy, Reason::Disabled, disabled(candidate.device), now).into();
         }
         match judged {
             Judged::New { f_cnt } => self.take_new(candidate, &uplink, f_cnt, false, heard, now),
             Judged::Reset { f_cnt } if candidate.lorawan.counter_reset => {
                 self.take_new(candidate, &uplink, f_cnt, true, heard, now)
             }
-            Judged::Retransmission { f_cnt } => self.answer_again(candidate, &uplink, f_cnt, &heard, now),
+            Judged::Retransmission { f_cnt } => self.answer_again(candidate, &uplink, f_cnt, &heard, now).into(),
             refused => {
                 let (why, f_cnt, detail) = refusal(refused, &uplink);
-                self.refuse(source, link(f_cnt), heard.phy, why, detail, now)
+                self.refuse(source, link(f_cnt), heard.phy, why, detail, now).into()
             }
         }
     }
 
+    /// The first session whose keys a frame was made with.
+    pub(super) fn prove<'a>(
+        &self,
+        candidates: Vec<Candidate<'a>>,
+        uplink: &Uplink,
+        heard: &LoraArrival,
+    ) -> Option<(Candidate<'a>, Judged)> {
+        candidates.into_iter().find_map(|candidate| {
+            let context = self.mic_context(heard, &candidate)?;
+            match fcnt::judge(uplink, &candidate.keys, &candidate.session.counters(), context) {
+                Judged::BadMic => None,
+                judged => Some((candidate, judged)),
+            }
+        })
+    }
+
     /// Every session that uses this address, at most [`DEV_ADDR_DEVICES_MAX`].
-    fn candidates<'a>(&self, devices: &'a crate::DeviceTable, uplink: &Uplink) -> Vec<Candidate<'a>> {
+    pub(super) fn candidates<'a>(&self, devices: &'a DeviceTable, uplink: &Uplink) -> Vec<Candidate<'a>> {
         let dev_addr = uplink.dev_addr();
         let joined = self.joined.get(&dev_addr).into_iter().flatten().filter_map(|name| devices.by_name(name));
         let mut candidates = Vec::new();
@@ -133,10 +142,16 @@ impl Ingest {
         uplink: &Uplink,
         f_cnt: u32,
         reset: bool,
-        heard: LoraArrival,
+        mut heard: LoraArrival,
         now: Stamp,
-    ) -> Verdict {
+    ) -> Judgement {
         let Candidate { device, lorawan, mut session, keys, pending } = candidate;
+        let payload = Payload { bytes: uplink.decrypt(&keys, f_cnt), f_port: uplink.f_port() };
+        let content = DecodedPayload::of(heard.decoded.take(), &payload);
+        // Without a payload, or with MAC commands in its place, there is nothing to decode.
+        if content.is_none() && !payload.bytes.is_empty() && payload.f_port != Some(0) {
+            return Undecoded::new(&device.name, Arrival::Lora(heard), payload).into();
+        }
         session.took(Counters::after(uplink, f_cnt), f_cnt);
         let commands = mac::parse(&uplink.mac_commands(&keys, f_cnt)).commands;
         let dr = ::lorawan::tx_dr(self.network.region, heard.data_rate);
@@ -161,18 +176,14 @@ impl Ingest {
         }
         self.put_lorawan(device, state);
         let link = lora_link(&heard, uplink.dev_addr().to_u32(), f_cnt, uplink.f_port());
-        let payload = uplink.decrypt(&keys, f_cnt);
-        let mut verdict = if payload.is_empty() || uplink.f_port() == Some(0) {
-            let source = device.name.clone();
-            let frame = Frame { source, link, raw: heard.phy, readings: Vec::new(), codec: None, texts: Vec::new() };
-            Verdict::plain(Some(device.name.clone()), Ruling::Accepted { frame, remarks: Vec::new() })
-        } else {
-            decoded(device, link, heard.phy, device.codec.decode(&payload, now.wall_ms, uplink.f_port()))
+        let mut verdict = match content {
+            Some(content) => decoded(device, link, heard.phy, content),
+            None => without_payload(device, link, heard.phy),
         };
         if let Ruling::Accepted { remarks: told, .. } = &mut verdict.ruling {
             told.append(&mut remarks);
         }
-        Verdict { plain: Some(payload), downlink, session_changed: true, commands: steps, ..verdict }
+        Verdict { plain: Some(payload.bytes), downlink, session_changed: true, commands: steps, ..verdict }.into()
     }
 
     /// A command was acknowledged, or was sent as often as commands are.

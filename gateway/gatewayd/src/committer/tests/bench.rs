@@ -21,8 +21,9 @@ use tokio::time::timeout;
 
 use crate::board::Board;
 use crate::clock::mono_ms;
+use crate::committer::decoders::{Decoders, Job, Jobs};
 use crate::committer::intake::Taken;
-use crate::committer::{Committer, Parts};
+use crate::committer::{Committer, Draft, Parts};
 use crate::config::{CheckpointEvery, Chirpstack, Commit, Evidence};
 use crate::decoding::Published;
 use crate::directory::Devices;
@@ -45,6 +46,38 @@ dev_addr = "26010001"
 kind = "cayenne_lpp"
 "#;
 
+/// Two devices more, with a script.
+const SLOW_DEVICES: &str = r#"
+[[device]]
+name = "slow-1"
+[device.lorawan]
+dev_addr = "26010002"
+[device.codec]
+kind = "javascript"
+file = "slow.js"
+fields = [{ path = "/level", quantity = "level", unit = "m" }]
+
+[[device]]
+name = "slow-2"
+[device.mqtt]
+[device.codec]
+kind = "javascript"
+file = "slow.js"
+fields = [{ path = "/level", quantity = "level", unit = "m" }]
+"#;
+
+const SLOW_KEYS: &str = r#"
+[slow-1]
+nwk_s_key = "44024241ed4ce9a68c6a8bc055233fd3"
+app_s_key = "ec925802ae430ca77fd3dd73cb2cc588"
+
+[slow-2]
+password = "river-otter-8"
+"#;
+
+/// A codec that never ends, unless the payload begins with 1.
+const SLOW: &str = "function decodeUplink(input) { while (input.bytes[0] !== 1); return { data: { level: 7 } }; }";
+
 const KEYS: &str = r#"
 [cod-1]
 password = "river-otter-7"
@@ -56,6 +89,17 @@ app_s_key = "ec925802ae430ca77fd3dd73cb2cc588"
 
 fn table() -> DeviceTable {
     DeviceTable::from_toml(DEVICES, KEYS, &BTreeMap::new()).unwrap()
+}
+
+/// With `slow-1` and `slow-2`.
+pub(super) fn slow_table() -> DeviceTable {
+    table_with(SLOW)
+}
+
+/// The same with another script.
+pub(super) fn table_with(script: &str) -> DeviceTable {
+    let scripts = BTreeMap::from([("slow.js".to_owned(), script.to_owned())]);
+    DeviceTable::from_toml(&[DEVICES, SLOW_DEVICES].concat(), &[KEYS, SLOW_KEYS].concat(), &scripts).unwrap()
 }
 
 const RULES: &str = r#"
@@ -85,10 +129,19 @@ pub(super) fn key() -> SigningKey {
 
 /// A frame of `flow-1` as its gateway heard it just now.
 pub(super) fn heard(f_cnt: u32, payload: &[u8]) -> Heard {
+    heard_from(0x2601_0001, f_cnt, payload)
+}
+
+/// A frame of `slow-1`; its codec ends if the payload begins with 1.
+pub(super) fn heard_slow(f_cnt: u32, payload: &[u8]) -> Heard {
+    heard_from(0x2601_0002, f_cnt, payload)
+}
+
+fn heard_from(dev_addr: u32, f_cnt: u32, payload: &[u8]) -> Heard {
     let key = |hex: &str| hex.parse().unwrap();
     let keys = SessionKeys::v1_0(key("44024241ed4ce9a68c6a8bc055233fd3"), key("ec925802ae430ca77fd3dd73cb2cc588"));
     let up = DataUp {
-        dev_addr: DevAddr::from_u32(0x2601_0001),
+        dev_addr: DevAddr::from_u32(dev_addr),
         confirmed: true,
         f_cnt,
         f_port: 2,
@@ -120,6 +173,8 @@ pub(super) fn noise(phy: Vec<u8>) -> Heard {
 pub(crate) struct Bench {
     pub(crate) folder: TempDir,
     pub(crate) committer: Committer,
+    /// What the decoders were told to do: nobody does it but the test.
+    pub(super) jobs: Jobs,
     pub(crate) confirmed: mpsc::Receiver<Downlink>,
     pub(crate) board: Arc<Mutex<Board>>,
     pub(crate) lost: Arc<Mutex<Lost>>,
@@ -127,11 +182,18 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(super) fn new() -> Bench {
-        Bench::open(tempfile::tempdir().unwrap(), "boot-a")
+        Bench::of(table())
+    }
+
+    pub(super) fn of(devices: DeviceTable) -> Bench {
+        Bench::open_with(tempfile::tempdir().unwrap(), "boot-a", Arc::new(devices))
     }
 
     pub(crate) fn open(folder: TempDir, boot_id: &str) -> Bench {
-        let devices = Arc::new(table());
+        Bench::open_with(folder, boot_id, Arc::new(table()))
+    }
+
+    fn open_with(folder: TempDir, boot_id: &str, devices: Arc<DeviceTable>) -> Bench {
         let board = Arc::new(Mutex::new(Board::new(&devices)));
         let lost: Arc<Mutex<Lost>> = Arc::default();
         let (downlinks, confirmed) = mpsc::channel(64);
@@ -154,14 +216,24 @@ impl Bench {
             downlinks,
             commands: mpsc::channel(8).0,
         };
-        Bench { folder, committer: Committer::open(parts).unwrap(), confirmed, board, lost }
+        let (decoders, jobs) = Decoders::new();
+        let committer = Committer::open(parts, decoders).unwrap();
+        Bench { folder, committer, jobs, confirmed, board, lost }
     }
 
     /// The next start of the daemon.
     pub(crate) fn reopen(self, boot_id: &str) -> Bench {
         let Bench { folder, committer, .. } = self;
+        let devices = committer.parts.devices.clone();
         drop(committer);
-        Bench::open(folder, boot_id)
+        Bench::open_with(folder, boot_id, devices)
+    }
+
+    /// The next start of the daemon, with other devices.
+    pub(super) fn reopen_with(self, devices: DeviceTable) -> Bench {
+        let Bench { folder, committer, .. } = self;
+        drop(committer);
+        Bench::open_with(folder, "boot-a", Arc::new(devices))
     }
 
     /// One transaction of these.
@@ -169,10 +241,45 @@ impl Bench {
         self.take(Vec::new(), heard.into_iter().collect(), Vec::new());
     }
 
-    /// One transaction of all these.
-    pub(crate) fn take(&mut self, mut published: Vec<Published>, mut heard: Vec<Heard>, mut orders: Vec<Ordered>) {
+    /// One transaction of all these, with whatever the decoders make of them.
+    pub(crate) fn take(&mut self, published: Vec<Published>, heard: Vec<Heard>, orders: Vec<Ordered>) {
+        let mut draft = self.begin(published, heard, orders);
+        while self.decode(&mut draft) {}
+        self.committer.finish(draft).unwrap();
+    }
+
+    /// Judges all these, while the decoders do nothing.
+    pub(super) fn begin(
+        &mut self,
+        mut published: Vec<Published>,
+        mut heard: Vec<Heard>,
+        mut orders: Vec<Ordered>,
+    ) -> Draft {
         let (published, heard, orders) = (&mut published, &mut heard, &mut orders);
-        self.committer.apply(Taken { published, heard, serial: &mut Vec::new(), orders }).unwrap();
+        let (serial, decoded) = (&mut Vec::new(), &mut Vec::new());
+        let mut draft = Draft::default();
+        self.committer.begin(Taken { published, heard, serial, orders, decoded }, &mut draft).unwrap();
+        draft
+    }
+
+    /// Runs one job of the decoders, if there is one.
+    pub(super) fn decode(&mut self, draft: &mut Draft) -> bool {
+        self.decode_promptly(draft) || {
+            let job = self.jobs.patient.try_recv();
+            job.is_ok_and(|job| self.run(job, draft))
+        }
+    }
+
+    /// Runs one job of the prompt decoder, if there is one.
+    pub(super) fn decode_promptly(&mut self, draft: &mut Draft) -> bool {
+        let job = self.jobs.prompt.try_recv();
+        job.is_ok_and(|job| self.run(job, draft))
+    }
+
+    fn run(&mut self, job: Job, draft: &mut Draft) -> bool {
+        let decoded = job.run(&self.committer.parts.devices.clone());
+        self.committer.take_decoded(decoded, draft).unwrap();
+        true
     }
 
     /// What an order is answered, alone in its transaction.
@@ -226,8 +333,10 @@ impl Bench {
     }
 }
 
-/// `cod-1` behind a real edge, whose publishes wait here until the test hands them to the committer.
+/// A device behind a real edge, `cod-1` or one like it, whose publishes wait here until the test hands them to the committer.
 pub(super) struct Sensor {
+    name: &'static str,
+    password: &'static str,
     edge: Edge,
     submitted: mpsc::Receiver<Submission>,
     stream: TcpStream,
@@ -235,7 +344,11 @@ pub(super) struct Sensor {
 
 impl Sensor {
     pub(super) async fn connect() -> Sensor {
-        let directory = Arc::new(Devices::new(Arc::new(table()), Chirpstack::default()).unwrap());
+        Sensor::connect_as("cod-1", "river-otter-7").await
+    }
+
+    pub(super) async fn connect_as(name: &'static str, password: &'static str) -> Sensor {
+        let directory = Arc::new(Devices::new(Arc::new(slow_table()), Chirpstack::default()).unwrap());
         let (submissions, submitted) = mpsc::channel(64);
         let listeners = vec![Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap()];
         let (changes, events) = (mpsc::channel(1).0, mpsc::channel(1).0);
@@ -243,7 +356,7 @@ impl Sensor {
         let edge = EdgeParts { listeners, limits, directory, submissions, changes, events, stored };
         let edge = Edge::start(edge).unwrap();
         let stream = TcpStream::connect(edge.local_addrs()[0]).await.unwrap();
-        let mut sensor = Sensor { edge, submitted, stream };
+        let mut sensor = Sensor { name, password, edge, submitted, stream };
         sensor.log_in().await;
         sensor
     }
@@ -254,8 +367,11 @@ impl Sensor {
     }
 
     async fn log_in(&mut self) {
-        let mut connect =
-            b"\x10\x28\x00\x04MQTT\x04\xc2\x00\x3c\x00\x05cod-1\x00\x05cod-1\x00\x0driver-otter-7".to_vec();
+        let mut connect = b"\x10\x00\x00\x04MQTT\x04\xc2\x00\x3c".to_vec();
+        for field in [self.name, self.name, self.password] {
+            connect.extend([0, u8::try_from(field.len()).unwrap()]);
+            connect.extend(field.as_bytes());
+        }
         connect[1] = u8::try_from(connect.len() - 2).unwrap();
         self.stream.write_all(&connect).await.unwrap();
         assert_eq!(self.read(4).await, [0x20, 2, 0, 0], "CONNACK");
@@ -264,13 +380,15 @@ impl Sensor {
     /// Publishes at QoS 1, and gives what the committer gets of it.
     pub(super) async fn publish(&mut self, id: u8, dup: bool, payload: &[u8]) -> Published {
         let mut packet = vec![0x32 | u8::from(dup) << 3, 0];
-        packet.extend(b"\x00\x0ad/cod-1/up");
+        let topic = format!("d/{}/up", self.name);
+        packet.extend([0, u8::try_from(topic.len()).unwrap()]);
+        packet.extend(topic.as_bytes());
         packet.extend([0, id]);
         packet.extend(payload);
         packet[1] = u8::try_from(packet.len() - 2).unwrap();
         self.stream.write_all(&packet).await.unwrap();
         let submission = timeout(PATIENCE, self.submitted.recv()).await.unwrap().unwrap();
-        Published::read(submission, &table(), &Chirpstack::default().event_topic, UnixMs(0)).unwrap()
+        Published::read(submission, &slow_table(), &Chirpstack::default().event_topic, UnixMs(0)).unwrap()
     }
 
     /// The next bytes from the edge; fewer if it closes the connection.

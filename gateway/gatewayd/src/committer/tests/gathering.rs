@@ -6,11 +6,12 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use super::bench::{COLD, heard};
+use crate::committer::decoders::Decoded;
 use crate::committer::intake::{Gathering, Intake};
 use crate::decoding::Published;
 
 fn wait(linger_ms: u64, rows_max: usize) -> Gathering {
-    Gathering { linger: Duration::from_millis(linger_ms), rows_max, idle: Duration::from_secs(60) }
+    Gathering { linger: Duration::from_millis(linger_ms), rows_max, idle: Duration::from_secs(60), decoding: false }
 }
 
 #[tokio::test]
@@ -19,7 +20,7 @@ async fn takes_what_is_waiting_up_to_its_bound() {
     let (_, submitted) = mpsc::channel::<Published>(1);
     let (lora, received) = mpsc::channel(8);
     (0..5).for_each(|f_cnt| lora.try_send(heard(f_cnt, COLD)).unwrap());
-    let mut intake = Intake::new(submitted, received, mpsc::channel(1).1, mpsc::channel(1).1);
+    let mut intake = Intake::new(submitted, received, mpsc::channel(1).1, mpsc::channel(1).1, mpsc::channel(1).1);
     let mut sizes = Vec::new();
     for _ in 0..3 {
         assert!(intake.gather(wait(0, 2)).await);
@@ -34,7 +35,7 @@ async fn takes_what_is_waiting_up_to_its_bound() {
 async fn lingers_for_company_on_one_side_too() {
     let (_, submitted) = mpsc::channel::<Published>(1);
     let (lora, received) = mpsc::channel(8);
-    let mut intake = Intake::new(submitted, received, mpsc::channel(1).1, mpsc::channel(1).1);
+    let mut intake = Intake::new(submitted, received, mpsc::channel(1).1, mpsc::channel(1).1, mpsc::channel(1).1);
     tokio::spawn(async move {
         for f_cnt in 0..4 {
             lora.send(heard(f_cnt, COLD)).await.unwrap();
@@ -49,7 +50,37 @@ async fn lingers_for_company_on_one_side_too() {
 async fn looks_up_when_nothing_comes() {
     let (_mqtt, submitted) = mpsc::channel::<Published>(1);
     let (_, received) = mpsc::channel(1);
-    let mut intake = Intake::new(submitted, received, mpsc::channel(1).1, mpsc::channel(1).1);
+    let mut intake = Intake::new(submitted, received, mpsc::channel(1).1, mpsc::channel(1).1, mpsc::channel(1).1);
     assert!(intake.gather(wait(0, 2)).await, "idle is no end, also with one side closed");
     assert!(intake.taken().published.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_being_decoded_keeps_the_end_away() {
+    let (_, submitted) = mpsc::channel::<Published>(1);
+    let (_, received) = mpsc::channel(1);
+    let (done, decoded) = mpsc::channel(1);
+    let mut intake = Intake::new(submitted, received, mpsc::channel(1).1, mpsc::channel(1).1, decoded);
+    let decoding = Gathering { decoding: true, ..wait(0, 2) };
+    assert!(intake.gather(decoding).await, "every side is closed, but a frame is still out");
+    done.send(Decoded::Broken).await.unwrap();
+    assert!(intake.gather(decoding).await);
+    assert_eq!(intake.taken().decoded.drain(..).count(), 1);
+    assert!(!intake.gather(wait(0, 2)).await, "all are back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transaction_waits_for_quick_codecs_and_for_slow_ones_not_long() {
+    let (_mqtt, submitted) = mpsc::channel::<Published>(1);
+    let (_, received) = mpsc::channel(1);
+    let (done, decoded) = mpsc::channel(2);
+    let mut intake = Intake::new(submitted, received, mpsc::channel(1).1, mpsc::channel(1).1, decoded);
+    let begun = tokio::time::Instant::now();
+    intake.gather_decoded(0, Duration::from_millis(2)).await;
+    done.send(Decoded::Broken).await.unwrap();
+    intake.gather_decoded(1, Duration::from_millis(2)).await;
+    assert_eq!(begun.elapsed(), Duration::ZERO, "nothing to wait for, and what is there already");
+    intake.gather_decoded(2, Duration::from_millis(2)).await;
+    assert_eq!(begun.elapsed(), Duration::from_millis(2));
+    assert_eq!(intake.taken().decoded.drain(..).count(), 1);
 }

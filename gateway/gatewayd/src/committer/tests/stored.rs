@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use super::bench::{Bench, COLD, Sensor, WARM, heard, key, noise};
 use crate::clock::wall_ms;
+use crate::committer::intake::Intake;
 
 #[tokio::test]
 async fn an_alarm_is_stored_with_its_frame_before_anyone_sees_it() {
@@ -111,11 +112,13 @@ async fn the_end_of_its_queues_is_the_end_of_the_committer_and_everything_is_sig
     }
     drop((mqtt, lora));
     bench.lost.lock().unwrap().entry(None).or_default().shed = 2;
-    let Bench { folder, committer, mut confirmed, .. } = bench;
+    let Bench { folder, committer, jobs, mut confirmed, .. } = bench;
     let (_held, orders) = mpsc::channel(1);
     let (_, serial) = mpsc::channel(1);
+    let (done, decoded) = mpsc::channel(1);
+    jobs.spawn(&committer.parts.devices, &done).unwrap();
     // The control socket is still open somewhere: that keeps nobody.
-    committer.run(submitted, received, serial, orders).await;
+    committer.run(Intake::new(submitted, received, serial, orders, decoded)).await;
     let mut answered = 0;
     while confirmed.try_recv().is_ok() {
         answered += 1;

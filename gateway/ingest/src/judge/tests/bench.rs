@@ -7,7 +7,9 @@ use lorawan::end_device::{DataUp, acknowledged, data_up};
 use lorawan::{DataRate, DevAddr, Region, SessionKeys};
 use record::{Body, BootNo, ClockQuality, GatewayEui, Link, MonoMs, Record, SourceId, Stamp, UnixMs};
 
-use crate::{Arrival, DeviceTable, Downlink, EvidenceBudget, Ingest, LoraArrival, Network, Ruling, Verdict};
+use crate::{
+    Arrival, DeviceTable, Downlink, EvidenceBudget, Ingest, Judgement, LoraArrival, Network, Ruling, Undecoded, Verdict,
+};
 
 const DEVICES: &str = r#"
 [[device]]
@@ -121,15 +123,40 @@ impl Bench {
         self.now_ms += ms;
     }
 
-    /// Judges at this moment, and stores what the verdict says.
-    pub(super) fn judge(&mut self, arrival: Arrival) -> Verdict {
-        let stamp = Stamp {
+    fn stamp(&self) -> Stamp {
+        Stamp {
             boot: BootNo(0),
             mono_ms: MonoMs(self.now_ms),
             wall_ms: UnixMs(1_700_000_000_000),
             clock: ClockQuality::Unset,
-        };
-        let verdict = self.ingest.judge(arrival, stamp);
+        }
+    }
+
+    /// Judges at this moment, decodes if it must, and stores what the verdict says.
+    pub(super) fn judge(&mut self, arrival: Arrival) -> Verdict {
+        match self.begin(arrival) {
+            Judgement::Verdict(verdict) => verdict,
+            Judgement::Undecoded(undecoded) => {
+                let decoded = self.decode(undecoded);
+                match self.begin(decoded) {
+                    Judgement::Verdict(verdict) => verdict,
+                    Judgement::Undecoded(again) => panic!("decoded and not judged: {again:?}"),
+                }
+            }
+        }
+    }
+
+    /// Judges at this moment, and stores what the verdict says if there is one yet.
+    pub(super) fn begin(&mut self, arrival: Arrival) -> Judgement {
+        let stamp = self.stamp();
+        let judgement = self.ingest.judge(arrival, stamp);
+        if let Judgement::Verdict(verdict) = &judgement {
+            self.store(verdict, stamp);
+        }
+        judgement
+    }
+
+    fn store(&mut self, verdict: &Verdict, stamp: Stamp) {
         let body = match &verdict.ruling {
             Ruling::Accepted { frame, .. } => Some(Body::Frame(frame.clone())),
             Ruling::Duplicate | Ruling::Told { .. } => None,
@@ -139,7 +166,11 @@ impl Bench {
         if let Some(source) = verdict.source.as_ref().filter(|_| verdict.session_changed) {
             self.sessions.insert(source.clone(), self.ingest.session(source));
         }
-        verdict
+    }
+
+    /// Runs the codec of what comes back undecoded.
+    pub(super) fn decode(&self, undecoded: Undecoded) -> Arrival {
+        undecoded.decode(&self.table, self.stamp().wall_ms)
     }
 
     /// Forgets everything that is not stored.
@@ -164,7 +195,7 @@ pub(super) fn publish(packet_id: Option<u16>, dup: bool, payload: &str) -> Arriv
     let link = Link::Mqtt { topic: "d/cod-1/up".into(), qos, packet_id, level: 4, seal: None };
     let device = SourceId::new("cod-1").unwrap();
     let content = table().open(&device, payload.as_bytes(), UnixMs(0));
-    Arrival::Mqtt { device, link, dup, payload: payload.into(), content }
+    Arrival::Mqtt { device, link, dup, payload: payload.into(), content: Some(content) }
 }
 
 /// An event of `chirpstack`.
@@ -177,6 +208,7 @@ pub(super) fn event(dev_eui: u8, kind: &str, more: &str) -> Arrival {
         link: Link::Mqtt { topic: "t".into(), qos: 1, packet_id: Some(1), level: 4, seal: None },
         application_id: topic.application_id.into(),
         event: chirpstack::Event::parse(topic, json.as_bytes()).map_err(Into::into),
+        decoded: None,
         raw: json.into(),
     }
 }
@@ -193,6 +225,7 @@ pub(super) fn heard(phy: Vec<u8>) -> Arrival {
         snr_ddb: Some(55),
         tmst_us: 1_000,
         phy,
+        decoded: None,
     })
 }
 

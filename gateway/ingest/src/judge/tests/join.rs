@@ -177,7 +177,7 @@ fn rain(kid: Option<Kid>, counter: u64) -> Vec<u8> {
 }
 
 fn on_the_line(envelope: Vec<u8>) -> Arrival {
-    Arrival::Serial { port: "lora".into(), confirmed: true, envelope }
+    Arrival::Serial { port: "lora".into(), confirmed: true, envelope, decoded: None }
 }
 
 #[test]
@@ -242,7 +242,8 @@ fn a_counter_at_its_end_begins_anew_by_a_technicians_decision() {
 fn a_serial_frame_is_proved_taken_once_and_acknowledged_again() {
     let mut bench = Bench::new();
     let envelope = rain(Some(Kid::of_number(7)), 3);
-    let arrival = |confirmed, envelope: Vec<u8>| Arrival::Serial { port: "lora".into(), confirmed, envelope };
+    let arrival =
+        |confirmed, envelope: Vec<u8>| Arrival::Serial { port: "lora".into(), confirmed, envelope, decoded: None };
     let first = bench.judge(arrival(true, envelope.clone()));
     let Ruling::Accepted { frame, .. } = &first.ruling else { panic!("{:?}", first.ruling) };
     assert!(matches!(&frame.link, Link::Serial { seal: Some(seal), .. } if seal.counter == 3));
