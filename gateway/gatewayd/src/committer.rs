@@ -26,6 +26,7 @@ pub(crate) mod waiting;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -77,6 +78,8 @@ pub(crate) struct Parts {
     pub(crate) boot_id: String,
     pub(crate) board: Arc<Mutex<Board>>,
     pub(crate) lost: Arc<Mutex<Lost>>,
+    /// The disk is full, and the keeper has given up its reserve.
+    pub(crate) scarce: Arc<AtomicBool>,
     pub(crate) downlinks: mpsc::Sender<Downlink>,
     pub(crate) commands: mpsc::Sender<EdgeCommand>,
     pub(crate) chirpstack: Chirpstack,

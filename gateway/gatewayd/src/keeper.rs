@@ -10,6 +10,7 @@ mod tests;
 mod wear;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -66,6 +67,8 @@ pub(crate) struct Keeper {
     orders: mpsc::Sender<Ordered>,
     board: Arc<Mutex<Board>>,
     clock: Arc<Mutex<Clock>>,
+    /// Told to the committer: what is left of the disk is for alarms.
+    scarce: Arc<AtomicBool>,
     limits: config::Journal,
     space: Space,
     wear: Wear,
@@ -87,6 +90,7 @@ impl RunningKeeper {
         orders: mpsc::Sender<Ordered>,
         board: Arc<Mutex<Board>>,
         clock: Arc<Mutex<Clock>>,
+        scarce: Arc<AtomicBool>,
     ) -> Result<RunningKeeper, StartError> {
         let path = config.journal_path();
         let keeper = Keeper {
@@ -95,6 +99,7 @@ impl RunningKeeper {
             orders,
             board,
             clock,
+            scarce,
             limits: config.file.journal,
             space: Space::new(&path, config.file.journal.disk_reserve_bytes),
             wear: Wear::new(&path),
@@ -176,6 +181,7 @@ impl Keeper {
             let files: u64 = segments.iter().map(|segment| segment.bytes).sum();
             let bytes = files.saturating_add(self.reader.database_bytes()?);
             let disk_short_bytes = self.space.look().map_err(KeeperError::Space)?;
+            self.scarce.store(self.space.is_scarce(), Ordering::Relaxed);
             let Some(step) = plan(&segments, Usage { bytes, disk_short_bytes }, budget) else { return Ok(()) };
             self.reduce(step)?;
         }
@@ -278,6 +284,7 @@ impl Keeper {
             written_bytes: written.map(|written| written.bytes),
             written_ms: written.map_or(0, |written| written.over_ms),
             disk_bytes: written.map(|written| written.disk_bytes),
+            scarce: self.space.is_scarce(),
             trouble,
         };
         self.board.lock().unwrap_or_else(PoisonError::into_inner).journal.keeping = Some(status);

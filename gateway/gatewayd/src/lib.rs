@@ -48,6 +48,7 @@ mod serial;
 pub mod status;
 mod view;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc;
@@ -78,6 +79,7 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
     let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map_err(StartError::BootId)?;
     let board = Arc::new(Mutex::new(Board::new(&config.devices)));
     let lost: Arc<Mutex<Lost>> = Arc::default();
+    let scarce: Arc<AtomicBool> = Arc::default();
     let (submissions, submitted) = mpsc::channel(DECODE_FRAMES_MAX);
     let (decoded, published) = mpsc::channel(QUEUE_FRAMES_MAX);
     let (frames, heard) = mpsc::channel(QUEUE_FRAMES_MAX);
@@ -100,6 +102,7 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
         boot_id: boot_id.trim().to_owned(),
         board: board.clone(),
         lost: lost.clone(),
+        scarce: scarce.clone(),
         downlinks,
         commands,
         chirpstack: config.file.chirpstack.clone(),
@@ -111,7 +114,7 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
     let reading = decode(submitted, decoded, config.devices.clone(), event_topic, committer.clock.clone());
     let mut decoding = tokio::spawn(reading);
     let kept = std::mem::take(&mut committer.kept);
-    let keeper = RunningKeeper::start(&config, orders.clone(), board.clone(), committer.clock.clone())?;
+    let keeper = RunningKeeper::start(&config, orders.clone(), board.clone(), committer.clock.clone(), scarce)?;
     let (downlinks, commands, events) = (answers, commanded, told);
     let queues = Queues { submissions, frames, serial, orders, downlinks, commands, events, kept, lost };
     let ended = match Field::start(&config, &mut activated, queues, board, committer.clock.clone()).await {

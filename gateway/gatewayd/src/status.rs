@@ -89,6 +89,9 @@ pub struct KeepingStatus {
     /// Of the whole disk or card.
     #[serde(default)]
     pub disk_bytes: Option<u64>,
+    /// The disk is full: only devices that a rule minds are stored.
+    #[serde(default)]
+    pub scarce: bool,
     /// Why upkeep does not get on.
     pub trouble: Option<String>,
 }

@@ -70,6 +70,11 @@ fn what_is_wrong(gateway: &Result<Gateway, String>, sync: &Result<Sync, String>,
             if let Some(trouble) = gateway.journal.keeping.as_ref().and_then(|keeping| keeping.trouble.as_ref()) {
                 wrong.push(format!("{}: {trouble}", lang.pick("upkeep of the journal", "日志维护")));
             }
+            if gateway.journal.keeping.as_ref().is_some_and(|keeping| keeping.scarce) {
+                let text = lang
+                    .pick("the disk is full, only devices with rules are stored", "磁盘已满，仅保存有报警规则的设备");
+                wrong.push(format!("{text} · try: df -h"));
+            }
             if let Some(salvaged) = &gateway.journal.salvaged {
                 let text = lang.pick("the journal was damaged and saved", "日志曾损坏，已抢救");
                 wrong.push(format!("{text}: {salvaged} · try: weir journal check"));

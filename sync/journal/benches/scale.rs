@@ -12,8 +12,8 @@ use journal::{
     HOT_RECORDS_MAX, Journal, Reader, Segment, SegmentChange, Stage, Transaction, check, reduce, seal, weigh,
 };
 use record::{
-    Body, BootNo, ClockQuality, Frame, Link, MonoMs, Quality, Quantity, Reading, Record, Seq, SeqRange, SourceId, Stamp,
-    Unit, UnixMs,
+    Body, BootNo, ClockQuality, Frame, Link, MonoMs, Quality, Quantity, Reading, Record, Seq, SeqRange, SourceId,
+    Stamp, Unit, UnixMs,
 };
 
 /// Records of one transaction while the journal is filled.
@@ -32,11 +32,17 @@ fn main() {
     fill(&large, records);
     let filled = began.elapsed();
     let bytes = size(large.parent().unwrap());
-    println!("{records} records of 8 readings: {} MB, {:.2} bytes a reading, filled in {:.0} s", bytes / 1_000_000,
-        share(bytes, records * 8), filled.as_secs_f64());
+    println!(
+        "{records} records of 8 readings: {} MB, {:.2} bytes a reading, filled in {:.0} s",
+        bytes / 1_000_000,
+        share(bytes, records * 8),
+        filled.as_secs_f64()
+    );
     leave_log(&large);
     println!("{:<44} {:>10} {:>10} {:>7}", "", "1,000", records, "ratio");
-    row("open for writing (a 64 MB log left behind)", &small, &large, |path| drop(Journal::open(path, "bench").unwrap()));
+    row("open for writing (a 64 MB log left behind)", &small, &large, |path| {
+        drop(Journal::open(path, "bench").unwrap())
+    });
     row("open for reading, position, devices", &small, &large, |path| {
         let reader = Reader::open(path).unwrap();
         reader.position().unwrap();
@@ -77,8 +83,10 @@ fn pauses(path: &Path) {
     let at = |times: &[Duration], percent: usize| times[(times.len() * percent / 100).min(times.len() - 1)];
     for (what, percent) in [("p50", 50), ("p99", 99), ("max", 100)] {
         let (quiet, busy) = (at(&quiet, percent), at(&busy, percent));
-        println!("commit of a record, {what}: {quiet:.2?} quiet, {busy:.2?} beside retention ({:.1} times)",
-            busy.as_secs_f64() / quiet.as_secs_f64());
+        println!(
+            "commit of a record, {what}: {quiet:.2?} quiet, {busy:.2?} beside retention ({:.1} times)",
+            busy.as_secs_f64() / quiet.as_secs_f64()
+        );
     }
 }
 
@@ -116,7 +124,10 @@ fn row(what: &str, small: &Path, large: &Path, work: impl Fn(&Path)) {
         (all[0], *all.iter().min().unwrap())
     };
     let ((_, small), (first, large)) = (best(small), best(large));
-    println!("{what:<44} {small:>10.2?} {large:>10.2?} {:>6.1}x, first {first:.2?}", large.as_secs_f64() / small.as_secs_f64());
+    println!(
+        "{what:<44} {small:>10.2?} {large:>10.2?} {:>6.1}x, first {first:.2?}",
+        large.as_secs_f64() / small.as_secs_f64()
+    );
 }
 
 fn read_last(path: &Path, count: u64) {
@@ -162,8 +173,11 @@ fn leave_log(path: &Path) {
 fn frame(number: u64) -> Record {
     let (sensor, minute) = (number % 40, number / 40);
     let reading = |nth: u64| Reading {
-        quantity: Quantity::new(["cod", "ammonia_nitrogen", "ph", "flow", "level", "turbidity", "conductivity", "temperature"]
-            [usize::try_from(nth).unwrap()]).unwrap(),
+        quantity: Quantity::new(
+            ["cod", "ammonia_nitrogen", "ph", "flow", "level", "turbidity", "conductivity", "temperature"]
+                [usize::try_from(nth).unwrap()],
+        )
+        .unwrap(),
         unit: Unit::new("mg/L").unwrap(),
         value: record::Decimal::new(i64::try_from(4_000 + (minute * (nth + 3) + sensor * 17) % 97).unwrap(), -2),
         quality: Quality::Good,

@@ -1,6 +1,7 @@
 //! From a frame to its part of a transaction: at once, or by way of the decoders.
 
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use ingest::{Arrival, Judgement, Verdict};
 use mqtt::Outcome;
@@ -14,8 +15,16 @@ use crate::error::StartError;
 use crate::job::LostCounts;
 
 impl Committer {
-    /// Judges a frame, unless an earlier one of its device is with the decoders: then it waits behind that one.
+    /// Judges a frame, unless an earlier one of its device is with the decoders: then it waits behind that one. On the
+    /// last of the disk only devices that a rule minds are judged: what is left is for alarms.
     pub(super) fn judge(&mut self, arrival: Arrival, sender: Sender, draft: &mut Draft) -> Result<(), StartError> {
+        if self.parts.scarce.load(Ordering::Relaxed)
+            && let Some(device) = self.restored.ingest.sender(&arrival)
+            && !self.parts.rules.iter().any(|rule| rule.devices.covers(&device))
+        {
+            self.shed(device, sender);
+            return Ok(());
+        }
         if !self.lanes.is_empty()
             && let Some(device) = self.restored.ingest.sender(&arrival)
             && self.lanes.is_busy(&device)
@@ -76,8 +85,13 @@ impl Committer {
         let bytes = arrival.bytes();
         let Err((_, sender)) = self.lanes.wait(device, (arrival, sender), bytes) else { return };
         log::warn!(source:% = device; "its codec is too slow for its frames, one is left out");
+        self.shed(device.clone(), sender);
+    }
+
+    /// Lets a frame go: counted, and not acknowledged (A2, A3).
+    fn shed(&self, device: SourceId, sender: Sender) {
         let mut lost = self.parts.lost.lock().unwrap_or_else(PoisonError::into_inner);
-        lost.entry(Some(device.clone())).or_default().add(LostCounts { shed: 1, rejected: 0 });
+        lost.entry(Some(device)).or_default().add(LostCounts { shed: 1, rejected: 0 });
         drop(lost);
         if let Sender::Mqtt(reply) | Sender::Chirpstack(reply) = sender {
             reply.settle(Outcome::Failed);

@@ -49,6 +49,7 @@ fn keep(bench: &mut Bench, limits: config::Journal, done: impl Fn(&KeepingStatus
         orders,
         board: bench.board.clone(),
         clock: bench.committer.clock(),
+        scarce: Arc::default(),
         limits,
         space: Space::new(&path, 0),
         wear: Wear::new(&path),

@@ -211,6 +211,7 @@ impl Bench {
             boot_id: boot_id.into(),
             board: board.clone(),
             lost: lost.clone(),
+            scarce: Arc::default(),
             chirpstack: Chirpstack::default(),
             events: mpsc::channel(1).0,
             downlinks,

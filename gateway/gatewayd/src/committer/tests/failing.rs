@@ -1,5 +1,7 @@
 //! A disk that takes nothing (A1, A2).
 
+use std::sync::atomic::Ordering;
+
 use record::SourceId;
 
 use super::bench::{Bench, Sensor, WARM, flow, heard};
@@ -66,4 +68,26 @@ async fn a_checkpoint_that_is_not_stored_is_signed_later() {
     assert!(bench.reader().checkpoints_after(0, 10).unwrap().is_empty());
     bench.committer.sign_checkpoint();
     assert_eq!(bench.reader().checkpoints_after(0, 10).unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn the_last_of_the_disk_is_for_devices_that_a_rule_minds() {
+    let rule = "[[rule]]\nid = \"warm\"\nkind = \"limit\"\ndevices = [\"flow-1\"]\nquantity = \"temperature_1\"\n\
+                unit = \"Cel\"\nhigh = 20\n";
+    let mut bench = Bench::new();
+    bench.committer.parts.rules = rules::RuleSet::from_toml(rule).unwrap();
+    let mut sensor = Sensor::connect().await;
+    bench.committer.parts.scarce.store(true, Ordering::Relaxed);
+    let routine = sensor.publish(1, false, COD).await;
+    bench.take(vec![routine], vec![heard(0, WARM)], Vec::new());
+    assert!(sensor.read(4).await.is_empty(), "no PUBACK: the device keeps its frame");
+    assert!(bench.kinds().ends_with("frame alarm"), "{}", bench.kinds());
+    let tally = bench.tally(Some("cod-1"));
+    assert_eq!((tally.accepted, tally.shed), (0, 1), "counted (A3)");
+
+    bench.committer.parts.scarce.store(false, Ordering::Relaxed);
+    sensor.reconnect().await;
+    let again = sensor.publish(1, true, COD).await;
+    bench.take(vec![again], Vec::new(), Vec::new());
+    assert_eq!(sensor.read(4).await, [0x40, 2, 0, 1], "and it is taken when there is room");
 }
