@@ -6,7 +6,7 @@ use chirpstack::News;
 use ingest::{DeviceTable, LinkQuality, Remark};
 use journal::{DeviceRow, Transaction};
 use lorawan::mac::{Learned, Power};
-use record::{Body, ClockQuality, Frame, Link, MonoMs, Quality, Reading, Record, SourceId, Stamp};
+use record::{Body, ClockQuality, Frame, Link, MonoMs, Quality, Reading, Record, SourceId, Stamp, TimeLine};
 use rules::ActiveAlarm;
 
 use crate::committer::waiting::Judged;
@@ -17,7 +17,7 @@ use crate::status::{AlarmStatus, DeviceStatus, JournalStatus};
 pub(crate) struct Board {
     pub(crate) journal: JournalStatus,
     pub(crate) devices: BTreeMap<Option<SourceId>, Note>,
-    pub(crate) alarms: Vec<AlarmStatus>,
+    pub(crate) alarms: Vec<ActiveAlarm>,
 }
 
 /// One device, or all frames of unknown ones.
@@ -194,9 +194,14 @@ impl Board {
 
     /// Notes alarms that are not normal.
     pub(crate) fn alarms(&mut self, alarms: Vec<ActiveAlarm>) {
-        self.alarms = alarms
-            .into_iter()
-            .map(|alarm| AlarmStatus {
+        self.alarms = alarms;
+    }
+
+    /// Those for the status answer, with the times at which they really were.
+    pub(crate) fn show_alarms(&self, line: &TimeLine) -> Vec<AlarmStatus> {
+        let shown = |alarm: &ActiveAlarm| {
+            let since = line.time(&alarm.since).known();
+            AlarmStatus {
                 rule: alarm.rule.to_string(),
                 source: alarm.source.to_string(),
                 quantity: alarm.quantity.to_string(),
@@ -204,9 +209,11 @@ impl Board {
                 state: alarm.state.as_str().into(),
                 limit: alarm.limit.to_string(),
                 value: alarm.value.map(|value| value.to_string()),
-                since_ms: alarm.since.wall_ms.0,
-            })
-            .collect();
+                since_ms: since.map_or(alarm.since.wall_ms, |(at, _)| at).0,
+                since_error_ms: since.map(|(_, error_ms)| error_ms),
+            }
+        };
+        self.alarms.iter().map(shown).collect()
     }
 
     /// Devices by name for the status answer.

@@ -21,6 +21,7 @@ mod schedule;
 #[cfg(test)]
 pub(crate) mod tests;
 mod thread;
+mod time;
 mod uplink_events;
 pub(crate) mod waiting;
 
@@ -35,12 +36,12 @@ use control::chain;
 use ingest::{Arrival, DeviceTable, Network};
 use journal::{Journal, Reader, StoreError, Transaction, salvage};
 use mqtt::{Outcome, StoredSession};
-use record::{Body, Record, SourceId, Stamp};
+use record::{Body, ClockSet, Record, SourceId};
 use rules::RuleSet;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::board::Board;
-use crate::clock::{Clock, mono_ms};
+use crate::clock::{Ask, Clock, mono_ms};
 use crate::commands::EdgeCommand;
 use crate::config::{CheckpointEvery, Chirpstack, Commit, Evidence};
 use crate::error::StartError;
@@ -84,6 +85,8 @@ pub(crate) struct Parts {
     pub(crate) commands: mpsc::Sender<EdgeCommand>,
     pub(crate) chirpstack: Chirpstack,
     pub(crate) events: mpsc::Sender<UplinkEvent>,
+    /// Who says whether the clock is good.
+    pub(crate) ask_clock: Ask,
 }
 
 impl Parts {
@@ -140,6 +143,8 @@ struct Draft {
     prompt: usize,
     /// It has history that was decoded again.
     redecoded: bool,
+    /// What it tells of the clock.
+    clock: Option<ClockSet>,
 }
 
 impl Committer {
@@ -196,6 +201,7 @@ impl Committer {
                 return;
             }
         }
+        self.keep_clock();
         self.sign_checkpoint();
         log::info!(records = self.journal.end().0; "committer stopped");
     }
@@ -224,6 +230,7 @@ impl Committer {
     /// Judges everything gathered.
     fn begin(&mut self, taken: Taken<'_>, draft: &mut Draft) -> Result<(), StartError> {
         let Taken { published, heard, serial, orders, decoded } = taken;
+        self.stamp_into(draft);
         for decoded in decoded.drain(..) {
             self.take_decoded(decoded, draft)?;
         }
@@ -249,6 +256,7 @@ impl Committer {
     fn finish(&mut self, mut draft: Draft) -> Result<(), StartError> {
         self.take_lost(&mut draft);
         self.restored.close(std::mem::take(&mut draft.touched), &mut draft.transaction);
+        self.save_clock(&mut draft.transaction);
         if draft.transaction.is_empty() {
             self.tell(draft.answers);
             return Ok(());
@@ -297,7 +305,8 @@ impl Committer {
 
     /// Everything of the transaction is durable: acknowledge, then note it.
     fn settle(&self, draft: Draft) {
-        let Draft { transaction, waiting, answers, pushes, commands, events, .. } = draft;
+        let Draft { transaction, waiting, answers, pushes, commands, events, clock, .. } = draft;
+        self.note_clock(clock.as_ref(), &transaction);
         for command in commands {
             if self.parts.commands.try_send(command).is_err() {
                 log::warn!("the edge takes no command now, it will have it after the next start");
@@ -425,10 +434,6 @@ impl Committer {
             }
         }
         self.note_journal();
-    }
-
-    fn stamp(&self) -> Stamp {
-        self.clock.lock().unwrap_or_else(PoisonError::into_inner).stamp()
     }
 
     fn board(&self) -> MutexGuard<'_, Board> {

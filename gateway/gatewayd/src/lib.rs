@@ -53,7 +53,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc;
 
-pub use clock::{Clock, Discipline};
+pub use clock::{Clock, Discipline, Rtc, SavedTime};
 pub use config::{ConfigError, GatewayConfig};
 pub use error::StartError;
 pub use mqtt::EdgeError;
@@ -107,6 +107,7 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
         commands,
         chirpstack: config.file.chirpstack.clone(),
         events,
+        ask_clock: clock::discipline,
     };
     let mut committer = RunningCommitter::start(parts, published, heard, read, ordered)?;
     // Ends when the edge has gone, and closes the committer's queue by that.

@@ -38,6 +38,12 @@ pub struct ClockStatus {
     pub wall_ms: i64,
     /// `synchronised`, `holdover` or `unset`.
     pub state: String,
+    /// `ntp`, `rtc`, `gps` or `manual`; none if nobody told the time.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// Bound of the error, ± ms; none if nobody told the time.
+    #[serde(default)]
+    pub error_ms: Option<u64>,
 }
 
 /// The journal.
@@ -172,8 +178,11 @@ pub struct AlarmStatus {
     pub limit: String,
     /// The value that decided; none when a person acknowledged.
     pub value: Option<String>,
-    /// Wall time of the transition, ms since 1970 UTC.
+    /// When that was, ms since 1970 UTC; corrected by what the box learned of the time since.
     pub since_ms: i64,
+    /// Bound of the error of that, ± ms; none if nobody knows the time of that boot.
+    #[serde(default)]
+    pub since_error_ms: Option<u64>,
 }
 
 /// The MQTT edge.

@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use mqtt::Edge;
-use record::MonoMs;
+use record::{MonoMs, TimeLine};
 use serde_json::{Value, json};
 
 use crate::GatewayConfig;
 use crate::board::Board;
-use crate::clock::{Clock, mono_ms};
+use crate::clock::{Clock, ClockView, mono_ms};
 use crate::gwmp::{self, LoraView};
 use crate::serial;
 use crate::status::{ClockStatus, MqttStatus, SerialStatus, Status};
@@ -32,9 +32,22 @@ impl View {
         }
     }
 
+    /// The clock, and what it says of earlier stamps of this boot.
+    fn clock(&self) -> (ClockStatus, TimeLine) {
+        let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        let ClockView { stamp, source, error_ms } = clock.view();
+        let shown = ClockStatus {
+            wall_ms: stamp.wall_ms.0,
+            state: stamp.clock.as_str().into(),
+            source: source.map(|source| source.as_str().into()),
+            error_ms,
+        };
+        (shown, clock.line())
+    }
+
     fn status(&self) -> Status {
         let now = mono_ms();
-        let stamp = self.clock.lock().unwrap_or_else(PoisonError::into_inner).stamp();
+        let (clock, line) = self.clock();
         let mqtt = self.edge.as_ref().and_then(Weak::upgrade).map(|edge| mqtt_status(&edge));
         let gwmp = self.lora.as_ref().map(gwmp::status);
         let board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
@@ -42,10 +55,10 @@ impl View {
             box_id: self.config.file.box_id.to_string(),
             version: env!("CARGO_PKG_VERSION").into(),
             uptime_ms: now.0.saturating_sub(self.started.0),
-            clock: ClockStatus { wall_ms: stamp.wall_ms.0, state: stamp.clock.as_str().into() },
+            clock,
             journal: board.journal.clone(),
             devices: board.show_devices(now),
-            alarms: board.alarms.clone(),
+            alarms: board.show_alarms(&line),
             mqtt,
             gwmp,
             serial: serial::status(&self.serial),

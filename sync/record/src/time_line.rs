@@ -170,7 +170,8 @@ impl TimeLine {
         // The boot began after the last moment that an earlier one knew, and ended before a later one began.
         let not_before_ms = before.max_by_key(|stretch| stretch.last.mono_ms).map(|stretch| {
             let (at, error_ms) = stretch.at(stretch.last.mono_ms);
-            UnixMs(at.0.saturating_sub_unsigned(error_ms).saturating_add_unsigned(stamp.mono_ms.0))
+            let least_ms = stamp.mono_ms.0 - drift_ms(stamp.mono_ms.0).min(stamp.mono_ms.0);
+            UnixMs(at.0.saturating_sub_unsigned(error_ms).saturating_add_unsigned(least_ms))
         });
         let not_after_ms = after.min_by_key(|stretch| stretch.first.mono_ms).map(|stretch| {
             let (at, error_ms) = stretch.at(MonoMs(0));
@@ -266,9 +267,9 @@ mod tests {
         };
         assert_eq!(line.time(&unset(4, 50)), unknown(None, None));
         set(&mut line, stamp(1, 1_000, 100_000, ClockQuality::Synchronised));
-        assert_eq!(line.time(&unset(4, 50)), unknown(Some(100_000 - 30 + 50), None), "two such boots in a row");
+        assert_eq!(line.time(&unset(4, 50)), unknown(Some(100_000 - 30 + 49), None), "two such boots in a row");
         set(&mut line, stamp(6, 2_000, 900_000, ClockQuality::Synchronised));
-        assert_eq!(line.time(&unset(4, 50)), unknown(Some(100_020), Some(898_000 + 31)), "before the next one began");
+        assert_eq!(line.time(&unset(4, 50)), unknown(Some(100_019), Some(898_000 + 31)), "before the next one began");
         assert_eq!(line.time(&unset(0, 50)), unknown(None, Some(99_000 + 31)));
     }
 

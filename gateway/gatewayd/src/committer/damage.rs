@@ -36,7 +36,7 @@ pub(super) fn open(parts: &Parts) -> Result<Opened, StartError> {
 fn open_once(parts: &Parts) -> Result<Opened, StartError> {
     let (mut journal, salvaged) = open_file(parts).map_err(StartError::Journal)?;
     let reader = Reader::open(&parts.journal_path).map_err(StartError::Journal)?;
-    let clock = start_clock(&mut journal, &reader, &parts.boot_id).map_err(StartError::Journal)?;
+    let clock = start_clock(&mut journal, &reader, parts).map_err(StartError::Journal)?;
     let restored = Ledger::restore(&parts.setup(), &reader)?;
     Ok(Opened { journal, reader, clock, restored, salvaged })
 }

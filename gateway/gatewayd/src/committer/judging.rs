@@ -55,7 +55,7 @@ impl Committer {
     }
 
     fn judge_now(&mut self, arrival: Arrival, sender: Sender, draft: &mut Draft) -> Result<(), StartError> {
-        let stamp = self.stamp();
+        let stamp = self.stamp_into(draft);
         match self.restored.ingest.judge(arrival, stamp) {
             Judgement::Verdict(verdict) => self.note(verdict, sender, stamp, draft),
             Judgement::Undecoded(undecoded) => {

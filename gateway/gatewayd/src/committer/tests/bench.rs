@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::board::Board;
-use crate::clock::mono_ms;
+use crate::clock::{Ask, mono_ms};
 use crate::committer::decoders::{Decoders, Job, Jobs};
 use crate::committer::intake::Taken;
 use crate::committer::{Committer, Draft, Parts};
@@ -186,14 +186,19 @@ impl Bench {
     }
 
     pub(super) fn of(devices: DeviceTable) -> Bench {
-        Bench::open_with(tempfile::tempdir().unwrap(), "boot-a", Arc::new(devices))
+        Bench::open_with(tempfile::tempdir().unwrap(), "boot-a", Arc::new(devices), || None)
     }
 
+    /// On a machine whose clock nobody vouches for, whatever the one of the developer does.
     pub(crate) fn open(folder: TempDir, boot_id: &str) -> Bench {
-        Bench::open_with(folder, boot_id, Arc::new(table()))
+        Bench::open_with(folder, boot_id, Arc::new(table()), || None)
     }
 
-    fn open_with(folder: TempDir, boot_id: &str, devices: Arc<DeviceTable>) -> Bench {
+    pub(super) fn asking(folder: TempDir, boot_id: &str, ask_clock: Ask) -> Bench {
+        Bench::open_with(folder, boot_id, Arc::new(table()), ask_clock)
+    }
+
+    fn open_with(folder: TempDir, boot_id: &str, devices: Arc<DeviceTable>, ask_clock: Ask) -> Bench {
         let board = Arc::new(Mutex::new(Board::new(&devices)));
         let lost: Arc<Mutex<Lost>> = Arc::default();
         let (downlinks, confirmed) = mpsc::channel(64);
@@ -216,6 +221,7 @@ impl Bench {
             events: mpsc::channel(1).0,
             downlinks,
             commands: mpsc::channel(8).0,
+            ask_clock,
         };
         let (decoders, jobs) = Decoders::new();
         let committer = Committer::open(parts, decoders).unwrap();
@@ -227,14 +233,14 @@ impl Bench {
         let Bench { folder, committer, .. } = self;
         let devices = committer.parts.devices.clone();
         drop(committer);
-        Bench::open_with(folder, boot_id, devices)
+        Bench::open_with(folder, boot_id, devices, || None)
     }
 
     /// The next start of the daemon, with other devices.
     pub(super) fn reopen_with(self, devices: DeviceTable) -> Bench {
         let Bench { folder, committer, .. } = self;
         drop(committer);
-        Bench::open_with(folder, "boot-a", Arc::new(devices))
+        Bench::open_with(folder, "boot-a", Arc::new(devices), || None)
     }
 
     /// One transaction of these.

@@ -3,11 +3,11 @@
 use crate::decoding::Published;
 use batch::Checkpoint;
 use journal::{Journal, Transaction};
-use record::{Body, Boot, BootNo, ClockQuality, MonoMs, Record, Stamp, UnixMs};
+use record::{Body, Boot, BootNo, ClockQuality, ClockSource, MonoMs, Record, Stamp, TimeLine, UnixMs};
 use tokio::sync::mpsc;
 
 use super::bench::{Bench, COLD, Sensor, WARM, heard, key, noise};
-use crate::clock::wall_ms;
+use crate::clock::{Discipline, wall_ms};
 use crate::committer::intake::Intake;
 
 #[tokio::test]
@@ -73,10 +73,64 @@ async fn a_new_version_is_noted_and_wall_time_never_goes_back() {
     let mut bench = Bench::open(folder, "boot-a");
     bench.apply([heard(0, COLD)]);
     assert_eq!(bench.kinds(), "boot boot codec codec frame");
-    for at in bench.records() {
-        let stamp = at.record.stamp;
-        assert_eq!((stamp.boot, stamp.wall_ms, stamp.clock), (BootNo(4), ahead, ClockQuality::Unset), "T1");
-    }
+    let stamps: Vec<Stamp> = bench.records().iter().map(|at| at.record.stamp).collect();
+    assert!(stamps.iter().all(|stamp| (stamp.boot, stamp.clock) == (BootNo(4), ClockQuality::Unset)), "T1");
+    assert!(stamps.is_sorted_by_key(|stamp| stamp.wall_ms), "{stamps:?}");
+    // It goes on from there by its monotonic clock.
+    let run_on = |stamp: &Stamp| (ahead.0..ahead.0 + 3_600_000).contains(&stamp.wall_ms.0);
+    assert!(stamps.iter().all(run_on), "{stamps:?}");
+}
+
+fn disciplined() -> Option<Discipline> {
+    Some(Discipline { synchronised: true, error_ms: 12, source: ClockSource::Ntp, leap_second: false })
+}
+
+#[tokio::test]
+async fn the_time_is_told_in_front_of_the_next_frame_and_corrects_what_came_before() {
+    let mut bench = Bench::new();
+    bench.apply([heard(0, COLD)]);
+    assert_eq!(bench.kinds(), "boot codec codec frame", "nobody told it the time");
+    let Bench { folder, committer, .. } = bench;
+    drop(committer);
+    let mut bench = Bench::asking(folder, "boot-a", disciplined);
+    bench.apply([heard(1, COLD)]);
+    bench.apply([heard(2, COLD)]);
+    assert_eq!(bench.kinds(), "boot codec codec frame clock frame frame", "once");
+    let records = bench.records();
+    let Body::Clock(set) = &records[4].record.body else { panic!("{records:?}") };
+    assert_eq!((set.source, set.before), (ClockSource::Ntp, ClockQuality::Unset));
+    assert_eq!(records[4].record.stamp.clock, ClockQuality::Synchronised, "T1");
+    let mut line = TimeLine::new();
+    line.take(&records[4].record);
+    let (at, error_ms) = line.time(&records[3].record.stamp).known().unwrap();
+    assert!(at.0.abs_diff(wall_ms().0) < 600_000 && error_ms < 1_000, "{at} ±{error_ms}");
+    let view = bench.committer.clock().lock().unwrap().view();
+    assert_eq!((view.source, view.stamp.clock), (Some(ClockSource::Ntp), ClockQuality::Synchronised));
+}
+
+#[tokio::test]
+async fn a_clock_that_could_not_be_told_is_told_with_the_next_transaction() {
+    let mut bench = Bench::asking(tempfile::tempdir().unwrap(), "boot-a", disciplined);
+    let stuck = bench.stuck_disk();
+    bench.apply([heard(0, COLD)]);
+    drop(stuck);
+    bench.apply([]);
+    assert_eq!(bench.kinds(), "boot codec codec clock");
+}
+
+#[tokio::test]
+async fn what_the_clock_knew_outlives_a_restart_of_the_daemon() {
+    let mut bench = Bench::asking(tempfile::tempdir().unwrap(), "boot-a", disciplined);
+    bench.apply([heard(0, COLD)]);
+    bench.committer.keep_clock();
+    let quality = |boot: &str, bench: Bench| {
+        let mut bench = bench.reopen(boot);
+        bench.apply([heard(1, COLD)]);
+        (bench.records().last().unwrap().record.stamp.clock, bench)
+    };
+    let (held, bench) = quality("boot-a", bench);
+    assert!(matches!(held, ClockQuality::Holdover { error_ms } if error_ms < 1_000), "the kernel refuses: {held:?}");
+    assert_eq!(quality("boot-b", bench).0, ClockQuality::Unset, "another boot");
 }
 
 #[tokio::test]
