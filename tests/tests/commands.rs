@@ -115,7 +115,7 @@ fn of_csv(text: &str) -> Vec<Row> {
     let row = |line: &str| {
         let fields = heading.iter().zip(line.split(',')).filter(|(_, field)| !field.is_empty());
         let number = |name: &str, field: &str| match name {
-            "seq" | "redecoded_of" => Value::from(field.parse::<u64>().unwrap()),
+            "seq" | "redecoded_of" | "true_time_error_ms" => Value::from(field.parse::<u64>().unwrap()),
             _ => Value::from(field),
         };
         let object = fields.map(|(name, field)| ((*name).to_owned(), number(name, field))).collect();

@@ -5,19 +5,21 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use journal::Reader;
-use record::{Body, CodecId, Frame, Quantity, Reading, RecordAt, Redecoded, Seq, SeqRange, SourceId};
+use record::{Body, CodecId, Frame, Quantity, Reading, RecordAt, Redecoded, Seq, SeqRange, SourceId, TrueTime};
 use serde::Serialize;
 
 use crate::cli::{ExportArgs, ExportFormat};
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::output;
+use crate::times::time_line;
 
 /// Bytes read at once: the memory of an export, whatever its length.
 const PAGE_BYTES: usize = 1024 * 1024;
 
 /// The heading of the CSV form; the JSON form has the same names.
-const HEADING: &str = "seq,time,clock,source,quantity,value,unit,quality,device_time,codec,redecoded_of";
+const HEADING: &str = "seq,time,clock,source,quantity,value,unit,quality,device_time,codec,redecoded_of,true_time,\
+                       true_time_basis,true_time_error_ms,not_before,not_after";
 
 /// One reading, flat.
 #[derive(Debug, Serialize)]
@@ -35,6 +37,15 @@ struct Row<'a> {
     codec: Option<String>,
     /// The record whose readings this one takes the place of; `time` is when that was done.
     redecoded_of: Option<u64>,
+    /// When the record was made, by what is known of the clock now.
+    true_time: Option<String>,
+    /// `stamped`, `corrected` or `unknown`.
+    true_time_basis: &'a str,
+    /// Bound of its error, ± ms.
+    true_time_error_ms: Option<u64>,
+    /// Where the time is unknown: bounds that the boots around it give.
+    not_before: Option<String>,
+    not_after: Option<String>,
 }
 
 /// What a codec made of a frame, when it came or again.
@@ -92,8 +103,9 @@ impl Filter<'_> {
         })
     }
 
-    fn takes(&self, record: &RecordAt) -> bool {
-        let at = record.record.stamp.wall_ms.0;
+    /// Whether it is wanted, by the time that it really was where that is known.
+    fn takes(&self, record: &RecordAt, time: TrueTime) -> bool {
+        let at = time.known().map_or(record.record.stamp.wall_ms, |(at, _)| at).0;
         self.source.as_ref().is_none_or(|source| record.record.body.source() == Some(source))
             && self.args.from.is_none_or(|from| at >= from.as_millisecond())
             && self.args.to.is_none_or(|to| at < to.as_millisecond())
@@ -113,16 +125,18 @@ fn write<W: Write>(
         out.write_all(format!("{HEADING}\r\n").as_bytes()).map_err(&failed)?;
     }
     let end = reader.position().map_err(CommandError::Store)?.end;
+    let times = time_line(reader, Seq(0)).map_err(CommandError::Store)?;
     let mut next = Seq(0);
     while let Some(range) = SeqRange::new(next, Seq(end.0.saturating_sub(1))).filter(|_| next < end) {
         let records = reader.read(range, PAGE_BYTES).map_err(CommandError::Store)?;
         let Some(last) = records.last() else { break };
         next = last.seq.next();
-        for record in records.iter().filter(|record| filter.takes(record)) {
+        let timed = records.iter().map(|record| (record, times.time(&record.record.stamp)));
+        for (record, time) in timed.filter(|(record, time)| filter.takes(record, *time)) {
             let Some(decoded) = Decoded::of(&record.record.body) else { continue };
             let wanted = |reading: &&Reading| filter.quantity.as_ref().is_none_or(|q| *q == reading.quantity);
             for reading in decoded.readings.iter().filter(wanted) {
-                let row = row(record, &decoded, reading);
+                let row = row(record, time, &decoded, reading);
                 let line = if csv { csv_line(&row) } else { json_line(&row) };
                 out.write_all(line.as_bytes()).map_err(&failed)?;
             }
@@ -131,7 +145,11 @@ fn write<W: Write>(
     out.flush().map_err(failed)
 }
 
-fn row<'a>(record: &RecordAt, decoded: &Decoded<'a>, reading: &'a Reading) -> Row<'a> {
+fn row<'a>(record: &RecordAt, time: TrueTime, decoded: &Decoded<'a>, reading: &'a Reading) -> Row<'a> {
+    let (not_before, not_after) = match time {
+        TrueTime::Unknown { not_before_ms, not_after_ms } => (not_before_ms, not_after_ms),
+        TrueTime::Stamped { .. } | TrueTime::Corrected { .. } => (None, None),
+    };
     Row {
         seq: record.seq.0,
         time: output::time(record.record.stamp.wall_ms),
@@ -144,6 +162,11 @@ fn row<'a>(record: &RecordAt, decoded: &Decoded<'a>, reading: &'a Reading) -> Ro
         device_time: reading.at_ms.map(output::time),
         codec: decoded.codec.map(|codec| codec.to_string()),
         redecoded_of: decoded.of.map(|of| of.0),
+        true_time: time.known().map(|(at, _)| output::time(at)),
+        true_time_basis: time.as_str(),
+        true_time_error_ms: time.known().map(|(_, error_ms)| error_ms),
+        not_before: not_before.map(output::time),
+        not_after: not_after.map(output::time),
     }
 }
 
@@ -155,10 +178,14 @@ fn csv_line(row: &Row<'_>) -> String {
     };
     let (value, device_time) = (row.value.as_deref().unwrap_or(""), row.device_time.as_deref().unwrap_or(""));
     let codec = row.codec.as_deref().unwrap_or("");
-    let redecoded_of = row.redecoded_of.map_or_else(String::new, |of| of.to_string());
-    let Row { seq, time, clock, source, quantity, quality, .. } = row;
+    let number = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
+    let (redecoded_of, error_ms) = (number(row.redecoded_of), number(row.true_time_error_ms));
+    let [at, not_before, not_after] =
+        [&row.true_time, &row.not_before, &row.not_after].map(|time| time.as_deref().unwrap_or(""));
+    let Row { seq, time, clock, source, quantity, quality, true_time_basis, .. } = row;
     format!(
-        "{seq},{time},{clock},{source},{quantity},{value},{unit},{quality},{device_time},{codec},{redecoded_of}\r\n"
+        "{seq},{time},{clock},{source},{quantity},{value},{unit},{quality},{device_time},{codec},{redecoded_of},{at},\
+         {true_time_basis},{error_ms},{not_before},{not_after}\r\n"
     )
 }
 
@@ -192,12 +219,21 @@ mod tests {
         };
         let record = RecordAt { seq: Seq(7), record: Record { stamp, body: Body::Redecoded(anew) } };
         let decoded = Decoded::of(&record.record.body).unwrap();
-        let row = row(&record, &decoded, &decoded.readings[0]);
-        let shown = format!("{HEADING}\n{}{}", csv_line(&row).replace("\r\n", "\n"), json_line(&row));
+        let (at_ms, before) = (UnixMs(1_777_888_800_000), Some(UnixMs(1_777_888_000_000)));
+        let mut shown = format!("{HEADING}\n");
+        for time in [
+            TrueTime::Corrected { at_ms, error_ms: 250 },
+            TrueTime::Unknown { not_before_ms: before, not_after_ms: None },
+        ] {
+            let row = row(&record, time, &decoded, &decoded.readings[0]);
+            shown += &format!("{}{}", csv_line(&row).replace("\r\n", "\n"), json_line(&row));
+        }
         expect![[r#"
-            seq,time,clock,source,quantity,value,unit,quality,device_time,codec,redecoded_of
-            7,2026-05-04T10:00:00.000Z,unset,cod-1,cod,40.1,"a,""b""",unknown_unit,,16367aacb67a4a01,3
-            {"seq":7,"time":"2026-05-04T10:00:00.000Z","clock":"unset","source":"cod-1","quantity":"cod","value":"40.1","unit":"a,\"b\"","quality":"unknown_unit","device_time":null,"codec":"16367aacb67a4a01","redecoded_of":3}
+            seq,time,clock,source,quantity,value,unit,quality,device_time,codec,redecoded_of,true_time,true_time_basis,true_time_error_ms,not_before,not_after
+            7,2026-05-04T10:00:00.000Z,unset,cod-1,cod,40.1,"a,""b""",unknown_unit,,16367aacb67a4a01,3,2026-05-04T10:00:00.000Z,corrected,250,,
+            {"seq":7,"time":"2026-05-04T10:00:00.000Z","clock":"unset","source":"cod-1","quantity":"cod","value":"40.1","unit":"a,\"b\"","quality":"unknown_unit","device_time":null,"codec":"16367aacb67a4a01","redecoded_of":3,"true_time":"2026-05-04T10:00:00.000Z","true_time_basis":"corrected","true_time_error_ms":250,"not_before":null,"not_after":null}
+            7,2026-05-04T10:00:00.000Z,unset,cod-1,cod,40.1,"a,""b""",unknown_unit,,16367aacb67a4a01,3,,unknown,,2026-05-04T09:46:40.000Z,
+            {"seq":7,"time":"2026-05-04T10:00:00.000Z","clock":"unset","source":"cod-1","quantity":"cod","value":"40.1","unit":"a,\"b\"","quality":"unknown_unit","device_time":null,"codec":"16367aacb67a4a01","redecoded_of":3,"true_time":null,"true_time_basis":"unknown","true_time_error_ms":null,"not_before":"2026-05-04T09:46:40.000Z","not_after":null}
         "#]].assert_eq(&shown);
     }
 }

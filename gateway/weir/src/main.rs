@@ -21,6 +21,7 @@ mod logging;
 mod output;
 mod status;
 mod tail;
+mod times;
 mod verify;
 
 use std::process::ExitCode;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use control::chain;
-use gatewayd::status::{AlarmStatus, KeepingStatus, Status as Gateway};
+use gatewayd::status::{AlarmStatus, ClockStatus, KeepingStatus, Status as Gateway};
 use record::UnixMs;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -115,10 +115,7 @@ fn what_is_wrong(gateway: &Result<Gateway, String>, sync: &Result<Sync, String>,
 fn notes(gateway: &Gateway, lang: Lang) -> Vec<String> {
     let returned = gateway.alarms.iter().filter(|alarm| alarm.state == "returned_unacknowledged");
     let mut notes: Vec<String> = returned.map(|alarm| show_alarm(alarm, lang)).collect();
-    if gateway.clock.state != "synchronised" {
-        let text = lang.pick("the clock is not synchronised, records say so", "时钟未同步，记录中已注明");
-        notes.push(format!("{text} ({}) · try: timedatectl status", gateway.clock.state));
-    }
+    notes.extend(clock_note(&gateway.clock, lang));
     for (name, device) in &gateway.devices {
         if let Some(told) = &device.network_server_log {
             let text = lang.pick("ChirpStack tells", "ChirpStack 报告");
@@ -128,11 +125,53 @@ fn notes(gateway: &Gateway, lang: Lang) -> Vec<String> {
     notes
 }
 
+/// What to do about a clock that nobody sets; nothing about one that is set.
+fn clock_note(clock: &ClockStatus, lang: Lang) -> Option<String> {
+    let error = clock.error_ms.map_or_else(|| "-".to_owned(), age);
+    match (clock.state.as_str(), lang) {
+        ("synchronised", _) => None,
+        ("holdover", Lang::En) => Some(format!(
+            "the clock is no longer synchronised: it may be wrong by ±{error}, and records say so · try: timedatectl status"
+        )),
+        ("holdover", Lang::Zh) => {
+            Some(format!("时钟已失去同步，误差可能达 ±{error}，记录中已注明 · try: timedatectl status"))
+        }
+        (_, Lang::En) => Some(
+            "nobody has told this box the time since it booted: records say so, and are corrected once it is known · try: \
+             timedatectl set-ntp true (NTP needs UDP port 123), or fit a clock module with a battery"
+                .to_owned(),
+        ),
+        (_, Lang::Zh) => Some(
+            "本机启动后时钟从未校准：记录中已注明，校准后读数时间会自动更正 · try: timedatectl set-ntp true（NTP 需放行 \
+             UDP 123 端口），或加装带电池的时钟模块"
+                .to_owned(),
+        ),
+    }
+}
+
+/// `clock 2026-11-28T09:00:00.000Z  synchronised by ntp, ±0.0 s`
+fn show_clock(clock: &ClockStatus, lang: Lang) -> String {
+    let state = match clock.state.as_str() {
+        "synchronised" => lang.pick("synchronised", "已同步"),
+        "holdover" => lang.pick("holdover", "守时"),
+        _ => lang.pick("never set", "未校准"),
+    };
+    let source = match (&clock.source, lang) {
+        (None, _) => String::new(),
+        (Some(source), Lang::En) => format!(" by {source}"),
+        (Some(source), Lang::Zh) => format!("（来源 {source}）"),
+    };
+    let error = clock.error_ms.map_or_else(String::new, |error_ms| format!(", ±{}", age(error_ms)));
+    format!("{} {}  {state}{source}{error}", lang.pick("clock", "时钟"), output::time(UnixMs(clock.wall_ms)))
+}
+
 fn show_alarm(alarm: &AlarmStatus, lang: Lang) -> String {
-    let AlarmStatus { rule, source, quantity, unit, state, limit, value, since_ms } = alarm;
+    let AlarmStatus { rule, source, quantity, unit, state, limit, value, since_ms, since_error_ms } = alarm;
     let (text, limit_text) = (lang.pick("alarm", "报警"), lang.pick("limit", "限值"));
     let (value, since) = (value.as_deref().unwrap_or("-"), output::time(UnixMs(*since_ms)));
-    format!("{text} {rule} {source} {quantity} {value} {unit}, {limit_text} {limit}: {state}, {since}")
+    // Nobody knows the time of that boot.
+    let doubt = if since_error_ms.is_none() { "?" } else { "" };
+    format!("{text} {rule} {source} {quantity} {value} {unit}, {limit_text} {limit}: {state}, {since}{doubt}")
 }
 
 fn print_gateway(out: &mut impl Write, gateway: &Gateway, lang: Lang) -> Result<(), CommandError> {
@@ -150,6 +189,7 @@ fn print_gateway(out: &mut impl Write, gateway: &Gateway, lang: Lang) -> Result<
         journal.checkpoint,
     );
     line(out, &title)?;
+    line(out, &show_clock(&gateway.clock, lang))?;
     if let Some(keeping) = &journal.keeping {
         line(out, &show_keeping(keeping, lang))?;
     }
@@ -258,6 +298,7 @@ fn print_sync(out: &mut impl Write, sync: &Sync, lang: Lang) -> Result<(), Comma
 #[cfg(test)]
 mod tests {
     use super::*;
+    use expect_test::expect;
 
     #[test]
     fn the_life_of_a_card_follows_from_what_is_written() {
@@ -271,5 +312,38 @@ mod tests {
         assert_eq!(card_life(&keeping(100_000_000, 599_999)), None, "too early");
         assert_eq!(card_life(&keeping(0, 3_600_000)), None, "nothing is written");
         assert_eq!(card_life(&KeepingStatus::default()), None);
+    }
+
+    #[test]
+    fn a_clock_says_what_it_is_worth_and_what_to_do() {
+        let clock = |state: &str, source: Option<&str>, error_ms| ClockStatus {
+            wall_ms: 1_800_000_000_000,
+            state: state.into(),
+            source: source.map(str::to_owned),
+            error_ms,
+        };
+        let mut shown = String::new();
+        for clock in [
+            clock("synchronised", Some("ntp"), Some(32)),
+            clock("holdover", Some("rtc"), Some(86_000)),
+            clock("unset", None, None),
+        ] {
+            for lang in [Lang::En, Lang::Zh] {
+                shown += &format!("{}\n", show_clock(&clock, lang));
+                shown += &clock_note(&clock, lang).map_or_else(String::new, |note| format!("  {note}\n"));
+            }
+        }
+        expect![[r#"
+            clock 2027-01-15T08:00:00.000Z  synchronised by ntp, ±0.0 s
+            时钟 2027-01-15T08:00:00.000Z  已同步（来源 ntp）, ±0.0 s
+            clock 2027-01-15T08:00:00.000Z  holdover by rtc, ±86 s
+              the clock is no longer synchronised: it may be wrong by ±86 s, and records say so · try: timedatectl status
+            时钟 2027-01-15T08:00:00.000Z  守时（来源 rtc）, ±86 s
+              时钟已失去同步，误差可能达 ±86 s，记录中已注明 · try: timedatectl status
+            clock 2027-01-15T08:00:00.000Z  never set
+              nobody has told this box the time since it booted: records say so, and are corrected once it is known · try: timedatectl set-ntp true (NTP needs UDP port 123), or fit a clock module with a battery
+            时钟 2027-01-15T08:00:00.000Z  未校准
+              本机启动后时钟从未校准：记录中已注明，校准后读数时间会自动更正 · try: timedatectl set-ntp true（NTP 需放行 UDP 123 端口），或加装带电池的时钟模块
+        "#]].assert_eq(&shown);
     }
 }

@@ -16,6 +16,7 @@ use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::lang::Lang;
 use crate::output;
+use crate::times::time_line;
 
 /// Bytes read at once.
 const PAGE_BYTES: usize = 1024 * 1024;
@@ -32,14 +33,19 @@ pub(crate) fn run(state_dir: &Path, args: &TailArgs, lang: Lang) -> Result<Exit,
     let wanted = |record: &RecordAt| source.is_none() || record.record.body.source() == source.as_ref();
     let mut out = output::stdout();
     let mut next = start(&reader, args.lines, &wanted)?;
+    let mut times = time_line(&reader, next).map_err(CommandError::Store)?;
     loop {
         let end = reader.position().map_err(CommandError::Store)?.end;
         while let Some(range) = SeqRange::new(next, Seq(end.0.saturating_sub(1))).filter(|_| next < end) {
             let records = reader.read(range, PAGE_BYTES).map_err(CommandError::Store)?;
             let Some(last) = records.last() else { break };
             next = last.seq.next();
-            for record in records.iter().filter(|record| wanted(record)) {
-                output::line(&mut out, &line::show(record, args.json, lang))?;
+            for record in &records {
+                // Behind the end of the first look a follower learns as it reads.
+                times.take(&record.record);
+                if wanted(record) {
+                    output::line(&mut out, &line::show(record, &times, args.json, lang))?;
+                }
             }
         }
         out.flush().map_err(CommandError::output)?;

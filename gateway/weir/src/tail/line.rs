@@ -2,24 +2,36 @@
 
 use record::{
     Body, ClockQuality, ClockSet, CodecText, Decimal, Frame, Gap, GapReason, Quality, Reading, RecordAt, Redecoded,
-    SourceId, TextValue,
+    SourceId, TextValue, TimeLine, TrueTime,
 };
+use serde::Serialize;
 
 use super::link;
 use crate::lang::Lang;
-use crate::output;
+use crate::{output, times};
+
+/// The record as JSON, with the time at which it really was.
+#[derive(Serialize)]
+struct Timed<'a> {
+    #[serde(flatten)]
+    record: &'a RecordAt,
+    true_time: TrueTime,
+}
 
 /// The record for people, or as JSON.
-pub(super) fn show(record: &RecordAt, json: bool, lang: Lang) -> String {
-    if json {
-        return serde_json::to_string(record).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
-    }
+pub(super) fn show(record: &RecordAt, times: &TimeLine, json: bool, lang: Lang) -> String {
     let stamp = &record.record.stamp;
+    let true_time = times.time(stamp);
+    if json {
+        let timed = Timed { record, true_time };
+        return serde_json::to_string(&timed).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
+    }
     let doubt = match stamp.clock {
         ClockQuality::Synchronised => "",
         _ => "?",
     };
-    format!("{:>8}  {}{doubt}  {}", record.seq.0, output::time(stamp.wall_ms), body(&record.record.body, lang))
+    let (at, really) = (output::time(stamp.wall_ms), times::show(true_time, lang));
+    format!("{:>8}  {at}{doubt}{really}  {}", record.seq.0, body(&record.record.body, lang))
 }
 
 fn body(body: &Body, lang: Lang) -> String {
@@ -121,7 +133,8 @@ mod tests {
     use super::*;
     use expect_test::{Expect, expect};
     use record::{
-        BootNo, ClockSource, CodecId, GatewayEui, Link, MonoMs, Quantity, Record, Seq, SeqRange, Stamp, Unit, UnixMs,
+        Boot, BootNo, ClockSource, CodecId, GatewayEui, Link, MonoMs, Quantity, Record, Seq, SeqRange, Stamp, Unit,
+        UnixMs,
     };
 
     fn check(body: Body, lang: Lang, expected: Expect) {
@@ -131,7 +144,38 @@ mod tests {
             wall_ms: UnixMs(1_777_888_800_000),
             clock: ClockQuality::Synchronised,
         };
-        expected.assert_eq(&show(&RecordAt { seq: Seq(7), record: Record { stamp, body } }, false, lang));
+        let record = RecordAt { seq: Seq(7), record: Record { stamp, body } };
+        expected.assert_eq(&show(&record, &TimeLine::new(), false, lang));
+    }
+
+    #[test]
+    fn a_stamp_is_corrected_beside_what_it_says() {
+        let stamp = |mono_ms, wall_ms, clock| Stamp { boot: BootNo(3), mono_ms: MonoMs(mono_ms), wall_ms, clock };
+        let boot = Body::Boot(Boot { boot_id: "b".into(), version: "1".into() });
+        let early = Record { stamp: stamp(5_000, UnixMs(5_000), ClockQuality::Unset), body: boot };
+        let early = RecordAt { seq: Seq(7), record: early };
+        let mut times = TimeLine::new();
+        let check = |times: &TimeLine, json, lang, expected: Expect| {
+            expected.assert_eq(&show(&early, times, json, lang));
+        };
+        check(&times, false, Lang::Zh, expect!["       7  1970-01-01T00:00:05.000Z?  (时间未知)  boot b weir 1"]);
+        let set = ClockSet { source: ClockSource::Ntp, before: ClockQuality::Unset, step_ms: 9, error_ms: 20 };
+        let at = stamp(86_405_000, UnixMs(1_777_888_800_000), ClockQuality::Synchronised);
+        times.take(&Record { stamp: at, body: Body::Clock(set) });
+        check(
+            &times,
+            false,
+            Lang::En,
+            expect!["       7  1970-01-01T00:00:05.000Z?  (2026-05-03T10:00:00.000Z ±43 s)  boot b weir 1"],
+        );
+        check(
+            &times,
+            true,
+            Lang::En,
+            expect![[
+                r#"{"seq":7,"stamp":{"boot":3,"mono_ms":5000,"wall_ms":5000,"clock":{"state":"unset"}},"kind":"boot","boot_id":"b","version":"1","true_time":{"basis":"corrected","at_ms":1777802400000,"error_ms":43240}}"#
+            ]],
+        );
     }
 
     fn reading(value: Option<Decimal>) -> Reading {
