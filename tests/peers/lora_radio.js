@@ -17,6 +17,7 @@
 //   {"do":"pull"}                                      one PULL_DATA more of each gateway, not waited for
 //   {"do":"listen","device":"d","immediate":true}      waits for a downlink that answers nothing (class C)
 //   {"do":"counts","gateway":"a"}                      datagrams so far, PUSH_DATA without PUSH_ACK, what was wrong
+//   {"do":"keys","device":"d"}                         its session keys in hex: {app, f, s, enc}
 //   {"do":"stray"}                                     downlinks nobody waited for since the last time
 //
 // join and uplink also take "freq", "datr", "dr" and "ch" (1.1's MIC covers them), "via" ([{"gateway","snr","rssi"}],
@@ -258,6 +259,10 @@ const ACTIONS = {
   counts: ({ gateway }) => {
     const { counts, errors, unanswered } = gateways.get(gateway)
     return { ...counts, push_ack_missing: unanswered.size, errors }
+  },
+  keys: ({ device }) => {
+    const { app, f, s, enc } = devices.get(device).session
+    return { app: hex(app), f: hex(f), s: hex(s), enc: hex(enc) }
   },
   stray: () => ({ stray: stray.splice(0) }),
 }

@@ -140,6 +140,14 @@ impl World {
         Answer::of_weir(&all)
     }
 
+    /// `weir device` on this box's files.
+    pub fn device(&self, arguments: &[&str]) -> Answer {
+        let dir = self.dir.path().display().to_string();
+        let mut all = vec!["device", "--config-dir", &dir];
+        all.extend(arguments);
+        self.weir(&all)
+    }
+
     /// One request to the gateway's control socket, as any program of the box's group may make it.
     pub fn ask(&self, request: &Value) -> Value {
         let mut socket = UnixStream::connect(self.path("run/gateway.sock")).unwrap();
