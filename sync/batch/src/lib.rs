@@ -18,6 +18,9 @@
 //! | `steps` columns | delta, zigzag, LEB128: for what mostly repeats | `column` |
 //! | `bits` columns | prediction, zigzag, adaptive Golomb-Rice: for what is noise in its low digits | `bits` |
 //!
+//! An exported journal ([`weirlog`]) has the records themselves and the signed checkpoints, for whoever must be shown that
+//! nothing was altered; `weirlog.cddl` says all of it.
+//!
 //! `batch.cddl` beside this crate says all of it for other languages; its golden bytes are in `tests/round_trip.rs`.
 //! A name stands once in a batch, a usual unit never, and a column that repeats itself or keeps its pace is some bytes.
 //! `cargo bench -p batch` measures bytes per reading against gzip of JSON rows.
@@ -33,7 +36,7 @@
 //! beyond [`BATCH_BYTES_MAX`], [`PAYLOAD_BYTES_MAX`], [`ROWS_MAX`], [`READINGS_MAX`] and a bound on list entries).
 //!
 //! Standards: RFC 9052/9053 (COSE), RFC 8032 (Ed25519), RFC 8949 §4.2 (deterministic CBOR), RFC 8610 (CDDL),
-//! RFC 8878 (zstd), RFC 9162 (tree heads).
+//! RFC 8878 (zstd), RFC 8742 (CBOR sequences), RFC 9162 (tree heads).
 
 mod batch;
 mod bits;
@@ -51,6 +54,7 @@ mod payload;
 mod receipt;
 mod row;
 mod unpack;
+pub mod weirlog;
 mod wire;
 
 pub use batch::{BATCH_BYTES_MAX, Batch, BatchId, BatchIdError, PAYLOAD_BYTES_MAX, READINGS_MAX, ROWS_MAX, Sealed};
