@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use batch::PublicKey;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::demo::DemoArgs;
@@ -44,9 +45,9 @@ pub(crate) enum Command {
     Status(Output),
     /// The newest records, and with --follow those to come.
     Tail(TailArgs),
-    /// Readings as CSV or JSON Lines.
+    /// Readings as CSV or JSON Lines; with --journal, the records themselves with their proofs.
     Export(ExportArgs),
-    /// Whether the journal, its signed tree heads and the receipts hold.
+    /// Whether the journal, its signed tree heads and the receipts hold, or what an exported journal proves.
     Verify(VerifyArgs),
     /// Copy the journal into a folder while the gateway runs: to a stick, or another machine's mount.
     Backup {
@@ -137,6 +138,9 @@ pub(crate) struct ExportArgs {
     /// Before this time.
     #[arg(long, value_name = "TIME")]
     pub(crate) to: Option<jiff::Timestamp>,
+    /// Every record that is signed, in its exact bytes, with the signed tree heads: a file for `weir verify FILE`.
+    #[arg(long, conflicts_with_all = ["format", "json", "source", "quantity", "from", "to"])]
+    pub(crate) journal: bool,
     /// Into this file instead of standard output.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
@@ -154,6 +158,12 @@ pub(crate) enum ExportFormat {
 /// `weir verify`
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
+    /// A file that `weir export --journal` wrote, on whatever machine; without it, this box's own journal.
+    #[arg(value_name = "FILE", conflicts_with = "sync_config")]
+    pub(crate) file: Option<PathBuf>,
+    /// The box's public key, 64 hex digits; without it, the one that the file names.
+    #[arg(long, value_name = "HEX", requires = "file")]
+    pub(crate) key: Option<PublicKey>,
     /// The upload daemon's configuration: it names each platform's key, without which receipts prove nothing.
     #[arg(long, value_name = "FILE", default_value = "/etc/weir/sync.toml")]
     pub(crate) sync_config: PathBuf,

@@ -74,6 +74,20 @@ pub(crate) enum CommandError {
     /// A device or quantity name.
     #[error("{0}")]
     BadName(String),
+    /// A file that was named cannot be read.
+    #[error("failed to read `{path}`")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A journal without a signed tree head.
+    #[error("no tree head is signed yet, so nothing could be proven · try: weir status, and this again in a minute")]
+    NothingSigned,
+    /// What stands in the journal cannot be exported.
+    #[error("failed to export the journal · try: weir verify")]
+    Journal(#[source] batch::weirlog::WriteError),
     /// The output cannot be written.
     #[error("failed to write `{path}`")]
     Write {

@@ -1,16 +1,19 @@
-//! `weir export`: readings as CSV or JSON Lines, exact to the last digit.
+//! `weir export`: readings as CSV or JSON Lines, exact to the last digit; or the whole journal with its proofs.
+
+mod journal;
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use journal::Reader;
+use ::journal::Reader;
 use record::{Body, CodecId, Frame, Quantity, Reading, RecordAt, Redecoded, Seq, SeqRange, SourceId, TrueTime};
 use serde::Serialize;
 
 use crate::cli::{ExportArgs, ExportFormat};
 use crate::error::CommandError;
 use crate::exit::Exit;
+use crate::lang::Lang;
 use crate::output;
 use crate::times::time_line;
 
@@ -71,7 +74,10 @@ impl Decoded<'_> {
 }
 
 /// Writes them.
-pub(crate) fn run(state_dir: &Path, args: &ExportArgs) -> Result<Exit, CommandError> {
+pub(crate) fn run(state_dir: &Path, args: &ExportArgs, lang: Lang) -> Result<Exit, CommandError> {
+    if args.journal {
+        return journal::run(state_dir, args.out.as_deref(), lang);
+    }
     let reader = Reader::open(&state_dir.join("journal/journal.db")).map_err(CommandError::Store)?;
     let filter = Filter::new(args)?;
     match &args.out {

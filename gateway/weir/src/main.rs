@@ -54,7 +54,7 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Platform(Daemon::Run { config }) => daemon::platform(&config),
         Command::Status(output) => status::run(run_dir, output.json, lang),
         Command::Tail(args) => tail::run(state_dir, &args, lang),
-        Command::Export(args) => export::run(state_dir, &args),
+        Command::Export(args) => export::run(state_dir, &args, lang),
         Command::Verify(args) => verify::run(state_dir, &args, lang),
         Command::Backup { to, json } => backup::backup_to(&to, state_dir, json, lang),
         Command::Restore { from, json } => backup::restore_from(&from, state_dir, json, lang),

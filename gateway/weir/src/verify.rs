@@ -1,7 +1,8 @@
 //! `weir verify`: whether the journal, its signed tree heads and the platforms' receipts hold, and whether it says what
-//! decoded every reading. Reads only.
+//! decoded every reading; or what an exported journal proves. Reads only.
 
 mod codecs;
+mod file;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -35,6 +36,9 @@ struct Finding {
 
 /// Checks everything and prints one line for each statement.
 pub(crate) fn run(state_dir: &Path, args: &VerifyArgs, lang: Lang) -> Result<Exit, CommandError> {
+    if let Some(path) = &args.file {
+        return file::run(path, args.key, args.json, lang);
+    }
     let key = public_key(state_dir)?;
     let mut findings = Vec::new();
     let opened = Reader::open(&state_dir.join("journal/journal.db")).map_err(CommandError::Store);
@@ -52,13 +56,19 @@ pub(crate) fn run(state_dir: &Path, args: &VerifyArgs, lang: Lang) -> Result<Exi
         let shown = serde_json::json!({"holds": well, "box_key": key, "findings": findings});
         line(&mut out, &shown.to_string())?;
     } else {
-        for finding in &findings {
-            let mark = if finding.holds { lang.pick("ok  ", "通过") } else { lang.pick("FAIL", "失败") };
-            line(&mut out, &format!("{mark}  {}", finding.what))?;
-        }
+        print(&mut out, &findings, lang)?;
     }
     out.flush().map_err(CommandError::output)?;
     Ok(if well { Exit::Good } else { Exit::NotWell })
+}
+
+/// One line for each statement.
+fn print(out: &mut impl Write, findings: &[Finding], lang: Lang) -> Result<(), CommandError> {
+    for finding in findings {
+        let mark = if finding.holds { lang.pick("ok  ", "通过") } else { lang.pick("FAIL", "失败") };
+        line(out, &format!("{mark}  {}", finding.what))?;
+    }
+    Ok(())
 }
 
 /// Every record in canonical form, numbered without gap; every signed tree head equal to the tree over them.

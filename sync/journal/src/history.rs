@@ -38,6 +38,14 @@ impl Item<'_> {
             Item::Pruned { first, .. } => *first,
         }
     }
+
+    /// It, without its place.
+    pub(crate) fn to_node(&self) -> Node {
+        match *self {
+            Item::Record(_, body) => Node::Leaf(body.to_vec()),
+            Item::Pruned { level, root, .. } => Node::Pruned { level, root },
+        }
+    }
 }
 
 type Visit<'v> = &'v mut dyn FnMut(Item<'_>) -> Result<bool, StoreError>;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use record::merkle::{BLOCK_LEVEL, Frontier, Hash, Subtree, leaf_hash};
+use record::merkle::{BLOCK_LEVEL, Frontier, Hash, Node, Subtree, leaf_hash};
 use record::{Body, CodecId, Kind, Record, RecordAt, Seq, SeqRange, SeqRanges, SourceId};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -106,6 +106,28 @@ impl Reader {
             }
             Ok(true)
         })
+    }
+
+    /// Parts of the tree in `range`, in order, each with its first number, until `bytes_max` of canonical bytes are
+    /// reached; at least one if there is one. They are records, and the roots of what was taken away.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`], [`StoreError::Archive`].
+    pub fn nodes(&self, range: SeqRange, bytes_max: usize) -> Result<Vec<(Seq, Node)>, StoreError> {
+        let (mut nodes, mut bytes) = (Vec::new(), 0);
+        self.history.borrow_mut().visit(&self.connection, range, |item| {
+            let (first, node) = (item.first(), item.to_node());
+            bytes += match &node {
+                Node::Leaf(body) => body.len(),
+                Node::Pruned { root, .. } => root.0.len(),
+            };
+            let taken = bytes <= bytes_max || nodes.is_empty();
+            if taken {
+                nodes.push((first, node));
+            }
+            Ok(taken)
+        })?;
+        Ok(nodes)
     }
 
     /// The numbers in `range`, below the end, whose records can no longer be read: taken away, or lost.

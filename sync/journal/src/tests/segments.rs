@@ -1,7 +1,7 @@
 //! Records in tables and files are the same records.
 
 use proptest::prelude::*;
-use record::merkle::{ConsistencyProof, Frontier, InclusionProof, TreeHead};
+use record::merkle::{ConsistencyProof, Frontier, InclusionProof, Node, TreeHead, leaf_hash};
 use record::{Body, Boot, Record, Seq, SeqRange, SeqRanges};
 
 use super::{Bed, all, index, record};
@@ -45,6 +45,21 @@ fn tree(records: &[Record]) -> Frontier {
 
 fn read_all(reader: &Reader) -> Vec<(u64, Record)> {
     reader.read(all(), usize::MAX).unwrap().into_iter().map(|at| (at.seq.0, at.record)).collect()
+}
+
+/// The tree of all nodes, page after page.
+fn tree_of_nodes(reader: &Reader) -> Frontier {
+    let (mut tree, end) = (Frontier::new(), reader.position().unwrap().end);
+    while let Some(rest) = SeqRange::new(Seq(tree.size()), Seq(end.0 - 1)).filter(|rest| rest.first < end) {
+        for (first, node) in reader.nodes(rest, 10_000).unwrap() {
+            assert_eq!(first.0, tree.size());
+            match node {
+                Node::Leaf(body) => tree.push(leaf_hash(&body)),
+                Node::Pruned { level, root } => tree.append_subtree(level, root).unwrap(),
+            }
+        }
+    }
+    tree
 }
 
 #[test]
@@ -99,6 +114,7 @@ fn what_is_taken_away_keeps_its_place_in_the_tree() {
             _ => assert_eq!(left, 0),
         }
         assert_eq!(reader.recompute(|_, _| {}).unwrap(), tree(&records), "{to:?}");
+        assert_eq!(tree_of_nodes(&reader), tree(&records), "{to:?}");
     }
     assert!(!file(&bed.path(), Seq(0)).exists());
 }
