@@ -92,6 +92,15 @@ impl Daemon {
         Daemon::spawn(command, &logs.join(format!("{}.log", config.file_stem().unwrap().display())))
     }
 
+    /// The same with standard error going elsewhere.
+    pub fn start_logging_to(name: &str, config: &Path, logs: &Path, stderr: Stdio) -> Daemon {
+        let mut command = Command::new(weir_binary());
+        command.args([name, "run", "--config"]).arg(config);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr).env_remove("JOURNAL_STREAM");
+        let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        Daemon { child, log: logs.join(format!("{}.log", config.file_stem().unwrap().display())) }
+    }
+
     /// Starts any program as a daemon.
     pub fn spawn(mut command: Command, log: &Path) -> Daemon {
         let out = File::options().create(true).append(true).open(log).unwrap();

@@ -12,6 +12,7 @@
 
 pub mod config;
 pub mod daemon;
+pub mod disk;
 pub mod patience;
 pub mod peer;
 pub mod platform;
@@ -21,6 +22,7 @@ pub mod world;
 
 pub use config::Device;
 pub use daemon::{Answer, Daemon, weir_binary};
+pub use disk::Disk;
 pub use patience::until;
 pub use peer::{Finished, Peer, tools};
 pub use platform::Party;

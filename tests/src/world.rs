@@ -1,9 +1,12 @@
 //! Two platforms, the upload daemon and the gateway, each a process, on loopback.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -12,7 +15,10 @@ use crate::config::{
     destination_toml, devices_toml, free_tcp_port, free_udp_port, gateway_toml, keys_toml, lora_devices_json,
     serial_devices_json, write_secret,
 };
-use crate::{Answer, Daemon, Device, Party, Row, until};
+use crate::{Answer, Daemon, Device, Disk, Party, Row, until};
+
+/// What a person or `weir device` writes.
+const CONFIG: [&str; 4] = ["gateway.toml", "devices.toml", "keys.toml", "rules.toml"];
 
 /// A box and, if started so, its two platforms. Everything ends with it.
 #[derive(Debug)]
@@ -27,6 +33,8 @@ pub struct World {
     pub sync: Option<Daemon>,
     /// `municipal` and `provincial`, or none.
     pub platforms: Vec<Party>,
+    /// The box's own disk, if it has one, at `disk`: its configuration and its state, and nothing else of this world.
+    pub disk: Option<Disk>,
     dir: TempDir,
 }
 
@@ -57,7 +65,37 @@ impl World {
         write("rules.toml", "");
         write("lora.json", &lora_devices_json(devices));
         write("serial.json", &serial_devices_json(devices));
-        World { mqtt_port, gwmp_port, gateway: None, sync: None, platforms: Vec::new(), dir }
+        World { mqtt_port, gwmp_port, gateway: None, sync: None, platforms: Vec::new(), disk: None, dir }
+    }
+
+    /// Only the files of a gateway, on a [`Disk`]. `weir device` must be given [`World::config_dir`].
+    pub fn on_disk(devices: &[Device], more: &str) -> World {
+        let mut world = World::prepared(devices, more);
+        let path = world.path("disk");
+        fs::create_dir(&path).unwrap();
+        let disk = Disk::mount(&path);
+        fs::create_dir(path.join("state")).unwrap();
+        symlink("disk/state", world.path("state")).unwrap();
+        for name in CONFIG {
+            let file = world.path(name);
+            fs::copy(&file, path.join(name)).unwrap();
+            fs::remove_file(&file).unwrap();
+            symlink(format!("disk/{name}"), file).unwrap();
+        }
+        disk.settle();
+        world.disk = Some(disk);
+        world
+    }
+
+    /// The folder of `gateway.toml`, as `--config-dir` wants it.
+    pub fn config_dir(&self) -> String {
+        self.disk.as_ref().map_or(self.dir.path(), Disk::path).display().to_string()
+    }
+
+    /// What `devices.toml` and `keys.toml` are now.
+    pub fn config_texts(&self) -> (String, String) {
+        let text = |name: &str| fs::read_to_string(self.path(name)).unwrap();
+        (text("devices.toml"), text("keys.toml"))
     }
 
     /// A file of this world.
@@ -76,6 +114,13 @@ impl World {
         self.gateway = None;
         let traced = Daemon::start_traced("gateway", &self.path("gateway.toml"), self.dir.path(), trace);
         self.gateway = Some(self.ready(traced));
+    }
+
+    /// The same with its log going elsewhere.
+    pub fn start_gateway_logging_to(&mut self, stderr: Stdio) {
+        self.gateway = None;
+        let config = self.path("gateway.toml");
+        self.gateway = Some(self.ready(Daemon::start_logging_to("gateway", &config, self.dir.path(), stderr)));
     }
 
     fn ready(&self, mut gateway: Daemon) -> Daemon {
@@ -101,13 +146,19 @@ impl World {
 
     /// Starts the upload daemon towards both platforms.
     pub fn start_sync(&mut self) {
+        self.sync_config();
+        self.restart_sync();
+    }
+
+    /// Writes `sync.toml` with both platforms; its path.
+    pub fn sync_config(&self) -> String {
         let destination = |party: &Party| {
             destination_toml(party.name, party.port, &party.state.tls_cert().display().to_string(), &party.public_key())
         };
         let destinations: String = self.platforms.iter().map(destination).collect();
         let config = self.path("sync.toml");
         fs::write(&config, format!("state_dir = \"state\"\nrun_dir = \"run\"\n{destinations}")).unwrap();
-        self.restart_sync();
+        config.display().to_string()
     }
 
     /// Starts the upload daemon with the configuration that is there.
@@ -195,6 +246,13 @@ impl World {
     pub fn export(&self) -> Vec<Row> {
         let lines = self.weir(&["export", "--json"]).exits(0).json_lines();
         lines.iter().map(Row::of_export).collect()
+    }
+
+    /// The numbers that `paho_sensor.py` saw acknowledged, by its `--acked NAME.acked`. The last line may be half written.
+    pub fn acknowledged(&self, name: &str) -> BTreeSet<u64> {
+        let text = fs::read_to_string(self.path(&format!("{name}.acked"))).unwrap_or_default();
+        let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        lines.map(|line| serde_json::from_str::<Value>(line).unwrap()["n"].as_u64().unwrap()).collect()
     }
 
     /// Waits until both platforms hold every record, and each of them once; then compares all readings.

@@ -24,15 +24,8 @@ const SENSORS: [(&str, u8, u8, u8, &[&str]); 4] = [
     ("v5-q2", 5, 2, 8, &["--keep-session"]),
 ];
 
-/// The numbers that a sensor saw acknowledged. The last line may be half written.
-fn acknowledged(world: &World, name: &str) -> BTreeSet<u64> {
-    let text = fs::read_to_string(world.path(&format!("{name}.acked"))).unwrap_or_default();
-    let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-    lines.map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["n"].as_u64().unwrap()).collect()
-}
-
 fn acknowledged_by_all(world: &World) -> BTreeMap<&'static str, BTreeSet<u64>> {
-    SENSORS.iter().map(|(name, ..)| (*name, acknowledged(world, name))).collect()
+    SENSORS.iter().map(|(name, ..)| (*name, world.acknowledged(name))).collect()
 }
 
 fn total(acknowledged: &BTreeMap<&'static str, BTreeSet<u64>>) -> usize {
