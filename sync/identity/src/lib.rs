@@ -105,6 +105,8 @@ fn create(path: &Path) -> Result<SigningKey, IdentityError> {
     let failed = |source| IdentityError::Create { path: path.into(), source };
     let directory = path.parent().unwrap_or(Path::new("."));
     DirBuilder::new().recursive(true).mode(0o750).create(directory).map_err(failed)?;
+    // The directory's own name, without which a power cut could take the key with it.
+    sync_names_in(directory.parent().unwrap_or(Path::new("."))).map_err(failed)?;
     let mut seed = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *seed).map_err(|source| IdentityError::Random { path: path.into(), source })?;
     let key = SigningKey::from_seed(&seed);
@@ -121,7 +123,13 @@ fn write_whole(path: &Path, line: &str, mode: u32) -> io::Result<()> {
     file.write_all(b"\n")?;
     file.sync_all()?;
     fs::rename(&unfinished, path)?;
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    sync_names_in(path.parent().unwrap_or(Path::new(".")))
+}
+
+fn sync_names_in(directory: &Path) -> io::Result<()> {
+    // The parent of a relative path's first part is the empty path.
+    let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+    File::open(directory)?.sync_all()
 }
 
 #[cfg(test)]

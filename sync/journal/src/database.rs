@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -205,13 +206,7 @@ impl StoreError {
 /// The lock lives as long as the returned `File`.
 pub(crate) fn open_writer(path: &Path, schema: &Schema) -> Result<(Connection, File), StoreError> {
     let directory = path.parent().unwrap_or(Path::new("."));
-    if !directory.is_dir() {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(DIRECTORY_MODE)
-            .create(directory)
-            .map_err(|source| StoreError::CreateDirectory { path: directory.into(), source })?;
-    }
+    make_directory(directory).map_err(|source| StoreError::CreateDirectory { path: directory.into(), source })?;
     let lock = take_lock(path)?;
     // SQLite gives -wal and -shm the mode of the file itself.
     create(path)?;
@@ -247,6 +242,19 @@ pub(crate) fn open_reader(path: &Path, schema: &Schema) -> Result<Connection, St
         Ordering::Less => Err(StoreError::OldSchema { path: path.into(), found, expected }),
         Ordering::Greater => Err(StoreError::Schema { path: path.into(), found, expected }),
     }
+}
+
+/// Makes a directory, and those above it, unless it is there. Its name is durable afterwards: SQLite syncs the directory
+/// of its files, and nobody else the one above, without which all of them could be gone after a power cut.
+fn make_directory(directory: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = directory.ancestors().take_while(|above| !above.exists()).collect();
+    DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(directory)?;
+    // Its own name in any case: who made it may have been killed before this.
+    let made = missing.into_iter().skip(1).chain([directory]);
+    made.filter_map(Path::parent).try_for_each(|above| {
+        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        File::open(above)?.sync_all()
+    })
 }
 
 fn create(path: &Path) -> Result<File, StoreError> {
