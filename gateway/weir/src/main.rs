@@ -35,7 +35,10 @@ use lang::Lang;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match run(cli) {
+    let ended = run(cli);
+    // What a daemon said last.
+    log::logger().flush();
+    match ended {
         Ok(exit) => exit.into(),
         Err(CommandError::OutputClosed) => Exit::Good.into(),
         Err(error) => {
