@@ -40,6 +40,7 @@ mod command;
 mod content;
 mod device;
 mod evidence;
+pub mod invariant;
 mod judge;
 mod nearest;
 mod network;

@@ -10,7 +10,7 @@ use record::{
 use serde::Serialize;
 
 use crate::latch::{Journaled, Latch};
-use crate::{Priority, Rule, RuleSet};
+use crate::{Priority, Rule, RuleSet, invariant};
 
 /// Most pairs of rule and device with a state: 100 devices under 200 rules each, about 4 MB.
 pub const STATES_MAX: usize = 20_000;
@@ -30,7 +30,7 @@ pub const OUTSTANDING_RECORDS_MAX: u64 = 4_096;
 /// A journal of a year need not be read whole at start: all alarm records, and the frames of the last two
 /// [`crate::ON_DELAY_S_MAX`], still in order, give the same engine, except that a run of samples beyond a setpoint that
 /// began before them counts from them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Engine {
     rules: Vec<Rule>,
     /// Places in `rules`.
@@ -178,6 +178,7 @@ impl Engine {
                     value: Some(value),
                     cause: seq,
                 };
+                debug_assert!(invariant::r1_legal(from, &transition), "R1: {transition:?}");
                 self.outstanding.push_back(transition.clone());
                 transitions.push(transition);
             }
@@ -208,7 +209,6 @@ impl Engine {
         }
         let from = latch.derived;
         let to = latch.sample(&rule.limit, value, stamp).filter(|_| self.outstanding.len() < OUTSTANDING_MAX)?;
-        debug_assert!(from.may_become(to), "R1: {from:?} -> {to:?}");
         latch.derived = to;
         Some((from, to))
     }

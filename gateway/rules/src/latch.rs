@@ -6,7 +6,7 @@ use crate::Limit;
 use crate::elapsed::elapsed_ms;
 
 /// What is known about one rule and one device.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Latch {
     /// The state that the samples so far lead to, whether journaled yet or not.
     pub(crate) derived: AlarmState,
@@ -19,7 +19,7 @@ pub(crate) struct Latch {
 }
 
 /// The newest journaled transition, as [`crate::Engine::alarms`] shows it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Journaled {
     pub(crate) state: AlarmState,
     pub(crate) since: Stamp,

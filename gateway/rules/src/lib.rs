@@ -27,6 +27,7 @@
 
 mod elapsed;
 mod engine;
+pub mod invariant;
 mod latch;
 mod limit;
 mod rule;

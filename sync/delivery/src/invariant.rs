@@ -19,6 +19,12 @@ pub fn d3_drained(end: Seq, covered: &SeqRanges, parked: &SeqRanges, gone: &SeqR
     crate::unclaimed::first_unclaimed(&settled) >= end
 }
 
+/// **D4**: what happens to one destination, and when, is the same whatever befalls another one. `alone` and `beside` are
+/// all that happened to it in two worlds that differ in the other destination only.
+pub fn d4_undelayed<T: PartialEq>(alone: &[T], beside: &[T]) -> bool {
+    alone == beside
+}
+
 /// **D5**: a live or backlog batch may leave: no alarm is without a batch while one could be cut (`unsent` counts the
 /// known alarms that never left, `free` the places in the alarm window).
 pub fn d5_others_may_leave(unsent: u64, free: u64) -> bool {

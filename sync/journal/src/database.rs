@@ -279,6 +279,15 @@ pub(crate) fn take_lock(path: &Path) -> Result<File, StoreError> {
     }
 }
 
+/// A full disk, as SQLite sees it: the file gets no page more than it has. SQLite makes no file smaller by it.
+pub(crate) fn fill(connection: &Connection, path: &Path, full: bool) -> Result<(), StoreError> {
+    let pages_max = if full { 1 } else { i64::from(u32::MAX - 1) };
+    // It answers with what is now the bound.
+    connection
+        .pragma_update_and_check(None, "max_page_count", pages_max, |_| Ok(()))
+        .map_err(|source| StoreError::Write { path: path.into(), what: "its bound", source })
+}
+
 /// SQLite integers are signed; numbers of records stay far below 2^63.
 pub(crate) fn to_sql(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)

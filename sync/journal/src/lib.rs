@@ -28,6 +28,7 @@ mod database;
 mod device;
 mod history;
 mod hot;
+pub mod invariant;
 mod outbox;
 mod reader;
 pub mod retention;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use record::{Seq, SeqRange, SeqRanges};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use crate::database::{StoreError, from_sql, open_reader, open_writer, to_sql};
+use crate::database::{StoreError, fill, from_sql, open_reader, open_writer, to_sql};
 use crate::schema::OUTBOX;
 
 /// A batch that was cut, signed and stored, and has no receipt yet.
@@ -217,6 +217,15 @@ impl Outbox {
             let sql = "INSERT OR IGNORE INTO parked VALUES (?1, ?2, ?3, ?4, ?5)";
             transaction.execute(sql, params![destination, id, encode_ranges(&ranges), bytes, reason]).map(|_| ())
         })
+    }
+
+    /// As [`Journal::fill_disk`](crate::Journal::fill_disk).
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    #[doc(hidden)]
+    pub fn fill_disk(&self, full: bool) -> Result<(), StoreError> {
+        fill(&self.connection, &self.path, full)
     }
 
     fn write(

@@ -10,10 +10,11 @@ use record::{CodecId, Record, RecordAt, Seq, SeqRange, SourceId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::command::{self, COMMANDS_PER_DEVICE_MAX, CommandChange, CommandId, StoredCommand};
-use crate::database::{StoreError, from_sql, open_writer, to_sql};
+use crate::database::{StoreError, fill, from_sql, open_writer, to_sql};
 use crate::device::{DeviceRow, Tally};
 use crate::history::History;
 use crate::hot::{self, Hot};
+use crate::invariant;
 use crate::reader;
 use crate::schema::JOURNAL;
 use crate::segment::{self, Segment, SegmentChange};
@@ -175,6 +176,12 @@ impl Journal {
             }
             Written::TooManyStates => return Err(StoreError::TooManyStates { max: STATES_MAX }),
         };
+        let next = Seq(first.0 + transaction.records.len() as u64);
+        debug_assert!(
+            invariant::j2_follows(next, Seq(frontier.size())),
+            "J2: {next}, the tree has {}",
+            frontier.size()
+        );
         self.frontier = frontier.clone();
         self.hot = hot;
         Ok(Committed { first, frontier })
@@ -209,6 +216,17 @@ impl Journal {
             .query_row("SELECT coalesce(max(size), 0) FROM checkpoint", [], |row| row.get(0))
             .map(from_sql)
             .map_err(|source| StoreError::Read { path: self.path.clone(), what: "checkpoints", source })
+    }
+}
+
+impl Journal {
+    /// From now on the disk is full, or has room again: for tests, which have no disk of their own to fill.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    #[doc(hidden)]
+    pub fn fill_disk(&self, full: bool) -> Result<(), StoreError> {
+        fill(&self.connection, &self.path, full)
     }
 }
 

@@ -13,6 +13,11 @@ pub fn t1_no_false_good_time(stamp: &Stamp, true_ms: UnixMs) -> bool {
     }
 }
 
+/// **B1**: a queue, table or list has no more than its bound.
+pub fn b1_within(len: usize, max: usize) -> bool {
+    len <= max
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -29,5 +34,10 @@ mod tests {
         assert!(holds(ClockQuality::Synchronised, 2_000) && !holds(ClockQuality::Synchronised, 2_001));
         let held = ClockQuality::Holdover { error_ms: 40 };
         assert!(holds(held, -40) && !holds(held, -41));
+    }
+
+    #[test]
+    fn b1_counts_the_bound_in() {
+        assert!(b1_within(4, 4) && !b1_within(5, 4));
     }
 }

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use record::{AlarmState, AlarmTransition, Body, Quality, RecordAt, Seq};
 
 use super::*;
+use crate::invariant::r1_legal;
 use journal::{Input, Journal, Writer, flushed, inputs, rule_set, sample};
 
 /// `rule` as `high=80 deadband=2 on_delay=10s`; samples as `16s 83`, with a word behind for another quality, unit or
@@ -205,7 +206,7 @@ fn r1_holds(alarms: &[AlarmTransition]) -> bool {
     let mut states: BTreeMap<(RuleId, SourceId), AlarmState> = BTreeMap::new();
     alarms.iter().all(|alarm| {
         let state = states.entry((alarm.rule.clone(), alarm.source.clone())).or_insert(AlarmState::Normal);
-        let legal = *state == alarm.from && alarm.from.may_become(alarm.to);
+        let legal = r1_legal(*state, alarm);
         *state = alarm.to;
         legal
     })
