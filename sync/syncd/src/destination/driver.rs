@@ -73,7 +73,10 @@ enum Event {
 }
 
 /// What the outbox remembers of a destination.
-pub(crate) fn restore(outbox: &Outbox, name: &str) -> Result<(Restored, journal::DestinationTally), StoreError> {
+///
+/// # Errors
+/// [`StoreError::Read`].
+pub fn restore(outbox: &Outbox, name: &str) -> Result<(Restored, journal::DestinationTally), StoreError> {
     let outstanding = outbox.batches(name)?.into_iter().map(|stored| RestoredBatch {
         id: BatchId(stored.id),
         lane: Lane::ALL.into_iter().find(|lane| *lane as u8 == stored.lane).unwrap_or(Lane::Backlog),
@@ -123,11 +126,15 @@ impl Driver {
     pub(crate) async fn run(mut self) -> Result<(), FileThreadEnded> {
         log::info!(destination:% = self.name, url:% = self.config.url, covered = self.core.covered().len(),
             outstanding = self.core.standing().outstanding; "destination served");
+        self.hear().await?;
         loop {
-            self.hear().await?;
             self.obey().await?;
             self.board.send_replace(Board::new(&self.core, &self.told));
-            match self.next().await {
+            let event = self.next().await;
+            // First what the journal has by now, and its orders: an alarm leaves before all that the event sets free (D5).
+            self.hear().await?;
+            self.obey().await?;
+            match event {
                 Event::Stop => return Ok(()),
                 // An aborted try was given up for a newer one of the same batch.
                 Event::Answered(Err(_)) | Event::Grew => {}
