@@ -6,6 +6,8 @@ mod board;
 mod driver;
 mod transport;
 
+pub use answer::{Answer, Expected, Raw};
 pub(crate) use board::Board;
-pub(crate) use driver::{Driver, Signals, restore};
+pub use driver::restore;
+pub(crate) use driver::{Driver, Signals};
 pub use transport::{TlsError, Transport};

@@ -3,8 +3,6 @@
 
 mod cut;
 
-pub(crate) use cut::Cut;
-
 use std::path::Path;
 use std::thread::JoinHandle;
 
@@ -15,14 +13,26 @@ use tokio::sync::{mpsc, oneshot};
 /// Jobs that may wait: a few for each of the destinations; who finds it full waits his turn.
 const JOBS_MAX: usize = 64;
 
-/// What the thread owns.
+pub use cut::{Cut, CutBatch, CutError};
+
+/// Journal, outbox and key: what a batch is made of, and where it waits for its receipt. Without the thread, which
+/// only owns it.
 #[derive(Debug)]
-pub(crate) struct Files {
-    pub(crate) reader: Reader,
-    pub(crate) outbox: Outbox,
-    pub(crate) key: SigningKey,
-    pub(crate) box_id: BoxId,
-    pub(crate) carried: cut::Carried,
+pub struct Files {
+    /// The journal.
+    pub reader: Reader,
+    /// What is on its way.
+    pub outbox: Outbox,
+    key: SigningKey,
+    box_id: BoxId,
+    carried: cut::Carried,
+}
+
+impl Files {
+    /// The box signs with `key`.
+    pub fn new(reader: Reader, outbox: Outbox, key: SigningKey, box_id: BoxId) -> Files {
+        Files { reader, outbox, key, box_id, carried: cut::Carried::default() }
+    }
 }
 
 type Job = Box<dyn FnOnce(&mut Files) + Send>;

@@ -34,5 +34,6 @@ pub mod status;
 pub use config::{
     Backoff, BaseUrl, BatchLimits, ConfigError, DestinationConfig, SyncConfig, Timeouts, Windows, Within,
 };
-pub use destination::{TlsError, Transport};
+pub use destination::{Answer, Expected, Raw, TlsError, Transport, restore};
+pub use files::{Cut, CutBatch, CutError, Files};
 pub use run::{SyncError, run};

@@ -110,7 +110,7 @@ async fn deliver(
         opened = wait_for_gateway(&config, phase) => opened?,
     };
     log::info!(box_id:%, key:% = key.public(); "journal and key found");
-    let files = Files { reader, outbox, key, box_id: box_id.clone(), carried: Default::default() };
+    let files = Files::new(reader, outbox, key, box_id.clone());
     let (files, thread) = FileThread::start(files).map_err(SyncError::Thread)?;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();

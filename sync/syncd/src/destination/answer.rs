@@ -10,28 +10,48 @@ const WORDS_MAX: usize = 300;
 
 /// The outcome of one try.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub enum Answer {
     /// A receipt that the pinned key signed, for this batch.
-    Receipt { bytes: Vec<u8>, holds: SeqRanges },
+    Receipt {
+        /// As it was signed.
+        bytes: Vec<u8>,
+        /// Every record that the platform says it holds.
+        holds: SeqRanges,
+    },
     /// These bytes will never be taken.
-    Refused { why: String },
+    Refused {
+        /// What the platform said.
+        why: String,
+    },
     /// Another try may succeed.
-    Failed { why: Transient, retry_after_ms: Option<u64>, what: String },
+    Failed {
+        /// The cause.
+        why: Transient,
+        /// How long the platform asks to be left alone. ms.
+        retry_after_ms: Option<u64>,
+        /// In words.
+        what: String,
+    },
 }
 
 /// What the receipt must be about.
 #[derive(Debug, Clone)]
-pub(crate) struct Expected {
-    pub(crate) key: PublicKey,
-    pub(crate) box_id: BoxId,
+pub struct Expected {
+    /// The platform's, pinned.
+    pub key: PublicKey,
+    /// Whose batch.
+    pub box_id: BoxId,
 }
 
 /// An answer as it came.
 #[derive(Debug)]
-pub(crate) struct Raw {
-    pub(crate) status: u16,
-    pub(crate) retry_after: Option<String>,
-    pub(crate) body: Vec<u8>,
+pub struct Raw {
+    /// Of HTTP.
+    pub status: u16,
+    /// The header of that name.
+    pub retry_after: Option<String>,
+    /// Bounded already.
+    pub body: Vec<u8>,
 }
 
 /// A refusal in the platform's own form.
@@ -45,7 +65,7 @@ struct Refusal {
 
 impl Expected {
     /// What an answer to this batch means.
-    pub(crate) fn judge(&self, id: BatchId, raw: Raw) -> Answer {
+    pub fn judge(&self, id: BatchId, raw: Raw) -> Answer {
         let refusal: Option<Refusal> = serde_json::from_slice(&raw.body).ok();
         // A body that broke on the way is the platform's 400, but says nothing about the bytes that we hold.
         let is_cut_off = refusal.as_ref().is_some_and(|refusal| refusal.code == "body_incomplete");

@@ -13,28 +13,34 @@ const CHECKPOINTS_MAX: usize = 8;
 
 /// What became of a cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Cut {
+pub struct Cut {
     /// The batch, unless nothing of what was asked for is there.
-    pub(crate) batch: Option<CutBatch>,
+    pub batch: Option<CutBatch>,
     /// Records among those asked for, and right behind them, that can no longer be read.
-    pub(crate) gone: SeqRanges,
+    pub gone: SeqRanges,
 }
 
 /// A batch that is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct CutBatch {
-    pub(crate) id: BatchId,
-    pub(crate) ranges: SeqRanges,
-    pub(crate) bytes_len: u64,
+pub struct CutBatch {
+    /// Its name.
+    pub id: BatchId,
+    /// The records in it: a leading part of those asked for.
+    pub ranges: SeqRanges,
+    /// Its size.
+    pub bytes_len: u64,
 }
 
 /// Why no batch was cut. All of it is tried again later.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum CutError {
+pub enum CutError {
+    /// The journal cannot be read.
     #[error("failed to read the journal for a batch")]
     Journal(#[source] StoreError),
+    /// The batch is beyond its bounds.
     #[error("failed to sign a batch")]
     Seal(#[source] SealError),
+    /// The outbox does not take it.
     #[error("failed to store a batch in the outbox")]
     Outbox(#[source] StoreError),
 }
@@ -50,8 +56,12 @@ pub(crate) struct Carried {
 }
 
 impl Files {
-    /// Reads, signs and stores a batch for a destination.
-    pub(crate) fn cut(
+    /// Reads, signs and stores a batch for a destination: the leading records of `asked`, one at least, until
+    /// `bytes_max` of canonical bytes are reached.
+    ///
+    /// # Errors
+    /// [`CutError`] by cause; nothing is stored then.
+    pub fn cut(
         &mut self,
         destination: &str,
         lane: Lane,
@@ -129,7 +139,10 @@ impl Files {
     }
 
     /// Stores a verified receipt and returns what the destination has taken in all.
-    pub(crate) fn settle(
+    ///
+    /// # Errors
+    /// [`StoreError::Write`], [`StoreError::Read`].
+    pub fn settle(
         &mut self,
         destination: &str,
         id: BatchId,
@@ -142,7 +155,10 @@ impl Files {
     }
 
     /// Puts a refused batch aside; the tree heads it carried travel again with another one.
-    pub(crate) fn park(&mut self, destination: &str, id: BatchId, reason: &str) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub fn park(&mut self, destination: &str, id: BatchId, reason: &str) -> Result<(), StoreError> {
         self.outbox.park(destination, &id.0, reason)?;
         if self.carried.by_batch.remove(&id).is_some() {
             self.carried.newest.remove(destination);

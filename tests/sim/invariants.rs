@@ -1,0 +1,177 @@
+//! What is demanded of every world, at any time and at its end. The definitions stand in the crates they belong to;
+//! here is what they are asked about.
+
+use std::collections::{BTreeMap, HashMap};
+
+use journal::{Reader, Tally};
+use record::{AlarmState, Body, Record, RuleId, Seq, SeqRange, SourceId, Stamp, UnixMs};
+use rules::{ActiveAlarm, Engine};
+
+use crate::broken::Fault;
+
+/// An invariant that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Violation {
+    /// As in the README.
+    pub(crate) invariant: &'static str,
+    pub(crate) what: String,
+}
+
+pub(crate) type Checked<T = ()> = Result<T, Violation>;
+
+pub(crate) fn violation<T>(invariant: &'static str, what: String) -> Checked<T> {
+    Err(Violation { invariant, what })
+}
+
+/// Demands that an invariant holds; what is wrong is told otherwise.
+macro_rules! demand {
+    ($invariant:literal, $holds:expr, $($what:tt)*) => {
+        if !$holds {
+            return $crate::invariants::violation($invariant, format!($($what)*));
+        }
+    };
+}
+pub(crate) use demand;
+
+/// What an onlooker knows of the box: all that was ever durable, read through a connection of its own.
+#[derive(Debug)]
+pub(crate) struct Onlooker {
+    fault: Option<Fault>,
+    /// Canonical bytes by number (J1, J2).
+    records: Vec<Vec<u8>>,
+    /// The numbers of alarm records.
+    pub(crate) alarms: Vec<Seq>,
+    /// Exact bytes of accepted and refused frames, with their record.
+    frames: HashMap<Vec<u8>, Seq>,
+    /// Where each alarm stands by its records (R1).
+    states: BTreeMap<(RuleId, SourceId), AlarmState>,
+    /// Rules that were never restarted (R2).
+    unbroken: Engine,
+    /// What the box took in, as far as it is durable (A3).
+    received: BTreeMap<Option<SourceId>, u64>,
+}
+
+impl Onlooker {
+    pub(crate) fn new(unbroken: Engine, fault: Option<Fault>) -> Onlooker {
+        Onlooker {
+            fault,
+            records: Vec::new(),
+            alarms: Vec::new(),
+            frames: HashMap::new(),
+            states: BTreeMap::new(),
+            unbroken,
+            received: BTreeMap::new(),
+        }
+    }
+
+    /// The number that the next durable record will get.
+    pub(crate) fn end(&self) -> Seq {
+        Seq(self.records.len() as u64)
+    }
+
+    /// The record that has these exact bytes.
+    pub(crate) fn record_of(&self, frame: &[u8]) -> Option<Seq> {
+        self.frames.get(frame).copied()
+    }
+
+    pub(crate) fn record(&self, seq: Seq) -> Option<Record> {
+        let bytes = self.records.get(usize::try_from(seq.0).ok()?)?;
+        Some(Record::from_canonical(bytes).expect("these bytes were a record when they were committed"))
+    }
+
+    /// Takes note of what became durable. `truth` tells the time that it really was at a stamp (T1).
+    pub(crate) fn look(&mut self, reader: &Reader, truth: impl Fn(&Stamp) -> UnixMs) -> Checked {
+        for (seq, record) in self.read(reader, self.end())? {
+            let true_ms = truth(&record.stamp);
+            demand!(
+                "T1",
+                record::invariant::t1_no_false_good_time(&record.stamp, true_ms),
+                "record {seq} says {:?}, it was {true_ms}",
+                record.stamp
+            );
+            match &record.body {
+                Body::Alarm(step) => {
+                    let key = (step.rule.clone(), step.source.clone());
+                    let before = self.states.insert(key, step.to).unwrap_or(AlarmState::Normal);
+                    let holds = rules::invariant::r1_legal(before, step);
+                    demand!("R1", holds, "record {seq}: {step:?} after {before:?}");
+                    self.alarms.push(seq);
+                }
+                Body::Frame(frame) => {
+                    let again = self.frames.insert(frame.raw.clone(), seq);
+                    demand!("A3", again.is_none(), "a frame is stored twice, as {again:?} and {seq}");
+                }
+                Body::Rejected(rejected) => {
+                    self.frames.entry(rejected.raw.clone()).or_insert(seq);
+                }
+                _ => {}
+            }
+            self.records.push(record.to_canonical());
+            self.unbroken.apply(&record::RecordAt { seq, record });
+        }
+        Ok(())
+    }
+
+    /// Everything that was ever durable still is, and is what it was.
+    pub(crate) fn look_again(&self, reader: &Reader) -> Checked {
+        let found = self.read(reader, Seq(0))?;
+        let end = Seq(found.len() as u64);
+        demand!("J2", end >= self.end(), "{} records were durable, {end} are left", self.end());
+        for ((seq, record), known) in found.iter().zip(&self.records) {
+            let bytes = record.to_canonical();
+            demand!("J1", journal::invariant::j1_unchanged(known, &bytes), "record {seq} is another one now");
+        }
+        Ok(())
+    }
+
+    fn read(&self, reader: &Reader, from: Seq) -> Checked<Vec<(Seq, Record)>> {
+        let end = reader.position().expect("the journal's position").end;
+        let (mut next, mut found) = (from, Vec::new());
+        while let Some(range) = SeqRange::new(next, Seq(end.0.saturating_sub(1))).filter(|_| next < end) {
+            let mut page = reader.read(range, 1 << 20).expect("records");
+            crate::broken::damage(self.fault, from == Seq(0) && self.end() > from, &mut page);
+            demand!("J2", !page.is_empty(), "record {next} is not there");
+            for at in page {
+                demand!(
+                    "J2",
+                    journal::invariant::j2_follows(next, at.seq),
+                    "record {} stands where {next} belongs",
+                    at.seq
+                );
+                next = at.seq.next();
+                found.push((at.seq, at.record));
+            }
+        }
+        Ok(found)
+    }
+
+    /// What a technician is shown is what was journaled (R1).
+    pub(crate) fn look_at_board(&self, shown: &[ActiveAlarm]) -> Checked {
+        for alarm in shown {
+            let journaled = self.states.get(&(alarm.rule.clone(), alarm.source.clone()));
+            demand!("R1", journaled == Some(&alarm.state), "{alarm:?} is shown, {journaled:?} is journaled");
+        }
+        Ok(())
+    }
+
+    /// Rules after a restart are as rules without one (R2).
+    pub(crate) fn look_at_rules(&self, restarted: &Engine) -> Checked {
+        let holds = rules::invariant::r2_restart_changes_nothing(restarted, &self.unbroken);
+        demand!("R2", holds, "{:?} after a restart, {:?} without", restarted.alarms(), self.unbroken.alarms());
+        Ok(())
+    }
+
+    /// A transaction with so many frames of each source became durable (A3).
+    pub(crate) fn count(&mut self, received: BTreeMap<Option<SourceId>, u64>, reader: &Reader) -> Checked {
+        for (source, count) in received {
+            *self.received.entry(source).or_default() += count;
+        }
+        let rows = reader.devices().expect("devices");
+        for (source, received) in &self.received {
+            let Tally { accepted, duplicate, rejected, shed } = rows.get(source).cloned().unwrap_or_default().tally;
+            let holds = ingest::invariant::a3_conserved(*received, accepted, duplicate, rejected, shed);
+            demand!("A3", holds, "{source:?}: received {received}, {accepted} + {duplicate} + {rejected} + {shed}");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,175 @@
+//! A far end that verifies, stores and receipts as the reference platform does, and the ways in which it is no good.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use batch::{Batch, BatchId, BoxId, PlatformId, PublicKey, Receipt, Row, SigningKey};
+use record::{Seq, SeqRanges, UnixMs};
+
+use crate::invariants::{Checked, violation};
+use crate::seed::Chance;
+
+/// How a platform behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mood {
+    Well,
+    /// Stores, and does not answer.
+    Silent,
+    /// Does not even store.
+    Deaf,
+    /// Has no room: 503.
+    Overloaded,
+    /// Somebody took the box off the list: 403.
+    Estranged,
+    /// 500.
+    Faulty,
+    /// 200 without having stored anything: an empty body, somebody else's signature, another batch's receipt.
+    Lying,
+    /// Answers after seconds, sometimes after the box gave up.
+    Slow,
+}
+
+impl Mood {
+    pub(crate) const BAD: [Mood; 7] =
+        [Mood::Silent, Mood::Deaf, Mood::Overloaded, Mood::Estranged, Mood::Faulty, Mood::Lying, Mood::Slow];
+}
+
+/// An answer on its way back.
+#[derive(Debug, Clone)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) body: Vec<u8>,
+    pub(crate) after_ms: u64,
+}
+
+/// One platform.
+#[derive(Debug)]
+pub(crate) struct Platform {
+    pub(crate) key: SigningKey,
+    pub(crate) mood: Mood,
+    /// Of so many records it refuses one for its content; 0 for none.
+    pub(crate) poison_in: u64,
+    name: PlatformId,
+    enrolled: (BoxId, PublicKey),
+    holds: SeqRanges,
+    rows: BTreeMap<Seq, (Row, BatchId)>,
+    receipts: BTreeMap<BatchId, Vec<u8>>,
+    refused: BTreeSet<BatchId>,
+    /// The records of all batches that it gave a receipt for.
+    receipted: SeqRanges,
+    chance: Chance,
+}
+
+impl Platform {
+    pub(crate) fn new(name: &str, seed: u8, enrolled: (BoxId, PublicKey), chance: Chance) -> Platform {
+        Platform {
+            key: SigningKey::from_seed(&[seed; 32]),
+            mood: Mood::Well,
+            poison_in: 0,
+            name: PlatformId::new(name).expect("a platform's name"),
+            enrolled,
+            holds: SeqRanges::new(),
+            rows: BTreeMap::new(),
+            receipts: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            receipted: SeqRanges::new(),
+            chance,
+        }
+    }
+
+    /// What it has said under its signature that it holds.
+    pub(crate) fn receipted(&self) -> &SeqRanges {
+        &self.receipted
+    }
+
+    /// Every record it holds, with its batch.
+    pub(crate) fn rows(&self) -> &BTreeMap<Seq, (Row, BatchId)> {
+        &self.rows
+    }
+
+    /// Takes a request; `None` for silence. `bytes` came whole, but nothing else is believed.
+    pub(crate) fn put(&mut self, id: BatchId, bytes: &[u8], at_ms: u64) -> Result<Option<Reply>, crate::Violation> {
+        let after_ms = match self.mood {
+            Mood::Slow => self.chance.between(2_000, 60_000),
+            _ => self.chance.between(1, 30),
+        };
+        let reply = |status: u16, body: &[u8]| Ok(Some(Reply { status, body: body.to_vec(), after_ms }));
+        match self.mood {
+            Mood::Deaf => return Ok(None),
+            Mood::Overloaded => return reply(503, b""),
+            Mood::Estranged => return reply(403, b""),
+            Mood::Faulty => return reply(500, b"<html>oops</html>"),
+            Mood::Lying => {
+                let lie = self.lie(id);
+                return reply(200, &lie);
+            }
+            Mood::Well | Mood::Silent | Mood::Slow => {}
+        }
+        let answer = self.take(id, bytes, at_ms)?;
+        if self.mood == Mood::Silent {
+            return Ok(None);
+        }
+        match answer {
+            Ok(receipt) => reply(201, &receipt),
+            Err(why) => reply(422, format!(r#"{{"code":"content","message":"{why}"}}"#).as_bytes()),
+        }
+    }
+
+    /// The signed receipt, or why the content is refused.
+    fn take(&mut self, id: BatchId, bytes: &[u8], at_ms: u64) -> Checked<Result<Vec<u8>, String>> {
+        if let Some(receipt) = self.receipts.get(&id) {
+            return Ok(Ok(receipt.clone()));
+        }
+        let (box_id, key) = &self.enrolled;
+        let opened = Batch::open(bytes, Some(&id), |kid| (kid == key.id()).then_some(*key));
+        let batch = match opened {
+            Ok(batch) if batch.box_id == *box_id => batch,
+            Ok(batch) => return Ok(Err(format!("box {}", batch.box_id))),
+            Err(error) => return violation("D2", format!("{id} arrived as something else: {error}")),
+        };
+        let is_poison = |row: &Row| self.poison_in > 0 && (row.seq.0 * 7 + 3).is_multiple_of(self.poison_in);
+        if let Some(row) = batch.rows.iter().find(|row| is_poison(row)) {
+            self.refused.insert(id);
+            return Ok(Err(format!("record {} is odd", row.seq)));
+        }
+        for row in batch.rows {
+            if let Some((_, first)) = self.rows.get(&row.seq) {
+                return violation("D3", format!("record {} came in {id}, and before in {first}", row.seq));
+            }
+            self.rows.insert(row.seq, (row, id));
+        }
+        for range in batch.ranges.iter() {
+            self.holds.insert(range);
+            self.receipted.insert(range);
+        }
+        let receipt = Receipt {
+            platform: self.name.clone(),
+            box_id: batch.box_id,
+            batch: id,
+            holds: self.holds.clone(),
+            head: batch.head,
+            received_ms: UnixMs(i64::try_from(at_ms).unwrap_or(i64::MAX)),
+        };
+        let signed = receipt.sign(&self.key);
+        self.receipts.insert(id, signed.clone());
+        Ok(Ok(signed))
+    }
+
+    fn lie(&mut self, id: BatchId) -> Vec<u8> {
+        match self.chance.between(0, 3) {
+            0 => Vec::new(),
+            1 => self.receipts.iter().find(|(of, _)| **of != id).map(|(_, other)| other.clone()).unwrap_or_default(),
+            _ => {
+                let everything = record::SeqRange { first: Seq(0), last: Seq(u64::MAX - 1) };
+                let forged = Receipt {
+                    platform: self.name.clone(),
+                    box_id: self.enrolled.0.clone(),
+                    batch: id,
+                    holds: [everything].into_iter().collect(),
+                    head: batch::TreeHead { size: 0, root: record::merkle::Hash([0; 32]) },
+                    received_ms: UnixMs(0),
+                };
+                forged.sign(&SigningKey::from_seed(&[99; 32]))
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What befalls a world, drawn before it begins.
+
+use crate::link::LinkState;
+use crate::platform::Mood;
+use crate::seed::Chance;
+use crate::world::{FAULTS_MS, Settings};
+
+/// Something that befalls the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The process dies and is started again after a while.
+    GatewayDies {
+        for_ms: u64,
+    },
+    SyncDies {
+        for_ms: u64,
+    },
+    /// Both die, and the next boot begins with a wall clock that is wrong by this.
+    PowerCut {
+        for_ms: u64,
+        clock_error_ms: i64,
+    },
+    JournalFull(bool),
+    OutboxFull(bool),
+    /// The way to a platform.
+    Link(usize, LinkState),
+    Platform(usize, Mood),
+    /// The way of a device to the box.
+    Field(usize, LinkState),
+    /// A time source answers.
+    Synchronised,
+    /// It answers no more.
+    NoTimeSource,
+}
+
+const DAY_MS: i64 = 86_400_000;
+/// Boots at 1970, three days back, ten years ahead, and right.
+const CLOCK_ERRORS_MS: [i64; 4] = [-1_794_700_800_000, -3 * DAY_MS, 3_650 * DAY_MS, 0];
+/// How often a link that flaps changes its mind. ms.
+const FLAP_MS: u64 = 700;
+
+/// Everything that befalls a world until it heals, by time.
+pub(crate) fn draw(settings: &Settings, devices: usize) -> Vec<(u64, Trouble)> {
+    let mut drawn = Vec::new();
+    let chance = &mut Chance::new(settings.seed, "troubles");
+    deaths(chance, &mut drawn);
+    spells(chance, 2, (3_000, 40_000), &mut drawn, |_| (Trouble::JournalFull(true), Trouble::JournalFull(false)));
+    if settings.outbox_fills {
+        let chance = &mut Chance::new(settings.seed, "outbox");
+        spells(chance, 2, (3_000, 40_000), &mut drawn, |_| (Trouble::OutboxFull(true), Trouble::OutboxFull(false)));
+    }
+    clocks(chance, &mut drawn);
+    for device in 0..devices {
+        spells(chance, 2, (2_000, 50_000), &mut drawn, |chance| {
+            (Trouble::Field(device, bad_link(chance)), Trouble::Field(device, LinkState::Up))
+        });
+    }
+    for platform in 0..2 {
+        if platform == 1 && settings.second_is_well {
+            continue;
+        }
+        let chance = &mut Chance::new(settings.seed, ["city", "province"][platform]);
+        spells(chance, 4, (2_000, 90_000), &mut drawn, |chance| {
+            (Trouble::Link(platform, bad_link(chance)), Trouble::Link(platform, LinkState::Up))
+        });
+        spells(chance, 3, (2_000, 60_000), &mut drawn, |chance| {
+            (Trouble::Platform(platform, *chance.pick(&Mood::BAD)), Trouble::Platform(platform, Mood::Well))
+        });
+        if chance.percent(40) {
+            let from = chance.between(0, FAULTS_MS);
+            for nth in 0..chance.between(6, 30) {
+                let state = if nth % 2 == 0 { LinkState::Cut } else { LinkState::Up };
+                drawn.push((from + nth * FLAP_MS, Trouble::Link(platform, state)));
+            }
+        }
+    }
+    drawn.retain(|(at, _)| *at < FAULTS_MS);
+    drawn
+}
+
+/// Whatever lasts ends when the world heals.
+pub(crate) fn healed(devices: usize) -> Vec<Trouble> {
+    let mut healed = vec![Trouble::JournalFull(false), Trouble::OutboxFull(false), Trouble::Synchronised];
+    healed.extend((0..devices).map(|device| Trouble::Field(device, LinkState::Up)));
+    for platform in 0..2 {
+        healed.extend([Trouble::Link(platform, LinkState::Up), Trouble::Platform(platform, Mood::Well)]);
+    }
+    healed
+}
+
+fn deaths(chance: &mut Chance, drawn: &mut Vec<(u64, Trouble)>) {
+    for _ in 0..chance.between(0, 4) {
+        let for_ms = chance.between(200, 8_000);
+        drawn.push((chance.between(0, FAULTS_MS), Trouble::GatewayDies { for_ms }));
+    }
+    for _ in 0..chance.between(0, 4) {
+        let for_ms = chance.between(200, 8_000);
+        drawn.push((chance.between(0, FAULTS_MS), Trouble::SyncDies { for_ms }));
+    }
+    for _ in 0..chance.between(0, 3) {
+        let (for_ms, clock_error_ms) = (chance.between(3_000, 20_000), *chance.pick(&CLOCK_ERRORS_MS));
+        drawn.push((chance.between(0, FAULTS_MS), Trouble::PowerCut { for_ms, clock_error_ms }));
+    }
+}
+
+fn clocks(chance: &mut Chance, drawn: &mut Vec<(u64, Trouble)>) {
+    for _ in 0..chance.between(0, 4) {
+        drawn.push((chance.between(0, FAULTS_MS), Trouble::Synchronised));
+        drawn.push((chance.between(0, FAULTS_MS), Trouble::NoTimeSource));
+    }
+}
+
+fn bad_link(chance: &mut Chance) -> LinkState {
+    *chance.pick(&[LinkState::Cut, LinkState::HalfOpen, LinkState::POOR])
+}
+
+/// Up to so many spells of something, each of a length within `ms`.
+fn spells(
+    chance: &mut Chance,
+    most: u64,
+    ms: (u64, u64),
+    drawn: &mut Vec<(u64, Trouble)>,
+    mut each: impl FnMut(&mut Chance) -> (Trouble, Trouble),
+) {
+    for _ in 0..chance.between(0, most + 1) {
+        let from = chance.between(0, FAULTS_MS);
+        let until = from + chance.between(ms.0, ms.1);
+        let (begins, ends) = each(chance);
+        drawn.extend([(from, begins), (until, ends)]);
+    }
+}
