@@ -51,8 +51,8 @@ pub enum CutError {
 pub(crate) struct Carried {
     /// The largest tree size cut for a destination.
     newest: HashMap<String, u64>,
-    /// The largest one in a batch.
-    by_batch: HashMap<BatchId, u64>,
+    /// The largest one in a destination's batch; two destinations may get the same batch.
+    by_batch: HashMap<(String, BatchId), u64>,
 }
 
 impl Files {
@@ -61,13 +61,7 @@ impl Files {
     ///
     /// # Errors
     /// [`CutError`] by cause; nothing is stored then.
-    pub fn cut(
-        &mut self,
-        destination: &str,
-        lane: Lane,
-        asked: &SeqRanges,
-        bytes_max: usize,
-    ) -> Result<Cut, CutError> {
+    pub fn cut(&mut self, destination: &str, lane: Lane, asked: &SeqRanges, bytes_max: usize) -> Result<Cut, CutError> {
         // Before the records: a head that is older than a record in the batch would not cover it.
         let position = self.reader.position().map_err(CutError::Journal)?;
         let (records, gone) = self.records(asked, bytes_max)?;
@@ -94,7 +88,7 @@ impl Files {
         self.outbox.put_batch(destination, &stored).map_err(CutError::Outbox)?;
         if let Some(size) = newest {
             self.carried.newest.insert(destination.to_owned(), size);
-            self.carried.by_batch.insert(id, size);
+            self.carried.by_batch.insert((destination.to_owned(), id), size);
         }
         Ok(Cut { batch: Some(CutBatch { id, ranges, bytes_len }), gone })
     }
@@ -148,9 +142,10 @@ impl Files {
         id: BatchId,
         receipt: &[u8],
     ) -> Result<journal::DestinationTally, StoreError> {
-        let checkpoints = self.carried.by_batch.get(&id).copied().unwrap_or(0);
+        let batch = (destination.to_owned(), id);
+        let checkpoints = self.carried.by_batch.get(&batch).copied().unwrap_or(0);
         self.outbox.settle(destination, &id.0, receipt, checkpoints)?;
-        self.carried.by_batch.remove(&id);
+        self.carried.by_batch.remove(&batch);
         self.outbox.tally(destination)
     }
 
@@ -160,7 +155,7 @@ impl Files {
     /// [`StoreError::Write`].
     pub fn park(&mut self, destination: &str, id: BatchId, reason: &str) -> Result<(), StoreError> {
         self.outbox.park(destination, &id.0, reason)?;
-        if self.carried.by_batch.remove(&id).is_some() {
+        if self.carried.by_batch.remove(&(destination.to_owned(), id)).is_some() {
             self.carried.newest.remove(destination);
         }
         Ok(())
