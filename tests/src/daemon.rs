@@ -1,6 +1,8 @@
 //! The `weir` binary: as a daemon in the background, and as a command that answers.
 
 use std::fs::{self, File};
+use std::net::UdpSocket;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -101,11 +103,27 @@ impl Daemon {
         Daemon { child, log: logs.join(format!("{}.log", config.file_stem().unwrap().display())) }
     }
 
+    /// The same with the UDP socket of this name that somebody else keeps open, as systemd does.
+    pub fn start_activated(name: &str, config: &Path, logs: &Path, socket: &UdpSocket, socket_name: &str) -> Daemon {
+        let mut command = Command::new("sh");
+        // Descriptors begin at 3; the process that gets them is named, and `exec` keeps its number.
+        command.args(["-c", "exec 3<&0 </dev/null; LISTEN_PID=$$ exec \"$0\" \"$@\""]).arg(weir_binary());
+        command.args([name, "run", "--config"]).arg(config);
+        command.env("LISTEN_FDS", "1").env("LISTEN_FDNAMES", socket_name);
+        command.stdin(Stdio::from(OwnedFd::from(socket.try_clone().unwrap())));
+        Daemon::spawn_with_input(command, &logs.join(format!("{}.log", config.file_stem().unwrap().display())))
+    }
+
     /// Starts any program as a daemon.
     pub fn spawn(mut command: Command, log: &Path) -> Daemon {
+        command.stdin(Stdio::null());
+        Daemon::spawn_with_input(command, log)
+    }
+
+    fn spawn_with_input(mut command: Command, log: &Path) -> Daemon {
         let out = File::options().create(true).append(true).open(log).unwrap();
         // Without JOURNAL_STREAM the log goes to standard error also where journald runs the tests.
-        command.stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(out).env_remove("JOURNAL_STREAM");
+        command.stdout(out.try_clone().unwrap()).stderr(out).env_remove("JOURNAL_STREAM");
         let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error} · try: tests/run tools"));
         Daemon { child, log: log.into() }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::net::UdpSocket;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -121,6 +122,14 @@ impl World {
         self.gateway = None;
         let config = self.path("gateway.toml");
         self.gateway = Some(self.ready(Daemon::start_logging_to("gateway", &config, self.dir.path(), stderr)));
+    }
+
+    /// The same with a socket for LoRa gateways that stays open whatever becomes of the gateway, as systemd keeps it.
+    pub fn start_gateway_activated(&mut self, gwmp: &UdpSocket) {
+        self.gateway = None;
+        let (config, logs) = (self.path("gateway.toml"), self.dir.path());
+        let activated = Daemon::start_activated("gateway", &config, logs, gwmp, "gwmp");
+        self.gateway = Some(self.ready(activated));
     }
 
     fn ready(&self, mut gateway: Daemon) -> Daemon {

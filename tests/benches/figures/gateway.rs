@@ -33,11 +33,16 @@ pub(crate) struct Site {
 impl Site {
     /// Writes the configuration with these devices; everything else is Weir's default.
     pub(crate) fn new(folder: &Path, tables: &Tables) -> io::Result<Site> {
+        Site::with(folder, tables, "")
+    }
+
+    /// The same with `more` behind its last section, `[gwmp]`.
+    pub(crate) fn with(folder: &Path, tables: &Tables, more: &str) -> io::Result<Site> {
         let mqtt = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
         let gwmp = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
         fs::create_dir_all(folder)?;
         let config = format!(
-            "box = \"outfall-1\"\nstate_dir = \"state\"\nrun_dir = \"run\"\n[mqtt]\nlisten = \"{mqtt}\"\n[gwmp]\nlisten = \"{gwmp}\"\n"
+            "box = \"outfall-1\"\nstate_dir = \"state\"\nrun_dir = \"run\"\n[mqtt]\nlisten = \"{mqtt}\"\n[gwmp]\nlisten = \"{gwmp}\"\n{more}"
         );
         fs::write(folder.join("gateway.toml"), config)?;
         fs::write(folder.join("devices.toml"), &tables.devices)?;

@@ -6,8 +6,9 @@
 //! cargo bench -p system-tests -- acks wear           only these
 //! cargo bench -p system-tests -- --rounds 9 --dir /mnt/card acks
 //! ```
-//! Parts: `acks`, `uplinks`, `wear`, `memory`, `start`. Bytes per reading on the wire are measured where the format
-//! lives: `cargo bench -p batch`.
+//! Parts: `acks`, `uplinks`, `handshakes`, `attacks`, `wear`, `memory`, `start`. For a quick look: `--rounds 1 --seconds 1`.
+//! What needs no daemon is measured where it lives: bytes per reading on the wire by `cargo bench -p batch`, codec calls
+//! by `cargo bench -p script`, hostile datagrams, packets and payloads by `cargo bench -p lorawan`, `mqtt` and `ingest`.
 //!
 //! Nothing here passes or fails: absolute figures belong to the machine, so each is the median of interleaved rounds
 //! and is shown as a ratio to something simple that ran next to it (mosquitto, a loop of `fdatasync`). Weir is measured
@@ -20,10 +21,12 @@
 )]
 
 mod acks;
+mod attacks;
 mod broker;
 mod devices;
 mod disk;
 mod gateway;
+mod handshakes;
 mod loop_device;
 mod machine;
 mod memory;
@@ -52,9 +55,11 @@ struct Plan {
 
 type Part = (&'static str, fn(&Plan) -> io::Result<()>);
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 7] = [
     ("acks", acks::run),
     ("uplinks", uplinks::run),
+    ("handshakes", handshakes::run),
+    ("attacks", attacks::run),
     ("wear", wear::run),
     ("memory", memory::run),
     ("start", start::run),

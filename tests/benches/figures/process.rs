@@ -74,6 +74,11 @@ impl Process {
         }
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Processor time used so far, all threads, user and system.
     pub(crate) fn cpu(&self) -> io::Result<Duration> {
         cpu(&self.child.id().to_string())

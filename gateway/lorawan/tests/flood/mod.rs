@@ -1,10 +1,14 @@
 //! Random and damaged datagrams by a fixed seed, at everything that reads what a stranger may send.
 
+mod rng;
+
 use lorawan::gateways::{Acknowledged, Admission, GATEWAYS_MAX};
 use lorawan::gwmp::forwarder::{pull_data, push_data, tx_ack};
 use lorawan::gwmp::{CrcStatus, Header, Packet, RXPK_MAX, Rxpk, Stat, Token, TxAck, TxError, TxOutcome};
 use lorawan::schedule::{self, Windows};
 use lorawan::{DataRate, Dedupe, Eui64, Gateways, Heard, Region, Uplink};
+
+use rng::Rng;
 
 /// What came of a flood.
 #[derive(Debug, Default)]
@@ -17,32 +21,6 @@ pub(crate) struct Tally {
     /// Of these, frames of the right shape; nobody has their keys.
     pub(crate) data_frames: u64,
     pub(crate) downlinks: u64,
-}
-
-/// Numbers by a seed (SplitMix64), so that a finding can be found again.
-struct Rng(u64);
-
-impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// From 0 to below `bound`.
-    fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % bound.max(1) as u64).unwrap_or(0)
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.next().to_le_bytes()[0]
-    }
-
-    fn bytes(&mut self, length: usize) -> Vec<u8> {
-        (0..length).map(|_| self.byte()).collect()
-    }
 }
 
 /// Sends `datagrams` of them through one table, one a millisecond, and checks its bounds all the while.
