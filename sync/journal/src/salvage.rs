@@ -175,10 +175,11 @@ fn set_aside(path: &Path) -> io::Result<PathBuf> {
         let file = path.with_extension(extension);
         if file.exists() {
             std::fs::rename(&file, quarantine.join(file.file_name().unwrap_or_default()))?;
+            // Its new name is durable before its old one is gone: a power cut in between may not lose the file.
+            sync_directory(&quarantine)?;
             sync_directory(path.parent().unwrap_or(Path::new(".")))?;
         }
     }
-    sync_directory(&quarantine)?;
     Ok(quarantine)
 }
 
@@ -190,6 +191,7 @@ pub(crate) fn quarantine(path: &Path) -> io::Result<PathBuf> {
     let folder = folder.unwrap_or_else(|| all.clone());
     DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(&folder)?;
     sync_directory(&all)?;
+    sync_directory(path.parent().unwrap_or(Path::new(".")))?;
     Ok(folder)
 }
 

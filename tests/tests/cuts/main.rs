@@ -7,6 +7,7 @@
 //! `WEIR_CUTS` and `WEIR_SEED` set how many cuts and from which seed on; `tests/run cuts` does so. Cut n is that of seed
 //! `WEIR_SEED` + n, and repeats within the same story; what an image that breaks a promise held is kept.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a surprise is a failure")]
+#![allow(clippy::print_stdout, reason = "how many cuts were made, and where, is the result")]
 
 mod check;
 mod phase;
