@@ -159,15 +159,16 @@ impl History {
         visit: Visit<'_>,
     ) -> Result<ControlFlow<()>, StoreError> {
         let failed = |source| StoreError::Read { path: self.journal.clone(), what: "segments", source };
-        // One snapshot: a table that is listed is there.
-        let snapshot = connection.unchecked_transaction().map_err(failed)?;
-        for segment in segment::read_within(&snapshot, range).map_err(failed)? {
+        // One snapshot, that of whoever walks already if he reads on the way: a table that is listed is there.
+        let begins = connection.is_autocommit();
+        let _snapshot = begins.then(|| connection.unchecked_transaction()).transpose().map_err(failed)?;
+        for segment in segment::read_within(connection, range).map_err(failed)? {
             let within =
                 SeqRange::new(range.first.max(segment.first), range.last.min(segment.last.unwrap_or(range.last)));
             let Some(within) = within else { continue };
             let flow = match segment.stage {
-                Stage::Hot => self.hot(&snapshot, segment.first, within, visit)?,
-                Stage::Gone => self.gone(&snapshot, within, visit)?,
+                Stage::Hot => self.hot(connection, segment.first, within, visit)?,
+                Stage::Gone => self.gone(connection, within, visit)?,
                 Stage::Void => void(within, visit)?,
                 Stage::Whole | Stage::Thinned | Stage::Remnant => self.sealed(&segment, within, visit)?,
             };

@@ -100,7 +100,8 @@ impl Reader {
     /// # Errors
     /// [`StoreError::Read`], [`StoreError::Archive`].
     pub fn bodies(&self, range: SeqRange, mut each: impl FnMut(Seq, &[u8])) -> Result<(), StoreError> {
-        self.history.borrow_mut().visit(&self.connection, range, |item| {
+        // Its own: `each` may read as well.
+        History::new(&self.path).visit(&self.connection, range, |item| {
             if let Item::Record(seq, body) = item {
                 each(seq, body);
             }
@@ -315,7 +316,8 @@ impl Reader {
         let mut tree = Frontier::new();
         let inconsistent = |what| StoreError::Inconsistent { path: self.path.clone(), what };
         let all = SeqRange { first: Seq(0), last: Seq(i64::MAX.cast_unsigned()) };
-        self.history.borrow_mut().visit(&self.connection, all, |item| {
+        // Its own: `at` may read as well.
+        History::new(&self.path).visit(&self.connection, all, |item| {
             if item.first().0 != tree.size() {
                 return Err(inconsistent(format!("record {} is missing, {} follows", tree.size(), item.first())));
             }

@@ -87,6 +87,23 @@ fn sealing_changes_nothing_that_is_read() {
 }
 
 #[test]
+fn a_record_is_looked_up_while_others_are_walked_through() {
+    let (bed, mut journal, records) = filled(20_000, 3_000);
+    let reader = Reader::open(&bed.path()).unwrap();
+    seal_all(&mut journal, &reader);
+    let one = |seq| SeqRange { first: Seq(seq), last: Seq(seq) };
+    let mut looked_up = 0;
+    let walked = reader.recompute(|at, _| {
+        if at.seq.0.is_multiple_of(5_000) {
+            let read = reader.read(one(19_999 - at.seq.0), usize::MAX).unwrap();
+            assert_eq!(read[0].record, records[index(19_999 - at.seq.0)]);
+            looked_up += 1;
+        }
+    });
+    assert_eq!((walked.unwrap(), looked_up), (tree(&records), 4));
+}
+
+#[test]
 fn what_is_taken_away_keeps_its_place_in_the_tree() {
     let (bed, mut journal, records) = filled(20_000, 3_000);
     let reader = Reader::open(&bed.path()).unwrap();
