@@ -18,6 +18,7 @@ impl Destination {
         self.send_ready(Lane::Alarm);
         self.cut_alarms();
         if !self.others_may_leave() {
+            self.take_back_others();
             return;
         }
         self.send_ready(Lane::Live);
@@ -42,6 +43,19 @@ impl Destination {
         let cutting = self.cutting[slot(Lane::Alarm)].as_ref().map_or(0, SeqRanges::len);
         let could_be_cut = cutting > 0 || self.has_room_for_an_alarm();
         invariant::d5_others_may_leave(len(self.alarms.len()) + cutting, u64::from(could_be_cut))
+    }
+
+    /// Takes back orders that nobody has polled yet: they were given before the core was told of the alarm.
+    fn take_back_others(&mut self) {
+        let Destination { actions, outstanding, counters, .. } = self;
+        actions.retain(|action| {
+            let Action::Send { id, .. } = action else { return true };
+            let of = |batch: &&mut Outstanding| batch.id == *id && !batch.is_alarm();
+            let Some(batch) = outstanding.iter_mut().find(of) else { return true };
+            batch.stage = Stage::Ready;
+            counters.sent -= 1;
+            false
+        });
     }
 
     fn has_room_for_an_alarm(&self) -> bool {

@@ -1,8 +1,12 @@
 //! What a technician would tell of a link, and what leaves then.
 
+use batch::{BatchId, Lane};
 use expect_test::expect;
+use record::{MonoMs, Seq, SeqRange, SeqRanges};
 
 use super::script::check;
+use crate::destination::Restored;
+use crate::{Action, Config, Destination, Input, RestoredBatch};
 
 #[test]
 fn lesson_v9_a_lone_record_leaves_within_its_deadline_with_no_other_traffic() {
@@ -46,6 +50,26 @@ fn an_alarm_leaves_at_once_and_before_everything() {
         next: 1100, covered: []
     "#]],
     );
+}
+
+#[test]
+fn an_alarm_overtakes_what_nobody_has_begun_to_send() {
+    let ranges = |first, last| SeqRange::new(Seq(first), Seq(last)).into_iter().collect::<SeqRanges>();
+    let id = BatchId([1; 32]);
+    let batch = RestoredBatch { id, lane: Lane::Live, ranges: ranges(0, 2), bytes_len: 1 };
+    let restored = Restored { outstanding: vec![batch], ..Restored::default() };
+    let mut core = Destination::new(Config::default(), 1, restored);
+    core.handle(MonoMs(0), Input::Journaled { end: Seq(4), alarms: Vec::new() });
+    core.handle(MonoMs(0), Input::Journaled { end: Seq(5), alarms: vec![Seq(4)] });
+    assert_eq!(core.poll(), Some(Action::Cut { lane: Lane::Alarm, ranges: ranges(4, 4) }));
+    assert_eq!((core.poll(), core.counters().sent), (None, 0));
+    let alarm = BatchId([2; 32]);
+    core.handle(MonoMs(0), Input::Cut { lane: Lane::Alarm, id: alarm, ranges: ranges(4, 4), bytes_len: 1 });
+    let sent = std::iter::from_fn(|| core.poll()).map(|action| match action {
+        Action::Send { id, .. } => id,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(sent.collect::<Vec<_>>(), [alarm, id]);
 }
 
 #[test]
