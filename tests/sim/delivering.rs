@@ -57,6 +57,8 @@ pub(crate) struct Lines {
     unstored: Option<(BatchId, Unstored)>,
     /// Answers that wait behind it.
     answers: VecDeque<(BatchId, Answer)>,
+    /// The world was asked to try that again.
+    store_foreseen: bool,
     receipt: Option<(BatchId, Vec<u8>)>,
     cut_failed: bool,
     /// When the core's timer is set for, as the world was told.
@@ -105,6 +107,7 @@ impl Sync {
                 turns: 0,
                 unstored: None,
                 answers: VecDeque::new(),
+                store_foreseen: false,
                 receipt: None,
                 cut_failed: false,
                 tick_ms: None,
@@ -146,6 +149,11 @@ impl Lines {
         if self.unstored.is_none() && self.fault != Some(Fault::NeverTriesAgain) {
             self.core.handle(now, Input::Tick);
         }
+    }
+
+    /// The second is over.
+    pub(crate) fn stores_again(&mut self) {
+        self.store_foreseen = false;
     }
 
     /// A try ended: with an answer, or without one. False if it was given up before.
@@ -256,7 +264,7 @@ impl Lines {
         if stored {
             self.batches.remove(id);
             self.unstored = None;
-        } else {
+        } else if !std::mem::replace(&mut self.store_foreseen, true) {
             orders.push(Order::StoreAgain);
         }
     }
@@ -314,7 +322,8 @@ impl Lines {
 
     /// When it wants to be woken, by the clock of the boot.
     pub(crate) fn due(&self) -> Option<MonoMs> {
-        self.core.next_timeout().filter(|_| self.fault != Some(Fault::NeverTriesAgain))
+        let hears_it = self.unstored.is_none() && self.fault != Some(Fault::NeverTriesAgain);
+        self.core.next_timeout().filter(|_| hears_it)
     }
 
     /// Whether requests are under way.

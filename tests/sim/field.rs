@@ -141,6 +141,9 @@ struct Client {
     /// The connection; `None` while there is none.
     connection: Option<u64>,
     connections: u64,
+    /// Something that was written to the connection got lost: nothing comes through it any more, for a stream has no
+    /// gaps. The client does not know yet.
+    dead: bool,
     packet_id: u16,
     unacknowledged: VecDeque<Published>,
     waits_since: Option<u64>,
@@ -240,7 +243,7 @@ impl Device {
     pub(crate) fn hear(&mut self, now: u64, answer: &Downlink) {
         match (&mut self.kind, answer) {
             (Kind::Client(client), Downlink::Acknowledge { connection, packet_id })
-                if client.connection == Some(*connection) =>
+                if client.connection == Some(*connection) && !client.dead =>
             {
                 client.unacknowledged.retain(|published| published.packet_id != *packet_id);
                 client.waits_since = (!client.unacknowledged.is_empty()).then_some(now);
@@ -269,6 +272,13 @@ impl Device {
         }
     }
 
+    /// Something was lost on the way of its connection.
+    pub(crate) fn lose(&mut self) {
+        if let Kind::Client(client) = &mut self.kind {
+            client.dead = true;
+        }
+    }
+
     /// Its connection breaks.
     pub(crate) fn disconnect(&mut self) {
         if let Kind::Client(client) = &mut self.kind {
@@ -279,7 +289,7 @@ impl Device {
     /// Whether the connection is the one it has now.
     pub(crate) fn is_on(&self, connection: u64) -> bool {
         match &self.kind {
-            Kind::Client(client) => client.connection == Some(connection),
+            Kind::Client(client) => client.connection == Some(connection) && !client.dead,
             Kind::Mote(_) | Kind::Listener(_) => true,
         }
     }
@@ -352,7 +362,7 @@ impl Client {
             self.connection = None;
         }
         if self.connection.is_none() && reachable {
-            self.connections += 1;
+            (self.connections, self.dead) = (self.connections + 1, false);
             self.connection = Some(self.connections);
             self.waits_since = (!self.unacknowledged.is_empty()).then_some(now);
             sent.extend(self.unacknowledged.iter_mut().map(|published| published.uplink(self.connections, now)));

@@ -99,7 +99,12 @@ impl Onlooker {
                 }
                 Body::Frame(frame) => {
                     let again = self.frames.insert(frame.raw.clone(), seq);
-                    demand!("A3", again.is_none(), "a frame is stored twice, as {again:?} and {seq}");
+                    demand!(
+                        "A3",
+                        again.is_none(),
+                        "a frame of {} is stored twice, as {again:?} and {seq}",
+                        frame.source
+                    );
                 }
                 Body::Rejected(rejected) => {
                     self.frames.entry(rejected.raw.clone()).or_insert(seq);

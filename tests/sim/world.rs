@@ -242,7 +242,10 @@ impl World {
             Event::SyncStarts(life) => self.start_sync(life)?,
             Event::Poll => self.poll()?,
             Event::Tick(nth) => self.tick(nth)?,
-            Event::StoreAgain(nth) => self.work(nth)?,
+            Event::StoreAgain(nth) => {
+                self.sync.iter_mut().for_each(|sync| sync.lines[nth].stores_again());
+                self.work(nth)?;
+            }
             Event::AtPlatform { nth, life, id, turn, bytes } => self.at_platform(nth, life, id, turn, &bytes)?,
             Event::AtSync { nth, life, id, turn, ended } if life == self.sync_life => {
                 self.at_sync(nth, id, turn, ended)?;

@@ -32,10 +32,13 @@ impl World {
                 self.devices.iter_mut().for_each(|device| device.overhear(&uplink.bytes));
             }
             let device = &mut self.devices[nth];
-            let arrivals = match device.is_client() {
+            let arrivals: Vec<u64> = match device.is_client() {
                 true => device.way.stream(self.now).into_iter().collect(),
                 false => device.way.datagram(self.now),
             };
+            if arrivals.is_empty() {
+                device.lose();
+            }
             for at in arrivals {
                 self.foresee(at, Event::AtGateway(nth, uplink.clone()));
             }
@@ -46,7 +49,9 @@ impl World {
     pub(super) fn at_gateway(&mut self, nth: usize, uplink: Uplink) {
         let device = &self.devices[nth];
         // What was written to a connection that broke meanwhile never arrives.
-        let (Some(gateway), Some(clock)) = (&mut self.gateway, &self.clock) else { return };
+        let (Some(gateway), Some(clock)) = (&mut self.gateway, &self.clock) else {
+            return self.devices[nth].lose();
+        };
         if !device.is_on(uplink.turn) {
             return;
         }
@@ -57,6 +62,8 @@ impl World {
         let source: Option<SourceId> = device.is_client().then(|| device.name.clone());
         if !gateway.receive(waiting, source.clone()) {
             *self.unsettled.entry(source).or_default() += 1;
+            // An acknowledgement that never comes is the end of a connection, too.
+            self.devices[nth].lose();
         }
         self.foresee_commit();
     }
@@ -167,8 +174,9 @@ impl World {
             }
             Downlink::Acknowledge { .. } | Downlink::Close { .. } => way.stream(self.now),
         };
-        if let Some(at) = at {
-            self.foresee(at, Event::AtDevice(nth, answer));
+        match at {
+            Some(at) => self.foresee(at, Event::AtDevice(nth, answer)),
+            None => self.devices[nth].lose(),
         }
     }
 
