@@ -127,6 +127,8 @@ impl Driver {
         log::info!(destination:% = self.name, url:% = self.config.url, covered = self.core.covered().len(),
             outstanding = self.core.standing().outstanding; "destination served");
         self.hear().await?;
+        // Batches of an earlier run leave now, also where the journal has nothing new to tell.
+        self.core.handle(mono_ms(), Input::Tick);
         loop {
             self.obey().await?;
             self.board.send_replace(Board::new(&self.core, &self.told));
