@@ -245,6 +245,8 @@ impl World {
             Event::StoreAgain(nth) => {
                 self.sync.iter_mut().for_each(|sync| sync.lines[nth].stores_again());
                 self.work(nth)?;
+                // What the journal got meanwhile is heard once that is stored.
+                self.work(nth)?;
             }
             Event::AtPlatform { nth, life, id, turn, bytes } => self.at_platform(nth, life, id, turn, &bytes)?,
             Event::AtSync { nth, life, id, turn, ended } if life == self.sync_life => {

@@ -41,6 +41,9 @@ impl World {
         };
         self.trace.tell(self.now, format_args!("the upload daemon starts"));
         self.sync = Some(sync);
+        self.poll()?;
+        let now = self.mono();
+        self.sync.iter_mut().flat_map(|sync| &mut sync.lines).for_each(|lines| lines.tick(now));
         self.poll()
     }
 
