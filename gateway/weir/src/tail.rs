@@ -27,7 +27,7 @@ const LOOK_EVERY_MS: u64 = 200;
 
 /// Prints them.
 pub(crate) fn run(state_dir: &Path, args: &TailArgs, lang: Lang) -> Result<Exit, CommandError> {
-    let reader = Reader::open(&state_dir.join("journal/journal.db")).map_err(CommandError::Store)?;
+    let mut reader = Reader::open(&state_dir.join("journal/journal.db")).map_err(CommandError::Store)?;
     let source = args.source.as_deref().map(SourceId::new).transpose();
     let source = source.map_err(|error| CommandError::BadName(error.to_string()))?;
     let wanted = |record: &RecordAt| source.is_none() || record.record.body.source() == source.as_ref();
@@ -53,6 +53,7 @@ pub(crate) fn run(state_dir: &Path, args: &TailArgs, lang: Lang) -> Result<Exit,
             return Ok(Exit::Good);
         }
         sleep(Duration::from_millis(LOOK_EVERY_MS));
+        reader.refresh().map_err(CommandError::Store)?;
     }
 }
 

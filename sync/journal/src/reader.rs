@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use record::merkle::{BLOCK_LEVEL, Frontier, Hash, Node, Subtree, leaf_hash};
@@ -41,6 +42,8 @@ pub struct StoredCheckpoint {
 pub struct Reader {
     path: PathBuf,
     connection: Connection,
+    /// Device and inode of the file that is open.
+    file: Option<(u64, u64)>,
     history: RefCell<History>,
 }
 
@@ -50,8 +53,21 @@ impl Reader {
     /// # Errors
     /// [`StoreError::Missing`], [`StoreError::Open`], [`StoreError::Schema`], [`StoreError::OldSchema`].
     pub fn open(path: &Path) -> Result<Reader, StoreError> {
+        let file = identity(path);
         let connection = open_reader(path, &JOURNAL)?;
-        Ok(Reader { path: path.into(), connection, history: RefCell::new(History::new(path)) })
+        Ok(Reader { path: path.into(), connection, file, history: RefCell::new(History::new(path)) })
+    }
+
+    /// Opens the file anew where another one has taken its place, as after a salvage: whoever reads for days must not go on
+    /// reading what was put aside.
+    ///
+    /// # Errors
+    /// As [`Reader::open`]; then it reads what it read before.
+    pub fn refresh(&mut self) -> Result<(), StoreError> {
+        if identity(&self.path).is_some_and(|now| self.file != Some(now)) {
+            *self = Reader::open(&self.path)?;
+        }
+        Ok(())
     }
 
     /// The file.
@@ -341,6 +357,10 @@ impl Reader {
         })?;
         Ok(tree)
     }
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    path.metadata().ok().map(|file| (file.dev(), file.ino()))
 }
 
 pub(crate) fn frontier(connection: &Connection, path: &Path) -> Result<Frontier, StoreError> {

@@ -57,6 +57,10 @@ impl FileThread {
         let (jobs, mut queue) = mpsc::channel::<Job>(JOBS_MAX);
         let work = move || {
             while let Some(job) = queue.blocking_recv() {
+                if let Err(error) = files.reader.refresh() {
+                    // The job meets what is wrong as well, and says so.
+                    log::debug!(error = control::chain(&error).as_str(); "the journal is another one and does not open");
+                }
                 job(&mut files);
             }
         };

@@ -7,9 +7,11 @@ use std::collections::{BTreeMap, VecDeque};
 
 use record::SourceId;
 
-/// Frames of one device that may wait (B1): as many as an MQTT client may have unacknowledged, and a minute of a LoRa
-/// device that sends without a pause.
-pub(super) const LANE_FRAMES_MAX: usize = ingest::REDELIVERIES_MAX as usize;
+use crate::job::QUEUE_FRAMES_MAX;
+
+/// Frames of one device that may wait (B1): all of a datagram of 64 KiB, which a forwarder that was cut off may fill with
+/// one device's frames, and of the queue that they came through.
+pub(super) const LANE_FRAMES_MAX: usize = QUEUE_FRAMES_MAX;
 
 /// Bytes of all frames that wait (B1): a full lane of 30 devices at 4 KiB a frame.
 pub(super) const LANES_BYTES_MAX: usize = 8 * 1024 * 1024;

@@ -159,6 +159,22 @@ fn a_database_that_is_gone_jumps_ahead_of_what_was_used() {
 }
 
 #[test]
+fn whoever_reads_for_days_follows_the_new_database() {
+    let bed = Bed::new();
+    let records = filled(&bed);
+    let mut reader = Reader::open(&bed.path()).unwrap();
+    reader.refresh().unwrap();
+    assert_eq!(reader.position().unwrap().end, Seq(RECORDS));
+    drop(salvage::salvage(&bed.path(), "box-1", Seq(0)).unwrap());
+    let mut journal = bed.journal();
+    journal.commit(&Transaction { records: vec![record(RECORDS, 5)], ..Transaction::default() }).unwrap();
+    assert_eq!(reader.position().unwrap().end, Seq(RECORDS), "still the one that was put aside");
+    reader.refresh().unwrap();
+    assert_eq!(reader.position().unwrap().end, Seq(RECORDS + 1));
+    drop(records);
+}
+
+#[test]
 fn a_salvage_that_a_power_cut_interrupts_is_finished() {
     let bed = Bed::new();
     let records = filled(&bed);
