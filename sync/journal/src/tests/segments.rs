@@ -147,6 +147,21 @@ fn large_frames_fill_a_table_sooner() {
 }
 
 #[test]
+fn blocks_of_the_largest_frames_are_read_back() {
+    let bed = Bed::new();
+    let mut journal = bed.journal();
+    let frames: Vec<Record> = (0..257).map(|number| record(number, 80 * 1024)).collect();
+    journal.commit(&Transaction { records: frames.clone(), ..Transaction::default() }).unwrap();
+    let reader = Reader::open(&bed.path()).unwrap();
+    seal_all(&mut journal, &reader);
+    let segment = reader.segments().unwrap()[0];
+    assert_eq!((segment.stage, segment.last), (Stage::Whole, Some(Seq(255))), "20 MiB in a block");
+    assert!(check(&reader, &segment).unwrap().is_empty());
+    let read = reader.read(all(), usize::MAX).unwrap();
+    assert!(read.len() == 257 && read.iter().zip(&frames).all(|(at, frame)| at.record == *frame));
+}
+
+#[test]
 fn a_damaged_block_costs_itself_alone() {
     let (bed, mut journal, records) = filled(16_640, 20_000);
     let reader = Reader::open(&bed.path()).unwrap();
