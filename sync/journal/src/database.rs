@@ -14,7 +14,7 @@ use rusqlite::ffi::{
 };
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::archive::ArchiveError;
+use crate::archive::{ArchiveError, sync_directory};
 use crate::schema::{Schema, number_of};
 
 /// Group may read and enter; new files take the directory's group (the other daemon's user is in it).
@@ -224,6 +224,8 @@ pub(crate) fn open_writer(path: &Path, schema: &Schema) -> Result<(Connection, F
     if found != expected {
         return Err(StoreError::Schema { path: path.into(), found, expected });
     }
+    // SQLite syncs the directory too, but by `fdatasync`, which need not make the names of new files durable.
+    sync_directory(directory).map_err(|source| StoreError::CreateDirectory { path: directory.into(), source })?;
     Ok((connection, lock))
 }
 
@@ -244,8 +246,8 @@ pub(crate) fn open_reader(path: &Path, schema: &Schema) -> Result<Connection, St
     }
 }
 
-/// Makes a directory, and those above it, unless it is there. Its name is durable afterwards: SQLite syncs the directory
-/// of its files, and nobody else the one above, without which all of them could be gone after a power cut.
+/// Makes a directory, and those above it, unless it is there. Its name is durable afterwards: without the sync of the one
+/// above, all files in it could be gone after a power cut.
 fn make_directory(directory: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = directory.ancestors().take_while(|above| !above.exists()).collect();
     DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(directory)?;
