@@ -7,10 +7,11 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use record::{CanonicalError, SourceId};
+use record::{CanonicalError, SeqRange, SourceId};
 use rusqlite::config::DbConfig;
 use rusqlite::ffi::{
-    SQLITE_IOERR_CORRUPTFS, SQLITE_IOERR_DATA, SQLITE_IOERR_IN_PAGE, SQLITE_IOERR_READ, SQLITE_IOERR_SHORT_READ,
+    SQLITE_ERROR, SQLITE_IOERR_CORRUPTFS, SQLITE_IOERR_DATA, SQLITE_IOERR_IN_PAGE, SQLITE_IOERR_READ,
+    SQLITE_IOERR_SHORT_READ,
 };
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -142,6 +143,14 @@ pub enum StoreError {
         /// The cause.
         source: CanonicalError,
     },
+    /// A row with several records does not unpack.
+    #[error("records {} to {} in `{path}` are damaged · try: weir verify", range.first, range.last)]
+    DamagedPack {
+        /// The file.
+        path: PathBuf,
+        /// Their numbers.
+        range: SeqRange,
+    },
     /// A damaged journal could not be saved; its files are where they were.
     #[error("failed to {doing} damaged journal `{path}` · try: df -h, then systemctl restart weir-gateway")]
     Salvage {
@@ -184,20 +193,31 @@ const READ_FAILURES: [i32; 5] =
 impl StoreError {
     /// Whether the files are damaged, so that trying again cannot help and salvage can.
     pub fn is_damage(&self) -> bool {
-        let error = match self {
-            StoreError::Inconsistent { .. } | StoreError::DamagedRecord { .. } => return true,
-            StoreError::Open { source, .. } | StoreError::Read { source, .. } | StoreError::Write { source, .. } => {
-                source.sqlite_error()
+        let source = match self {
+            StoreError::Inconsistent { .. } | StoreError::DamagedRecord { .. } | StoreError::DamagedPack { .. } => {
+                return true;
             }
-            _ => None,
+            StoreError::Open { source, .. } | StoreError::Read { source, .. } | StoreError::Write { source, .. } => {
+                source
+            }
+            _ => return false,
         };
         // What is no database, what contradicts its own format, and a disk that gives no bytes; a disk that takes none is
         // full or stuck, and heals.
-        error.is_some_and(|error| match error.code {
-            ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt => true,
-            ErrorCode::SystemIoFailure => READ_FAILURES.contains(&error.extended_code),
+        match source {
+            // Columns of our own tables that have other names or types than we gave them.
+            rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::Utf8Error(..)
+            | rusqlite::Error::SqlInputError { .. } => true,
+            rusqlite::Error::SqliteFailure(error, _) => match error.code {
+                ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt => true,
+                ErrorCode::SystemIoFailure => READ_FAILURES.contains(&error.extended_code),
+                _ => error.extended_code == SQLITE_ERROR,
+            },
             _ => false,
-        })
+        }
     }
 }
 

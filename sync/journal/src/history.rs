@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use record::merkle::{Block, Hash, Node, Subtree, void_root};
 use record::{Record, RecordAt, Seq, SeqRange, SeqRanges};
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use crate::archive::{Archive, ArchiveError};
 use crate::database::{StoreError, from_sql, to_sql};
-use crate::segment::{self, BLOCK_RECORDS, Segment, Stage, table};
+use crate::hot;
+use crate::segment::{self, BLOCK_RECORDS, Segment, Stage};
 
 /// A retention step may take a file away between the moment a reader learned of it and the moment it opens it; then it
 /// looks again, this often.
@@ -116,6 +117,7 @@ impl History {
             match visited {
                 Ok(()) => break,
                 Err(StoreError::Archive(_)) => next = behind_block(next),
+                Err(StoreError::DamagedPack { range, .. }) => next = range.last.next(),
                 Err(error) => return Err(error),
             }
         }
@@ -186,20 +188,11 @@ impl History {
         within: SeqRange,
         visit: Visit<'_>,
     ) -> Result<ControlFlow<()>, StoreError> {
-        let failed = |source| StoreError::Read { path: self.journal.clone(), what: "records", source };
-        let sql = format!("SELECT seq, body FROM {} WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq", table(first));
-        let mut statement = connection.prepare_cached(&sql).map_err(failed)?;
-        let mut rows = statement.query(params![to_sql(within.first.0), to_sql(within.last.0)]).map_err(failed)?;
-        while let Some(row) = rows.next().map_err(failed)? {
-            let seq = Seq(from_sql(row.get(0).map_err(failed)?));
-            let body = row.get_ref(1).map_err(failed)?.as_blob().unwrap_or_default();
+        hot::walk(connection, &self.journal, first, within, |seq, body| {
             // Where a record was lost, an empty row has its number.
             let lost = Item::Pruned { first: seq, level: 0, root: void_root(0) };
-            if !visit(if body.is_empty() { lost } else { Item::Record(seq, body) })? {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
-        Ok(ControlFlow::Continue(()))
+            visit(if body.is_empty() { lost } else { Item::Record(seq, body) })
+        })
     }
 
     /// Nothing is left of these but the roots of their blocks.

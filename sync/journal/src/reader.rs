@@ -13,6 +13,7 @@ use crate::command::{self, StoredCommand};
 use crate::database::{StoreError, from_sql, open_reader, to_sql};
 use crate::device::{DeviceRow, Tally};
 use crate::history::{History, Item};
+use crate::hot;
 use crate::schema::JOURNAL;
 use crate::segment::{self, BLOCK_RECORDS, Segment, Stage};
 use crate::state;
@@ -430,7 +431,5 @@ fn marks(connection: &Connection, path: &Path, kind: Kind, range: SeqRange) -> R
 fn end_of_rows(connection: &Connection) -> rusqlite::Result<u64> {
     let sql = "SELECT first FROM segment WHERE last IS NULL";
     let Some(first) = connection.query_row(sql, [], |row| row.get(0)).optional()?.map(from_sql) else { return Ok(0) };
-    let sql = format!("SELECT max(seq) FROM {}", segment::table(Seq(first)));
-    let last: Option<i64> = connection.query_row(&sql, [], |row| row.get(0))?;
-    Ok(last.map_or(first, |last| from_sql(last).saturating_add(1)))
+    Ok(hot::end(connection, Seq(first))?.map_or(first, |end| end.0))
 }

@@ -11,10 +11,15 @@ pub(crate) struct Schema {
     migrations: &'static [&'static str],
 }
 
-/// Of the journal. Number 2 added codecs, commands and states; number 3 segments, roots of blocks and marks.
+/// Of the journal. Number 2 added codecs, commands and states; number 3 segments, roots of blocks and marks;
+/// number 4 rows with several records.
 pub(crate) const JOURNAL: Schema = Schema {
     text: include_str!("journal.sql"),
-    migrations: &[include_str!("migrations/journal_2.sql"), include_str!("migrations/journal_3.sql")],
+    migrations: &[
+        include_str!("migrations/journal_2.sql"),
+        include_str!("migrations/journal_3.sql"),
+        include_str!("migrations/journal_4.sql"),
+    ],
 };
 
 /// Of the outbox.

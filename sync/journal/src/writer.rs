@@ -270,6 +270,7 @@ fn write(
             hot.append(&transaction, Seq(frontier.size()), record.body.kind(), &body, leaf)?;
             frontier.push(leaf);
         }
+        hot.flush(&transaction)?;
         let mut upsert = transaction.prepare_cached(
             "INSERT INTO device VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (name) DO UPDATE SET \
              session = ?2, accepted = ?3, duplicate = ?4, rejected = ?5, shed = ?6, client = ?7",

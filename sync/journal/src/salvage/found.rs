@@ -12,6 +12,7 @@ use super::cells::{Row, Value, carve};
 use super::pages::{Pages, wal_state};
 use crate::archive::Archive;
 use crate::database::from_sql;
+use crate::pack;
 use crate::schema::number_of;
 use crate::segment::{self, BLOCK_RECORDS, Segment, Stage};
 
@@ -56,6 +57,10 @@ impl Found {
         use Value::{Blob, Integer, Null, Text};
         let id = from_sql(row.id);
         match row.columns.as_slice() {
+            [Null, Integer(kind), Blob(packed)] if pack::is_pack(*kind) => {
+                let bodies = pack::unpack(*kind, packed).unwrap_or_default();
+                self.records.extend((id..).zip(bodies).filter(|(_, body)| Record::from_canonical(body).is_ok()));
+            }
             [Null, Integer(kind), Blob(body)] => {
                 let is_record = Record::from_canonical(body).is_ok_and(|record| record.body.kind() as i64 == *kind);
                 if is_record {

@@ -12,6 +12,7 @@ use super::found::Found;
 use crate::archive::Archive;
 use crate::database::{PAGE_BYTES, StoreError, to_sql};
 use crate::hot::is_marked;
+use crate::pack::{self, Pack};
 use crate::schema::{JOURNAL, number_of};
 use crate::segment::{self, BLOCK_RECORDS, HOT_RECORDS_MAX, Segment, Stage, table};
 
@@ -141,29 +142,31 @@ fn tree(found: &Found, hot_first: Seq, floor: Seq) -> Tree {
 fn put_hot(transaction: &Transaction<'_>, found: &Found, first: Seq, end: Seq) -> rusqlite::Result<SeqRanges> {
     transaction.execute_batch("DELETE FROM segment; DROP TABLE record_0;")?;
     let mut lost = SeqRanges::new();
-    let mut table_first = first;
+    let (mut table_first, mut pack) = (first, Pack::default());
     segment::begin_table(transaction, first)?;
     for seq in (first.0..end.0).map(Seq) {
         if seq.0 - table_first.0 >= HOT_RECORDS_MAX && seq.0.is_multiple_of(BLOCK_RECORDS) {
+            pack.write(transaction, table_first)?;
             segment::begin_table(transaction, seq)?;
             table_first = seq;
         }
-        let insert = format!("INSERT INTO {} VALUES (?1, ?2, ?3)", table(table_first));
-        let mut insert = transaction.prepare_cached(&insert)?;
         let record = found.records.get(&seq.0).and_then(|body| Some((Record::from_canonical(body).ok()?, body)));
-        match record.map(|(record, body)| (record.body.kind(), body)) {
-            Some((kind, body)) => {
-                insert.execute(params![to_sql(seq.0), kind as i64, body])?;
-                if is_marked(kind) {
-                    transaction.execute("INSERT INTO mark VALUES (?1, ?2)", params![to_sql(seq.0), kind as i64])?;
-                }
-            }
-            None => {
-                insert.execute(params![to_sql(seq.0), -1, []])?;
-                lost.insert(SeqRange { first: seq, last: seq });
-            }
+        let Some((kind, body)) = record.map(|(record, body)| (record.body.kind(), body)) else {
+            pack.write(transaction, table_first)?;
+            let insert = format!("INSERT INTO {} VALUES (?1, ?2, x'')", table(table_first));
+            transaction.prepare_cached(&insert)?.execute([to_sql(seq.0), pack::LOST])?;
+            lost.insert(SeqRange { first: seq, last: seq });
+            continue;
+        };
+        if !pack.fits(body.len()) {
+            pack.write(transaction, table_first)?;
+        }
+        pack.push(seq, kind as i64, body);
+        if is_marked(kind) {
+            transaction.execute("INSERT INTO mark VALUES (?1, ?2)", params![to_sql(seq.0), kind as i64])?;
         }
     }
+    pack.write(transaction, table_first)?;
     Ok(lost)
 }
 

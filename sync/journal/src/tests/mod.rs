@@ -136,7 +136,7 @@ fn a_changed_a_removed_and_a_reordered_record_are_found() {
     ] {
         let bed = Bed::new();
         let mut journal = bed.journal();
-        append(&mut journal, 6);
+        (0..6).for_each(|_| append(&mut journal, 1));
         drop(journal);
         let reader = Reader::open(&bed.path()).unwrap();
         let honest = reader.recompute(|_, _| {}).unwrap();

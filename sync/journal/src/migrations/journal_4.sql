@@ -1,0 +1,2 @@
+-- Schema 3 to schema 4: a row of a record's table may hold several records, and then its kind is minus their count. The
+-- tables stay as they are; an older program must not read them.
