@@ -8,7 +8,7 @@ use std::fs;
 use serde_json::{Value, json};
 use system_tests::config::write_secret;
 use system_tests::radio::{PATIENT, eui};
-use system_tests::row::{once, values};
+use system_tests::row::{Row, once, values};
 use system_tests::{Answer, Device, Peer, Radio, World, until};
 
 /// Exit status: could not be done.
@@ -172,7 +172,22 @@ fn a_mended_codec_reads_history_anew_beside_the_old() {
     assert!(rows.iter().filter(|row| row.quantity == "level").all(|row| row.redecoded_of.is_some()));
     assert_eq!(rows.iter().filter(|row| row.redecoded_of.is_none()).cloned().collect::<Vec<_>>(), told);
     assert_eq!(values(&rows, "cod-1", "n"), once(1..=2), "of others nothing was decoded anew");
+    // Ordered twice, also by somebody who did not see that it was done, it is done once.
+    let again = |world: &World| counts(&world.device(&["redecode", "level-1"]).exits(0));
+    assert_eq!(again(&world), [0, 0, 0]);
+    world.start_gateway();
+    assert_eq!(again(&world), [0, 0, 0]);
     world.weir(&["verify"]).exits(0);
+    // The codec before is back: it reads each frame once more.
+    let mended = fs::read_to_string(world.path("devices.toml")).unwrap();
+    fs::write(world.path("devices.toml"), table).unwrap();
+    world.start_gateway();
+    assert_eq!(again(&world), [4, 0, 0]);
+    assert_eq!(again(&world), [0, 0, 0]);
+    let rows = world.export();
+    let of_before = |row: &&Row| row.redecoded_of.is_some() && row.quantity != "level";
+    assert_eq!(rows.iter().filter(of_before).count(), 4);
+    fs::write(world.path("devices.toml"), mended).unwrap();
     // A part of history can be had as well.
     fs::write(world.path("level.js"), codec.replace("* 10", "* 100")).unwrap();
     world.start_gateway();

@@ -9,6 +9,7 @@
 //! nothing but earlier frames of its own device ([`lanes`]). Meanwhile nothing of it is believed and nothing stored, so
 //! that a failed commit, an order or a SIGKILL in between has nothing to undo.
 
+mod anew;
 mod damage;
 mod decoders;
 mod intake;

@@ -51,7 +51,7 @@ impl Committer {
                 draft.transaction.commands.push(CommandChange::Done(CommandId(id)));
                 Ok(json!({}))
             }
-            Order::Redecode { device, from, to } => return self.queue_history(device, from, to, answer),
+            Order::Redecode { device, from, to } => return self.queue_history(device, from, to, answer, draft),
         };
         draft.answers.push((answer, done));
     }

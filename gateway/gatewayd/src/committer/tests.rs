@@ -5,6 +5,7 @@ mod damaged;
 mod decoding;
 mod failing;
 mod gathering;
+mod history;
 mod orders;
 mod stored;
 

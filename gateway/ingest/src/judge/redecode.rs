@@ -16,9 +16,6 @@ pub enum RedecodeError {
     /// It has no readings to begin with: a join, or MAC commands alone.
     #[error("the frame carries no payload")]
     NoPayload,
-    /// The codec is the one that read it.
-    #[error("the device's codec is still the one that read the frame")]
-    SameCodec,
     /// The device is gone, or uses another link now.
     #[error("the device is not in the table any more, or on another link")]
     NoDevice,
@@ -73,9 +70,6 @@ impl Ingest {
         let device = self.devices.by_name(&frame.source).ok_or(RedecodeError::NoDevice)?;
         if frame.codec.is_none() {
             return Err(RedecodeError::NoPayload);
-        }
-        if frame.codec == Some(device.codec_text.id) {
-            return Err(RedecodeError::SameCodec);
         }
         let content = match (&frame.link, &device.link) {
             (Link::Mqtt { .. }, DeviceLink::Mqtt(mqtt)) => {

@@ -291,16 +291,25 @@ impl Bench {
 
     /// What an order is answered, alone in its transaction.
     pub(super) fn order(&mut self, request: &Value) -> Result<Value, String> {
-        let (answer, mut answered) = oneshot::channel();
-        let order = Order::parse(request).expect("an order")?;
-        self.take(Vec::new(), Vec::new(), vec![Ordered { order, answer }]);
-        loop {
+        self.orders(&[request]).remove(0)
+    }
+
+    /// What orders are answered that come in one transaction.
+    pub(super) fn orders(&mut self, requests: &[&Value]) -> Vec<Result<Value, String>> {
+        let ordered = requests.iter().map(|request| {
+            let (answer, answered) = oneshot::channel();
+            (Ordered { order: Order::parse(request).expect("an order").unwrap(), answer }, answered)
+        });
+        let (orders, answers): (Vec<_>, Vec<_>) = ordered.unzip();
+        self.take(Vec::new(), Vec::new(), orders);
+        let wait = |mut answered: oneshot::Receiver<_>| loop {
             match answered.try_recv() {
                 Ok(answer) => return answer,
                 Err(oneshot::error::TryRecvError::Empty) => self.take(Vec::new(), Vec::new(), Vec::new()),
                 Err(error) => panic!("{error}"),
             }
-        }
+        };
+        answers.into_iter().map(wait).collect()
     }
 
     pub(crate) fn reader(&self) -> Reader {
