@@ -21,8 +21,10 @@
 //   {"do":"stray"}                                     downlinks nobody waited for since the last time
 //
 // join and uplink also take "freq", "datr", "dr" and "ch" (1.1's MIC covers them), "via" ([{"gateway","snr","rssi"}],
-// default: the gateway unused for longest, for while one answers in RX1 it is deaf and mute for others), and "wait": false to go on at once, or "wait_ms" to go on with {"silent":true}. Else they answer with the downlink that the device
-// heard: {gateway, delay_us, freq, datr, checks (all must hold), wrong, refused (what forwarders did not take) ..} and
+// default: the gateway unused for longest, for while one answers in RX1 it is deaf and mute for others), and "wait": false
+// to go on at once, or "wait_ms" to go on with {"silent":true}. An uplink with "on_air": true takes its time on air, and
+// before that waits for the end of what is on the air on its channel and data rate. They answer with the downlink that the
+// device heard: {gateway, delay_us, freq, datr, checks (all must hold), wrong, refused (what forwarders did not take) ..} and
 // for a join-accept {join_nonce, net_id, dev_addr, dl_settings, rx_delay, cf_list}, for a data frame {confirmed, ack,
 // adr, f_pending, fcnt, mac ([[CID, HEX]]), f_port, payload}.
 'use strict'
@@ -47,6 +49,22 @@ let listening = null
 const bytes = (hex) => Buffer.from(hex ?? '', 'hex')
 const hex = (buffer) => Buffer.from(buffer ?? []).toString('hex')
 const high = (fcnt) => { const b = Buffer.alloc(2); b.writeUInt16LE(fcnt >>> 16); return b }
+
+// Time on air of an uplink, ms (Semtech AN1200.13 §4; 4/5, 125 kHz, preamble of 8 symbols, CRC).
+function airtimeMs(phy, datr) {
+  const sf = Number(/^SF(\d+)BW125$/.exec(datr)[1]), symbolMs = 2 ** sf / 125
+  const bits = Math.max(0, 8 * phy.length + 44 - 4 * sf)
+  return symbolMs * (12.25 + 8 + 5 * Math.ceil(bits / (4 * (symbolMs > 16 ? sf - 2 : sf))))
+}
+
+const air = new Map() // channel and data rate -> when what is on it ends, ms
+
+async function takeAir(phy, { freq = 868.1, datr = 'SF7BW125' }) {
+  const now = performance.now(), key = `${freq} ${datr}`
+  const ends = Math.max(now, air.get(key) ?? 0) + airtimeMs(phy, datr)
+  air.set(key, ends)
+  await new Promise((resolve) => setTimeout(resolve, ends - now))
+}
 
 function flightOf(gateway, txpk) {
   for (const flight of flights) {
@@ -239,9 +257,10 @@ const ACTIONS = {
   gateway: openGateway,
   device: (request) => { devices.set(request.name, makeDevice(request)); return {} },
   join,
-  uplink: (request) => {
-    const device = devices.get(request.device)
-    return transmit(device, request.phy ? bytes(request.phy) : makeFrame(device, request), request)
+  uplink: async (request) => {
+    const device = devices.get(request.device), phy = request.phy ? bytes(request.phy) : makeFrame(device, request)
+    if (request.on_air) await takeAir(phy, request)
+    return transmit(device, phy, request)
   },
   frame: (request) => ({ phy: hex(makeFrame(devices.get(request.device), request)) }),
   push: ({ gateway, frames }) => {

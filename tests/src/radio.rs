@@ -134,8 +134,9 @@ impl Drop for Radio {
 
 /// The EUI of the forwarder of this name.
 pub fn eui(name: &str) -> String {
-    let last = name.bytes().fold(0_u8, u8::wrapping_add);
-    format!("0016c001f153a1{last:02x}")
+    // FNV-1a: a sum would give one EUI to `gateway-12` and `gateway-21`.
+    let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    format!("0016c001{hash:08x}")
 }
 
 /// The text of an answer under a key.
