@@ -35,7 +35,7 @@ use std::time::Duration;
 use batch::{BoxId, Checkpoint, SigningKey, TreeHead};
 use control::chain;
 use ingest::{Arrival, DeviceTable, Network};
-use journal::{Journal, Reader, StoreError, Transaction, salvage};
+use journal::{Journal, Reader, StoreError, TableSize, Transaction, salvage};
 use mqtt::{Outcome, StoredSession};
 use record::{Body, ClockSet, Record, SourceId};
 use rules::RuleSet;
@@ -77,6 +77,7 @@ pub(crate) struct Parts {
     pub(crate) commit: Commit,
     pub(crate) checkpoint: CheckpointEvery,
     pub(crate) evidence: Evidence,
+    pub(crate) tables: TableSize,
     pub(crate) boot_id: String,
     pub(crate) board: Arc<Mutex<Board>>,
     pub(crate) lost: Arc<Mutex<Lost>>,

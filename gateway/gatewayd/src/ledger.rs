@@ -13,7 +13,7 @@ use record::{AlarmTransition, Body, CodecId, Frame, Record, RecordAt, Rejected, 
 use rules::{Engine, RuleSet};
 
 use crate::error::StartError;
-pub(crate) use replay::{newest, read_one};
+pub(crate) use replay::{REPLAY_RECORDS, newest, read_one};
 
 /// Whose rows a transaction changes.
 pub type Touched = BTreeSet<Option<SourceId>>;

@@ -46,11 +46,13 @@ pub mod ledger;
 mod order;
 mod serial;
 pub mod status;
+pub mod upkeep;
 mod view;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
+use journal::TableSize;
 use tokio::sync::mpsc;
 
 pub use clock::{Clock, Discipline, Rtc, SavedTime};
@@ -99,6 +101,7 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
         commit: config.file.commit,
         checkpoint: config.file.checkpoint,
         evidence: config.file.evidence,
+        tables: TableSize::of_budget(config.file.journal.bytes_max),
         boot_id: boot_id.trim().to_owned(),
         board: board.clone(),
         lost: lost.clone(),

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::database::{StoreError, from_sql, to_sql};
 use crate::pack::{self, Pack};
-use crate::segment::{self, BLOCK_RECORDS, HOT_BYTES_MAX, HOT_RECORDS_MAX, Stage, table};
+use crate::segment::{self, BLOCK_RECORDS, Stage, TableSize, table};
 
 /// Where the next record goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub(crate) struct Hot {
     block: Frontier,
     /// Records of this transaction that are not in the table yet; nothing between transactions.
     pack: Pack,
+    /// When it is full.
+    pub(crate) size: TableSize,
 }
 
 impl Hot {
@@ -35,7 +37,7 @@ impl Hot {
             return Err(StoreError::Inconsistent { path: path.into(), what });
         };
         let bytes = canonical_bytes(connection, first).map_err(failed)?;
-        Ok(Hot { first, bytes, block: open_block(tree), pack: Pack::default() })
+        Ok(Hot { first, bytes, block: open_block(tree), pack: Pack::default(), size: TableSize::default() })
     }
 
     /// Takes a record, for a new table where the one that grows is full; with the last record of a block its root. What was
@@ -48,7 +50,7 @@ impl Hot {
         body: &[u8],
         leaf: Hash,
     ) -> rusqlite::Result<()> {
-        let full = seq.0 - self.first.0 >= HOT_RECORDS_MAX || self.bytes >= HOT_BYTES_MAX;
+        let full = seq.0 - self.first.0 >= self.size.records_max || self.bytes >= self.size.bytes_max;
         if full && seq.0.is_multiple_of(BLOCK_RECORDS) {
             self.flush(transaction)?;
             segment::begin_table(transaction, seq)?;

@@ -49,7 +49,7 @@ pub use device::{DeviceRow, Tally};
 pub use outbox::{DestinationTally, Outbox, ReceiptAt, StoredBatch};
 pub use reader::{Position, Reader, StoredCheckpoint};
 pub use seal::{Loss, reduce, seal, weigh};
-pub use segment::{BLOCK_RECORDS, HOT_BYTES_MAX, HOT_RECORDS_MAX, Segment, SegmentChange, Stage};
+pub use segment::{BLOCK_RECORDS, HOT_BYTES_MAX, HOT_RECORDS_MAX, Segment, SegmentChange, Stage, TableSize};
 pub use state::{STATE_BYTES_MAX, STATES_MAX};
 pub use writer::{Committed, Journal, Transaction};
 

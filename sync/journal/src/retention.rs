@@ -2,7 +2,8 @@
 //!
 //! The newest is worth most, so nothing new is ever refused for the sake of the old. When the budget is reached the oldest
 //! segments are thinned, so that a long outage keeps its course; when those take their share, the oldest of them lose all
-//! but what must be kept (alarms, boots, codecs, clocks, gaps), and that goes last.
+//! but what must be kept (alarms, boots, codecs, clocks, gaps), and that goes last. The frames that a start reads back go
+//! after all others, because rules after a restart must equal rules without one (R2).
 
 use record::Seq;
 
@@ -21,6 +22,8 @@ pub struct Budget {
     pub older_than_ms: Option<i64>,
     /// Age counts for records before this number only: those that every platform holds.
     pub aged_before: Seq,
+    /// Frames from this number on go only when no other frames are left: a start reads them back.
+    pub spared_from: Seq,
 }
 
 /// What is used.
@@ -66,15 +69,22 @@ pub fn plan(segments: &[Segment], usage: Usage, budget: Budget) -> Option<Step> 
     if usage.bytes <= budget.bytes_max && usage.disk_short_bytes == 0 {
         return None;
     }
-    let oldest = |stage| segments.iter().filter(free).find(|segment| segment.stage == stage);
     let thinned: u64 = segments.iter().filter(|segment| segment.stage == Stage::Thinned).map(|thin| thin.bytes).sum();
     let step = |segment: &Segment, to| Step { segment: *segment, to, cause: Cause::Full };
-    match (oldest(Stage::Whole), oldest(Stage::Thinned)) {
-        (Some(whole), None) => Some(step(whole, Stage::Thinned)),
-        (Some(whole), Some(_)) if thinned < budget.bytes_max / THINNED_SHARE => Some(step(whole, Stage::Thinned)),
-        (_, Some(thin)) => Some(step(thin, Stage::Remnant)),
-        (None, None) => oldest(Stage::Remnant).map(|remnant| step(remnant, Stage::Gone)),
-    }
+    let frames_before = |end: Seq| {
+        let before = |segment: &&Segment| free(segment) && segment.last.is_some_and(|last| last < end);
+        let oldest = |stage| segments.iter().filter(before).find(|segment| segment.stage == stage);
+        match (oldest(Stage::Whole), oldest(Stage::Thinned)) {
+            (Some(whole), None) => Some(step(whole, Stage::Thinned)),
+            (Some(whole), Some(_)) if thinned < budget.bytes_max / THINNED_SHARE => Some(step(whole, Stage::Thinned)),
+            (_, Some(thin)) => Some(step(thin, Stage::Remnant)),
+            (None, None) => None,
+        }
+    };
+    let remnant = || segments.iter().filter(free).find(|segment| segment.stage == Stage::Remnant);
+    frames_before(budget.spared_from)
+        .or_else(|| frames_before(Seq(u64::MAX)))
+        .or_else(|| remnant().map(|remnant| step(remnant, Stage::Gone)))
 }
 
 #[cfg(test)]
@@ -82,6 +92,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// Spares nothing.
+    const LAST: Seq = Seq(u64::MAX);
 
     fn segment(first: u64, stage: Stage, bytes: u64) -> Segment {
         let newest_ms = i64::try_from(first).unwrap();
@@ -103,7 +116,7 @@ mod tests {
 
     #[test]
     fn the_oldest_are_thinned_then_dropped_and_alarms_go_last() {
-        let budget = |bytes_max| Budget { bytes_max, older_than_ms: None, aged_before: Seq(0) };
+        let budget = |bytes_max| Budget { bytes_max, older_than_ms: None, aged_before: Seq(0), spared_from: LAST };
         let check = |bytes_max, expected: &[(u64, Stage)]| {
             let mut segments: Vec<Segment> = (0..4).map(|n| segment(n * 10, Stage::Whole, 1_000)).collect();
             assert_eq!(run(&mut segments, 4_000, budget(bytes_max)), expected, "{bytes_max}");
@@ -124,10 +137,26 @@ mod tests {
     }
 
     #[test]
+    fn what_a_start_reads_back_goes_after_all_other_frames() {
+        let mut segments: Vec<Segment> = (0..3).map(|n| segment(n * 10, Stage::Whole, 1_000)).collect();
+        let budget = Budget { bytes_max: 0, older_than_ms: None, aged_before: Seq(0), spared_from: Seq(15) };
+        use Stage::{Gone, Remnant, Thinned};
+        let spared = [(10, Thinned), (10, Remnant), (20, Thinned), (20, Remnant)];
+        let expected: Vec<_> =
+            [(0, Thinned), (0, Remnant)].into_iter().chain(spared).chain([0, 10, 20].map(|n| (n, Gone))).collect();
+        assert_eq!(run(&mut segments, 3_000, budget), expected, "the one that begins before it is spared whole");
+    }
+
+    #[test]
     fn age_takes_frames_but_never_what_must_be_kept() {
         let stages = [Stage::Whole, Stage::Thinned, Stage::Whole, Stage::Whole];
         let mut segments: Vec<Segment> = (0..).zip(stages).map(|(n, stage)| segment(n * 10, stage, 5)).collect();
-        let budget = |limit, before| Budget { bytes_max: 1_000, older_than_ms: Some(limit), aged_before: Seq(before) };
+        let budget = |limit, before| Budget {
+            bytes_max: 1_000,
+            older_than_ms: Some(limit),
+            aged_before: Seq(before),
+            spared_from: LAST,
+        };
         assert_eq!(run(&mut segments, 20, budget(20, 100)), [(0, Stage::Remnant), (10, Stage::Remnant)]);
         assert_eq!(run(&mut segments, 20, budget(100, 30)), [(20, Stage::Remnant)], "the last is not delivered");
     }
@@ -135,7 +164,7 @@ mod tests {
     #[test]
     fn a_disk_that_others_filled_is_relieved_too() {
         let segments = [segment(0, Stage::Whole, 5)];
-        let budget = Budget { bytes_max: 1_000, older_than_ms: None, aged_before: Seq(0) };
+        let budget = Budget { bytes_max: 1_000, older_than_ms: None, aged_before: Seq(0), spared_from: LAST };
         let short = plan(&segments, Usage { bytes: 5, disk_short_bytes: 1 }, budget);
         assert_eq!(short.map(|step| step.to), Some(Stage::Thinned));
     }
@@ -148,7 +177,7 @@ mod tests {
             let mut segments: Vec<Segment> =
                 (0u64..).zip(stages).map(|(n, stage)| segment(n * 10, Stage::ALL[stage], 1_000)).collect();
             let used = segments.iter().filter(|segment| segment.has_file()).map(|segment| segment.bytes).sum();
-            let budget = Budget { bytes_max, older_than_ms: None, aged_before: Seq(0) };
+            let budget = Budget { bytes_max, older_than_ms: None, aged_before: Seq(0), spared_from: LAST };
             while let Some(step) = plan(&segments, Usage { bytes: used, disk_short_bytes: 0 }, budget) {
                 prop_assert!(step.to > step.segment.stage && step.segment.has_file());
                 let same = |s: &&Segment| s.stage == step.segment.stage && s.first < step.segment.first;

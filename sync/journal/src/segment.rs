@@ -9,10 +9,36 @@ use crate::database::{from_sql, to_sql};
 
 /// Records of one Merkle subtree whose root is kept for ever.
 pub const BLOCK_RECORDS: u64 = 256;
-/// A table of records is full at the first block that begins with this many in it …
+/// Records of a full table, and of a file.
 pub const HOT_RECORDS_MAX: u64 = 64 * BLOCK_RECORDS;
-/// … or with this many of their bytes: large frames must not let it outgrow a small card.
+/// Canonical bytes of a full table: large frames must not let it outgrow a small card.
 pub const HOT_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// A full table has at most this part of the budget, so that the file that it becomes, which is smaller, is little beside
+/// one in a hundred: what is taken away at once.
+const TABLES_OF_BUDGET: u64 = 128;
+
+/// When a table of records is full: at the first block that begins with this much in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TableSize {
+    /// Records.
+    pub records_max: u64,
+    /// Their canonical bytes.
+    pub bytes_max: u64,
+}
+
+impl TableSize {
+    /// For a journal that may have so many bytes.
+    pub fn of_budget(bytes_max: u64) -> TableSize {
+        let bytes_max = (bytes_max / TABLES_OF_BUDGET).min(HOT_BYTES_MAX);
+        TableSize { bytes_max, ..TableSize::default() }
+    }
+}
+
+impl Default for TableSize {
+    fn default() -> TableSize {
+        TableSize { records_max: HOT_RECORDS_MAX, bytes_max: HOT_BYTES_MAX }
+    }
+}
 
 /// What is left of the records of a segment, in the order in which they may only go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -17,7 +17,7 @@ use crate::hot::{self, Hot};
 use crate::invariant;
 use crate::reader;
 use crate::schema::JOURNAL;
-use crate::segment::{self, Segment, SegmentChange};
+use crate::segment::{self, Segment, SegmentChange, TableSize};
 use crate::state::{self, STATES_MAX};
 
 /// One atomic step of the journal. `None` as a device stands for frames whose device could not be told.
@@ -85,6 +85,13 @@ impl Journal {
         let hot = Hot::read(&connection, path, &frontier)?;
         let history = RefCell::new(History::new(path));
         Ok(Journal { path: path.into(), connection, frontier, hot, history, _lock: lock })
+    }
+
+    /// The same with tables of this size from the next record on.
+    #[must_use]
+    pub fn with_tables(mut self, size: TableSize) -> Journal {
+        self.hot.size = size;
+        self
     }
 
     /// Its file.

@@ -9,8 +9,8 @@ use super::restore::start_clock;
 use super::{Committer, Parts};
 use crate::clock::Clock;
 use crate::error::StartError;
-use crate::keeper::gaps;
 use crate::ledger::Ledger;
+use crate::upkeep::gaps;
 
 /// A journal that can be written and was read back.
 pub(super) struct Opened {
@@ -50,7 +50,7 @@ fn open_file(parts: &Parts) -> Result<(Journal, Option<Salvaged>), StoreError> {
             "the journal was damaged: what could be read is in a new one, the damaged files are kept"
         );
     }
-    Ok(opened)
+    Ok((opened.0.with_tables(parts.tables), opened.1))
 }
 
 /// The first number that no batch ever had: what a platform may hold is never used for anything else.

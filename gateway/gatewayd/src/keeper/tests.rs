@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use journal::{DeviceRow, Journal, Tally, Transaction};
-use record::{Body, BootNo, Frame, Link, Record, RecordAt, SourceId, Stamp, UnixMs};
+use record::{Body, BootNo, Frame, GapReason, Link, Record, RecordAt, SourceId, Stamp, UnixMs};
 
 use super::*;
 use crate::committer::tests::Bench;
@@ -43,19 +43,15 @@ fn bench(frames: u64) -> Bench {
 fn keep(bench: &mut Bench, limits: config::Journal, done: impl Fn(&KeepingStatus) -> bool) -> KeepingStatus {
     let (orders, mut ordered) = mpsc::channel(4);
     let path = bench.folder.path().join("journal/journal.db");
-    let keeper = Keeper {
-        reader: Reader::open(&path).unwrap(),
+    let surroundings = Surroundings {
         outbox: bench.folder.path().join("outbox/outbox.db"),
         orders,
-        board: bench.board.clone(),
         clock: bench.committer.clock(),
         scarce: Arc::default(),
-        limits,
+        days_max: limits.days_max,
         space: Space::new(&path, 0),
-        wear: Wear::new(&path),
-        checking: Some(Seq(0)),
-        next_check: MonoMs(0),
     };
+    let keeper = Keeper::new(&path, limits.bytes_max, surroundings, bench.board.clone()).unwrap();
     let (nudge, nudges) = sync_channel(1);
     let thread = std::thread::spawn(move || keeper.run(&nudges));
     let until = Instant::now() + PATIENCE;
@@ -131,4 +127,27 @@ fn rot_in_a_file_is_found_told_and_kept() {
     assert_eq!(std::fs::read(quarantined).unwrap(), bytes);
     let told = gaps_in(&bench.records());
     assert_eq!(told.iter().map(|gap| (gap.why, gap.other)).collect::<Vec<_>>(), [(GapReason::Damaged, 256)]);
+}
+
+#[test]
+fn rot_in_what_has_to_go_is_told_and_kept_and_the_budget_still_holds() {
+    let mut bench = bench(40_000);
+    let all = keep(&mut bench, config::Journal::default(), |status| status.whole == 2);
+    let file = bench.folder.path().join("journal/blocks/000000000000.blocks");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let at = bytes.len() / 3;
+    bytes[at] ^= 0x10;
+    std::fs::write(&file, &bytes).unwrap();
+    let bytes_max = all.bytes - 100_000;
+    let limits = config::Journal { bytes_max, ..config::Journal::default() };
+    let status = keep(&mut bench, limits, |status| status.bytes <= bytes_max);
+    assert_eq!(status.trouble, None);
+    let quarantined = bench.folder.path().join("journal/quarantine/0/000000000000.blocks");
+    assert_eq!(std::fs::read(quarantined).unwrap(), bytes);
+    let reader = bench.reader();
+    let end = reader.position().unwrap().end;
+    let gone = reader.unreadable(SeqRange { first: Seq(0), last: Seq(end.0 - 1) }).unwrap();
+    let told = gaps_in(&bench.records());
+    assert_eq!(told.iter().filter(|gap| gap.why == GapReason::Damaged).count(), 1, "{told:?}");
+    assert_eq!(told.iter().map(|gap| gap.frames + gap.rejected + gap.other).sum::<u64>(), gone.len());
 }

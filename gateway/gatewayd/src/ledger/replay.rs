@@ -8,7 +8,7 @@ use rules::RuleSet;
 
 /// Records read back at least, so that redeliveries are recognised: at one frame a second about five hours, read in well
 /// under a second.
-const REPLAY_RECORDS: u64 = 20_000;
+pub(crate) const REPLAY_RECORDS: u64 = 20_000;
 /// Records read back at most, where rules with long delays ask for more: some seconds of a Raspberry Pi.
 const REPLAY_RECORDS_MAX: u64 = 10 * REPLAY_RECORDS;
 /// Bytes of records in memory at one time.

@@ -7,7 +7,9 @@ use record::{Body, Boot, Record, Seq, SeqRange, SeqRanges};
 use super::{Bed, all, index, record};
 use crate::retention::{Budget, Usage, plan};
 use crate::segment::file;
-use crate::{Journal, Reader, SegmentChange, Stage, StoreError, Transaction, check, mend, reduce, seal, weigh};
+use crate::{
+    Journal, Reader, SegmentChange, Stage, StoreError, TableSize, Transaction, check, mend, reduce, seal, weigh,
+};
 
 /// A bed whose journal has `count` records in full tables, with a boot record at every `boot_every`-th place.
 fn filled(count: u64, boot_every: u64) -> (Bed, Journal, Vec<Record>) {
@@ -147,6 +149,17 @@ fn large_frames_fill_a_table_sooner() {
 }
 
 #[test]
+fn a_small_budget_has_small_tables() {
+    let bed = Bed::new();
+    let mut journal = bed.journal().with_tables(TableSize::of_budget(64 * 1024 * 1024));
+    let records: Vec<Record> = (0..5_000).map(|number| record(number, 1_000)).collect();
+    journal.commit(&Transaction { records, ..Transaction::default() }).unwrap();
+    let firsts: Vec<u64> = journal.segments().unwrap().iter().map(|segment| segment.first.0).collect();
+    assert_eq!(firsts, (0..5_000).step_by(512).collect::<Vec<u64>>(), "512 KiB, at the border of a block");
+    assert_eq!(TableSize::of_budget(1 << 40), TableSize::default());
+}
+
+#[test]
 fn blocks_of_the_largest_frames_are_read_back() {
     let bed = Bed::new();
     let mut journal = bed.journal();
@@ -236,7 +249,8 @@ fn a_budget_holds_and_every_step_can_be_repeated() {
     let full = files(&reader);
     let mut lost = SeqRanges::new();
     for bytes_max in [full, full / 2, full / 10, 0] {
-        let budget = Budget { bytes_max, older_than_ms: None, aged_before: Seq(0) };
+        let spared_from = Seq(u64::MAX);
+        let budget = Budget { bytes_max, older_than_ms: None, aged_before: Seq(0), spared_from };
         while let Some(step) =
             plan(&reader.segments().unwrap(), Usage { bytes: files(&reader), disk_short_bytes: 0 }, budget)
         {

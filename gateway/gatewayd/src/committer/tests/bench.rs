@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use batch::{BoxId, SigningKey};
 use ingest::{DeviceTable, Network};
-use journal::{Reader, Tally};
+use journal::{Reader, TableSize, Tally};
 use lorawan::end_device::{DataUp, data_up};
 use lorawan::gwmp::{CrcStatus, Rxpk};
 use lorawan::{CounterRun, DataRate, DevAddr, Eui64, Reception, Region, SessionKeys};
@@ -213,6 +213,7 @@ impl Bench {
             commit: Commit::default(),
             checkpoint: CheckpointEvery::default(),
             evidence: Evidence::default(),
+            tables: TableSize::default(),
             boot_id: boot_id.into(),
             board: board.clone(),
             lost: lost.clone(),
