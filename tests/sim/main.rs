@@ -27,6 +27,7 @@ mod field;
 mod gateway;
 mod invariants;
 mod link;
+mod month;
 mod platform;
 mod seed;
 mod trace;
