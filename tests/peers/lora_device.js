@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// LoRaWAN 1.0 ABP devices (npm lora-packet) behind a Semtech UDP packet forwarder (forwarder.js).
+// LoRaWAN 1.0 ABP devices (npm lora-packet) behind Semtech UDP packet forwarders (forwarder.js).
 //
 // Proves: an independent LoRaWAN implementation is understood, its confirmed uplinks are acknowledged in time by
 // downlinks that it can verify, and hostile frames are answered with silence.
@@ -8,10 +8,11 @@
 //   devices.json: [{"name": "level-1", "dev_addr": "26010001", "nwk_s_key": "<32 hex>", "app_s_key": "<32 hex>"}]
 //
 // Payload (Cayenne LPP): channel 1 temperature and channel 2 analog input, both follow from the device and FCnt.
-// A device sends its next frame once the last is acknowledged (or its --tries are used up), as a real one does.
+// A device sends its next frame once the last is acknowledged (or its --tries are used up), as a real one does. Of
+// several forwarders (--eui A,B) each frame is heard by one of them, the next by another, and then one by all.
 //
-// Prints JSON lines: ready, and last summary: counts of the six datagrams, uplinks, acknowledged, unacknowledged,
-// rx1, rx2, reacknowledged (per frame, most), push_ack_ms and ack_ms (p50, p99, max), tx_refused, errors.
+// Prints JSON lines: ready, and last summary: counts of the six datagrams, frames, uplinks, replays, confirmed,
+// acknowledged, unacknowledged, rx1, rx2, reacknowledged (per frame, most), push_ack_ms and ack_ms (p50, p99, max), tx_refused, errors.
 // Every downlink must name a frame of ours: MIC, DevAddr, tmst = uplink + 1 s (RX1, its freq and datr) or + 2 s
 // (RX2, --rx2), ipol, ncrc, size, FCntDown rising; whatever is wrong is listed in errors.
 // --acked lines: {dev_addr, fcnt, window, wall_ms, took_ms, phy, temperature, analog}; --sent: the same of all frames.
@@ -29,10 +30,13 @@ const lora = createRequire(path.join(__dirname, '../.tools/node/package.json'))(
 const text = (value) => ({ type: 'string', default: value })
 const flag = { type: 'boolean', default: false }
 const OPTIONS = {
-  host: text('127.0.0.1'), port: text('1700'), eui: text('0016c001f153a14c'), devices: text(''),
+  host: text('127.0.0.1'), port: text('1700'), eui: text('0016c001f153a14c'), // one or more, with commas
+  devices: text(''),
   count: text('10'), // frames per device
   interval: text(''), // ms between a device's frames, at least; default 300, for a gateway has one transmitter; hostile: 2
   unconfirmed: flag,
+  every: text('1'), // only each so manieth frame asks to be acknowledged
+  replay: text('0'), // after each so many frames, the one before the last is sent once more
   tries: text('1'), timeout: text('2500'), // send a confirmed frame up to so often, waiting so many ms each time
   repeat: text('0'), // send each frame so many more times although acknowledged
   fcnt: text('1'), step: text('1'), // first FCnt (32-bit) and the distance to the next
@@ -44,11 +48,12 @@ const OPTIONS = {
   silence: flag, // demand that nothing is answered
   txack: text('NONE'), 'txack-socket': text('down'), // see forwarder.js
   acked: text(''), sent: text(''), deadline: text('60'),
+  until: text(''), // a file: once it is there, the frame under way is the last
 }
 
 const { values: o } = parseArgs({ options: OPTIONS })
 const interval = (usual) => (o.interval === '' ? usual : Number(o.interval))
-for (const key of ['port', 'count', 'tries', 'timeout', 'repeat', 'fcnt', 'step', 'tmst', 'freq', 'stat', 'fport', 'deadline']) {
+for (const key of ['port', 'count', 'every', 'replay', 'tries', 'timeout', 'repeat', 'fcnt', 'step', 'tmst', 'freq', 'stat', 'fport', 'deadline']) {
   o[key] = Number(o[key])
 }
 const devices = JSON.parse(fs.readFileSync(o.devices)).map((device) => ({
@@ -56,9 +61,11 @@ const devices = JSON.parse(fs.readFileSync(o.devices)).map((device) => ({
   fcnt: o.fcnt, downCounters: new Map(),
 }))
 const silent = o.silence || o.attack !== ''
-const forwarder = new Forwarder({ host: o.host, port: o.port, eui: o.eui, tmst: o.tmst, txAck: o.txack, txAckSocket: o['txack-socket'] })
-const flights = new Map() // tmst of an uplink -> {frame, left}
-const tally = { uplinks: 0, acknowledged: 0, rx1: 0, rx2: 0, reacknowledged_max: 0, tx_refused: {} }
+const forwarders = o.eui.split(',').map((eui) => Object.assign(
+  new Forwarder({ host: o.host, port: o.port, eui, tmst: o.tmst, txAck: o.txack, txAckSocket: o['txack-socket'] }),
+  { flights: new Map() }, // tmst of an uplink -> {frame, left}
+))
+const tally = { frames: 0, uplinks: 0, replays: 0, confirmed: 0, acknowledged: 0, rx1: 0, rx2: 0, reacknowledged_max: 0, tx_refused: {} }
 const ackMs = []
 const unacknowledged = []
 const files = { acked: o.acked && fs.openSync(o.acked, 'a'), sent: o.sent && fs.openSync(o.sent, 'a') }
@@ -77,27 +84,32 @@ function reading(fcnt) {
 }
 
 function makeFrame(device, fcnt) {
+  const confirmed = !o.unconfirmed && fcnt % o.every === 0
   const { lpp, ...values } = reading(fcnt)
   const fields = {
-    MType: o.unconfirmed ? 'Unconfirmed Data Up' : 'Confirmed Data Up', DevAddr: device.address, FCtrl: {},
+    MType: confirmed ? 'Confirmed Data Up' : 'Unconfirmed Data Up', DevAddr: device.address, FCtrl: {},
     FCnt: fcnt & 0xffff, FPort: o.fport, payload: o.payload ? Buffer.from(o.payload, 'hex') : lpp,
   }
   // lora-packet wants the upper half of a 32-bit counter little-endian.
   const upper = Buffer.from([(fcnt >>> 16) & 255, fcnt >>> 24])
   const phy = lora.fromFields(fields, device.app, device.nwk, undefined, upper).getPHYPayload()
-  return { device, fcnt, phy, acks: 0, ...values }
+  return { device, fcnt, phy, confirmed, acks: 0, ...values }
 }
 
 function transmit(frame) {
-  const tmst = forwarder.now()
-  flights.set(tmst, { frame, left: performance.now() })
-  if (flights.size > 20_000) flights.delete(flights.keys().next().value)
+  const turn = tally.uplinks % (forwarders.length + 1)
+  const hearing = forwarders.filter((_, nth) => nth === turn || turn === forwarders.length)
   tally.uplinks += 1
-  log(files.sent, describe(frame))
-  forwarder.push([{
-    tmst, chan: 0, rfch: 0, freq: o.freq, stat: o.stat, modu: 'LORA', datr: o.datr, codr: '4/5', rssi: -59, lsnr: 9.5,
-    size: frame.phy.length, data: frame.phy.toString('base64'),
-  }])
+  log(files.sent, describe(frame, { gateways: hearing.map(({ eui }) => eui) }))
+  for (const forwarder of hearing) {
+    const tmst = forwarder.now(), { flights } = forwarder
+    flights.set(tmst, { frame, left: performance.now() })
+    if (flights.size > 20_000) flights.delete(flights.keys().next().value)
+    forwarder.push([{
+      tmst, chan: 0, rfch: 0, freq: o.freq, stat: o.stat, modu: 'LORA', datr: o.datr, codr: '4/5', rssi: -59, lsnr: 9.5,
+      size: frame.phy.length, data: frame.phy.toString('base64'),
+    }])
+  }
 }
 
 function describe(frame, more) {
@@ -106,14 +118,13 @@ function describe(frame, more) {
 }
 
 // Which uplink a downlink answers, and in which window.
-function answered(tmst) {
+function answered({ flights }, tmst) {
   for (const [window, delay] of [['rx1', 1_000_000], ['rx2', 2_000_000]]) {
     const flight = flights.get((tmst - delay + WRAP) % WRAP)
     if (flight) return { window, ...flight }
   }
   return null
 }
-forwarder.isFirstWindow = (tmst) => answered(tmst)?.window === 'rx1'
 
 function wrongIn(txpk, phy, window, frame) {
   const [freq, datr] = window === 'rx1' ? [o.freq, o.datr] : [Number(o.rx2.split(',')[0]), o.rx2.split(',')[1]]
@@ -128,8 +139,8 @@ function wrongIn(txpk, phy, window, frame) {
   return { packet, wrong: Object.keys(checks).filter((key) => !checks[key]) }
 }
 
-forwarder.on('downlink', ({ phy, txpk, verdict }) => {
-  const answer = answered(txpk.tmst)
+function onDownlink(forwarder, { phy, txpk, verdict }) {
+  const answer = answered(forwarder, txpk.tmst)
   const hex = phy.toString('hex')
   if (!answer) return forwarder.complain('downlink for no uplink of ours', { txpk })
   const { frame, window, left } = answer
@@ -157,25 +168,36 @@ forwarder.on('downlink', ({ phy, txpk, verdict }) => {
   tally.acknowledged += 1
   log(files.acked, describe(frame, { window, took_ms: Math.round(took * 1000) / 1000 }))
   frame.heard?.()
-})
+}
+
+for (const forwarder of forwarders) {
+  forwarder.isFirstWindow = (tmst) => answered(forwarder, tmst)?.window === 'rx1'
+  forwarder.on('downlink', (downlink) => onDownlink(forwarder, downlink))
+}
+
+const isOver = () => o.until !== '' && fs.existsSync(o.until)
 
 async function run(device, until) {
   // One device after the other, evenly: two answers at one moment would need two transmitters.
   await sleep(interval(300) * devices.indexOf(device) / devices.length)
-  for (let n = 0; n < o.count && Date.now() < until; n += 1) {
+  for (let n = 0; n < o.count && Date.now() < until && !isOver(); n += 1) {
     const frame = makeFrame(device, device.fcnt)
     const heard = new Promise((resolve) => { frame.heard = resolve })
     const pause = sleep(interval(300))
+    tally.frames += 1
+    tally.confirmed += frame.confirmed
     for (let attempt = 0; attempt < o.tries && frame.acks === 0 && Date.now() < until; attempt += 1) {
       transmit(frame)
-      if (o.unconfirmed) break
+      if (!frame.confirmed) break
       let timer
       await Promise.race([heard, new Promise((resolve) => { timer = setTimeout(resolve, o.timeout) })])
       clearTimeout(timer)
     }
     for (let again = 0; again < o.repeat; again += 1) { transmit(frame); await sleep(interval(100)) }
-    if (!o.unconfirmed && frame.acks === 0) unacknowledged.push({ dev_addr: device.address.toString('hex'), fcnt: frame.fcnt })
+    if (frame.confirmed && frame.acks === 0) unacknowledged.push({ dev_addr: device.address.toString('hex'), fcnt: frame.fcnt })
     device.fcnt += o.step
+    if (o.replay && (n + 1) % o.replay === 0 && device.before) { transmit(device.before); tally.replays += 1 }
+    device.before = frame
     await pause
   }
 }
@@ -209,28 +231,30 @@ function spread(values) {
 
 async function main() {
   const until = Date.now() + o.deadline * 1000
-  const ready = new Promise((resolve) => forwarder.once('ready', () => resolve(true)))
-  forwarder.start(1)
+  const ready = Promise.all(forwarders.map((forwarder) => new Promise((resolve) => forwarder.once('ready', () => resolve(true)))))
+  for (const forwarder of forwarders) forwarder.start(1)
   // While nobody listens, PULL_DATA goes on every second.
   if (!(await Promise.race([ready, sleep(o.deadline * 1000).then(() => false)]))) {
     say('summary', { errors: [{ what: 'no PULL_ACK before the deadline' }] })
     process.exit(1)
   }
   say('ready', {})
-  forwarder.push([], { time: new Date().toISOString().slice(0, 19).replace('T', ' ') + ' GMT', rxnb: 0, rxok: 0, rxfw: 0, ackr: 100, dwnb: 0, txnb: 0 })
+  for (const forwarder of forwarders) forwarder.push([], { time: new Date().toISOString().slice(0, 19).replace('T', ' ') + ' GMT', rxnb: 0, rxok: 0, rxfw: 0, ackr: 100, dwnb: 0, txnb: 0 })
   const began = Date.now()
   await (o.attack ? attack(hostile()) : Promise.all(devices.map((device) => run(device, until))))
   const seconds = (Date.now() - began) / 1000
   await sleep(200) // the last PUSH_ACKs
-  const { counts, errors, pushAckMs, unanswered } = forwarder
+  const errors = forwarders.flatMap((forwarder) => forwarder.errors), pushAckMs = forwarders.flatMap((forwarder) => forwarder.pushAckMs)
+  const total = (of) => forwarders.reduce((sum, forwarder) => sum + of(forwarder), 0)
+  const counts = Object.fromEntries(Object.keys(forwarders[0].counts).map((key) => [key, total((forwarder) => forwarder.counts[key])]))
   say('summary', {
-    ...counts, push_ack_missing: unanswered.size, ...tally, unacknowledged: unacknowledged.slice(0, 100), seconds,
+    ...counts, push_ack_missing: total(({ unanswered }) => unanswered.size), ...tally, unacknowledged: unacknowledged.slice(0, 100), seconds,
     uplinks_per_second: Math.round(tally.uplinks / seconds * 10) / 10,
     push_ack_ms: spread(pushAckMs), ack_ms: spread(ackMs), errors: errors.slice(0, 20), errors_count: errors.length,
   })
-  forwarder.stop()
+  for (const forwarder of forwarders) forwarder.stop()
   const wellAnswered = silent ? counts.pull_resp === 0 : unacknowledged.length === 0
-  const complete = o.attack || o.unconfirmed || tally.acknowledged === devices.length * o.count
+  const complete = o.attack || ((isOver() || tally.frames === devices.length * o.count) && tally.acknowledged === tally.confirmed)
   process.exit(errors.length === 0 && wellAnswered && (silent || complete) ? 0 : 1)
 }
 

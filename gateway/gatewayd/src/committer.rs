@@ -49,6 +49,7 @@ use crate::error::StartError;
 use crate::job::{Downlink, Lost, LostCounts};
 use crate::ledger::{Ledger, Setup, Touched, read_one};
 use crate::order::Done;
+use crate::tallies::{self, GatewayTallies};
 use decoders::Decoders;
 use intake::{Gathering, Intake, Taken};
 use lanes::Lanes;
@@ -81,6 +82,7 @@ pub(crate) struct Parts {
     pub(crate) boot_id: String,
     pub(crate) board: Arc<Mutex<Board>>,
     pub(crate) lost: Arc<Mutex<Lost>>,
+    pub(crate) tallies: GatewayTallies,
     /// The disk is full, and the keeper has given up its reserve.
     pub(crate) scarce: Arc<AtomicBool>,
     pub(crate) downlinks: mpsc::Sender<Downlink>,
@@ -354,14 +356,16 @@ impl Committer {
         match answer {
             Answer::Mqtt(reply) => reply.settle(judged.outcome()),
             Answer::Chirpstack(reply) => reply.settle(judged.outcome_of_event()),
-            Answer::Lora(None) | Answer::Serial(None) => {}
+            Answer::Serial(None) => {}
             Answer::Serial(Some((port, envelope))) => {
                 // A full channel means a port that is gone or a line that is stuck; the device repeats its frame.
                 if port.try_send(envelope).is_err() {
                     log::warn!("the queue of a serial port is full, an acknowledgement is left out");
                 }
             }
-            Answer::Lora(Some((heard, ingest::Downlink { phy, windows }))) => {
+            Answer::Lora(heard, downlink) => {
+                self.parts.tallies.settle(&heard, judged.into());
+                let Some(ingest::Downlink { phy, windows }) = downlink else { return };
                 // A full channel means a socket that does not take our answers; the device repeats its frame.
                 if self.parts.downlinks.try_send(Downlink::answer(heard, windows, phy)).is_err() {
                     log::warn!("downlink queue is full, a LoRaWAN acknowledgement is left out");
@@ -395,8 +399,10 @@ impl Committer {
             board.journal.failing = Some(why);
         }
         for waiting in draft.waiting {
-            if let Answer::Mqtt(reply) | Answer::Chirpstack(reply) = waiting.answer {
-                reply.settle(Outcome::Failed);
+            match waiting.answer {
+                Answer::Mqtt(reply) | Answer::Chirpstack(reply) => reply.settle(Outcome::Failed),
+                Answer::Lora(heard, _) => self.parts.tallies.settle(&heard, tallies::Outcome::Shed),
+                Answer::Serial(_) => {}
             }
         }
         self.tell(draft.answers.into_iter().map(|(answer, _)| (answer, Err(NOT_STORED.to_owned()))).collect());

@@ -20,6 +20,7 @@ use crate::gwmp::{self, RunningLora};
 use crate::job::{Downlink, Heard, Lost, SerialFrame};
 use crate::order::{Order, Ordered};
 use crate::serial::{self, RunningSerial};
+use crate::tallies::GatewayTallies;
 use crate::view::View;
 
 /// The ways to and from the committer.
@@ -34,6 +35,7 @@ pub(crate) struct Queues {
     /// What the journal keeps for the edge.
     pub(crate) kept: Kept,
     pub(crate) lost: Arc<Mutex<Lost>>,
+    pub(crate) tallies: GatewayTallies,
 }
 
 /// The daemon's sockets.
@@ -58,7 +60,7 @@ impl Field {
         board: Arc<Mutex<Board>>,
         clock: Arc<Mutex<Clock>>,
     ) -> Result<Field, StartError> {
-        let Queues { submissions, frames, serial, orders, downlinks, commands, events, kept, lost } = queues;
+        let Queues { submissions, frames, serial, orders, downlinks, commands, events, kept, lost, tallies } = queues;
         let edge = match config.file.mqtt.enabled {
             true => {
                 let ways = EdgeWays { submissions, orders: orders.clone(), commands, events, kept };
@@ -68,7 +70,10 @@ impl Field {
         };
         let (stop, stopping) = watch::channel(false);
         let lora = match config.file.gwmp.enabled {
-            true => Some(gwmp::start(&config.file.gwmp, activated, frames, downlinks, &lost, stopping.clone()).await?),
+            true => {
+                let (config, counts) = (&config.file.gwmp, (&lost, &tallies));
+                Some(gwmp::start(config, activated, frames, downlinks, counts, stopping.clone()).await?)
+            }
             false => None,
         };
         let serial = serial::start(&config.file.serial, &serial, &lost, &stopping);

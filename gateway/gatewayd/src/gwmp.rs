@@ -12,6 +12,7 @@ use lorawan::gateways::{Admission, Admitted, Refusal};
 use lorawan::gwmp::{Header, Packet};
 use lorawan::{Dedupe, Gateways, Region};
 use tokio::net::UdpSocket;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -21,6 +22,7 @@ use crate::clock::mono_ms;
 use crate::config;
 use crate::error::StartError;
 use crate::job::{Downlink, Heard, Lost, Report};
+use crate::tallies::{GatewayTallies, Outcome};
 pub(crate) use view::{LoraView, status};
 
 /// The largest UDP payload.
@@ -49,6 +51,7 @@ struct LoraSide {
     frames: Option<Sender<Heard>>,
     downlinks: Receiver<Downlink>,
     lost: Arc<Mutex<Lost>>,
+    tallies: GatewayTallies,
 }
 
 impl LoraSide {
@@ -121,8 +124,13 @@ impl LoraSide {
                 let receptions = radio.gateways.heard(now_ms, push);
                 let online = radio.gateways.online(now_ms);
                 for reception in receptions {
+                    let (gateway, let_go) = (reception.gateway, radio.dedupe.counters().let_go());
+                    self.tallies.receive(gateway, |eui| radio.gateways.contains(eui));
                     if let Some(heard) = radio.dedupe.take(now_ms, reception, online) {
                         self.hand_over(heard);
+                    }
+                    if radio.dedupe.counters().let_go() > let_go {
+                        self.tallies.settle_one(gateway, Outcome::Duplicate);
                     }
                 }
             }
@@ -168,7 +176,12 @@ impl LoraSide {
     }
 
     fn hand_over(&self, heard: Heard) {
-        if self.frames.as_ref().is_none_or(|frames| frames.try_send(heard).is_err()) {
+        let refused = match &self.frames {
+            Some(frames) => frames.try_send(heard).err().map(TrySendError::into_inner),
+            None => Some(heard),
+        };
+        if let Some(heard) = refused {
+            self.tallies.settle(&heard, Outcome::Shed);
             // Which device it was is known only after judging, so it is shed without a name.
             let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
             lost.entry(None).or_default().shed += 1;
@@ -206,7 +219,7 @@ pub(crate) async fn start(
     activated: &mut Activated,
     frames: Sender<Heard>,
     downlinks: Receiver<Downlink>,
-    lost: &Arc<Mutex<Lost>>,
+    (lost, tallies): (&Arc<Mutex<Lost>>, &GatewayTallies),
     stopping: watch::Receiver<bool>,
 ) -> Result<RunningLora, StartError> {
     let socket = socket::open(config, activated).await?;
@@ -227,9 +240,10 @@ pub(crate) async fn start(
         frames: Some(frames),
         downlinks,
         lost: lost.clone(),
+        tallies: tallies.clone(),
     };
     let task = tokio::spawn(side.run(stopping));
-    Ok(RunningLora { task, view: LoraView { radio, listen } })
+    Ok(RunningLora { task, view: LoraView { radio, tallies: tallies.clone(), listen } })
 }
 
 #[cfg(test)]

@@ -46,6 +46,7 @@ pub mod ledger;
 mod order;
 mod serial;
 pub mod status;
+mod tallies;
 pub mod upkeep;
 mod view;
 
@@ -69,6 +70,7 @@ use field::{Field, Queues};
 use job::{Lost, QUEUE_FRAMES_MAX};
 use keeper::RunningKeeper;
 use order::ORDERS_MAX;
+use tallies::GatewayTallies;
 
 /// Runs until `stop` resolves, or until a part of it cannot go on. What was received by then is stored and answered
 /// before this returns.
@@ -82,6 +84,7 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
     let board = Arc::new(Mutex::new(Board::new(&config.devices)));
     let lost: Arc<Mutex<Lost>> = Arc::default();
     let scarce: Arc<AtomicBool> = Arc::default();
+    let tallies = GatewayTallies::default();
     let (submissions, submitted) = mpsc::channel(DECODE_FRAMES_MAX);
     let (decoded, published) = mpsc::channel(QUEUE_FRAMES_MAX);
     let (frames, heard) = mpsc::channel(QUEUE_FRAMES_MAX);
@@ -105,6 +108,7 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
         boot_id: boot_id.trim().to_owned(),
         board: board.clone(),
         lost: lost.clone(),
+        tallies: tallies.clone(),
         scarce: scarce.clone(),
         downlinks,
         commands,
@@ -120,7 +124,7 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
     let kept = std::mem::take(&mut committer.kept);
     let keeper = RunningKeeper::start(&config, orders.clone(), board.clone(), committer.clock.clone(), scarce)?;
     let (downlinks, commands, events) = (answers, commanded, told);
-    let queues = Queues { submissions, frames, serial, orders, downlinks, commands, events, kept, lost };
+    let queues = Queues { submissions, frames, serial, orders, downlinks, commands, events, kept, lost, tallies };
     let ended = match Field::start(&config, &mut activated, queues, board, committer.clock.clone()).await {
         Err(error) => Err(error),
         Ok(field) => {

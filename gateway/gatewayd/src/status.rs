@@ -223,6 +223,22 @@ pub struct GatewayView {
     pub crc_ok: u64,
     /// Frames damaged in the air.
     pub crc_bad: u64,
+    /// Frames handed on since start: accepted, duplicate, rejected or shed, once none is under way (A3). A frame that two
+    /// gateways heard counts for both.
+    #[serde(default)]
+    pub received: u64,
+    /// Of these, stored.
+    #[serde(default)]
+    pub accepted: u64,
+    /// Of these, stored before, or heard before in another copy.
+    #[serde(default)]
+    pub duplicate: u64,
+    /// Of these, refused.
+    #[serde(default)]
+    pub rejected: u64,
+    /// Of these, let go: a queue was full, or the disk did not take it.
+    #[serde(default)]
+    pub shed: u64,
     /// Time on air within the last hour by sub-band in MHz, percent of what the law allows; empty where it sets no limit.
     pub duty_percent: BTreeMap<String, f64>,
     /// Why downlinks did not leave through it, by cause: TX_ACK codes, and ours in lower case. Another gateway or window

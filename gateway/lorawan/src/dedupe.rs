@@ -70,6 +70,13 @@ pub struct DedupeCounters {
     pub hurried: u64,
 }
 
+impl DedupeCounters {
+    /// Receptions that are part of no uplink that went on, or will.
+    pub fn let_go(&self) -> u64 {
+        self.late + self.ghosts
+    }
+}
+
 #[derive(Debug)]
 struct Waiting {
     due_ms: u64,

@@ -142,6 +142,11 @@ impl<P> Gateways<P> {
         }
     }
 
+    /// Whether this gateway is in the table.
+    pub fn contains(&self, eui: Eui64) -> bool {
+        self.table.contains_key(&eui)
+    }
+
     /// How many gateways are online: nobody else can hear a frame.
     pub fn online(&self, now_ms: u64) -> usize {
         self.table.values().filter(|gateway| gateway.is_online(now_ms)).count()

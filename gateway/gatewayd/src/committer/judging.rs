@@ -13,6 +13,7 @@ use super::waiting::{Sender, part};
 use super::{Committer, Draft};
 use crate::error::StartError;
 use crate::job::LostCounts;
+use crate::tallies;
 
 impl Committer {
     /// Judges a frame, unless an earlier one of its device is with the decoders: then it waits behind that one. On the
@@ -93,8 +94,10 @@ impl Committer {
         let mut lost = self.parts.lost.lock().unwrap_or_else(PoisonError::into_inner);
         lost.entry(Some(device)).or_default().add(LostCounts { shed: 1, rejected: 0 });
         drop(lost);
-        if let Sender::Mqtt(reply) | Sender::Chirpstack(reply) = sender {
-            reply.settle(Outcome::Failed);
+        match sender {
+            Sender::Mqtt(reply) | Sender::Chirpstack(reply) => reply.settle(Outcome::Failed),
+            Sender::Lora(heard) => self.parts.tallies.settle(&heard, tallies::Outcome::Shed),
+            Sender::Serial(_) => {}
         }
     }
 }

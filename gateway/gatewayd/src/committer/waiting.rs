@@ -32,7 +32,7 @@ pub(crate) enum Answer {
     Mqtt(Reply),
     Chirpstack(Reply),
     /// With what to send, if the frame asked for something.
-    Lora(Option<(Heard, Downlink)>),
+    Lora(Heard, Option<Downlink>),
     /// With the acknowledgement's envelope, if the frame asked for one.
     Serial(Option<(mpsc::Sender<Vec<u8>>, Vec<u8>)>),
 }
@@ -51,7 +51,7 @@ impl Sender {
         match self {
             Sender::Mqtt(reply) => Answer::Mqtt(reply),
             Sender::Chirpstack(reply) => Answer::Chirpstack(reply),
-            Sender::Lora(heard) => Answer::Lora(downlink.map(|downlink| (heard, downlink))),
+            Sender::Lora(heard) => Answer::Lora(heard, downlink),
             Sender::Serial(port) => Answer::Serial(acknowledgement.map(|envelope| (port, envelope))),
         }
     }

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::job::{Fate, When};
 use crate::status::GwmpStatus;
+use crate::tallies::GatewayTally;
 
 /// Longer than anything here takes; only a failure waits for it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -32,8 +33,8 @@ impl Site {
         let (frames, heard) = mpsc::channel(16);
         let (downlinks, answers) = mpsc::channel(16);
         let (stop, stopping) = watch::channel(false);
-        let lost = Arc::default();
-        let running = start(&config, &mut Activated::from_env(), frames, answers, &lost, stopping).await.unwrap();
+        let counts = (&Arc::default(), &GatewayTallies::default());
+        let running = start(&config, &mut Activated::from_env(), frames, answers, counts, stopping).await.unwrap();
         Site { running, heard, downlinks: Some(downlinks), stop }
     }
 
@@ -127,6 +128,30 @@ async fn two_gateways_hear_one_uplink_and_the_better_one_answers() {
     let near = &view.gateways[&near.eui.to_string()];
     assert_eq!((near.online, near.crc_ok, near.tx_refused["TOO_LATE"]), (true, 1, 1));
     assert!(near.duty_percent["868.0-868.6"] >= 50.0, "{:?}", near.duty_percent);
+}
+
+#[tokio::test]
+async fn each_gateway_counts_what_came_of_its_receptions() {
+    let mut site = Site::start().await;
+    let gateways = [Forwarder::start(1, &site).await, Forwarder::start(2, &site).await];
+    let tally = |site: &Site, n: usize| site.running.view.tallies.of(gateways[n].eui);
+    let under_way = GatewayTally { received: 1, ..GatewayTally::default() };
+    gateways[0].push(b"frame", 0, 0).await;
+    site.heard().await;
+    // Nobody waits for it any more.
+    gateways[1].push(b"frame", 0, 0).await;
+    assert_eq!([tally(&site, 0), tally(&site, 1)], [under_way, GatewayTally { duplicate: 1, ..under_way }]);
+    // The queue of the committer holds 16.
+    for n in 0..17_u32 {
+        gateways[0].push(&n.to_be_bytes(), 0, 0).await;
+    }
+    let all_went_on = async {
+        while tally(&site, 0).shed == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(PATIENCE, all_went_on).await.unwrap();
+    assert_eq!(tally(&site, 0), GatewayTally { received: 18, shed: 1, ..GatewayTally::default() });
 }
 
 #[tokio::test]

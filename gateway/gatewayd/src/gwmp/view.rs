@@ -11,11 +11,13 @@ use serde_json::json;
 use super::Radio;
 use crate::clock::mono_ms;
 use crate::status::{AddressConflict, GatewayView, GwmpStatus};
+use crate::tallies::{GatewayTallies, GatewayTally};
 
 /// What status needs of the LoRa side.
 #[derive(Clone)]
 pub(crate) struct LoraView {
     pub(super) radio: Arc<Mutex<Radio>>,
+    pub(super) tallies: GatewayTallies,
     pub(crate) listen: SocketAddr,
 }
 
@@ -23,7 +25,8 @@ pub(crate) struct LoraView {
 pub(crate) fn status(view: &LoraView) -> GwmpStatus {
     let now_ms = mono_ms().0;
     let radio = view.radio.lock().unwrap_or_else(PoisonError::into_inner);
-    let named = |gateway: GatewayStatus<'_>| (gateway.eui.to_string(), show(now_ms, &gateway));
+    let named =
+        |gateway: GatewayStatus<'_>| (gateway.eui.to_string(), show(now_ms, &gateway, view.tallies.of(gateway.eui)));
     GwmpStatus {
         listen: view.listen.to_string(),
         gateways: radio.gateways.status(now_ms).map(named).collect(),
@@ -32,7 +35,7 @@ pub(crate) fn status(view: &LoraView) -> GwmpStatus {
     }
 }
 
-fn show(now_ms: u64, gateway: &GatewayStatus<'_>) -> GatewayView {
+fn show(now_ms: u64, gateway: &GatewayStatus<'_>, tally: GatewayTally) -> GatewayView {
     let counters = &gateway.counters;
     let refused = TxError::ALL.map(|error| (error.code().to_owned(), counters.tx_refused[error.index()]));
     let ours = [
@@ -51,6 +54,11 @@ fn show(now_ms: u64, gateway: &GatewayStatus<'_>) -> GatewayView {
         pull_ms_ago: gateway.pull_ms_ago,
         crc_ok: counters.rx,
         crc_bad: counters.crc_bad,
+        received: tally.received,
+        accepted: tally.accepted,
+        duplicate: tally.duplicate,
+        rejected: tally.rejected,
+        shed: tally.shed,
         duty_percent: gateway.duty.iter().map(|duty| (duty.sub_band.name.to_owned(), tenths(duty.percent()))).collect(),
         tx_refused: refused.into_iter().chain(ours).filter(|(_, count)| *count > 0).collect::<BTreeMap<_, _>>(),
         address_conflict: gateway.conflict.map(|conflict| AddressConflict {

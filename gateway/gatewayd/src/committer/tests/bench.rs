@@ -29,6 +29,7 @@ use crate::decoding::Published;
 use crate::directory::Devices;
 use crate::job::{Downlink, Heard, Lost};
 use crate::order::{Order, Ordered};
+use crate::tallies::{GatewayTallies, GatewayTally};
 
 const DEVICES: &str = r#"
 [[device]]
@@ -137,6 +138,9 @@ pub(super) fn heard_slow(f_cnt: u32, payload: &[u8]) -> Heard {
     heard_from(0x2601_0002, f_cnt, payload)
 }
 
+/// The gateway that hears everything here.
+const GATEWAY: Eui64 = Eui64([1; 8]);
+
 fn heard_from(dev_addr: u32, f_cnt: u32, payload: &[u8]) -> Heard {
     let key = |hex: &str| hex.parse().unwrap();
     let keys = SessionKeys::v1_0(key("44024241ed4ce9a68c6a8bc055233fd3"), key("ec925802ae430ca77fd3dd73cb2cc588"));
@@ -167,7 +171,7 @@ pub(super) fn noise(phy: Vec<u8>) -> Heard {
         rssi_dbm: Some(-42),
         snr_ddb: Some(55),
     };
-    Heard::alone(Reception { gateway: Eui64([1; 8]), run: CounterRun::default(), received_ms: mono_ms().0, rxpk })
+    Heard::alone(Reception { gateway: GATEWAY, run: CounterRun::default(), received_ms: mono_ms().0, rxpk })
 }
 
 pub(crate) struct Bench {
@@ -217,6 +221,7 @@ impl Bench {
             boot_id: boot_id.into(),
             board: board.clone(),
             lost: lost.clone(),
+            tallies: GatewayTallies::default(),
             scarce: Arc::default(),
             chirpstack: Chirpstack::default(),
             events: mpsc::channel(1).0,
@@ -224,6 +229,7 @@ impl Bench {
             commands: mpsc::channel(8).0,
             ask_clock,
         };
+        parts.tallies.receive(GATEWAY, |_| true);
         let (decoders, jobs) = Decoders::new();
         let committer = Committer::open(parts, decoders).unwrap();
         Bench { folder, committer, jobs, confirmed, board, lost }
@@ -339,6 +345,11 @@ impl Bench {
     pub(super) fn tally(&self, source: Option<&str>) -> Tally {
         let source = source.map(|name| SourceId::new(name).unwrap());
         self.reader().devices().unwrap().get(&source).map(|row| row.tally).unwrap_or_default()
+    }
+
+    /// What came of the frames of the gateway, since it was heard first.
+    pub(super) fn heard_by(&self) -> GatewayTally {
+        self.committer.parts.tallies.of(GATEWAY)
     }
 
     /// Keeps the disk from taking anything until it is dropped: another connection holds the write lock for longer than

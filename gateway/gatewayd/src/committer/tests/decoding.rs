@@ -53,6 +53,8 @@ fn others_overtake_a_slow_codec_and_its_own_device_keeps_its_order() {
     bench.committer.finish(slow).unwrap();
     let tally = bench.tally(Some("slow-1"));
     assert_eq!((tally.rejected, tally.accepted, tally.duplicate), (1, 2, 1), "each was received, and came to its own");
+    let heard_by = bench.heard_by();
+    assert_eq!((heard_by.rejected, heard_by.accepted, heard_by.duplicate), (1, 2 + 3, 1), "and three of the other");
     let answers = std::iter::from_fn(|| bench.confirmed.try_recv().ok()).count();
     assert_eq!(answers, 4, "undecodable is stored as well, and so acknowledged");
     assert!(kinds(&bench).ends_with("rejected frame frame"), "in their order: {}", kinds(&bench));
@@ -92,6 +94,7 @@ fn more_than_a_lane_holds_is_shed_and_counted() {
     bench.apply((0..frames).map(|f_cnt| heard_slow(f_cnt, QUICK)));
     let tally = bench.tally(Some("slow-1"));
     assert_eq!((tally.accepted, tally.shed), (u64::from(frames) - 3, 3), "received = accepted + shed (A3)");
+    assert_eq!((bench.heard_by().accepted, bench.heard_by().shed), (tally.accepted, tally.shed));
 }
 
 #[test]

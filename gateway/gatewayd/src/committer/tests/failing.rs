@@ -56,6 +56,8 @@ async fn what_was_let_go_is_counted_once_the_disk_is_back() {
     assert_eq!(bench.tally(None).shed, 5, "the sockets' count survived the failure");
     let tally = bench.tally(Some("flow-1"));
     assert_eq!((tally.accepted, tally.shed), (1, 2), "received three, stored one (A3)");
+    let heard_by = bench.heard_by();
+    assert_eq!((heard_by.accepted, heard_by.shed), (1, 2), "their gateway has the same to tell");
 }
 
 #[tokio::test]
