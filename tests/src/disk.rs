@@ -42,7 +42,7 @@ struct Shared {
     tree: Tree,
     log: Log,
     fault: Option<Fault>,
-    /// How long a sync takes; on cards 2 to 50 ms.
+    /// How long a sync takes; on cards 2 to 50 ms, and on some now and then more than a second.
     sync: Duration,
 }
 
@@ -63,9 +63,12 @@ impl Disk {
     /// Two requests at one time: a sync that takes its time must not delay the readers.
     const THREADS: usize = 2;
 
+    /// How long a sync takes, unless it is told otherwise.
+    pub const SYNC: Duration = Duration::from_millis(1);
+
     /// Mounts an empty one at a folder, which must exist.
     pub fn mount(path: &Path) -> Disk {
-        let shared = Shared { tree: Tree::new(), log: Log::default(), fault: None, sync: Duration::from_millis(1) };
+        let shared = Shared { tree: Tree::new(), log: Log::default(), fault: None, sync: Disk::SYNC };
         let shared = Arc::new(Mutex::new(shared));
         let mut config = Config::default();
         config.mount_options = vec![MountOption::FSName("weir-disk".into()), MountOption::NoSuid, MountOption::NoDev];
@@ -99,6 +102,11 @@ impl Disk {
     /// A copy of everything that happened.
     pub fn log(&self) -> Log {
         self.lock().log.clone()
+    }
+
+    /// From now on each sync takes so long.
+    pub fn slow(&self, sync: Duration) {
+        self.lock().sync = sync;
     }
 
     /// From now on changes below a folder fail.
