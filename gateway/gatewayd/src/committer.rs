@@ -16,6 +16,7 @@ mod intake;
 mod judging;
 mod lanes;
 mod orders;
+mod pace;
 mod redecode;
 mod restore;
 mod schedule;
@@ -53,6 +54,7 @@ use crate::tallies::{self, GatewayTallies};
 use decoders::Decoders;
 use intake::{Gathering, Intake, Taken};
 use lanes::Lanes;
+use pace::Pace;
 use redecode::Redecoding;
 use schedule::Schedule;
 pub(crate) use thread::RunningCommitter;
@@ -112,6 +114,7 @@ pub(crate) struct Committer {
     /// Derived from the journal and nothing else.
     restored: Ledger,
     checkpoints: Schedule,
+    pace: Pace,
     /// History on its way through today's codecs.
     redecoding: VecDeque<Redecoding>,
     decoders: Decoders,
@@ -158,9 +161,10 @@ impl Committer {
         let clock = Arc::new(Mutex::new(clock));
         let signed = journal.checkpoint_size().map_err(StartError::Journal)?;
         let checkpoints = Schedule::new(parts.checkpoint, signed, journal.end().0);
+        let pace = Pace::new(parts.commit.linger_ms);
         let (redecoding, lanes, damaged) = (VecDeque::new(), Lanes::default(), false);
         let mut committer =
-            Committer { parts, journal, clock, restored, checkpoints, redecoding, decoders, lanes, damaged };
+            Committer { parts, journal, clock, restored, checkpoints, pace, redecoding, decoders, lanes, damaged };
         if let Some(salvaged) = salvaged {
             committer.journal_salvage(salvaged).map_err(StartError::Journal)?;
         }
@@ -211,13 +215,13 @@ impl Committer {
     }
 
     fn wait(&self) -> Gathering {
-        let Commit { linger_ms, rows_max } = self.parts.commit;
+        let (linger, rows_max) = (self.pace.linger(mono_ms()), self.parts.commit.rows_max);
         let idle = match self.redecoding.front().is_none_or(Redecoding::is_decoding) {
             true => Duration::from_millis(self.checkpoints.wait_ms(mono_ms())),
             // There is more to do; frames that came meanwhile go first.
             false => Duration::ZERO,
         };
-        Gathering { linger: Duration::from_millis(linger_ms), rows_max, idle, decoding: !self.lanes.is_empty() }
+        Gathering { linger, rows_max, idle, decoding: !self.lanes.is_empty() }
     }
 
     /// One transaction of what was gathered, and of what quick codecs make of it.
@@ -228,7 +232,9 @@ impl Committer {
         for decoded in intake.taken().decoded.drain(..) {
             self.take_decoded(decoded, &mut draft)?;
         }
-        self.finish(draft)
+        self.finish(draft)?;
+        self.pace.committed(intake.company(), mono_ms());
+        Ok(())
     }
 
     /// Judges everything gathered.

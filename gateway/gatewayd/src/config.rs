@@ -82,11 +82,12 @@ pub struct GatewayFile {
     pub chirpstack: Chirpstack,
 }
 
-/// Group commit: a transaction takes what is waiting, up to `rows_max`, after at most `linger_ms`.
+/// Group commit: a transaction takes what is waiting, up to `rows_max`, and follows the last one after `linger_ms` while
+/// more than one frame comes in that time.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Commit {
-    /// How long the first frame may wait for company, 0 to 1,000 ms. 0 acknowledges soonest; 20 writes an SD card less.
+    /// How long a frame of MQTT may wait for company, 0 to 1,000 ms. 0 acknowledges soonest.
     pub linger_ms: u64,
     /// Most frames in one transaction, 1 to 10,000.
     pub rows_max: usize,
@@ -112,7 +113,7 @@ pub struct Evidence {
 
 impl Default for Commit {
     fn default() -> Commit {
-        Commit { linger_ms: 0, rows_max: 1_024 }
+        Commit { linger_ms: 100, rows_max: 1_024 }
     }
 }
 

@@ -13,7 +13,8 @@ use crate::order::Ordered;
 /// How long to wait for what.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Gathering {
-    /// How long the first frame waits for company.
+    /// From now on until then frames of MQTT wait for company. What comes by radio or serial, was decoded or ordered ends the wait: a
+    /// receive window is closing, or somebody sits at a keyboard.
     pub(crate) linger: Duration,
     /// Most frames of one transaction.
     pub(crate) rows_max: usize,
@@ -31,6 +32,8 @@ pub(crate) struct Intake {
     serial: Queue<SerialFrame>,
     orders: Queue<Ordered>,
     decoded: Queue<Decoded>,
+    /// What came in the last wait for company; none if there was no such wait.
+    company: Option<usize>,
 }
 
 /// What was gathered, to be drained.
@@ -84,7 +87,7 @@ impl Intake {
         decoded: Receiver<Decoded>,
     ) -> Intake {
         let (mqtt, lora, serial) = (Queue::new(mqtt), Queue::new(lora), Queue::new(serial));
-        Intake { mqtt, lora, serial, orders: Queue::new(orders), decoded: Queue::new(decoded) }
+        Intake { mqtt, lora, serial, orders: Queue::new(orders), decoded: Queue::new(decoded), company: None }
     }
 
     /// What was gathered, to be drained.
@@ -98,9 +101,17 @@ impl Intake {
         }
     }
 
+    /// How many frames the last wait for company brought; none if there was none.
+    pub(crate) fn company(&self) -> Option<usize> {
+        self.company
+    }
+
     fn count(&self) -> usize {
-        let field = self.mqtt.taken.len() + self.lora.taken.len() + self.serial.taken.len();
-        field + self.orders.taken.len() + self.decoded.taken.len()
+        self.mqtt.taken.len() + self.urgent()
+    }
+
+    fn urgent(&self) -> usize {
+        self.lora.taken.len() + self.serial.taken.len() + self.orders.taken.len() + self.decoded.taken.len()
     }
 
     /// Waits until the decoders have given back so many more frames, but not longer than `wait`.
@@ -119,23 +130,27 @@ impl Intake {
     /// Waits for the first frame, at most `idle`, then takes what is waiting. `false` once every queue is closed and
     /// empty.
     pub(crate) async fn gather(&mut self, wait: Gathering) -> bool {
+        let until = Instant::now() + wait.linger;
+        self.company = None;
         match timeout(wait.idle, self.next(wait.rows_max, wait.decoding)).await {
             Err(_) => return true,
             Ok(false) => return false,
             Ok(true) => {}
         }
-        let until = Instant::now() + wait.linger;
         loop {
             self.decoded.take_waiting(wait.rows_max.saturating_sub(self.count()));
             self.lora.take_waiting(wait.rows_max.saturating_sub(self.count()));
             self.serial.take_waiting(wait.rows_max.saturating_sub(self.count()));
             self.mqtt.take_waiting(wait.rows_max.saturating_sub(self.count()));
-            let room = wait.rows_max.saturating_sub(self.count());
+            let before = self.count();
+            let room = wait.rows_max.saturating_sub(before);
             // A timer of no time at all would still cost a millisecond.
-            if room == 0
-                || wait.linger.is_zero()
-                || !matches!(timeout_at(until, self.next(room, false)).await, Ok(true))
-            {
+            if room == 0 || self.urgent() > 0 || Instant::now() >= until {
+                return true;
+            }
+            let came = matches!(timeout_at(until, self.next(room, false)).await, Ok(true));
+            self.company = Some(self.company.unwrap_or(0) + self.count() - before);
+            if !came {
                 return true;
             }
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use super::bench::{COLD, heard};
+use super::bench::{COLD, Sensor, heard};
 use crate::committer::decoders::Decoded;
 use crate::committer::intake::{Gathering, Intake};
 use crate::decoding::Published;
@@ -31,19 +31,50 @@ async fn takes_what_is_waiting_up_to_its_bound() {
     assert!(!intake.gather(wait(0, 2)).await, "both are closed");
 }
 
-#[tokio::test(start_paused = true)]
-async fn lingers_for_company_on_one_side_too() {
-    let (_, submitted) = mpsc::channel::<Published>(1);
-    let (lora, received) = mpsc::channel(8);
-    let mut intake = Intake::new(submitted, received, mpsc::channel(1).1, mpsc::channel(1).1, mpsc::channel(1).1);
+/// Four frames of a sensor, 8 ms apart from now on.
+async fn frames() -> mpsc::Receiver<Published> {
+    let mut sensor = Sensor::connect().await;
+    let mut frames = Vec::new();
+    for id in 1..=4 {
+        frames.push(sensor.publish(id, false, b"7").await);
+    }
+    let (mqtt, submitted) = mpsc::channel(8);
+    // All that is real has been; from here on it is the clock of the test.
+    tokio::time::pause();
     tokio::spawn(async move {
-        for f_cnt in 0..4 {
-            lora.send(heard(f_cnt, COLD)).await.unwrap();
+        let _connected = sensor;
+        for frame in frames {
+            mqtt.send(frame).await.unwrap();
             sleep(Duration::from_millis(8)).await;
         }
     });
+    submitted
+}
+
+#[tokio::test]
+async fn frames_of_mqtt_wait_for_company_on_one_side_too() {
+    let (_, received) = mpsc::channel(1);
+    let mut intake = Intake::new(frames().await, received, mpsc::channel(1).1, mpsc::channel(1).1, mpsc::channel(1).1);
     assert!(intake.gather(wait(20, 100)).await);
-    assert_eq!(intake.taken().heard.drain(..).count(), 3, "at 0, 8 and 16 ms, not the one at 24");
+    assert_eq!(intake.taken().published.drain(..).count(), 3, "at 0, 8 and 16 ms, not the one at 24");
+    assert_eq!(intake.company(), Some(2));
+    assert!(intake.gather(wait(0, 100)).await);
+    assert_eq!((intake.taken().published.drain(..).count(), intake.company()), (1, None));
+}
+
+#[tokio::test]
+async fn a_radio_frame_ends_the_wait() {
+    let (lora, received) = mpsc::channel(8);
+    let mut intake = Intake::new(frames().await, received, mpsc::channel(1).1, mpsc::channel(1).1, mpsc::channel(1).1);
+    let begun = tokio::time::Instant::now();
+    tokio::spawn(async move {
+        sleep(Duration::from_millis(12)).await;
+        lora.send(heard(0, COLD)).await.unwrap();
+    });
+    assert!(intake.gather(wait(1_000, 100)).await);
+    let taken = intake.taken();
+    assert_eq!((taken.published.len(), taken.heard.len()), (2, 1));
+    assert!(begun.elapsed() < Duration::from_millis(16), "not the second it might wait: {:?}", begun.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
