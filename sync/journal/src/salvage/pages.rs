@@ -14,7 +14,9 @@ const WAL_MAGIC: u32 = 0x377f_0682;
 pub(crate) struct WalState {
     /// Frames that SQLite will take, up to the last commit.
     pub(crate) good: usize,
-    /// Frames of whole transactions behind a frame that is damaged, which SQLite will not take.
+    /// Frames that SQLite will not take although they were synced: they stand behind a damaged frame, and a whole transaction
+    /// follows. What nothing follows is the transaction that was being written when the power went: of it any part may be
+    /// there, and none counts.
     pub(crate) behind_damage: usize,
 }
 
@@ -70,17 +72,17 @@ pub(crate) fn wal_state(wal: &[u8]) -> WalState {
         return WalState::default();
     }
     let frames = frames(wal, page_bytes);
-    let whole = frames.iter().take_while(|frame| frame.chained).filter(|frame| frame.whole).count();
+    let good = frames.iter().filter(|frame| frame.whole && frame.taken).count();
     let all = frames.iter().filter(|frame| frame.whole).count();
-    WalState { good: whole, behind_damage: all - whole }
+    WalState { good, behind_damage: all - good }
 }
 
 struct Frame<'a> {
     page: u32,
     bytes: &'a [u8],
-    /// Every frame before it has the right checksum too.
-    chained: bool,
-    /// It belongs to a transaction of which the commit was written.
+    /// SQLite takes it: nothing up to the end of its transaction is damaged.
+    taken: bool,
+    /// It was synced: a whole transaction ends with it or behind it.
     whole: bool,
 }
 
@@ -98,28 +100,31 @@ fn frames(wal: &[u8], page_bytes: usize) -> Vec<Frame<'_>> {
     // A header that is damaged says nothing; then the first frame tells the generation.
     let salts = if chained { (word(header, 16), word(header, 20)) } else { (word(rest, 8), word(rest, 12)) };
     let mut found: Vec<Frame<'_>> = Vec::new();
-    let mut open = 0;
+    // Where the present transaction begins, whether it is damaged, and how many frames are known to be synced: a
+    // transaction begins once the one before it is.
+    let (mut open, mut damaged, mut synced) = (0, false, 0);
     for frame in rest.chunks_exact(FRAME_HEADER_BYTES + page_bytes) {
         let (head, bytes) = frame.split_at(FRAME_HEADER_BYTES);
-        if (word(head, 8), word(head, 12)) != salts {
-            // Of an earlier generation: nothing newer follows, unless it is these bytes that are damaged.
-            (chained, before) = (false, (word(head, 16), word(head, 20)));
-            continue;
-        }
         let stated = (word(head, 16), word(head, 20));
-        let right = checksum(big_endian, checksum(big_endian, before, &head[..8]), bytes) == stated;
+        let ours = (word(head, 8), word(head, 12)) == salts;
+        let right = ours && checksum(big_endian, checksum(big_endian, before, &head[..8]), bytes) == stated;
         before = stated;
-        if !right {
-            chained = false;
+        if right {
+            found.push(Frame { page: word(head, 0), bytes, taken: false, whole: false });
+        } else {
+            // Of an earlier generation, torn, or damaged later.
+            (chained, damaged) = (false, true);
+        }
+        if !ours || word(head, 4) == 0 {
             continue;
         }
-        let commits = word(head, 4) != 0;
-        found.push(Frame { page: word(head, 0), bytes, chained, whole: false });
-        if commits {
-            found[open..].iter_mut().for_each(|frame| frame.whole = true);
-            open = found.len();
+        found[open..].iter_mut().for_each(|frame| frame.taken = chained);
+        if !damaged {
+            synced = found.len();
         }
+        (open, damaged) = (found.len(), false);
     }
+    found[..synced].iter_mut().for_each(|frame| frame.whole = true);
     found
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use record::{Record, Seq, SeqRange, SourceId};
 
-use super::{Bed, all, index, record};
+use super::{Bed, all, append, index, record};
 use crate::{DeviceRow, Journal, Reader, Stage, Tally, Transaction, salvage, seal};
 
 const RECORDS: u64 = 700;
@@ -94,6 +94,35 @@ fn a_torn_tail_of_the_log_is_no_damage() {
         assert!(!salvage::needed(&bed.path()), "{cut}");
     }
     drop(records);
+}
+
+/// A commit that was being synced when the power went: of its frames any may be there, in any part.
+#[test]
+fn whatever_is_left_of_an_unfinished_commit_is_no_damage() {
+    let bed = Bed::new();
+    let mut journal = bed.journal();
+    append(&mut journal, 30);
+    let log = bed.path().with_extension("db-wal");
+    let (mut before, end) = (fs::read(&log).unwrap(), journal.end());
+    append(&mut journal, 600);
+    let after = fs::read(&log).unwrap();
+    drop(journal);
+    before.resize(after.len(), 0);
+    let sectors = (0..after.len()).step_by(512).map(|at| at..(at + 512).min(after.len()));
+    let written: Vec<_> = sectors.filter(|sector| before[sector.clone()] != after[sector.clone()]).collect();
+    assert!(written.len() > 5, "some sectors: {}", written.len());
+    for lost in 0..1usize << written.len().min(8) {
+        let mut torn = after.clone();
+        // Each of the first sectors by itself; those behind them are all there, the commit among them.
+        for (_, sector) in written.iter().enumerate().filter(|(nth, _)| lost >> nth & 1 == 1) {
+            torn[sector.clone()].copy_from_slice(&before[sector.clone()]);
+        }
+        fs::write(&log, &torn).unwrap();
+        let (journal, salvaged) = salvage::open(&bed.path(), "box-1", Seq(0)).unwrap();
+        assert_eq!(salvaged, None, "{lost:b}");
+        let expected = if lost == 0 { Seq(end.0 + 600) } else { end };
+        assert_eq!(journal.end(), expected, "{lost:b}");
+    }
 }
 
 #[test]
