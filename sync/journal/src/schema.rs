@@ -31,6 +31,11 @@ impl Schema {
         i64::try_from(self.migrations.len()).map_or(i64::MAX, |steps| steps + 1)
     }
 
+    /// Makes the tables in a new file, and leaves its number at 0: who fills them sets it once they are complete.
+    pub(crate) fn make_tables(&self, connection: &Connection) -> rusqlite::Result<()> {
+        connection.execute_batch(self.text)
+    }
+
     /// Makes the tables, or those that an older file lacks, in one transaction: a power cut leaves the old file. Returns
     /// the number that the file has now; a file of a newer program keeps its own.
     pub(crate) fn apply(&self, connection: &mut Connection) -> rusqlite::Result<i64> {

@@ -49,9 +49,9 @@ pub(super) fn build(
     let mut connection = Connection::open(draft).map_err(failed)?;
     connection.pragma_update(None, "page_size", PAGE_BYTES).map_err(failed)?;
     connection.pragma_update(None, "journal_mode", "off").map_err(failed)?;
-    JOURNAL.apply(&mut connection).map_err(failed)?;
-    connection.pragma_update(None, "user_version", 0).map_err(failed)?;
     let transaction = connection.transaction().map_err(failed)?;
+    // Without the number that says that it is complete: not even tables without records may be taken for a journal.
+    JOURNAL.make_tables(&transaction).map_err(failed)?;
     let end = Seq(tree.frontier.size());
     let mut lost = put_hot(&transaction, found, hot_first, tree.rows_end).map_err(failed)?;
     let records = tree.rows_end.0 - hot_first.0 - lost.len();
