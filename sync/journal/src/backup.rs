@@ -6,9 +6,8 @@
 //!
 //! The box's private key is no part of it: it never leaves the box.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use record::merkle::{Hash, leaf_hash};
@@ -16,7 +15,7 @@ use record::{Seq, SeqRanges};
 
 use crate::archive::{Archive, sync_directory};
 use crate::check::check;
-use crate::database::{DIRECTORY_MODE, StoreError};
+use crate::database::{StoreError, make_directory};
 use crate::reader::Reader;
 use crate::segment::{Segment, directory, file};
 
@@ -187,7 +186,11 @@ pub fn restore(from: &Path, journal: &Path) -> Result<Backup, BackupError> {
     }
     let folder = journal.parent().unwrap_or(Path::new("."));
     make(folder)?;
+    // The note first, durably: a gateway that is started on half of a backup must not repeat a number either.
+    let note = journal.with_extension("restored");
+    File::create(&note).map_err(|source| BackupError::File { doing: "write", path: note.clone(), source })?;
     make(&directory(journal))?;
+    sync_names(folder)?;
     let copy = |from: &Path, to: &Path| {
         fs::copy(from, to).map_err(|source| BackupError::File { doing: "copy", path: from.into(), source })?;
         sync(to)
@@ -195,8 +198,7 @@ pub fn restore(from: &Path, journal: &Path) -> Result<Backup, BackupError> {
     for segment in Reader::open(&from.join("journal.db"))?.segments()?.iter().filter(|segment| segment.has_file()) {
         copy(&file(&from.join("journal.db"), segment.first), &file(journal, segment.first))?;
     }
-    let (note, draft) = (journal.with_extension("restored"), journal.with_extension("db-restoring"));
-    File::create(&note).map_err(|source| BackupError::File { doing: "write", path: note.clone(), source })?;
+    let draft = journal.with_extension("db-restoring");
     copy(&from.join("journal.db"), &draft)?;
     sync_names(folder)?;
     rename(&draft, journal)?;
@@ -230,8 +232,7 @@ fn read(path: &Path) -> Result<Vec<u8>, BackupError> {
 }
 
 fn make(path: &Path) -> Result<(), BackupError> {
-    let made = DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path);
-    made.map_err(|source| BackupError::File { doing: "make", path: path.into(), source })
+    make_directory(path).map_err(|source| BackupError::File { doing: "make", path: path.into(), source })
 }
 
 fn remove(path: &Path) -> Result<(), BackupError> {

@@ -268,7 +268,7 @@ pub(crate) fn open_reader(path: &Path, schema: &Schema) -> Result<Connection, St
 
 /// Makes a directory, and those above it, unless it is there. Its name is durable afterwards: without the sync of the one
 /// above, all files in it could be gone after a power cut.
-fn make_directory(directory: &Path) -> io::Result<()> {
+pub(crate) fn make_directory(directory: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = directory.ancestors().take_while(|above| !above.exists()).collect();
     DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(directory)?;
     // Its own name in any case: who made it may have been killed before this.
