@@ -1,35 +1,33 @@
 //! `gateway.toml`: as typed, then as meant, in one checked step.
 
 mod chirpstack;
+mod devices;
+mod error;
+mod files;
 mod gwmp;
 mod journal;
 mod lorawan;
 mod mqtt;
 mod serial;
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
-use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use batch::BoxId;
-use ingest::{DeviceTable, DeviceTableError, Network};
+use ingest::{DeviceTable, Network};
 use rules::RuleSet;
 use serde::Deserialize;
-use zeroize::Zeroizing;
 
 pub use self::chirpstack::Chirpstack;
+pub use devices::{DevicePlace, check_devices, device_place, load_devices};
+pub use error::ConfigError;
 pub use gwmp::Gwmp;
 pub use journal::Journal;
 pub use lorawan::Lorawan;
 pub use mqtt::{Mqtt, MqttTls};
 pub use serial::Serial;
 
-/// Longest configuration file that is read.
-const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+use files::read;
 
 /// The file as a technician types it. Unknown keys are refused; what is left out has a default that works.
 #[derive(Debug, Clone, Deserialize)]
@@ -160,127 +158,6 @@ pub struct GatewayConfig {
     pub rules: RuleSet,
 }
 
-/// Why the configuration is refused. Each names the file; the source names line and key.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// A file is not there or cannot be read.
-    #[error("failed to read configuration `{path}` · try: ls -l {path}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: std::io::Error,
-    },
-    /// A file is larger than any configuration.
-    #[error("configuration `{path}` has more than {FILE_BYTES_MAX} bytes: is it the right file?")]
-    TooLong {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Not TOML, an unknown key, or a value of the wrong type.
-    #[error("configuration `{path}` is refused · try: correct the line below, then weir config check {path}")]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// Line, key and cause.
-        source: Box<toml::de::Error>,
-    },
-    /// A number outside its range.
-    #[error("configuration `{path}`: `{key}` is {value}, set it from {low} to {high}")]
-    Range {
-        /// The file.
-        path: PathBuf,
-        /// The key.
-        key: &'static str,
-        /// What was typed.
-        value: u64,
-        /// The least.
-        low: u64,
-        /// The most.
-        high: u64,
-    },
-    /// GWMP beyond loopback without both allow-lists.
-    #[error(
-        "configuration `{path}`: `gwmp.listen` is {listen}, reachable by others, and GWMP has no authentication \
-         · try: list your gateways' EUIs in `gwmp.gateways` and their networks in `gwmp.networks`, or listen on 127.0.0.1"
-    )]
-    OpenGwmp {
-        /// The file.
-        path: PathBuf,
-        /// What was typed.
-        listen: SocketAddr,
-    },
-    /// A serial port without a usable name, or two with one name or path.
-    #[error(
-        "configuration `{path}`: `[[serial]]` {name:?} · try: give each port a name of its own (1 to 64 of \
-         A-Z a-z 0-9 _ . -) and a path of its own"
-    )]
-    SerialPort {
-        /// The file.
-        path: PathBuf,
-        /// The port.
-        name: String,
-    },
-    /// An application id that is no level of a topic.
-    #[error(
-        "configuration `{path}`: `chirpstack.application_id` is {application_id:?}, write 1 to 64 of A-Z a-z 0-9 _ . -"
-    )]
-    ApplicationId {
-        /// The file.
-        path: PathBuf,
-        /// What was typed.
-        application_id: String,
-    },
-    /// A device that could speak as a ChirpStack.
-    #[error(
-        "device `{device}`: its topic `{topic}` is one of [chirpstack] in `{path}`, whose events are believed · try: \
-         another topic for the device"
-    )]
-    EventTopic {
-        /// gateway.toml.
-        path: PathBuf,
-        /// The device.
-        device: record::SourceId,
-        /// Its topic.
-        topic: String,
-    },
-    /// `devices.toml`.
-    #[error("device table `{path}` is refused")]
-    Devices {
-        /// The file.
-        path: PathBuf,
-        /// Line, key and cause.
-        source: ingest::DevicesError,
-    },
-    /// `keys.toml`.
-    #[error("device keys `{path}` are refused")]
-    Keys {
-        /// The file.
-        path: PathBuf,
-        /// Line, key and cause.
-        source: ingest::KeysError,
-    },
-    /// Others than its owner can read `keys.toml`.
-    #[error(
-        "device keys `{path}` can be read by others (mode {mode:04o}) · try: chmod 600 {path}, and replace the keys if \
-         a stranger may have read them"
-    )]
-    ExposedKeys {
-        /// The file.
-        path: PathBuf,
-        /// Its rights.
-        mode: u32,
-    },
-    /// `rules.toml`.
-    #[error("rules `{path}` are refused")]
-    Rules {
-        /// The file.
-        path: PathBuf,
-        /// Line, key and cause.
-        source: rules::RuleSetError,
-    },
-}
-
 impl GatewayConfig {
     /// Reads and checks `gateway.toml` and the files it names.
     ///
@@ -392,108 +269,12 @@ fn gateway_file(path: &Path) -> Result<GatewayFile, ConfigError> {
     toml::from_str(&read(path)?).map_err(|source| ConfigError::Parse { path: path.into(), source: Box::new(source) })
 }
 
-/// Reads and checks a device table and its keys.
-///
-/// # Errors
-/// [`ConfigError::Read`], [`ConfigError::TooLong`], [`ConfigError::Devices`], [`ConfigError::Keys`],
-/// [`ConfigError::ExposedKeys`].
-pub fn load_devices(devices: &Path, keys: &Path) -> Result<DeviceTable, ConfigError> {
-    check_devices(devices, &read(devices)?, keys, &read_keys(keys)?)
-}
-
-/// Checks what would stand in a device table and its keys, before it does.
-///
-/// The codecs that the table names are read from beside it.
-///
-/// # Errors
-/// [`ConfigError::Read`], [`ConfigError::TooLong`], [`ConfigError::Devices`], [`ConfigError::Keys`].
-pub fn check_devices(
-    devices: &Path,
-    devices_text: &str,
-    keys: &Path,
-    keys_text: &str,
-) -> Result<DeviceTable, ConfigError> {
-    let scripts = read_scripts(devices, devices_text)?;
-    DeviceTable::from_toml(devices_text, keys_text, &scripts).map_err(|error| match error {
-        DeviceTableError::Devices(source) => ConfigError::Devices { path: devices.into(), source },
-        DeviceTableError::Keys(source) => ConfigError::Keys { path: keys.into(), source },
-    })
-}
-
-/// The JavaScript codecs that a device table names, by the name that it gives them. One that does not exist is left out:
-/// the table is refused with the line that names it.
-fn read_scripts(devices: &Path, devices_text: &str) -> Result<BTreeMap<String, String>, ConfigError> {
-    let mut scripts = BTreeMap::new();
-    for file in DeviceTable::script_files(devices_text) {
-        match read(&devices.with_file_name(&file)) {
-            Ok(text) => scripts.insert(file, text),
-            Err(ConfigError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
-        };
-    }
-    Ok(scripts)
-}
-
-/// Where a `gateway.toml` keeps its devices, whatever the files hold.
-#[derive(Debug, Clone)]
-pub struct DevicePlace {
-    /// The device table.
-    pub devices: PathBuf,
-    /// Their keys.
-    pub keys: PathBuf,
-    /// The channel plan that LoRaWAN devices must fit.
-    pub region: ::lorawan::Region,
-}
-
-/// Where a `gateway.toml` keeps its devices.
-///
-/// # Errors
-/// [`ConfigError::Read`], [`ConfigError::TooLong`], [`ConfigError::Parse`].
-pub fn device_place(path: &Path) -> Result<DevicePlace, ConfigError> {
-    let file = gateway_file(path)?;
-    let beside = |name: &Path| path.parent().unwrap_or(Path::new(".")).join(name);
-    Ok(DevicePlace { devices: beside(&file.devices), keys: beside(&file.keys), region: file.gwmp.region })
-}
-
 /// Reads and checks rules.
 ///
 /// # Errors
 /// [`ConfigError::Read`], [`ConfigError::TooLong`], [`ConfigError::Rules`].
 pub fn load_rules(path: &Path) -> Result<RuleSet, ConfigError> {
     RuleSet::from_toml(&read(path)?).map_err(|source| ConfigError::Rules { path: path.into(), source })
-}
-
-/// Everybody but the owner: nobody else may read keys.
-const OTHERS_MODE: u32 = 0o077;
-
-fn read_keys(path: &Path) -> Result<Zeroizing<String>, ConfigError> {
-    let file = open(path)?;
-    let failed = |source| ConfigError::Read { path: path.into(), source };
-    // Of the file that is open, not of whatever has its name a moment later.
-    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
-    if mode & OTHERS_MODE != 0 {
-        return Err(ConfigError::ExposedKeys { path: path.into(), mode });
-    }
-    read_open(path, file).map(Zeroizing::new)
-}
-
-fn read(path: &Path) -> Result<String, ConfigError> {
-    read_open(path, open(path)?)
-}
-
-fn open(path: &Path) -> Result<File, ConfigError> {
-    File::open(path).map_err(|source| ConfigError::Read { path: path.into(), source })
-}
-
-fn read_open(path: &Path, file: File) -> Result<String, ConfigError> {
-    let mut text = String::new();
-    // Not by the size that the file claims: a device claims none and never ends.
-    let taken = file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text);
-    taken.map_err(|source| ConfigError::Read { path: path.into(), source })?;
-    if u64::try_from(text.len()).is_ok_and(|bytes| bytes > FILE_BYTES_MAX) {
-        return Err(ConfigError::TooLong { path: path.into() });
-    }
-    Ok(text)
 }
 
 #[cfg(test)]

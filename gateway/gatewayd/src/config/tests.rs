@@ -1,4 +1,5 @@
 use std::error::Error;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use expect_test::{Expect, expect};

@@ -1,0 +1,127 @@
+//! Why a configuration is refused.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::files::FILE_BYTES_MAX;
+
+/// Why the configuration is refused. Each names the file; the source names line and key.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file is not there or cannot be read.
+    #[error("failed to read configuration `{path}` · try: ls -l {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A file is larger than any configuration.
+    #[error("configuration `{path}` has more than {FILE_BYTES_MAX} bytes: is it the right file?")]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Not TOML, an unknown key, or a value of the wrong type.
+    #[error("configuration `{path}` is refused · try: correct the line below, then weir config check {path}")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Line, key and cause.
+        source: Box<toml::de::Error>,
+    },
+    /// A number outside its range.
+    #[error("configuration `{path}`: `{key}` is {value}, set it from {low} to {high}")]
+    Range {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: &'static str,
+        /// What was typed.
+        value: u64,
+        /// The least.
+        low: u64,
+        /// The most.
+        high: u64,
+    },
+    /// GWMP beyond loopback without both allow-lists.
+    #[error(
+        "configuration `{path}`: `gwmp.listen` is {listen}, reachable by others, and GWMP has no authentication \
+         · try: list your gateways' EUIs in `gwmp.gateways` and their networks in `gwmp.networks`, or listen on 127.0.0.1"
+    )]
+    OpenGwmp {
+        /// The file.
+        path: PathBuf,
+        /// What was typed.
+        listen: SocketAddr,
+    },
+    /// A serial port without a usable name, or two with one name or path.
+    #[error(
+        "configuration `{path}`: `[[serial]]` {name:?} · try: give each port a name of its own (1 to 64 of \
+         A-Z a-z 0-9 _ . -) and a path of its own"
+    )]
+    SerialPort {
+        /// The file.
+        path: PathBuf,
+        /// The port.
+        name: String,
+    },
+    /// An application id that is no level of a topic.
+    #[error(
+        "configuration `{path}`: `chirpstack.application_id` is {application_id:?}, write 1 to 64 of A-Z a-z 0-9 _ . -"
+    )]
+    ApplicationId {
+        /// The file.
+        path: PathBuf,
+        /// What was typed.
+        application_id: String,
+    },
+    /// A device that could speak as a ChirpStack.
+    #[error(
+        "device `{device}`: its topic `{topic}` is one of [chirpstack] in `{path}`, whose events are believed · try: \
+         another topic for the device"
+    )]
+    EventTopic {
+        /// gateway.toml.
+        path: PathBuf,
+        /// The device.
+        device: record::SourceId,
+        /// Its topic.
+        topic: String,
+    },
+    /// `devices.toml`.
+    #[error("device table `{path}` is refused")]
+    Devices {
+        /// The file.
+        path: PathBuf,
+        /// Line, key and cause.
+        source: ingest::DevicesError,
+    },
+    /// `keys.toml`.
+    #[error("device keys `{path}` are refused")]
+    Keys {
+        /// The file.
+        path: PathBuf,
+        /// Line, key and cause.
+        source: ingest::KeysError,
+    },
+    /// Others than its owner can read `keys.toml`.
+    #[error(
+        "device keys `{path}` can be read by others (mode {mode:04o}) · try: chmod 600 {path}, and replace the keys if \
+         a stranger may have read them"
+    )]
+    ExposedKeys {
+        /// The file.
+        path: PathBuf,
+        /// Its rights.
+        mode: u32,
+    },
+    /// `rules.toml`.
+    #[error("rules `{path}` are refused")]
+    Rules {
+        /// The file.
+        path: PathBuf,
+        /// Line, key and cause.
+        source: rules::RuleSetError,
+    },
+}
