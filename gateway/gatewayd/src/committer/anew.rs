@@ -24,6 +24,11 @@ impl Anew {
         Anew { span, ever: Vec::new(), by_today: Vec::new() }
     }
 
+    /// The first record of the part.
+    pub(super) fn first(&self) -> Seq {
+        self.span.first
+    }
+
     /// The last record of the part.
     pub(super) fn last(&self) -> Seq {
         self.span.last

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use ingest::{Codec, DecodeError, RedecodeError, Reopened};
+use journal::StoreError;
 use record::{Body, CodecId, Record, RecordAt, Redecoded, Seq, SeqRange, SourceId};
 use serde_json::json;
 use tokio::sync::oneshot;
@@ -115,11 +116,20 @@ impl Committer {
             self.redecoding.push_front(work);
             return Ok(());
         }
-        let newest = self.newest();
-        let part = work.part.get_or_insert_with(|| Part {
-            anew: Anew::of(left),
-            unseen: newest.and_then(|newest| SeqRange::new(left.first, newest)),
-        });
+        if work.part.is_none() {
+            match self.part_of(left) {
+                Ok(Some(part)) => (work.left, work.part) = (SeqRange::new(part.anew.first(), left.last), Some(part)),
+                Ok(None) => work.left = None,
+                Err(error) => {
+                    work.answer(Err(control::chain(&error)), draft);
+                    return Ok(());
+                }
+            }
+        }
+        let (Some(left), Some(part)) = (work.left, &mut work.part) else {
+            self.finish_history(work, draft);
+            return Ok(());
+        };
         let range = part.unseen.unwrap_or(SeqRange { first: left.first, last: part.anew.last() });
         let records = match self.journal.read(range, REDECODE_BYTES_MAX) {
             Ok(records) => records,
@@ -134,6 +144,17 @@ impl Committer {
             return Ok(());
         }
         self.hand_over_history(work, left, &records, draft)
+    }
+
+    /// The next part of what is left, from the first record that there is: a restored journal has jumped over 2^32 numbers.
+    fn part_of(&self, left: SeqRange) -> Result<Option<Part>, StoreError> {
+        let first = self.journal.read(left, 1)?.first().map(|first| first.seq);
+        let left = first.and_then(|first| SeqRange::new(first, left.last));
+        let newest = self.newest();
+        Ok(left.map(|left| Part {
+            anew: Anew::of(left),
+            unseen: newest.and_then(|newest| SeqRange::new(left.first, newest)),
+        }))
     }
 
     /// Opens those of the records that are to be decoded anew, the first of what is left, and hands them to the decoders.
