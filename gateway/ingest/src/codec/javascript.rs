@@ -80,9 +80,11 @@ pub enum JavascriptError {
         /// Its name in the device table.
         file: String,
     },
-    /// It failed [`CODEC_FAILURES_MAX`] times in a row and is left alone; frames are kept as they came.
+    /// It failed [`CODEC_FAILURES_MAX`] times in a row and is left alone until the next start; frames are kept as they
+    /// came.
     #[error(
-        "codec `{file}` failed {CODEC_FAILURES_MAX} times in a row and is stopped: mend it · try: weir device test-codec"
+        "codec `{file}` failed {CODEC_FAILURES_MAX} times in a row and is stopped until the gateway starts again: mend it \
+         · try: weir device test-codec"
     )]
     Stopped {
         /// Its name in the device table.
@@ -287,8 +289,10 @@ mod tests {
         for _ in 0..CODEC_FAILURES_MAX {
             assert!(said(&[]).unwrap_err().contains("did not end"));
         }
-        expect!["codec `em310.js` failed 10 times in a row and is stopped: mend it · try: weir device test-codec"]
-            .assert_eq(&said(good).unwrap_err());
+        expect![
+            "codec `em310.js` failed 10 times in a row and is stopped until the gateway starts again: mend it · try: weir device test-codec"
+        ]
+        .assert_eq(&said(good).unwrap_err());
         let Codec::Javascript(javascript) = &codec else { panic!("another kind") };
         assert!(javascript.is_stopped());
     }

@@ -1,6 +1,7 @@
 //! Codecs run beside the committer. In these tests nobody runs them but the test itself, so whatever is stored before
 //! it does was stored without one.
 
+use ingest::CODEC_FAILURES_MAX;
 use serde_json::json;
 
 use super::bench::{Bench, Sensor, WARM, heard, heard_slow, slow_table, table_with};
@@ -114,6 +115,17 @@ fn history_is_decoded_beside_the_committer_and_stops_no_codec_that_serves_new_fr
     let answer = bench.order(&json!({"do": "redecode", "device": "slow-1"})).unwrap();
     assert_eq!(answer, json!({"redecoded": 13, "failed": 0, "unreadable": 0}));
     assert_eq!(bench.kinds().matches("redecoded").count(), 13);
+}
+
+#[test]
+fn a_codec_that_was_stopped_is_tried_again_after_a_restart() {
+    let mut bench = Bench::of(slow_table());
+    bench.apply((0..CODEC_FAILURES_MAX).map(|f_cnt| heard_slow(f_cnt, SLOW)));
+    bench.apply([heard_slow(CODEC_FAILURES_MAX, QUICK)]);
+    assert_eq!(bench.tally(Some("slow-1")).accepted, 0, "stopped");
+    bench = bench.reopen_with(slow_table());
+    bench.apply([heard_slow(CODEC_FAILURES_MAX + 1, QUICK)]);
+    assert_eq!(bench.tally(Some("slow-1")).accepted, 1);
 }
 
 #[test]
