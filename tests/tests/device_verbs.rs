@@ -4,6 +4,7 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::process::Command;
 
 use serde_json::{Value, json};
 use system_tests::config::write_secret;
@@ -380,6 +381,60 @@ fn strangers_are_counted_and_listed_with_what_to_do() {
     radio.pull();
     radio.join("unseen", 3, json!({}));
     radio.confirmed("unseen", json!({ "fcnt": 0 }));
+}
+
+#[test]
+fn mqtt_clients_that_nobody_knows_are_listed_with_what_to_do() {
+    let known = Device::cod("cod-1");
+    let mut world = box_with(std::slice::from_ref(&known), "");
+    world.start_gateway();
+    let publish = |world: &World, id: &str, user: &str, password: &str| {
+        let port = world.mqtt_port.to_string();
+        let login = ["-p", &port, "-i", id, "-u", user, "-P", password];
+        let message = ["-q", "1", "-t", &format!("d/{id}/up"), "-m", "{\"n\":1,\"cod\":40.1}"];
+        Answer::of(Command::new("mosquitto_pub").args(login).args(message))
+    };
+    let (right, unknown) = (known.password(), "secret-of-cod-2");
+    for (id, user, password) in [
+        ("cod-2", "cod-2", unknown),
+        ("cod-2", "cod-2", unknown),
+        ("cod-1", "cod-1", unknown),
+        ("cod-1", "cod-2", &right),
+        ("cod 1", "cod-1", &right),
+    ] {
+        assert_ne!(publish(&world, id, user, password).code, Some(0), "{id} {user}");
+    }
+    let listed = world.device(&["strangers", "--json"]).exits(0);
+    assert!(!listed.out.contains(unknown) && !listed.out.contains(&right), "no secret is shown: {}", listed.out);
+    let listed = listed.json()["strangers"].as_array().unwrap().clone();
+    for (kind, address, frames, cure) in [
+        ("mqtt", "cod-2", 2, "weir device add --link mqtt"),
+        ("mqtt, wrong password", "cod-1", 1, "keys.toml"),
+        ("mqtt, names differ", "cod-1 (cod-2)", 1, "both to the device's name"),
+        ("mqtt, no name", "cod 1 (cod-1)", 1, "set its client id"),
+    ] {
+        let found = listed.iter().find(|each| each["kind"] == kind).unwrap_or_else(|| panic!("{kind}: {listed:#?}"));
+        assert_eq!((&found["address"], &found["frames"]), (&json!(address), &json!(frames)), "{kind}");
+        assert!(found["cure"].as_str().unwrap().contains(cure) && found["from"] == "127.0.0.1", "{found:#}");
+        assert!(found["seen_ms_ago"].as_u64() < Some(60_000), "{found:#}");
+    }
+    assert_eq!(listed.len(), 4, "{listed:#?}");
+    let text = world.device(&["strangers"]).exits(0).out;
+    assert!(text.contains("cod-1 (cod-2)") && text.contains("weir device add --link mqtt"), "{text}");
+    let text = world.device(&["strangers", "--lang", "zh"]).exits(0).out;
+    assert!(text.contains("MQTT 客户端") && text.contains("名称不一致"), "{text}");
+    // What the list says helps.
+    write_secret(&world.path("cod-2.keys"), &format!("password = \"{unknown}\"\n"));
+    fs::write(
+        world.path("n.toml"),
+        "kind = \"json\"\nfields = [{ path = \"/cod\", quantity = \"cod\", unit = \"mg/L\" }]\n",
+    )
+    .unwrap();
+    let (codec, keys) = (path(&world, "n.toml"), path(&world, "cod-2.keys"));
+    world.device(&["add", "cod-2", "--link", "mqtt", "--codec", &codec, "--keys", &keys]).exits(0);
+    world.start_gateway();
+    assert_eq!(publish(&world, "cod-2", "cod-2", unknown).code, Some(0));
+    assert_eq!(world.device(&["strangers", "--json"]).exits(0).json()["strangers"], json!([]));
 }
 
 #[test]

@@ -127,10 +127,12 @@ impl Field {
 /// Answers a request: what the committer must do waits for it, the rest is looked up.
 async fn answer(view: Arc<View>, orders: mpsc::Sender<Ordered>, request: Value) -> Result<Value, String> {
     let Some(order) = Order::parse(&request) else { return view.answer(&request) };
+    let strangers = matches!(order, Ok(Order::Strangers));
     let (answer, answered) = oneshot::channel();
     let stopping = |_| "the gateway is stopping · try: systemctl status weir-gateway".to_owned();
     orders.send(Ordered { order: order?, answer }).await.map_err(|_| stopping(()))?;
-    answered.await.map_err(|_| stopping(()))?
+    let done = answered.await.map_err(|_| stopping(()))?;
+    if strangers { done.map(|known| view.with_mqtt_strangers(known)) } else { done }
 }
 
 /// An address as a log field.

@@ -46,6 +46,7 @@ pub mod ledger;
 mod order;
 mod serial;
 pub mod status;
+mod strangers;
 mod tallies;
 pub mod upkeep;
 mod view;

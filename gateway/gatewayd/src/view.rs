@@ -12,6 +12,7 @@ use crate::clock::{Clock, ClockView, mono_ms};
 use crate::gwmp::{self, LoraView};
 use crate::serial;
 use crate::status::{ClockStatus, MqttStatus, SerialStatus, Status};
+use crate::strangers;
 
 /// Everything that status is made of. It only looks: the daemon's parts belong to others.
 pub(crate) struct View {
@@ -30,6 +31,15 @@ impl View {
             Some("status") => Ok(json!({ "status": self.status() })),
             _ => Err("the gateway knows {\"do\":\"status\"} and the verbs of weir device".into()),
         }
+    }
+
+    /// The strangers of the other links, and those of MQTT behind them.
+    pub(crate) fn with_mqtt_strangers(&self, mut answer: Value) -> Value {
+        let edge = self.edge.as_ref().and_then(Weak::upgrade);
+        if let (Some(edge), Some(list)) = (edge, answer.get_mut("strangers").and_then(Value::as_array_mut)) {
+            list.extend(strangers::of_edge(&edge));
+        }
+        answer
     }
 
     /// The clock, and what it says of earlier stamps of this boot.

@@ -13,6 +13,7 @@ use crate::close::Close;
 use crate::edge::{Shared, stopped};
 use crate::handshake::{self, Refused, Why};
 use crate::session::Session;
+use crate::strangers::Claim;
 use crate::tls::{self, Tls};
 use crate::wire::Wire;
 
@@ -65,7 +66,7 @@ where
     let name = Arc::clone(&admitted.device.name);
     let own = |filter: &str| admitted.device.may_subscribe(filter);
     let Ok(opened) = shared.kept.open(&name, admitted.clean, admitted.expiry_s, own).await else {
-        let refused = Refused::With { level: admitted.level, why: Why::NotStored, client_id: name.to_string() };
+        let refused = Refused::With { level: admitted.level, why: Why::NotStored, claim: Claim::new(&name, None) };
         return refuse(&refused, wire, peer, &shared).await;
     };
     let (close, wire) = Session::start(wire, admitted, opened, place, Arc::clone(&shared)).run().await;
@@ -83,6 +84,9 @@ async fn refuse<S>(refused: &Refused, mut wire: Wire<S>, peer: SocketAddr, share
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    if let Some((claim, unknown)) = refused.stranger() {
+        shared.strangers.note(claim, unknown, peer);
+    }
     if let Some(count) = refused.answer(&shared.counters, &mut wire.output)
         && count.is_power_of_two()
     {

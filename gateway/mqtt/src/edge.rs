@@ -15,11 +15,12 @@ use crate::counters::Counters;
 use crate::kept::KeptSessions;
 use crate::router::{Router, routable};
 use crate::sessions::Sessions;
+use crate::strangers::Strangers;
 use crate::verify::Verifier;
 use crate::will::look_after;
 use crate::{
     COMMAND_BYTES_MAX, Command, CountersSnapshot, Directory, EdgeError, Event, Handed, Limits, Listener, Routed,
-    SessionChange, StoredSession, Submission, Tls,
+    SessionChange, StoredSession, Stranger, Submission, Tls,
 };
 
 /// Pause after a failed accept: out of file descriptors, a loop without it would eat a core.
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     queue_bytes: Arc<Semaphore>,
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) counters: Counters,
+    pub(crate) strangers: Strangers,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) kept: KeptSessions,
     pub(crate) verifier: Verifier,
@@ -129,6 +131,7 @@ impl Edge {
             submissions,
             events,
             counters: Counters::default(),
+            strangers: Strangers::default(),
             sessions: Arc::default(),
             verifier: Verifier::default(),
             router: Arc::new(router),
@@ -173,6 +176,13 @@ impl Edge {
         snapshot.sessions_kept = self.shared.kept.len() as u64;
         snapshot.devices = self.shared.sessions.devices();
         snapshot
+    }
+
+    /// Who tried to connect since the start and was not let in, for want of a name or a secret; at most
+    /// [`STRANGERS_MAX`](crate::STRANGERS_MAX).
+    #[must_use]
+    pub fn strangers(&self) -> Vec<Stranger> {
+        self.shared.strangers.list()
     }
 
     /// Sends a message to the devices subscribed to `topic` now; at QoS 1 if they asked for it.

@@ -13,6 +13,7 @@ use crate::counters::{Counter, Counters};
 use crate::edge::Shared;
 use crate::packet::{Header, Level};
 use crate::session_state::SUBSCRIPTIONS_MAX;
+use crate::strangers::{Claim, Unknown};
 use crate::verify::Unproven;
 use crate::will::Will;
 use crate::wire::Wire;
@@ -61,8 +62,8 @@ pub(crate) enum Refused {
     Silently(Close),
     /// A protocol level that we do not speak; `answer` has the version in which it is told.
     Level { answer: Level },
-    /// Told in CONNACK. The client id, as far as it was read, is for the log.
-    With { level: Level, why: Why, client_id: String },
+    /// Told in CONNACK. What the client said of itself, as far as it was read, is for people.
+    With { level: Level, why: Why, claim: Claim },
 }
 
 /// Why a well-understood CONNECT is refused.
@@ -152,6 +153,22 @@ impl Why {
 }
 
 impl Refused {
+    /// Who that was, if a technician may want to let it in.
+    pub(crate) fn stranger(&self) -> Option<(&Claim, Unknown)> {
+        let Self::With { why, claim, .. } = self else { return None };
+        let unknown = match why {
+            Why::Credentials(Refusal::UnknownDevice) => Unknown::Device,
+            Why::Credentials(Refusal::BadPassword) => Unknown::Secret,
+            Why::Identity => Unknown::Identity,
+            Why::Certificate => Unknown::Certificate,
+            Why::ClientIdEmpty | Why::ClientIdInvalid => Unknown::ClientId,
+            Why::Malformed | Why::AuthMethod | Why::Busy | Why::NotStored | Why::WillTopic | Why::WillRetain => {
+                return None;
+            }
+        };
+        Some((claim, unknown))
+    }
+
     /// Counts the refusal and writes the answer, if there is one.
     pub(crate) fn answer(&self, counters: &Counters, out: &mut BytesMut) -> Option<u64> {
         match *self {
@@ -191,14 +208,14 @@ where
     let level = connect_level(&wire.input[header.header_bytes..header.packet_bytes()])?;
     let malformed = match level {
         Level::V4 => Refused::Silently(Close::Malformed),
-        Level::V5 => Refused::With { level, why: Why::Malformed, client_id: String::new() },
+        Level::V5 => Refused::With { level, why: Why::Malformed, claim: Claim::default() },
     };
     match level.parse(&mut wire.input, header.body_bytes) {
         Ok(protocol::Packet::Connect(connect, properties, will, will_properties, login)) => {
             let properties = properties.as_ref();
             let with = |why| {
-                let client_id = connect.client_id.chars().take(CLIENT_ID_BYTES_MAX).collect();
-                Refused::With { level, why, client_id }
+                let claim = Claim::new(&connect.client_id, login.as_ref().map(|login| login.username.as_str()));
+                Refused::With { level, why, claim }
             };
             if properties.is_some_and(|p| p.authentication_method.is_some()) {
                 return Err(with(Why::AuthMethod));

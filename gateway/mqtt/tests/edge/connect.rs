@@ -1,5 +1,7 @@
 //! CONNECT: who is let in, and what the others are told.
 
+use mqtt::{STRANGERS_MAX, StrangerName, Unknown};
+
 use crate::client::{Client, Connect, packet, string};
 use crate::world::{World, limits};
 
@@ -46,6 +48,47 @@ async fn a_client_id_that_would_poison_the_stock_listener() {
     check(|level| Connect::new(level, "a+b"), 5, 0x85, "client_id_invalid").await;
     check(|level| Connect::new(level, "@watch"), 5, 0x85, "client_id_invalid").await;
     check(|level| Connect::new(level, ""), 2, 0x85, "client_id_invalid").await;
+}
+
+#[tokio::test]
+async fn who_is_not_let_in_is_remembered_by_name_and_cause() {
+    let world = World::start(limits()).await;
+    let long = "n".repeat(200);
+    let tries = [
+        Connect::new(4, "x1"),
+        Connect::new(5, "x1"),
+        Connect { user: None, ..Connect::new(4, "x1") },
+        Connect { password: Some("guess"), ..Connect::new(4, "a") },
+        Connect { user: Some("b"), ..Connect::new(5, "a") },
+        Connect { user: Some("root\u{1b}[2J"), ..Connect::new(4, "a+b") },
+        Connect::new(4, &long),
+        Connect { will: Some(("d/b/up", false)), ..Connect::new(4, "a") },
+    ];
+    for connect in &tries {
+        refused(&world, connect.level, &connect.bytes()).await;
+    }
+    let listed: Vec<_> =
+        world.edge.strangers().into_iter().map(|stranger| (stranger.name, stranger.connects)).collect();
+    let known = |client_id: &str, user: Option<&str>, why, connects| {
+        (StrangerName { client_id: client_id.into(), user: user.map(str::to_owned), why }, connects)
+    };
+    let cut = &long[..64];
+    let expected = [
+        known("a", Some("a"), Unknown::Secret, 1),
+        known("a", Some("b"), Unknown::Identity, 1),
+        known("a+b", Some("root\u{fffd}[2J"), Unknown::ClientId, 1),
+        known(cut, Some(cut), Unknown::ClientId, 1),
+        known("x1", None, Unknown::Device, 1),
+        known("x1", Some("x1"), Unknown::Device, 2),
+    ];
+    assert_eq!(listed, expected, "a will that is refused is a known device's");
+    for n in 0..STRANGERS_MAX {
+        refused(&world, 4, &Connect::new(4, &format!("x-{n}")).bytes()).await;
+    }
+    let listed = world.edge.strangers();
+    assert_eq!(listed.len(), STRANGERS_MAX);
+    assert!(listed.iter().all(|stranger| stranger.name.client_id.starts_with("x-")), "the oldest made room");
+    world.end().await;
 }
 
 #[tokio::test]

@@ -43,8 +43,8 @@ pub(super) fn strangers(place: &Place<'_>, json: bool) -> Result<Exit, DeviceErr
         Some(other) => other.to_string(),
     };
     let heading = match place.lang {
-        Lang::En => ["what", "address", "frames", "gateway", "last seen", "try"],
-        Lang::Zh => ["类型", "地址", "帧数", "网关", "最近", "处理"],
+        Lang::En => ["what", "address", "frames", "from", "last seen", "try"],
+        Lang::Zh => ["类型", "地址", "帧数", "来源", "最近", "处理"],
     };
     let mut rows: Vec<Vec<String>> = vec![heading.iter().map(ToString::to_string).collect()];
     for stranger in strangers {
@@ -54,7 +54,8 @@ pub(super) fn strangers(place: &Place<'_>, json: bool) -> Result<Exit, DeviceErr
             (Lang::Zh, Some((kind, cure))) => (kind.to_owned(), cure.to_owned()),
             _ => (cell("kind"), cell("cure")),
         };
-        rows.push(vec![kind, cell("address"), cell("frames"), cell("gateway"), seen, cure]);
+        let from = if stranger.get("from").is_some() { cell("from") } else { cell("gateway") };
+        rows.push(vec![kind, cell("address"), cell("frames"), from, seen, cure]);
     }
     let mut out = output::stdout();
     output::table(&mut out, &rows).map_err(DeviceError::output)?;
@@ -73,6 +74,22 @@ fn in_chinese(kind: &str) -> Option<(&'static str, &'static str)> {
         "foreign network" => ("其他网络", "属于其他网络的设备：忽略"),
         "serial" => ("串口帧", "若为本站设备：以此 id 执行 weir device add"),
         "serial, wrong key" => ("串口帧，密钥不符", wrong_key),
+        "chirpstack" => {
+            ("ChirpStack 事件", "若为本站设备：以此 dev_eui 执行 weir device add --link chirpstack；否则忽略")
+        }
+        "mqtt" => (
+            "MQTT 客户端",
+            "若为本站设备：以此名称执行 weir device add --link mqtt，或将其客户端标识与用户名改为设备名；否则忽略",
+        ),
+        "mqtt, wrong password" => (
+            "MQTT，密码不符",
+            "核对 keys.toml 中的密码，并用 weir device list 查看是否已停用；若本站设备均正常，则为外来客户端",
+        ),
+        "mqtt, names differ" => ("MQTT，名称不一致", "若为本站设备：将客户端标识与用户名都设为设备名"),
+        "mqtt, no name" => {
+            ("MQTT，标识无效", "若为本站设备：将客户端标识设为设备名（1 至 64 个 A-Z a-z 0-9 _ . -）；否则忽略")
+        }
+        "mqtt, other certificate" => ("MQTT，证书不符", "若为本站设备：换用名称与客户端标识相同的证书"),
         _ => return None,
     })
 }
