@@ -61,7 +61,8 @@ const IMPURE: [&str; 9] = ["tokio", "rusqlite", "reqwest", "axum", "rumqttd", "g
 /// Who may speak SQL (S1), beside tests, which must be able to damage and to lock a database.
 const SQL: [&str; 3] = ["journal", "platform", "system-tests"];
 /// All that stands at the top.
-const TOP: [&str; 12] = [
+const TOP: [&str; 13] = [
+    ".cargo",
     ".ci",
     ".clippy.toml",
     ".gitignore",
