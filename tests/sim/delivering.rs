@@ -69,6 +69,7 @@ pub(crate) struct Lines {
 #[derive(Debug)]
 enum Unstored {
     Receipt(Vec<u8>),
+    Halving,
     Refusal(String),
 }
 
@@ -247,6 +248,10 @@ impl Lines {
                 self.unstored = Some((id, Unstored::Receipt(receipt)));
                 self.store_again(files, orders);
             }
+            Action::Split { id, .. } => {
+                self.unstored = Some((id, Unstored::Halving));
+                self.store_again(files, orders);
+            }
             Action::Park { id, reason } => {
                 self.unstored = Some((id, Unstored::Refusal(reason)));
                 self.store_again(files, orders);
@@ -259,6 +264,7 @@ impl Lines {
         let Some((id, what)) = &self.unstored else { return };
         let stored = match what {
             Unstored::Receipt(receipt) => files.settle(self.name, *id, receipt).is_ok(),
+            Unstored::Halving => files.split(self.name, *id).is_ok(),
             Unstored::Refusal(why) => files.park(self.name, *id, why).is_ok(),
         };
         if stored {

@@ -35,9 +35,9 @@ pub(crate) enum Command {
     /// The field daemon: sensors in, journal, rules, acknowledgements.
     #[command(subcommand)]
     Gateway(Daemon),
-    /// The upload daemon: journal out, receipts in.
+    /// The upload daemon: journal out, receipts in; and what a platform refused.
     #[command(subcommand)]
-    Sync(Daemon),
+    Sync(SyncCommand),
     /// The reference platform.
     #[command(subcommand)]
     Platform(Daemon),
@@ -89,6 +89,29 @@ pub(crate) enum Daemon {
         /// Its configuration file.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+    },
+}
+
+/// What the upload daemon does, and can be asked.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SyncCommand {
+    /// Run in the foreground until SIGTERM or SIGINT.
+    Run {
+        /// Its configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// What a platform refused for its content, and why. The other records of such a batch are delivered.
+    Parked(Output),
+    /// Send what is parked again, as when the platform was mended.
+    Retry {
+        /// The platform.
+        platform: String,
+        /// The batch, or the first digits of its name; without it everything that is parked for the platform.
+        batch: Option<String>,
+        /// One JSON object instead of text for people.
+        #[arg(long)]
+        json: bool,
     },
 }
 

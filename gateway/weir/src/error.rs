@@ -53,6 +53,19 @@ pub(crate) enum CommandError {
     /// The gateway does not answer.
     #[error("the gateway was not told")]
     Control(#[source] control::AskError),
+    /// The upload daemon does not answer.
+    #[error("the upload daemon was not told")]
+    AskSync(#[source] control::AskError),
+    /// Nothing parked, or more than one thing, has a name that begins so.
+    #[error("{count} batches parked for `{platform}` have a name that begins with `{prefix}` · try: weir sync parked")]
+    Parked {
+        /// The platform.
+        platform: String,
+        /// What was typed.
+        prefix: String,
+        /// How many.
+        count: usize,
+    },
     /// The box's public key.
     #[error(
         "there is no identity at `{path}` · try: weir gateway run makes it at its first start; or give --state-dir"

@@ -19,6 +19,7 @@ mod journal;
 mod lang;
 mod logging;
 mod output;
+mod parked;
 mod status;
 mod tail;
 mod times;
@@ -28,7 +29,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{Cli, Command, ConfigCommand, Daemon, Output};
+use cli::{Cli, Command, ConfigCommand, Daemon, Output, SyncCommand};
 use error::CommandError;
 use exit::Exit;
 use lang::Lang;
@@ -53,7 +54,11 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
     let (state_dir, run_dir) = (&cli.state_dir, &cli.run_dir);
     match cli.command.unwrap_or(Command::Status(Output { json: false })) {
         Command::Gateway(Daemon::Run { config }) => daemon::gateway(&config),
-        Command::Sync(Daemon::Run { config }) => daemon::sync(&config),
+        Command::Sync(SyncCommand::Run { config }) => daemon::sync(&config),
+        Command::Sync(SyncCommand::Parked(output)) => parked::list(state_dir, output.json, lang),
+        Command::Sync(SyncCommand::Retry { platform, batch, json }) => {
+            parked::retry(&platform, batch.as_deref(), (state_dir, run_dir), json, lang)
+        }
         Command::Platform(Daemon::Run { config }) => daemon::platform(&config),
         Command::Status(output) => status::run(run_dir, output.json, lang),
         Command::Tail(args) => tail::run(state_dir, &args, lang),

@@ -38,7 +38,7 @@ pub struct BatchId(
 
 /// Why a text is not a [`BatchId`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a batch id has 64 lower-case hex digits, this text has {len} characters; copy it from `weir sync`")]
+#[error("a batch id has 64 lower-case hex digits, this text has {len} characters; copy it from `weir sync parked`")]
 pub struct BatchIdError {
     /// How many characters were given.
     len: usize,

@@ -26,7 +26,14 @@ pub enum Action {
         /// The batch.
         id: BatchId,
     },
-    /// Put the batch aside with the reason.
+    /// The batch was refused as it is: take its bytes away for good. Its records come in smaller batches.
+    Split {
+        /// The batch.
+        id: BatchId,
+        /// What the destination said.
+        reason: String,
+    },
+    /// Put the batch aside with the reason: it has one record, or some that nothing else has any more.
     Park {
         /// The batch.
         id: BatchId,

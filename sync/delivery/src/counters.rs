@@ -13,8 +13,10 @@ pub struct Counters {
     pub sent: u64,
     /// Batches acknowledged.
     pub acked: u64,
-    /// Batches refused and parked.
+    /// Batches refused: halved, or of one record and parked.
     pub refused: u64,
+    /// Records parked.
+    pub parked: u64,
     failed: [u64; Transient::ALL.len()],
 }
 

@@ -1,5 +1,6 @@
 //! The state of one destination, and how events change it.
 
+mod pieces;
 mod plan;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -9,12 +10,18 @@ use record::{MonoMs, Seq, SeqRange, SeqRanges};
 
 use crate::backoff::Jitter;
 use crate::outstanding::{Outstanding, Stage};
-use crate::unclaimed::{count, first_unclaimed, union, without};
+use crate::unclaimed::{count, first_unclaimed, union, within, without};
+use pieces::Pieces;
+
 use crate::{Action, Config, Counters, Input, RestoredBatch, Transient, invariant};
 
 /// Most alarm records known and in no batch yet: 32 kB of numbers. When it is full the core hears no further record
 /// ([`Destination::told`] stands still), so that no alarm is ever treated as something less.
 pub const ALARMS_MAX: usize = 4_096;
+
+/// So many refusals in a row cannot come of one odd record: the destination refuses everything. From here on each further one
+/// costs a wait, so that neither the link nor the parked batches fill up before a person looks.
+const REFUSED_RUN_MAX: u32 = 16;
 
 /// What the shell's own time-out gets on top before the core calls a batch unanswered. ms.
 const ANSWER_GRACE_MS: u64 = 2_000;
@@ -42,13 +49,22 @@ pub struct Destination {
     parked: SeqRanges,
     /// What can no longer be read and is in no batch: none of the above, none of those outstanding.
     gone: SeqRanges,
+    /// What can no longer be read and is in an outstanding or parked batch, whose bytes are all that is left of it.
+    only_in_batch: SeqRanges,
     /// Alarms in no batch, at most [`ALARMS_MAX`].
     alarms: BTreeSet<Seq>,
     /// At most `window + alarm_window`, or what was restored; in the order of their cuts.
     outstanding: Vec<Outstanding>,
     /// What the shell was asked to cut, by lane.
     cutting: [Option<SeqRanges>; 3],
-    /// `covered`, `parked`, `gone`, `alarms`, `outstanding` and `cutting` together: what is in no other batch's way.
+    /// Halves of refused batches, cut before anything else of their lane.
+    pieces: Pieces,
+    /// Refusals since the last acknowledgement.
+    refused_run: u32,
+    /// The destination refuses everything: nothing is cut or sent before this.
+    hold: Option<MonoMs>,
+    /// `covered`, `parked`, `gone`, `alarms`, `outstanding`, `cutting` and `pieces` together: what is in no other batch's
+    /// way.
     claimed: SeqRanges,
     /// Since when a live record waits for its batch.
     live_since: Option<MonoMs>,
@@ -101,9 +117,13 @@ impl Destination {
             covered,
             parked,
             gone: SeqRanges::new(),
+            only_in_batch: SeqRanges::new(),
             alarms: BTreeSet::new(),
             outstanding,
             cutting: [const { None }; 3],
+            pieces: Pieces::default(),
+            refused_run: 0,
+            hold: None,
             claimed,
             live_since: None,
             live_run: 0,
@@ -131,6 +151,7 @@ impl Destination {
                     self.failed(at, retry_after_ms, why);
                 }
             }
+            Input::Retry { batch } => self.retry(batch),
             Input::LinkUp => self.link_up(),
             Input::Tick => {}
         }
@@ -147,7 +168,7 @@ impl Destination {
     pub fn next_timeout(&self) -> Option<MonoMs> {
         let batches = self.outstanding.iter().filter_map(Outstanding::due);
         let linger = self.live_due_at().filter(|due| *due > self.now);
-        batches.chain(self.cut_retry).chain(linger).min()
+        batches.chain(self.cut_retry).chain(self.hold).chain(linger).min()
     }
 
     /// Records before this one are known here: the next [`Input::Journaled`] continues from it.
@@ -186,12 +207,12 @@ impl Destination {
             covered: self.covered.len(),
             parked: self.parked.len(),
             gone: self.gone.len(),
-            alarms: len(self.alarms.len()),
-            live: count(&self.claimed, self.live_floor(), self.told),
-            backlog: count(&self.claimed, Seq(0), self.live_floor()),
+            alarms: len(self.alarms.len()) + self.pieces.records(Lane::Alarm),
+            live: count(&self.claimed, self.live_floor(), self.told) + self.pieces.records(Lane::Live),
+            backlog: count(&self.claimed, Seq(0), self.live_floor()) + self.pieces.records(Lane::Backlog),
             outstanding: len(self.outstanding.len()),
             in_flight: len(self.outstanding.iter().filter(|batch| batch.is_in_flight()).count()),
-            next_try: self.outstanding.iter().filter_map(waiting).min(),
+            next_try: self.outstanding.iter().filter_map(waiting).chain(self.hold).min(),
         }
     }
 
@@ -209,13 +230,15 @@ impl Destination {
     }
 
     fn lost(&mut self, ranges: &SeqRanges) {
-        let batches = self.outstanding.iter().map(|batch| &batch.ranges);
-        let in_batches = union([&self.covered, &self.parked].into_iter().chain(batches));
+        let stored = union(self.outstanding.iter().map(|batch| &batch.ranges).chain([&self.parked]));
+        self.only_in_batch = union([&self.only_in_batch, &within(ranges, &stored)]);
+        let in_batches = union([&self.covered, &stored]);
         for range in without(ranges, &in_batches).iter() {
             self.gone.insert(range);
             self.claimed.insert(range);
         }
         self.alarms.retain(|seq| !self.gone.contains(*seq));
+        self.pieces.lose(&self.gone);
         // What is claimed need not be told.
         self.told = self.told.max(first_unclaimed(&self.claimed));
     }
@@ -231,6 +254,7 @@ impl Destination {
         self.counters.cut += 1;
         (self.cut_retry, self.cut_failures) = (None, 0);
         // They were read just before they went.
+        self.only_in_batch = union([&self.only_in_batch, &within(&self.gone, &ranges)]);
         self.gone = without(&self.gone, &ranges);
         let batch = RestoredBatch { id, lane, ranges, bytes_len };
         self.outstanding.push(Outstanding::new(batch));
@@ -258,10 +282,16 @@ impl Destination {
             let seqs = left.flat_map(|range| (range.first.0..=range.last.0).map(Seq));
             self.alarms.extend(seqs.filter(|seq| !self.gone.contains(*seq)));
         }
+        self.claim();
+    }
+
+    /// Counts anew what is in no other batch's way.
+    fn claim(&mut self) {
         let alarms = self.alarms.iter().map(|seq| SeqRange { first: *seq, last: *seq }).collect();
         let batches = self.outstanding.iter().map(|batch| &batch.ranges);
         let sets = [&self.covered, &self.parked, &self.gone, &alarms];
-        self.claimed = union(sets.into_iter().chain(batches).chain(self.cutting.iter().flatten()));
+        let under_way = batches.chain(self.cutting.iter().flatten()).chain(self.pieces.ranges());
+        self.claimed = union(sets.into_iter().chain(under_way));
     }
 
     fn acked(&mut self, id: BatchId, holds: &SeqRanges) {
@@ -275,7 +305,9 @@ impl Destination {
         let batch = self.outstanding.remove(at);
         debug_assert!(invariant::d1_covered_is_acknowledged(&batch.ranges, holds), "D1: {id:?}");
         batch.ranges.iter().for_each(|range| self.covered.insert(range));
+        self.only_in_batch = without(&self.only_in_batch, &batch.ranges);
         self.counters.acked += 1;
+        (self.refused_run, self.hold) = (0, None);
         self.actions.push_back(Action::Advance { id });
         // One answer proves the link, so nobody else has to wait for it.
         self.free(Transient::is_link);
@@ -284,10 +316,31 @@ impl Destination {
     fn refused(&mut self, id: BatchId, why: String) {
         let Some(at) = self.position(id) else { return };
         let batch = self.outstanding.remove(at);
-        batch.ranges.iter().for_each(|range| self.parked.insert(range));
         self.counters.refused += 1;
-        self.actions.push_back(Action::Park { id, reason: why });
+        // What can no longer be read cannot be cut again: then its bytes are kept as they are.
+        let divisible = batch.ranges.len() > 1 && within(&self.only_in_batch, &batch.ranges).is_empty();
+        if divisible {
+            self.pieces.halve(batch.lane, &batch.ranges);
+            self.actions.push_back(Action::Split { id, reason: why });
+        } else {
+            batch.ranges.iter().for_each(|range| self.parked.insert(range));
+            self.counters.parked += batch.ranges.len();
+            self.actions.push_back(Action::Park { id, reason: why });
+        }
+        self.refused_run = self.refused_run.saturating_add(1);
+        if let Some(beyond) = self.refused_run.checked_sub(REFUSED_RUN_MAX).filter(|beyond| *beyond > 0) {
+            let wait_ms = self.jitter.wait_ms(self.config.backoff, beyond);
+            self.hold = Some(MonoMs(self.now.0.saturating_add(wait_ms)));
+        }
         self.free(Transient::is_link);
+    }
+
+    fn retry(&mut self, batch: RestoredBatch) {
+        if self.position(batch.id).is_none() {
+            self.parked = without(&self.parked, &batch.ranges);
+            self.outstanding.push(Outstanding::new(batch));
+        }
+        (self.refused_run, self.hold) = (0, None);
     }
 
     fn failed(&mut self, at: usize, retry_after_ms: Option<u64>, why: Transient) {
@@ -303,7 +356,7 @@ impl Destination {
     }
 
     fn link_up(&mut self) {
-        (self.cut_retry, self.cut_failures) = (None, 0);
+        (self.cut_retry, self.cut_failures, self.hold) = (None, 0, None);
         self.free(|_| true);
     }
 
@@ -327,6 +380,7 @@ impl Destination {
             }
         }
         self.cut_retry = self.cut_retry.filter(|until| *until > self.now);
+        self.hold = self.hold.filter(|until| *until > self.now);
     }
 
     fn position(&self, id: BatchId) -> Option<usize> {

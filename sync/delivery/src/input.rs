@@ -3,6 +3,8 @@
 use batch::{BatchId, Lane};
 use record::{Seq, SeqRanges};
 
+use crate::RestoredBatch;
+
 /// An event, as the shell tells it. Late and repeated answers are harmless.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
@@ -43,7 +45,8 @@ pub enum Input {
         /// The records that the destination says it holds.
         holds: SeqRanges,
     },
-    /// The destination refuses the batch for its content: the same bytes will never be taken.
+    /// The destination refuses the batch for its content or its size: the same bytes will never be taken. The batch is
+    /// halved until what is to blame stands alone.
     Refused {
         /// The batch.
         id: BatchId,
@@ -58,6 +61,11 @@ pub enum Input {
         retry_after_ms: Option<u64>,
         /// The cause.
         why: Transient,
+    },
+    /// Someone wants this parked batch tried again; the shell keeps it with those that have no answer.
+    Retry {
+        /// The batch, as it was cut.
+        batch: RestoredBatch,
     },
     /// The way to the destination is open again: everything that waits is tried at once.
     LinkUp,

@@ -7,7 +7,7 @@ pub fn d1_covered_is_acknowledged(covered: &SeqRanges, acknowledged: &SeqRanges)
     acknowledged.covers(covered)
 }
 
-/// **D2**: a record is in no second batch while one that has it is outstanding or answered.
+/// **D2**: a record is in no second batch while one that has it is outstanding, acknowledged or parked.
 pub fn d2_cut_once(claimed: &SeqRanges, cut: &SeqRanges) -> bool {
     cut.iter().all(|range| claimed.missing_in(range).len() == range.len())
 }

@@ -6,7 +6,8 @@
 //! batch stored ──► Cut        │                        ├─► Send    ─► shell sends   ─► Acked | Refused | Failed
 //! answers      ──► Acked …    ├─► Destination::handle ─┤
 //! link is back ──► LinkUp     │   (coverage, lanes,    ├─► Advance ─► shell stores the receipt
-//! time         ──► Tick      ─┘    window, backoff)    └─► Park    ─► shell puts the batch aside
+//! a technician ──► Retry      │    window, backoff)    ├─► Split   ─► shell drops the refused bytes
+//! time         ──► Tick      ─┘                        └─► Park    ─► shell puts the batch aside
 //! ```
 //! **In:** [`Input`]s with the monotonic time at which they happened. **Out:** [`Action`]s, in the order in which the
 //! shell must do them, and the next moment at which a [`Input::Tick`] is due.
@@ -18,7 +19,7 @@
 //! Invariants, defined once in [`invariant`]:
 //! - **D1** coverage never claims an unacknowledged record: it grows only by an answer that holds the whole batch.
 //! - **D2** the same batch id always has the same bytes: a batch once cut is sent under its id until it is answered,
-//!   also after a restart, and its records are in no second batch.
+//!   also after a restart, and its records are in no second batch unless it was refused; then they come in halves.
 //! - **D3** once faults heal, every record reaches the destination exactly once in effect, or stands parked or gone.
 //! - **D5** an alarm overtakes everything: while one can leave, nothing else is sent; the backlog keeps its share of
 //!   what is cut after the alarms.

@@ -57,6 +57,11 @@ pub(crate) fn without(all: &SeqRanges, taken: &SeqRanges) -> SeqRanges {
     left
 }
 
+/// The numbers that belong to both.
+pub(crate) fn within(all: &SeqRanges, part: &SeqRanges) -> SeqRanges {
+    without(all, &without(all, part))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,9 +82,10 @@ mod tests {
             let expected: Vec<u64> = free.into_iter().take(usize::try_from(records_max).unwrap()).collect();
             prop_assert_eq!(taken, expected);
             let all: SeqRanges = SeqRange::new(Seq(from), Seq(from + len)).into_iter().collect();
-            let left = without(&all, &claimed);
+            let (left, both) = (without(&all, &claimed), within(&all, &claimed));
             for seq in (0..150).map(Seq) {
                 prop_assert_eq!(left.contains(seq), all.contains(seq) && !claimed.contains(seq));
+                prop_assert_eq!(both.contains(seq), all.contains(seq) && claimed.contains(seq));
             }
             let first = (0..).find(|seq| !claimed.contains(Seq(*seq))).unwrap();
             prop_assert_eq!(first_unclaimed(&claimed), Seq(first));

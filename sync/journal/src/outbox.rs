@@ -22,6 +22,15 @@ pub struct StoredBatch {
     pub bytes: Vec<u8>,
 }
 
+/// A batch that the destination refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParkedBatch {
+    /// The batch.
+    pub batch: StoredBatch,
+    /// What the destination said.
+    pub reason: String,
+}
+
 /// A receipt as the destination sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceiptAt {
@@ -92,6 +101,28 @@ impl Outbox {
         let sql = "SELECT ranges FROM parked WHERE destination = ?1";
         let all = self.rows("parked batches", sql, [destination], |row| decode_ranges(row, 0))?;
         Ok(all.iter().flat_map(SeqRanges::iter).collect())
+    }
+
+    /// Names of destinations with parked batches.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn parking_destinations(&self) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT DISTINCT destination FROM parked ORDER BY destination";
+        self.rows("parked batches", sql, [], |row| row.get(0))
+    }
+
+    /// Every parked batch, in the order in which they were put aside.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn parked_batches(&self, destination: &str) -> Result<Vec<ParkedBatch>, StoreError> {
+        let sql = "SELECT id, lane, ranges, bytes, reason FROM parked WHERE destination = ?1 ORDER BY rowid";
+        self.rows("parked batches", sql, [destination], |row| {
+            let batch =
+                StoredBatch { id: row.get(0)?, lane: row.get(1)?, ranges: decode_ranges(row, 2)?, bytes: row.get(3)? };
+            Ok(ParkedBatch { batch, reason: row.get(4)? })
+        })
     }
 
     /// The first number that no batch ever had, whatever became of it.
@@ -172,11 +203,7 @@ impl Outbox {
     /// # Errors
     /// [`StoreError::Write`].
     pub fn put_batch(&mut self, destination: &str, batch: &StoredBatch) -> Result<(), StoreError> {
-        self.write("a batch", |transaction| {
-            let sql = "INSERT OR IGNORE INTO batch VALUES (?1, ?2, ?3, ?4, ?5)";
-            let ranges = encode_ranges(&batch.ranges);
-            transaction.execute(sql, params![destination, batch.id, batch.lane, ranges, batch.bytes]).map(|_| ())
-        })
+        self.write("a batch", |transaction| insert_batch(transaction, destination, batch))
     }
 
     /// Takes a verified receipt: coverage grows, the receipt is kept, the batch's bytes go, in one transaction (D1).
@@ -192,7 +219,9 @@ impl Outbox {
         checkpoints: u64,
     ) -> Result<(), StoreError> {
         self.write("a receipt", |transaction| {
-            let Some((ranges, bytes)) = take_batch(transaction, destination, id)? else { return Ok(()) };
+            let Some(StoredBatch { ranges, bytes, .. }) = take_batch(transaction, destination, id)? else {
+                return Ok(());
+            };
             let mut covered = coverage_of(transaction, destination)?;
             ranges.iter().for_each(|range| covered.insert(range));
             store_coverage(transaction, destination, &covered)?;
@@ -213,10 +242,36 @@ impl Outbox {
     /// [`StoreError::Write`].
     pub fn park(&mut self, destination: &str, id: &[u8; 32], reason: &str) -> Result<(), StoreError> {
         self.write("a parked batch", |transaction| {
-            let Some((ranges, bytes)) = take_batch(transaction, destination, id)? else { return Ok(()) };
-            let sql = "INSERT OR IGNORE INTO parked VALUES (?1, ?2, ?3, ?4, ?5)";
-            transaction.execute(sql, params![destination, id, encode_ranges(&ranges), bytes, reason]).map(|_| ())
+            let Some(batch) = take_batch(transaction, destination, id)? else { return Ok(()) };
+            let sql = "INSERT OR IGNORE INTO parked VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+            let ranges = encode_ranges(&batch.ranges);
+            transaction.execute(sql, params![destination, id, ranges, batch.bytes, reason, batch.lane]).map(|_| ())
         })
+    }
+
+    /// Puts a parked batch back among those that await their receipt. `None` if there is none of this id.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub fn unpark(&mut self, destination: &str, id: &[u8; 32]) -> Result<Option<StoredBatch>, StoreError> {
+        let mut found = None;
+        self.write("a batch to be sent again", |transaction| {
+            let sql = "DELETE FROM parked WHERE destination = ?1 AND id = ?2 RETURNING lane, ranges, bytes";
+            let batch = transaction.query_row(sql, params![destination, id], |row| {
+                Ok(StoredBatch { id: *id, lane: row.get(0)?, ranges: decode_ranges(row, 1)?, bytes: row.get(2)? })
+            });
+            found = batch.optional()?;
+            found.as_ref().map_or(Ok(()), |batch| insert_batch(transaction, destination, batch))
+        })?;
+        Ok(found)
+    }
+
+    /// Takes away a refused batch whose records will come in smaller ones. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub fn discard(&mut self, destination: &str, id: &[u8; 32]) -> Result<(), StoreError> {
+        self.write("a refused batch", |transaction| take_batch(transaction, destination, id).map(drop))
     }
 
     /// As [`Journal::fill_disk`](crate::Journal::fill_disk).
@@ -283,14 +338,23 @@ fn store_coverage(transaction: &Transaction<'_>, destination: &str, covered: &Se
     Ok(())
 }
 
+fn insert_batch(transaction: &Transaction<'_>, destination: &str, batch: &StoredBatch) -> rusqlite::Result<()> {
+    let sql = "INSERT OR IGNORE INTO batch VALUES (?1, ?2, ?3, ?4, ?5)";
+    let ranges = encode_ranges(&batch.ranges);
+    transaction.execute(sql, params![destination, batch.id, batch.lane, ranges, batch.bytes]).map(|_| ())
+}
+
 fn take_batch(
     transaction: &Transaction<'_>,
     destination: &str,
     id: &[u8; 32],
-) -> rusqlite::Result<Option<(SeqRanges, Vec<u8>)>> {
-    let sql = "DELETE FROM batch WHERE destination = ?1 AND id = ?2 RETURNING ranges, bytes";
+) -> rusqlite::Result<Option<StoredBatch>> {
+    let sql = "DELETE FROM batch WHERE destination = ?1 AND id = ?2 RETURNING lane, ranges, bytes";
     let mut statement = transaction.prepare_cached(sql)?;
-    statement.query_row(params![destination, id], |row| Ok((decode_ranges(row, 0)?, row.get(1)?))).optional()
+    let batch = statement.query_row(params![destination, id], |row| {
+        Ok(StoredBatch { id: *id, lane: row.get(0)?, ranges: decode_ranges(row, 1)?, bytes: row.get(2)? })
+    });
+    batch.optional()
 }
 
 fn encode_ranges(ranges: &SeqRanges) -> Vec<u8> {

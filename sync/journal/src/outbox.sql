@@ -23,13 +23,14 @@ CREATE TABLE receipt (
     PRIMARY KEY (destination, id)
 ) STRICT;
 
--- Refused for its content; its records are settled, not delivered.
+-- Refused for its content; its records are settled, not delivered, until someone has it sent again.
 CREATE TABLE parked (
     destination TEXT NOT NULL,
     id          BLOB NOT NULL,
     ranges      BLOB NOT NULL,
     bytes       BLOB NOT NULL,
     reason      TEXT NOT NULL,
+    lane        INTEGER NOT NULL DEFAULT 2,
     PRIMARY KEY (destination, id)
 ) STRICT;
 

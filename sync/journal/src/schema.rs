@@ -22,8 +22,9 @@ pub(crate) const JOURNAL: Schema = Schema {
     ],
 };
 
-/// Of the outbox.
-pub(crate) const OUTBOX: Schema = Schema { text: include_str!("outbox.sql"), migrations: &[] };
+/// Of the outbox. Number 2 added the lane of parked batches.
+pub(crate) const OUTBOX: Schema =
+    Schema { text: include_str!("outbox.sql"), migrations: &[include_str!("migrations/outbox_2.sql")] };
 
 impl Schema {
     /// The number that a file has after [`Schema::apply`].

@@ -9,5 +9,5 @@ mod transport;
 pub use answer::{Answer, Expected, Raw};
 pub(crate) use board::Board;
 pub use driver::restore;
-pub(crate) use driver::{Driver, Signals};
+pub(crate) use driver::{Driver, Retry, Signals};
 pub use transport::{TlsError, Transport};

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use batch::{BoxId, SigningKey};
+use batch::{BatchIdError, BoxId, SigningKey};
 use control::ControlError;
 use control::chain;
 use journal::{Outbox, Reader, StoreError};
 use record::{MonoMs, Seq};
 use serde_json::{Value, json};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::clock::mono_ms;
-use crate::destination::{Board, Driver, Signals, restore};
+use crate::destination::{Board, Driver, Retry, Signals, restore};
 use crate::files::{FileThread, FileThreadEnded, Files, open};
 use crate::status::{Request, Status};
 use crate::{DestinationConfig, SyncConfig, TlsError, Transport};
@@ -24,6 +24,9 @@ const JOURNAL_POLL: Duration = Duration::from_millis(100);
 const START_POLL: Duration = Duration::from_millis(250);
 /// What is missing at the start is said again after this long.
 const START_REMINDER_MS: u64 = 60_000;
+
+/// Orders of technicians that may wait for one destination.
+const ORDERS_MAX: usize = 4;
 
 /// Why the daemon could not start, or ended otherwise than by being stopped.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +71,7 @@ struct Shown {
     config: DestinationConfig,
     board: watch::Receiver<Board>,
     link_up: Arc<Notify>,
+    orders: mpsc::Sender<Retry>,
 }
 
 /// Serves all destinations until `shutdown` is ready, on the current tokio runtime. While journal or key are missing
@@ -85,9 +89,9 @@ pub async fn run(config: SyncConfig, shutdown: impl Future<Output = ()> + Send) 
     let outbox = outbox.map_err(SyncError::Outbox)?;
     let (phase, shown) = watch::channel(Phase::Waiting("the gateway's files".into()));
     let started = mono_ms();
-    let answer = move |request: &Value| answer(request, &shown.borrow(), started);
+    let answer = move |request: Value| answer(request, shown.clone(), started);
     let mut control = JoinSet::new();
-    control.spawn(control::serve(&config.socket_path(), answer).map_err(SyncError::Control)?);
+    control.spawn(control::serve_async(&config.socket_path(), answer).map_err(SyncError::Control)?);
     log::info!(socket:% = config.socket_path().display(), destinations = destinations.len(); "sync started");
     let ended = deliver(config, destinations, outbox, &phase, shutdown).await;
     // Waited for: whoever starts next at this socket must not find the old listener still answering.
@@ -122,10 +126,11 @@ async fn deliver(
         let name = config.name.to_string();
         let restored = files.run(move |files| restore(&files.outbox, &name)).await?.map_err(SyncError::Outbox)?;
         let seed = getrandom::u64().map_err(SyncError::Random)?;
+        let (orders, ordered) = mpsc::channel(ORDERS_MAX);
         let (driver, board) =
-            Driver::new(config.clone(), transport, box_id.clone(), files.clone(), seed, restored, signals);
+            Driver::new(config.clone(), transport, box_id.clone(), files.clone(), seed, restored, (signals, ordered));
         tasks.spawn(driver.run());
-        running.push(Shown { config, board, link_up });
+        running.push(Shown { config, board, link_up, orders });
     }
     tasks.spawn(watch_journal(files, end_sender, stopped));
     phase.send_replace(Phase::Running { box_id, end, destinations: running });
@@ -205,19 +210,36 @@ async fn watch_journal(
     }
 }
 
-fn answer(request: &Value, phase: &Phase, started: MonoMs) -> Result<Value, String> {
-    let request: Request = serde_json::from_value(request.clone())
-        .map_err(|error| format!("unknown request ({error}) · known: {{\"do\":\"status\"}}, {{\"do\":\"link_up\"}}"))?;
-    match (request, phase) {
-        (Request::Status, phase) => serde_json::to_value(status(phase, started))
-            .map(|status| json!({ "status": status }))
-            .map_err(|error| format!("failed to write the status as JSON: {error} · try: report this as a bug")),
-        (Request::LinkUp, Phase::Waiting(missing)) => Err(format!("not yet: {missing}")),
+async fn answer(request: Value, shown: watch::Receiver<Phase>, started: MonoMs) -> Result<Value, String> {
+    let request: Request = serde_json::from_value(request).map_err(|error| {
+        format!(
+            "unknown request ({error}) · known: {{\"do\":\"status\"}}, {{\"do\":\"link_up\"}}, {{\"do\":\"retry\",…}}"
+        )
+    })?;
+    let (orders, id) = match (request, &*shown.borrow()) {
+        (Request::Status, phase) => {
+            return serde_json::to_value(status(phase, started))
+                .map(|status| json!({ "status": status }))
+                .map_err(|error| format!("failed to write the status as JSON: {error} · try: report this as a bug"));
+        }
+        (_, Phase::Waiting(missing)) => return Err(format!("not yet: {missing}")),
         (Request::LinkUp, Phase::Running { destinations, .. }) => {
             destinations.iter().for_each(|shown| shown.link_up.notify_one());
-            Ok(json!({}))
+            return Ok(json!({}));
         }
-    }
+        (Request::Retry { destination, batch }, Phase::Running { destinations, .. }) => {
+            let shown = destinations.iter().find(|shown| shown.config.name.as_str() == destination);
+            let unknown = || format!("there is no platform `{destination}` · try: weir status");
+            let id = batch.map(|hex| hex.parse()).transpose();
+            let id = id.map_err(|error: BatchIdError| error.to_string())?;
+            (shown.ok_or_else(unknown)?.orders.clone(), id)
+        }
+    };
+    let stopping = |_| "the upload daemon is stopping · try: the same again".to_owned();
+    let (answer, answered) = oneshot::channel();
+    orders.send(Retry { id, answer }).await.map_err(|_| stopping(()))?;
+    let count = answered.await.map_err(|_| stopping(()))??;
+    Ok(json!({ "batches": count }))
 }
 
 fn status(phase: &Phase, started: MonoMs) -> Status {

@@ -1,7 +1,9 @@
 //! What the daemon says of itself on its control socket. The command reads the same types.
 //!
 //! Request `{"do":"status"}`, answer `{"ok":true,"status":{…}}` with a [`Status`]. Request `{"do":"link_up"}`: everything
-//! that waits is tried at once; answer `{"ok":true}`. Anything else: `{"ok":false,"error":"…"}`.
+//! that waits is tried at once; answer `{"ok":true}`. Request `{"do":"retry","destination":"city","batch":"<hex>"}`: a parked
+//! batch, or without `batch` all of that destination, is sent again; answer `{"ok":true,"batches":1}`. Anything else:
+//! `{"ok":false,"error":"…"}`.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +13,20 @@ use serde::{Deserialize, Serialize};
 pub const RANGES_SHOWN_MAX: usize = 16;
 
 /// A request, one JSON object on a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
     /// How do you do?
     Status,
     /// The link is back: try everything now.
     LinkUp,
+    /// Send parked batches again.
+    Retry {
+        /// Of this destination.
+        destination: String,
+        /// This one, in hex; without it all.
+        batch: Option<String>,
+    },
 }
 
 /// The daemon's view, made when it was asked.

@@ -7,7 +7,7 @@ use record::{MonoMs, Seq, SeqRange, SeqRanges};
 
 use super::{ANSWER_GRACE_MS, Destination, len, slot};
 use crate::outstanding::{Outstanding, Stage};
-use crate::unclaimed::{RANGES_MAX, count, first_unclaimed, take};
+use crate::unclaimed::{RANGES_MAX, count, first_unclaimed, take, without};
 use crate::{Action, invariant};
 
 impl Destination {
@@ -15,6 +15,9 @@ impl Destination {
     pub(super) fn plan(&mut self) {
         let live = count(&self.claimed, self.live_floor(), self.told);
         self.live_since = (live > 0).then(|| self.live_since.unwrap_or(self.now));
+        if self.hold.is_some() {
+            return;
+        }
         self.send_ready(Lane::Alarm);
         self.cut_alarms();
         if !self.others_may_leave() {
@@ -42,7 +45,8 @@ impl Destination {
     fn others_may_leave(&self) -> bool {
         let cutting = self.cutting[slot(Lane::Alarm)].as_ref().map_or(0, SeqRanges::len);
         let could_be_cut = cutting > 0 || self.has_room_for_an_alarm();
-        invariant::d5_others_may_leave(len(self.alarms.len()) + cutting, u64::from(could_be_cut))
+        let unsent = len(self.alarms.len()) + self.pieces.records(Lane::Alarm) + cutting;
+        invariant::d5_others_may_leave(unsent, u64::from(could_be_cut))
     }
 
     /// Takes back orders that nobody has polled yet: they were given before the core was told of the alarm.
@@ -64,7 +68,10 @@ impl Destination {
     }
 
     fn cut_alarms(&mut self) {
-        if self.alarms.is_empty() || self.cutting[slot(Lane::Alarm)].is_some() || !self.has_room_for_an_alarm() {
+        if self.cutting[slot(Lane::Alarm)].is_some() || !self.has_room_for_an_alarm() || self.cut_piece(Lane::Alarm) {
+            return;
+        }
+        if self.alarms.is_empty() {
             return;
         }
         let most = usize::try_from(self.config.records_max.get()).unwrap_or(usize::MAX).min(RANGES_MAX);
@@ -81,7 +88,7 @@ impl Destination {
         if self.cut_retry.is_some() || !has_room(taken, self.config.window) {
             return None;
         }
-        let live = cutting(Lane::Live) == 0 && self.live_is_due();
+        let live = cutting(Lane::Live) == 0 && (self.live_is_due() || self.pieces.has(Lane::Live));
         let backlog = cutting(Lane::Backlog) == 0 && self.backlog_may_be_cut();
         match (live, backlog) {
             (true, true) if self.live_run >= self.config.live_run_max.get() => Some(Lane::Backlog),
@@ -101,10 +108,22 @@ impl Destination {
     fn backlog_may_be_cut(&self) -> bool {
         let outstanding = self.outstanding.iter().filter(|batch| batch.lane == Lane::Backlog).count();
         let places = NonZeroU32::new(self.config.window.get() - 1).unwrap_or(NonZeroU32::MIN);
-        first_unclaimed(&self.claimed) < self.live_floor() && has_room(outstanding, places)
+        let any = first_unclaimed(&self.claimed) < self.live_floor() || self.pieces.has(Lane::Backlog);
+        any && has_room(outstanding, places)
+    }
+
+    /// Orders the next half of a refused batch, if there is one in this lane.
+    fn cut_piece(&mut self, lane: Lane) -> bool {
+        let Some(ranges) = self.pieces.take(lane) else { return false };
+        self.claimed = without(&self.claimed, &ranges);
+        self.order_cut(lane, ranges);
+        true
     }
 
     fn cut(&mut self, lane: Lane) {
+        if self.cut_piece(lane) {
+            return;
+        }
         let floor = self.live_floor();
         let (from, end) = if lane == Lane::Live { (floor, self.told) } else { (Seq(0), floor) };
         let ranges = take(&self.claimed, from, end, u64::from(self.config.records_max.get()));

@@ -28,7 +28,7 @@ fn more_alarms_than_it_can_remember_wait_in_the_journal_and_none_is_demoted() {
                     core.handle(MonoMs(cuts), Input::Cut { lane, id, ranges, bytes_len: 1 });
                 }
                 Action::Send { .. } | Action::Advance { .. } => {}
-                Action::Park { .. } => panic!("nothing was refused"),
+                Action::Split { .. } | Action::Park { .. } => panic!("nothing was refused"),
             }
         }
         if cut.is_empty() {

@@ -1,6 +1,7 @@
 //! Safety under any faults, then liveness once they heal.
 
 use proptest::prelude::*;
+use record::Seq;
 
 use super::world::{Answer, Event, World, sound};
 use crate::Transient;
@@ -22,6 +23,7 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         1 => (0u64..120, 0u64..20, any::<bool>()).prop_map(|(first, len, told)| Event::Lose { first, len, told }),
         1 => any::<bool>().prop_map(|full| Event::Disk { full }),
         1 => any::<bool>().prop_map(|tight| Event::Bytes { tight }),
+        1 => any::<usize>().prop_map(|which| Event::Retry { which }),
     ]
 }
 
@@ -30,5 +32,14 @@ proptest! {
     #[test]
     fn anytime_d1_d2_d5_and_finally_d3(events in prop::collection::vec(event(), 0..80)) {
         World::new(sound).run(&events).map_err(TestCaseError::fail)?;
+    }
+
+    /// However many records a platform cannot take: those are parked, and all others arrive.
+    #[test]
+    fn poison_costs_nothing_but_itself(
+        events in prop::collection::vec(event(), 0..60),
+        poison in prop::collection::btree_set((0u64..200).prop_map(Seq), 0..6),
+    ) {
+        World::with_poison(sound, poison).run(&events).map_err(TestCaseError::fail)?;
     }
 }

@@ -222,20 +222,100 @@ fn a_short_receipt_is_no_acknowledgement() {
 }
 
 #[test]
-fn a_refused_batch_is_parked_and_the_lane_goes_on() {
+fn a_refused_batch_is_halved_until_the_odd_record_stands_alone() {
     check(
         "",
-        "0 journal 3 | 1100 refuse a | 1200 journal 5 | 2300 ok b",
+        "0 journal 3 | 1100 refuse a | 1150 ok b | 1200 journal 5 | 1250 refuse c | 1300 refuse d | 1350 ok e | 2300 ok f",
         expect![[r#"
-        0 cut live 0-2 as a
+            0 cut live 0-2 as a
+            0 send a within 31000
+            1100 split a: row 1 is odd
+            1100 cut live 0 as b
+            1100 send b within 31000
+            1100 cut live 1-2 as c
+            1100 send c within 31000
+            1150 advance b
+            1250 split c: row 1 is odd
+            1250 cut live 1 as d
+            1250 send d within 31000
+            1250 cut live 2 as e
+            1250 send e within 31000
+            1300 park d: row 1 is odd
+            1350 advance e
+            2200 cut live 3-4 as f
+            2200 send f within 31000
+            2300 advance f
+            next: nothing, covered: [0-0, 2-4]
+        "#]],
+    );
+}
+
+#[test]
+fn halves_of_alarms_go_before_everything_else() {
+    check(
+        "alarm_window=1",
+        "0 journal 6 alarm 1,3,5 | 50 journal 9 | 100 refuse a | 200 ok d",
+        expect![[r#"
+        0 cut alarm 1,3,5 as a
         0 send a within 31000
-        1100 park a: row 1 is odd
-        2200 cut live 3-4 as b
-        2200 send b within 31000
-        2300 advance b
-        next: nothing, covered: [3-4]
+        0 cut backlog 0 as b
+        0 send b within 31000
+        50 cut live 6-8 as c
+        50 send c within 31000
+        100 split a: row 1 is odd
+        100 cut alarm 1 as d
+        100 send d within 31000
+        200 advance d
+        200 cut alarm 3,5 as e
+        200 send e within 31000
+        next: 33000, covered: [1-1]
     "#]],
     );
+}
+
+#[test]
+fn a_parked_batch_is_sent_again_as_it_was_when_somebody_says_so() {
+    check(
+        "",
+        "0 journal 2 alarm 1 | 100 refuse a | 150 retry a | 200 refuse a | 210 gone 1-1 | 300 retry a | 400 ok a",
+        expect![[r#"
+            0 cut alarm 1 as a
+            0 send a within 31000
+            100 park a: row 1 is odd
+            150 send a within 31000
+            200 park a: row 1 is odd
+            300 send a within 31000
+            400 advance a
+            next: 1000, covered: [1-1]
+        "#]],
+    );
+}
+
+#[test]
+fn a_platform_that_refuses_everything_is_asked_seldom() {
+    let mut core = Destination::new(Config::default(), 1, Restored::default());
+    core.handle(MonoMs(0), Input::Journaled { end: Seq(40_000), alarms: Vec::new() });
+    let (mut cuts, mut now, mut waited) = (0u8, MonoMs(0), 0);
+    for _ in 0..200 {
+        let Some(action) = core.poll() else {
+            let due = core.next_timeout().expect("it goes on");
+            waited += due.0 - now.0;
+            now = due;
+            core.handle(now, Input::Tick);
+            continue;
+        };
+        match action {
+            Action::Cut { lane, ranges } => {
+                cuts = cuts.wrapping_add(1);
+                core.handle(now, Input::Cut { lane, id: BatchId([cuts; 32]), ranges, bytes_len: 1 });
+            }
+            Action::Send { id, .. } => core.handle(now, Input::Refused { id, why: "no".into() }),
+            Action::Split { .. } | Action::Park { .. } => {}
+            Action::Advance { .. } => panic!("nothing was acknowledged"),
+        }
+    }
+    let refused = core.counters().refused;
+    assert!(waited > (refused - 40) * 5_000, "{refused} refusals in {waited} ms");
 }
 
 #[test]

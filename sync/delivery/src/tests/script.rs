@@ -3,19 +3,19 @@
 use std::fmt::Write as _;
 use std::num::{NonZeroU32, NonZeroU64};
 
-use batch::BatchId;
+use batch::{BatchId, Lane};
 use expect_test::Expect;
 use record::{MonoMs, Seq, SeqRange, SeqRanges};
 
 use crate::destination::Restored;
-use crate::{Action, Config, Destination, Input, Transient};
+use crate::{Action, Config, Destination, Input, RestoredBatch, Transient};
 
 /// Virtual wake-ups in one script: a core that asks for time without end fails here.
 const STEPS_MAX: usize = 1_000;
 
 /// Runs `script` and compares the trace. Events stand between `|`, each after its time in ms:
 ///
-/// `0 journal 5 alarm 3,4` · `0 gone 2-3` · `70 ok a` · `70 short a` · `70 refuse a` · `70 fail a unreachable` ·
+/// `0 journal 5 alarm 3,4` · `0 gone 2-3` ·  `70 ok a` · `70 short a` · `70 refuse a` · `70 retry a` · `70 fail a unreachable` ·
 /// `70 fail a overloaded 9000` · `70 up` · `70 nocut` · `70 cut` · `9000` (only time).
 /// Batches are called a, b, c … in the order of their cuts.
 pub(super) fn check(settings: &str, script: &str, expected: Expect) {
@@ -96,6 +96,11 @@ impl Run {
                 self.feed(now, Input::Acked { id: id(batch()), holds });
             }
             Some("refuse") => self.feed(now, Input::Refused { id: id(batch()), why: "row 1 is odd".into() }),
+            Some("retry") => {
+                let (lane, ranges) = (Lane::Backlog, self.cuts[batch()].clone());
+                let batch = RestoredBatch { id: id(batch()), lane, ranges, bytes_len: 2_000 };
+                self.feed(now, Input::Retry { batch });
+            }
             Some("fail") => {
                 let why = *Transient::ALL.iter().find(|why| why.as_str() == words[3]).unwrap();
                 let retry_after_ms = words.get(4).map(|ms| ms.parse().unwrap());
@@ -116,6 +121,7 @@ impl Run {
                 Action::Cut { lane, ranges } => format!("cut {lane} {} as {}", shown(ranges), letter(self.cuts.len())),
                 Action::Send { id, timeout_ms } => format!("send {} within {timeout_ms}", number(*id)),
                 Action::Advance { id } => format!("advance {}", number(*id)),
+                Action::Split { id, reason } => format!("split {}: {reason}", number(*id)),
                 Action::Park { id, reason } => format!("park {}: {reason}", number(*id)),
             };
             let _ = writeln!(self.trace, "{now} {line}");

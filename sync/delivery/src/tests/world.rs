@@ -83,6 +83,10 @@ pub(super) enum Event {
     Disk {
         full: bool,
     },
+    /// A technician has a parked batch sent again.
+    Retry {
+        which: usize,
+    },
     /// Batches get only the first record asked for, or all.
     Bytes {
         tight: bool,
@@ -113,6 +117,7 @@ pub(super) struct World {
     outbox: Vec<RestoredBatch>,
     settled: SeqRanges,
     parked: SeqRanges,
+    put_aside: Vec<RestoredBatch>,
     sent: BTreeSet<BatchId>,
     requests: Vec<BatchId>,
     /// The platform's rows: under which batch each came.
@@ -121,6 +126,10 @@ pub(super) struct World {
     cuts: u64,
     disk_full: bool,
     bytes_tight: bool,
+    /// A batch with one of these is refused whenever it arrives.
+    poison: BTreeSet<Seq>,
+    /// Records that were refused in a batch of their own for no reason of theirs, or beside some that the journal lost.
+    refused_alone: SeqRanges,
     /// The last cut could not be done: the core may let others pass until it tries again.
     cut_failed: bool,
 }
@@ -143,6 +152,7 @@ impl World {
             outbox: Vec::new(),
             settled: SeqRanges::new(),
             parked: SeqRanges::new(),
+            put_aside: Vec::new(),
             sent: BTreeSet::new(),
             requests: Vec::new(),
             rows: BTreeMap::new(),
@@ -150,8 +160,15 @@ impl World {
             cuts: 0,
             disk_full: false,
             bytes_tight: false,
+            poison: BTreeSet::new(),
+            refused_alone: SeqRanges::new(),
             cut_failed: false,
         }
+    }
+
+    /// The same with records that the platform takes in no batch.
+    pub(super) fn with_poison(make: Make, poison: BTreeSet<Seq>) -> World {
+        World { poison, ..World::new(make) }
     }
 
     /// Plays the events, heals everything and demands that all drains. The error names the invariant.
@@ -174,7 +191,10 @@ impl World {
         if !invariant::d3_drained(self.end, &self.settled, &self.parked, &self.core.gone()) {
             return Err(format!("D3: of {} records only {:?} arrived", self.end, self.settled));
         }
-        Ok(())
+        match seqs(&self.parked).find(|seq| !self.poison.contains(seq) && !self.refused_alone.contains(*seq)) {
+            Some(seq) => Err(format!("D3: record {seq} is parked, and nothing was wrong with it")),
+            None => Ok(()),
+        }
     }
 
     fn happen(&mut self, event: &Event) -> Result<(), String> {
@@ -222,6 +242,13 @@ impl World {
                 self.disk_full = full;
                 Ok(())
             }
+            Event::Retry { which } if !self.put_aside.is_empty() => {
+                let batch = self.put_aside.swap_remove(which % self.put_aside.len());
+                self.parked = self.put_aside.iter().flat_map(|batch| batch.ranges.iter()).collect();
+                self.outbox.push(batch.clone());
+                self.feed(Input::Retry { batch })
+            }
+            Event::Retry { .. } => Ok(()),
             Event::Bytes { tight } => {
                 self.bytes_tight = tight;
                 Ok(())
@@ -241,6 +268,12 @@ impl World {
 
     fn answer(&mut self, id: BatchId, how: Answer) -> Result<(), String> {
         let Some(batch) = self.outbox.iter().find(|batch| batch.id == id).cloned() else { return Ok(()) };
+        let is_poison = seqs(&batch.ranges).any(|seq| self.poison.contains(&seq));
+        let how = if is_poison && !matches!(how, Answer::Fails(_)) { Answer::Refused } else { how };
+        let indivisible = batch.ranges.len() == 1 || !invariant::d2_cut_once(&self.told_lost, &batch.ranges);
+        if matches!(how, Answer::Refused) && indivisible {
+            batch.ranges.iter().for_each(|range| self.refused_alone.insert(range));
+        }
         if matches!(how, Answer::Stored | Answer::Lost | Answer::Short) {
             for seq in seqs(&batch.ranges) {
                 if *self.rows.entry(seq).or_insert(id) != id {
@@ -310,13 +343,15 @@ impl World {
                 Ok(())
             }
             Action::Advance { id } => {
-                let ranges = self.take(id)?;
-                ranges.iter().for_each(|range| self.settled.insert(range));
+                let batch = self.take(id)?;
+                batch.ranges.iter().for_each(|range| self.settled.insert(range));
                 Ok(())
             }
+            Action::Split { id, .. } => self.take(id).map(drop),
             Action::Park { id, .. } => {
-                let ranges = self.take(id)?;
-                ranges.iter().for_each(|range| self.parked.insert(range));
+                let batch = self.take(id)?;
+                batch.ranges.iter().for_each(|range| self.parked.insert(range));
+                self.put_aside.push(batch);
                 Ok(())
             }
         }
@@ -364,9 +399,9 @@ impl World {
         Ok(())
     }
 
-    fn take(&mut self, id: BatchId) -> Result<SeqRanges, String> {
+    fn take(&mut self, id: BatchId) -> Result<RestoredBatch, String> {
         match self.outbox.iter().position(|batch| batch.id == id) {
-            Some(at) => Ok(self.outbox.remove(at).ranges),
+            Some(at) => Ok(self.outbox.remove(at)),
             None => Err(format!("D2: {id} is settled twice")),
         }
     }

@@ -77,8 +77,15 @@ impl Board {
     }
 
     fn counters(&self) -> BTreeMap<String, u64> {
-        let Counters { cut, not_cut, sent, acked, refused, .. } = self.counters;
-        let plain = [("cut", cut), ("not_cut", not_cut), ("sent", sent), ("acked", acked), ("refused", refused)];
+        let Counters { cut, not_cut, sent, acked, refused, parked, .. } = self.counters;
+        let plain = [
+            ("cut", cut),
+            ("not_cut", not_cut),
+            ("sent", sent),
+            ("acked", acked),
+            ("refused", refused),
+            ("parked", parked),
+        ];
         let failed = Transient::ALL.map(|why| (why.as_str(), self.counters.failed(why)));
         let failed = failed.into_iter().filter(|(_, count)| *count > 0);
         let plain = plain.into_iter().map(|(name, count)| (name.to_owned(), count));

@@ -7,9 +7,9 @@ use std::time::Duration;
 use batch::{BatchId, BoxId, Lane};
 use control::chain;
 use delivery::{Action, Destination, Input, Restored, RestoredBatch, Transient};
-use journal::{Outbox, StoreError};
+use journal::{Outbox, StoreError, StoredBatch};
 use record::{MonoMs, Seq, SeqRanges};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
 use super::answer::{Answer, Expected, cure};
@@ -42,6 +42,16 @@ pub(crate) struct Driver {
     told: Told,
     board: watch::Sender<Board>,
     signals: Signals,
+    orders: mpsc::Receiver<Retry>,
+}
+
+/// Someone wants parked batches sent again.
+#[derive(Debug)]
+pub(crate) struct Retry {
+    /// This one; all if none is named.
+    pub(crate) id: Option<BatchId>,
+    /// How many there were, or why it could not be done.
+    pub(crate) answer: oneshot::Sender<Result<u64, String>>,
 }
 
 /// What a task listens to.
@@ -69,6 +79,7 @@ enum Event {
     Answered(Result<Tried, JoinError>),
     Grew,
     LinkUp,
+    Retry(Retry),
     Time,
 }
 
@@ -77,15 +88,28 @@ enum Event {
 /// # Errors
 /// [`StoreError::Read`].
 pub fn restore(outbox: &Outbox, name: &str) -> Result<(Restored, journal::DestinationTally), StoreError> {
-    let outstanding = outbox.batches(name)?.into_iter().map(|stored| RestoredBatch {
+    let outstanding = outbox.batches(name)?.into_iter().map(restored).collect();
+    let restored = Restored { covered: outbox.coverage(name)?, parked: outbox.parked(name)?, outstanding };
+    Ok((restored, outbox.tally(name)?))
+}
+
+/// A stored batch, as the core knows it.
+fn restored(stored: StoredBatch) -> RestoredBatch {
+    RestoredBatch {
         id: BatchId(stored.id),
         lane: Lane::ALL.into_iter().find(|lane| *lane as u8 == stored.lane).unwrap_or(Lane::Backlog),
         ranges: stored.ranges,
         bytes_len: u64::try_from(stored.bytes.len()).unwrap_or(u64::MAX),
-    });
-    let outstanding = outstanding.collect();
-    let restored = Restored { covered: outbox.coverage(name)?, parked: outbox.parked(name)?, outstanding };
-    Ok((restored, outbox.tally(name)?))
+    }
+}
+
+fn unpark(outbox: &mut Outbox, name: &str, id: Option<BatchId>) -> Result<Vec<RestoredBatch>, StoreError> {
+    let ids = match id {
+        Some(id) => vec![id.0],
+        None => outbox.parked_batches(name)?.into_iter().map(|parked| parked.batch.id).collect(),
+    };
+    let unparked = ids.into_iter().filter_map(|id| outbox.unpark(name, &id).transpose());
+    Ok(unparked.collect::<Result<Vec<_>, _>>()?.into_iter().map(restored).collect())
 }
 
 impl Driver {
@@ -97,7 +121,7 @@ impl Driver {
         files: FileThread,
         seed: u64,
         (restored, tally): (Restored, journal::DestinationTally),
-        signals: Signals,
+        (signals, orders): (Signals, mpsc::Receiver<Retry>),
     ) -> (Driver, watch::Receiver<Board>) {
         let core = Destination::new(config.delivery(), seed, restored);
         let told = Told { tally, ..Told::default() };
@@ -115,6 +139,7 @@ impl Driver {
             told,
             board,
             signals,
+            orders,
         };
         (driver, shown)
     }
@@ -142,6 +167,7 @@ impl Driver {
                 Event::Answered(Err(_)) | Event::Grew => {}
                 Event::Answered(Ok(tried)) => self.answered(tried),
                 Event::LinkUp => self.core.handle(mono_ms(), Input::LinkUp),
+                Event::Retry(retry) => self.retry(retry).await?,
                 Event::Time => self.core.handle(mono_ms(), Input::Tick),
             }
         }
@@ -158,6 +184,7 @@ impl Driver {
             // The journal's watcher ends first only when the daemon stops or its thread broke.
             grew = end.changed() => if grew.is_ok() { Event::Grew } else { Event::Stop },
             () = link_up.notified() => Event::LinkUp,
+            Some(retry) = self.orders.recv() => Event::Retry(retry),
             () = tokio::time::sleep(sleep) => Event::Time,
         }
     }
@@ -199,6 +226,7 @@ impl Driver {
                 Action::Cut { lane, ranges } => self.cut(lane, ranges).await?,
                 Action::Send { id, timeout_ms } => self.send(id, timeout_ms).await?,
                 Action::Advance { id } => self.advance(id).await?,
+                Action::Split { id, reason } => self.split(id, &reason).await?,
                 Action::Park { id, reason } => self.park(id, reason).await?,
             }
         }
@@ -334,8 +362,23 @@ impl Driver {
         Ok(())
     }
 
+    async fn split(&mut self, id: BatchId, reason: &str) -> Result<(), FileThreadEnded> {
+        log::warn!(destination:% = self.name, batch:% = id, why = reason; "batch refused, tried again in halves");
+        let mut failures = 0;
+        loop {
+            let name = self.name.clone();
+            match self.files.run(move |files| files.split(&name, id)).await? {
+                Ok(()) => return Ok(()),
+                Err(error) => failures = self.not_stored(&error, failures).await,
+            }
+            if *self.signals.stop.borrow() {
+                return Ok(());
+            }
+        }
+    }
+
     async fn park(&mut self, id: BatchId, reason: String) -> Result<(), FileThreadEnded> {
-        log::error!(destination:% = self.name, batch:% = id, why = reason.as_str(), next = "weir verify";
+        log::error!(destination:% = self.name, batch:% = id, why = reason.as_str(), next = "weir sync parked";
             "batch refused and put aside");
         let reason: Arc<str> = reason.into();
         let mut failures = 0;
@@ -349,6 +392,20 @@ impl Driver {
                 return Ok(());
             }
         }
+    }
+
+    /// Takes parked batches back among those that are sent.
+    async fn retry(&mut self, Retry { id, answer }: Retry) -> Result<(), FileThreadEnded> {
+        let name = self.name.clone();
+        let unparked = self.files.run(move |files| unpark(&mut files.outbox, &name, id)).await?;
+        let answered = unparked.map(|batches| {
+            let count = u64::try_from(batches.len()).unwrap_or(u64::MAX);
+            batches.into_iter().for_each(|batch| self.core.handle(mono_ms(), Input::Retry { batch }));
+            count
+        });
+        // Whoever hung up does not want to know.
+        let _ = answer.send(answered.map_err(|error| chain(&error)));
+        Ok(())
     }
 
     /// Says so the 1st, 2nd, 4th, 8th … time, and rests.

@@ -155,9 +155,23 @@ impl Files {
     /// [`StoreError::Write`].
     pub fn park(&mut self, destination: &str, id: BatchId, reason: &str) -> Result<(), StoreError> {
         self.outbox.park(destination, &id.0, reason)?;
+        self.carry_again(destination, id);
+        Ok(())
+    }
+
+    /// Takes a refused batch away; its records come in smaller ones, and so do the tree heads it carried.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub fn split(&mut self, destination: &str, id: BatchId) -> Result<(), StoreError> {
+        self.outbox.discard(destination, &id.0)?;
+        self.carry_again(destination, id);
+        Ok(())
+    }
+
+    fn carry_again(&mut self, destination: &str, id: BatchId) {
         if self.carried.by_batch.remove(&(destination.to_owned(), id)).is_some() {
             self.carried.newest.remove(destination);
         }
-        Ok(())
     }
 }

@@ -12,16 +12,20 @@ use syncd::status::DestinationStatus;
 
 use crate::bench::{Bench, Daemon, boot, commit, entry, frame, one_of};
 
+/// What a far end makes of a whole request.
+pub(crate) type Judge = dyn Fn(&[u8]) -> Vec<u8> + Send + Sync;
+
 /// What the far end does with a request.
 #[derive(Clone)]
-enum Reply {
+pub(crate) enum Reply {
     Bytes(Vec<u8>),
+    Judged(Arc<Judge>),
     /// Holds the connection until the client hangs up, and says nothing.
     Silence,
 }
 
 /// Serves TLS 1.3 with the certificate in `folder` until the test ends; returns its port.
-fn serve(folder: &Path, reply: Reply) -> u16 {
+pub(crate) fn serve(folder: &Path, reply: Reply) -> u16 {
     let chain = CertificateDer::pem_file_iter(folder.join("tls.crt")).unwrap().collect::<Result<_, _>>().unwrap();
     let key = PrivateKeyDer::from_pem_file(folder.join("tls.key")).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -56,6 +60,7 @@ fn answer(mut tls: impl Read + Write, reply: &Reply) -> std::io::Result<()> {
     }
     match reply {
         Reply::Bytes(bytes) => tls.write_all(bytes).and_then(|()| tls.flush()),
+        Reply::Judged(judge) => tls.write_all(&judge(&request)).and_then(|()| tls.flush()),
         Reply::Silence => std::io::copy(&mut tls, &mut std::io::sink()).map(drop),
     }
 }
@@ -138,5 +143,5 @@ async fn a_receipt_that_is_none() {
 async fn a_refusal_is_parked_and_nothing_waits_for_it() {
     let text = "HTTP/1.1 409 Conflict\r\ncontent-length: 4\r\nconnection: close\r\n\r\nodd!";
     let shown = with(reply(text), |shown| shown.parked == 5).await;
-    assert_eq!((shown.outstanding, shown.missing, shown.counters["refused"]), (0, 0, 1));
+    assert_eq!((shown.outstanding, shown.missing, shown.counters["refused"]), (0, 0, 9), "five alone, four halved");
 }

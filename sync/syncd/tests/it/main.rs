@@ -4,3 +4,4 @@
 mod bench;
 mod delivers;
 mod hostile;
+mod parked;
