@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use journal::{
     HOT_RECORDS_MAX, Journal, Reader, Segment, SegmentChange, Stage, Transaction, check, reduce, seal, weigh,
 };
+use record::merkle::{BLOCK_LEVEL, ConsistencyProof, Hash, InclusionProof, Subtree};
 use record::{
     Body, BootNo, ClockQuality, Frame, Link, MonoMs, Quality, Quantity, Reading, Record, Seq, SeqRange, SourceId,
     Stamp, Unit, UnixMs,
@@ -20,6 +21,10 @@ use record::{
 const PART: u64 = 8_192;
 /// Left in the write-ahead log, as by a reader that kept it from being taken over.
 const LOG_BYTES: u64 = 64 * 1024 * 1024;
+/// Proofs whose time is taken.
+const PROOFS: u64 = 200;
+/// The keeper's pause between two segments that it checks.
+const CHECK_PAUSE: Duration = Duration::from_millis(200);
 /// Commits whose time is taken.
 const COMMITS: usize = 400;
 
@@ -62,7 +67,61 @@ fn main() {
         let reader = Reader::open(path).unwrap();
         check(&reader, &reader.segments().unwrap()[0]).unwrap();
     });
+    row("position, devices, segments, states (status)", &small, &large, |path| {
+        let reader = Reader::open(path).unwrap();
+        reader.position().unwrap();
+        reader.devices().unwrap();
+        reader.segments().unwrap();
+        reader.states().unwrap();
+    });
+    row("an hour of 40 sensors, decoded (a chart)", &small, &large, |path| read_last(path, 40 * 60));
+    proofs(&large);
+    whole_check(&large);
     pauses(&large);
+}
+
+/// Proofs for records far apart, by a reader that is open.
+fn proofs(path: &Path) {
+    let reader = Reader::open(path).unwrap();
+    let size = reader.position().unwrap().end.0;
+    let somewhere = |nth: u64| nth.wrapping_mul(0x9e37_79b9_7f4a_7c15) % size;
+    let mut times = [Vec::new(), Vec::new(), Vec::new()];
+    for nth in 1..=PROOFS {
+        let began = Instant::now();
+        InclusionProof::generate(Seq(somewhere(nth)), size, |subtree| reader.node(subtree)).unwrap();
+        times[0].push(began.elapsed());
+        let began = Instant::now();
+        let above = |subtree: Subtree| match subtree.level() {
+            BLOCK_LEVEL.. => reader.node(subtree),
+            _ => Ok(Hash([0; 32])),
+        };
+        InclusionProof::generate(Seq(somewhere(nth)), size, above).unwrap();
+        times[1].push(began.elapsed());
+        let began = Instant::now();
+        ConsistencyProof::generate(1 + somewhere(nth)..size, |subtree| reader.node(subtree)).unwrap();
+        times[2].push(began.elapsed());
+    }
+    let what = ["inclusion proof", "inclusion proof, above its block alone", "consistency proof"];
+    for (what, mut times) in what.into_iter().zip(times) {
+        times.sort();
+        println!("{what}: median {:.2?}, max {:.2?}", times[times.len() / 2], times[times.len() - 1]);
+    }
+}
+
+/// A pass of the background check, which pauses behind each segment.
+fn whole_check(path: &Path) {
+    let reader = Reader::open(path).unwrap();
+    let segments = reader.segments().unwrap();
+    let began = Instant::now();
+    assert!(segments.iter().all(|segment| check(&reader, segment).unwrap().is_empty()));
+    let busy = began.elapsed();
+    let pauses = CHECK_PAUSE * u32::try_from(segments.len()).unwrap();
+    println!(
+        "check of all {} segments: {busy:.1?} of work in {:.1?}, {:.0} % of a core",
+        segments.len(),
+        busy + pauses,
+        100.0 * busy.as_secs_f64() / (busy + pauses).as_secs_f64()
+    );
 }
 
 /// How long a commit of one record takes while nothing else happens, and while segments are thinned, dropped and sealed.

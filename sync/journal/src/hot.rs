@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use crate::database::{StoreError, from_sql, to_sql};
 use crate::pack::{self, Pack};
 use crate::segment::{self, BLOCK_RECORDS, Stage, TableSize, table};
+use crate::subtree;
 
 /// Where the next record goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +68,7 @@ impl Hot {
         self.bytes = self.bytes.saturating_add(u64::try_from(body.len()).unwrap_or(u64::MAX));
         self.block.push(leaf);
         if self.block.size() == BLOCK_RECORDS {
-            put_root(transaction, seq.0 / BLOCK_RECORDS, self.block.root())?;
+            subtree::put_block(transaction, seq.0 / BLOCK_RECORDS, self.block.root())?;
             self.block = Frontier::new();
         }
         Ok(())
@@ -146,11 +147,6 @@ fn open_block(tree: &Frontier) -> Frontier {
     Frontier::from_bytes(size, &roots[roots.len().saturating_sub(own)..]).unwrap_or_default()
 }
 
-fn put_root(connection: &Connection, block: u64, root: Hash) -> rusqlite::Result<()> {
-    let sql = "INSERT OR IGNORE INTO block VALUES (?1, ?2)";
-    connection.prepare_cached(sql)?.execute(params![to_sql(block), root.0]).map(|_| ())
-}
-
 /// Computes the roots of complete blocks that an older program did not keep.
 pub(crate) fn complete_blocks(connection: &Connection, path: &Path, records: u64) -> Result<(), StoreError> {
     let failed = |source| StoreError::Read { path: path.into(), what: "roots of blocks", source };
@@ -174,7 +170,7 @@ pub(crate) fn complete_blocks(connection: &Connection, path: &Path, records: u64
             }
             block.push(leaf_hash(body));
             if block.size() == BLOCK_RECORDS {
-                put_root(connection, seq.0 / BLOCK_RECORDS, block.root()).map_err(failed)?;
+                subtree::put_block(connection, seq.0 / BLOCK_RECORDS, block.root()).map_err(failed)?;
                 block = Frontier::new();
             }
             Ok(true)

@@ -76,6 +76,14 @@ CREATE TABLE block (
     root BLOB NOT NULL
 ) STRICT;
 
+-- The roots of the larger subtrees that are kept: of level 16 over records 2^16 n to 2^16 (n + 1) - 1, of 24 and 32 likewise.
+CREATE TABLE subtree (
+    level INTEGER NOT NULL,
+    no    INTEGER NOT NULL,
+    root  BLOB NOT NULL,
+    PRIMARY KEY (level, no)
+) STRICT, WITHOUT ROWID;
+
 -- Numbers of records that are neither frames, refusals nor repeated decodings. The alarm lane finds alarms here under
 -- any backlog, a start finds its boot and its codecs, and retention finds what it must keep.
 CREATE TABLE mark (

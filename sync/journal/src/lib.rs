@@ -38,6 +38,7 @@ mod schema;
 mod seal;
 mod segment;
 mod state;
+mod subtree;
 mod writer;
 
 pub use archive::ArchiveError;

@@ -12,13 +12,14 @@ pub(crate) struct Schema {
 }
 
 /// Of the journal. Number 2 added codecs, commands and states; number 3 segments, roots of blocks and marks;
-/// number 4 rows with several records.
+/// number 4 rows with several records; number 5 roots of larger subtrees.
 pub(crate) const JOURNAL: Schema = Schema {
     text: include_str!("journal.sql"),
     migrations: &[
         include_str!("migrations/journal_2.sql"),
         include_str!("migrations/journal_3.sql"),
         include_str!("migrations/journal_4.sql"),
+        include_str!("migrations/journal_5.sql"),
     ],
 };
 

@@ -19,6 +19,7 @@ use crate::reader;
 use crate::schema::JOURNAL;
 use crate::segment::{self, Segment, SegmentChange, TableSize};
 use crate::state::{self, STATES_MAX};
+use crate::subtree;
 
 /// One atomic step of the journal. `None` as a device stands for frames whose device could not be told.
 #[derive(Debug, Default)]
@@ -82,6 +83,7 @@ impl Journal {
         }
         let frontier = reader::frontier(&connection, path)?;
         hot::complete_blocks(&connection, path, frontier.size())?;
+        subtree::complete(&connection, path, frontier.size())?;
         let hot = Hot::read(&connection, path, &frontier)?;
         let history = RefCell::new(History::new(path));
         Ok(Journal { path: path.into(), connection, frontier, hot, history, _lock: lock })

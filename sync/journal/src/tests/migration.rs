@@ -38,7 +38,7 @@ fn a_journal_of_schema_1_is_brought_up_to_date() {
     let (bed, new) = (Bed::new(), Bed::new());
     old_journal(&bed);
     let too_early = Reader::open(&bed.path());
-    assert!(matches!(too_early, Err(StoreError::OldSchema { found: 1, expected: 4, .. })), "{too_early:?}");
+    assert!(matches!(too_early, Err(StoreError::OldSchema { found: 1, expected: 5, .. })), "{too_early:?}");
     let mut journal = bed.journal();
     assert_eq!(journal.end(), Seq(2));
     append(&mut journal, 1);
@@ -68,9 +68,9 @@ fn a_migration_that_fails_leaves_the_old_file() {
 fn a_newer_file_is_refused() {
     let bed = Bed::new();
     drop(bed.journal());
-    Connection::open(bed.path()).unwrap().pragma_update(None, "user_version", 5).unwrap();
-    assert!(matches!(Journal::open(&bed.path(), "box-1"), Err(StoreError::Schema { found: 5, expected: 4, .. })));
-    assert!(matches!(Reader::open(&bed.path()), Err(StoreError::Schema { found: 5, expected: 4, .. })));
+    Connection::open(bed.path()).unwrap().pragma_update(None, "user_version", 6).unwrap();
+    assert!(matches!(Journal::open(&bed.path(), "box-1"), Err(StoreError::Schema { found: 6, expected: 5, .. })));
+    assert!(matches!(Reader::open(&bed.path()), Err(StoreError::Schema { found: 6, expected: 5, .. })));
 }
 
 #[test]

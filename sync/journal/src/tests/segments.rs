@@ -1,7 +1,7 @@
 //! Records in tables and files are the same records.
 
 use proptest::prelude::*;
-use record::merkle::{ConsistencyProof, Frontier, InclusionProof, Node, TreeHead, leaf_hash};
+use record::merkle::{ConsistencyProof, Frontier, Hash, InclusionProof, Node, Subtree, TreeHead, leaf_hash};
 use record::{Body, Boot, Record, Seq, SeqRange, SeqRanges};
 
 use super::{Bed, all, index, record};
@@ -238,6 +238,46 @@ fn proofs_lead_from_any_record_to_the_tree() {
         let older = tree(&records[..index(older)]);
         proof.verify(&TreeHead { size: older.size(), root: older.root() }, &head).unwrap();
     }
+}
+
+/// Roots of subtrees that proofs over a few hundred thousand records ask for, as they are and as they are computed.
+fn upper_roots(reader: &Reader, records: &[Record]) -> (Vec<Hash>, Vec<Hash>) {
+    let asked = [(0, 17), (0, 16), (1, 16), (2, 16), (16, 13)];
+    let subtrees =
+        asked.map(|(index, level)| Subtree::largest(Seq(index << level), Seq((index + 1) << level)).unwrap());
+    let kept = subtrees.iter().map(|subtree| reader.node(*subtree).unwrap()).collect();
+    let root = |subtree: &Subtree| tree(&records[index(subtree.first().0)..=index(subtree.last().0)]).root();
+    (kept, subtrees.iter().map(root).collect())
+}
+
+#[test]
+fn roots_of_large_subtrees_are_kept_and_folded_where_they_are_not() {
+    let (bed, mut journal, records) = filled(200_000, 50_000);
+    let reader = Reader::open(&bed.path()).unwrap();
+    let kept = |bed: &Bed| -> Vec<(u8, i64)> {
+        let file = rusqlite::Connection::open(bed.path()).unwrap();
+        let mut statement = file.prepare("SELECT level, no FROM subtree ORDER BY level, no").unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        rows.collect::<Result<_, _>>().unwrap()
+    };
+    assert_eq!(kept(&bed), [(16, 0), (16, 1), (16, 2)]);
+    let (found, computed) = upper_roots(&reader, &records);
+    assert_eq!(found, computed);
+    seal_all(&mut journal, &reader);
+    drop(journal);
+    // A journal that kept none gets them with the next start.
+    rusqlite::Connection::open(bed.path()).unwrap().execute_batch("DELETE FROM subtree").unwrap();
+    assert_eq!(upper_roots(&reader, &records).0, computed, "from the roots of blocks");
+    drop(bed.journal());
+    assert_eq!(kept(&bed), [(16, 0), (16, 1), (16, 2)]);
+    assert_eq!(upper_roots(&reader, &records).0, computed);
+    // A root that was lost leaves no other one in its place.
+    let file = rusqlite::Connection::open(bed.path()).unwrap();
+    file.execute_batch("DELETE FROM subtree; DELETE FROM block WHERE no = 300").unwrap();
+    drop((file, bed.journal()));
+    assert_eq!(kept(&bed), [(16, 0), (16, 2)]);
+    let lost = Subtree::largest(Seq(1 << 16), Seq(2 << 16)).unwrap();
+    assert!(matches!(reader.node(lost), Err(StoreError::Inconsistent { .. })));
 }
 
 #[test]
