@@ -65,6 +65,7 @@ impl Ledger {
         }
         let mut engine = Engine::new(setup.rules.clone());
         let mut newest: BTreeMap<SourceId, Seq> = BTreeMap::new();
+        let whole_from = replay::whole_from(reader).map_err(StartError::Journal)?;
         replay::replay(&setup.rules, reader, |record| {
             ingest.remember(&record.record);
             if let Body::Frame(Frame { source, .. }) | Body::Rejected(Rejected { source: Some(source), .. }) =
@@ -76,7 +77,9 @@ impl Ledger {
                 }
             }
             // Its transitions were journaled behind it; here they only move the state.
-            drop(engine.apply(record));
+            if record.seq >= whole_from || matches!(record.record.body, Body::Alarm(_)) {
+                drop(engine.apply(record));
+            }
         })
         .map_err(StartError::Journal)?;
         Ok(Ledger { rows, ingest, engine, newest })

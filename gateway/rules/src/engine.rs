@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use record::{
-    AlarmState, AlarmTransition, Body, Decimal, Frame, LimitSide, Quality, Quantity, Reading, RecordAt, RuleId, Seq,
-    SourceId, Stamp, Unit,
+    AlarmState, AlarmTransition, Body, BootNo, Decimal, Frame, LimitSide, MonoMs, Quality, Quantity, Reading, RecordAt,
+    RuleId, Seq, SourceId, Stamp, Unit,
 };
 use serde::Serialize;
 
@@ -79,6 +79,18 @@ pub struct UnitMismatch {
 }
 
 impl Engine {
+    /// Whether this one answers to whatever comes as `unbroken` does, which saw every frame, while this one saw those from
+    /// a boot and time on. Where an alarm is active already it does not matter since when the samples are beyond the
+    /// setpoint; and who was always normal is as one who was never heard.
+    pub fn judges_as(&self, unbroken: &Engine, from: (BootNo, MonoMs)) -> bool {
+        let new = Latch::new();
+        let latch = |engine: &Engine, key| engine.latches.get(key).unwrap_or(&new).clone();
+        let mut keys = self.latches.keys().chain(unbroken.latches.keys());
+        (&self.rules, &self.outstanding, self.states_refused)
+            == (&unbroken.rules, &unbroken.outstanding, unbroken.states_refused)
+            && keys.all(|key| latch(self, key).judges_as(&latch(unbroken, key), from))
+    }
+
     /// An engine that has seen no record.
     pub fn new(rules: RuleSet) -> Engine {
         let rules = rules.into_rules();

@@ -1,6 +1,6 @@
 //! The state of one rule for one device, and its step at one sample.
 
-use record::{AlarmState, Decimal, Seq, Stamp};
+use record::{AlarmState, BootNo, Decimal, MonoMs, Seq, Stamp};
 
 use crate::Limit;
 use crate::elapsed::elapsed_ms;
@@ -30,6 +30,15 @@ pub(crate) struct Journaled {
 impl Latch {
     pub(crate) fn new() -> Latch {
         Latch { derived: AlarmState::Normal, journaled: None, beyond_since: None, unit_mismatches: 0 }
+    }
+
+    /// See [`crate::Engine::judges_as`].
+    pub(crate) fn judges_as(&self, unbroken: &Latch, from: (BootNo, MonoMs)) -> bool {
+        let is_seen = unbroken.beyond_since.is_none_or(|since| (since.boot, since.mono_ms) >= from);
+        let same_run = self.beyond_since == unbroken.beyond_since || self.derived.is_active() || !is_seen;
+        (self.derived, &self.journaled, self.unit_mismatches)
+            == (unbroken.derived, &unbroken.journaled, unbroken.unit_mismatches)
+            && same_run
     }
 
     /// The state according to the journal.

@@ -2,8 +2,9 @@
 //!
 //! The newest is worth most, so nothing new is ever refused for the sake of the old. When the budget is reached the oldest
 //! segments are thinned, so that a long outage keeps its course; when those take their share, the oldest of them lose all
-//! but what must be kept (alarms, boots, codecs, clocks, gaps), and that goes last. The frames that a start reads back go
-//! after all others, because rules after a restart must equal rules without one (R2).
+//! but what must be kept (alarms, boots, codecs, clocks, gaps). That goes last, and for the budget alone: others who fill
+//! the disk are no reason to lose alarms, which are little of it. The frames that a start reads back go after all others,
+//! because rules after a restart must equal rules without one (R2).
 
 use record::Seq;
 
@@ -81,7 +82,8 @@ pub fn plan(segments: &[Segment], usage: Usage, budget: Budget) -> Option<Step> 
             (None, None) => None,
         }
     };
-    let remnant = || segments.iter().filter(free).find(|segment| segment.stage == Stage::Remnant);
+    let is_over = usage.bytes > budget.bytes_max;
+    let remnant = || segments.iter().filter(free).find(|segment| is_over && segment.stage == Stage::Remnant);
     frames_before(budget.spared_from)
         .or_else(|| frames_before(Seq(u64::MAX)))
         .or_else(|| remnant().map(|remnant| step(remnant, Stage::Gone)))
@@ -167,6 +169,8 @@ mod tests {
         let budget = Budget { bytes_max: 1_000, older_than_ms: None, aged_before: Seq(0), spared_from: LAST };
         let short = plan(&segments, Usage { bytes: 5, disk_short_bytes: 1 }, budget);
         assert_eq!(short.map(|step| step.to), Some(Stage::Thinned));
+        let segments = [segment(0, Stage::Remnant, 5)];
+        assert_eq!(plan(&segments, Usage { bytes: 5, disk_short_bytes: 1 }, budget), None, "alarms stay");
     }
 
     proptest! {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use journal::{Reader, StoreError};
+use journal::{Reader, Segment, Stage, StoreError};
 use record::{RecordAt, Seq, SeqRange, Stamp};
 use rules::RuleSet;
 
@@ -33,6 +33,14 @@ pub(super) fn replay(rules: &RuleSet, reader: &Reader, mut take: impl FnMut(&Rec
         records.iter().for_each(&mut take);
     }
     Ok(())
+}
+
+/// The number from which on no frame was taken away. What is left of earlier ones must not be judged again: a run of samples
+/// would seem unbroken over those that are gone, and raise an alarm that never was.
+pub(super) fn whole_from(reader: &Reader) -> Result<Seq, StoreError> {
+    let thin = |segment: &Segment| matches!(segment.stage, Stage::Thinned | Stage::Remnant | Stage::Gone);
+    let thin = reader.segments()?.into_iter().filter(thin);
+    Ok(thin.filter_map(|segment| segment.last).max().map_or(Seq(0), Seq::next))
 }
 
 /// Where reading back begins: [`REPLAY_RECORDS`] before the end, or further back where a rule's delay reaches further.

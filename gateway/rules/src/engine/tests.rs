@@ -4,7 +4,7 @@ mod journal;
 
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
-use record::{AlarmState, AlarmTransition, Body, Quality, RecordAt, Seq};
+use record::{AlarmState, AlarmTransition, Body, BootNo, MonoMs, Quality, RecordAt, Seq};
 
 use super::*;
 use crate::invariant::r1_legal;
@@ -137,6 +137,40 @@ fn a_unit_that_does_not_fit_is_counted() {
     let counted: Vec<(String, u64)> =
         writer.engine.unit_mismatches().map(|m| (format!("{} {}", m.rule, m.source), m.readings)).collect();
     assert_eq!(counted, [("r cod-1".to_owned(), 2)]);
+}
+
+#[test]
+fn rules_that_saw_less_of_a_run_judge_alike_once_it_has_alarmed() {
+    let engine = |from: usize, words: &[&str]| {
+        let mut writer = Writer::new(Engine::new(rule_set("high=80 deadband=2 on_delay=10s")), Journal::default());
+        let mut clock = journal::Clock::default();
+        for (nth, word) in words.iter().enumerate() {
+            let (at, reading, source) = sample(word);
+            clock.advance_to(at);
+            writer.frame(clock.stamp(), &source, reading);
+            writer.flush(clock.stamp());
+            if nth + 1 == from {
+                // Of what was before only the alarms are read back.
+                let alarms: Vec<RecordAt> = writer
+                    .journal
+                    .records
+                    .iter()
+                    .filter(|at| matches!(at.record.body, Body::Alarm(_)))
+                    .cloned()
+                    .collect();
+                writer.engine = Engine::new(rule_set("high=80 deadband=2 on_delay=10s"));
+                alarms.iter().for_each(|at| drop(writer.engine.apply(at)));
+            }
+        }
+        writer.engine
+    };
+    let alike = |from, words: &[&str], read_from| {
+        engine(from, words).judges_as(&engine(usize::MAX, words), (BootNo(0), MonoMs(read_from)))
+    };
+    assert!(alike(1, &["0s 79", "1s 79"], 0));
+    assert!(alike(3, &["0s 81", "6s 81", "12s 82", "14s 83"], 0), "it has alarmed");
+    assert!(!alike(1, &["0s 81", "6s 81"], 0), "its delay begins anew");
+    assert!(alike(1, &["0s 81", "6s 81"], 1_000), "which it may where the beginning was not read back");
 }
 
 #[test]

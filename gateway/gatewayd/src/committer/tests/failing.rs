@@ -30,7 +30,7 @@ async fn nobody_is_acknowledged_and_the_next_frame_is_stored() {
     let restarted = Ledger::restore(&bench.committer.parts.setup(), &bench.reader()).unwrap();
     let believed = &bench.committer.restored;
     assert_eq!(believed.rows, restarted.rows);
-    assert!(rules::invariant::r2_restart_changes_nothing(&restarted.engine, &believed.engine));
+    assert!(rules::invariant::r2_restart_changes_nothing(&restarted.engine, &believed.engine, Default::default()));
     assert!(believed.engine.alarms().is_empty(), "the alarm of the lost frame is not believed (R1)");
     assert_eq!(believed.ingest.session(&flow()), restarted.ingest.session(&flow()));
 
