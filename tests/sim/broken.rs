@@ -36,6 +36,10 @@ pub(crate) enum Fault {
     ClaimsGoodTime,
     /// Lets any number of frames wait.
     QueuesWithoutBound,
+    /// Takes records away and does not tell.
+    LosesInSilence,
+    /// Tells another loss than it has.
+    MiscountsLosses,
 }
 
 /// What a reader finds instead of what was stored.
@@ -76,6 +80,16 @@ fn j1_catches_a_journal_that_alters_records() {
 #[test]
 fn j2_catches_a_journal_that_leaves_out_a_number() {
     caught(Fault::SkipsNumbers, "J2");
+}
+
+#[test]
+fn j2_catches_a_keeper_that_loses_in_silence() {
+    caught(Fault::LosesInSilence, "J2");
+}
+
+#[test]
+fn j2_catches_a_keeper_that_miscounts_what_it_takes_away() {
+    caught(Fault::MiscountsLosses, "J2");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! True time, and the clocks of a box that has no battery.
 
 use gatewayd::{Clock, Discipline};
-use record::{BootNo, ClockSource, MonoMs, Stamp, UnixMs};
+use record::{BootNo, ClockSet, ClockSource, MonoMs, Stamp, UnixMs};
 
 /// When the world begins (2026-11-15).
 const EPOCH_MS: i64 = 1_794_700_800_000;
@@ -50,6 +50,16 @@ impl BoxClock {
         MonoMs(now - self.booted_ms)
     }
 
+    /// What is to be journaled of it with this stamp, the newest one.
+    pub(crate) fn news(&self, stamp: &Stamp) -> Option<ClockSet> {
+        self.clock.news(stamp)
+    }
+
+    /// That is durable.
+    pub(crate) fn told(&mut self, told: &ClockSet, now: u64) {
+        self.clock.told(told, self.mono(now));
+    }
+
     /// A time source answers.
     pub(crate) fn synchronise(&mut self) {
         (self.error_ms, self.disciplined) = (0, Disciplined::Now);
@@ -59,6 +69,14 @@ impl BoxClock {
     pub(crate) fn let_go(&mut self, now: u64) {
         if matches!(self.disciplined, Disciplined::Now) {
             self.disciplined = Disciplined::Until(now);
+        }
+    }
+
+    /// Somebody sets it, wrong by so much. A time source corrects that at once.
+    pub(crate) fn set_by_hand(&mut self, error_ms: i64) {
+        if !matches!(self.disciplined, Disciplined::Now) {
+            // The kernel forgets what it was disciplined by (`do_settimeofday64` resets `ntp`): its own bound holds.
+            (self.error_ms, self.disciplined) = (error_ms, Disciplined::Never);
         }
     }
 

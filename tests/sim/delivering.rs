@@ -302,11 +302,13 @@ impl Lines {
         Ok(())
     }
 
-    /// What holds at any time, beside a platform that has receipted so much.
-    pub(crate) fn check(&self, receipted: &SeqRanges) -> Checked {
+    /// What holds at any time, beside a platform that has receipted so much, and a journal that told so many to be gone.
+    pub(crate) fn check(&self, receipted: &SeqRanges, told: &SeqRanges) -> Checked {
         let (name, covered) = (self.name, self.core.covered());
         let holds = invariant::d1_covered_is_acknowledged(covered, receipted);
         demand!("D1", holds, "{name}: {covered:?} is believed to be covered, {receipted:?} was receipted");
+        let gone = self.core.gone();
+        demand!("D3", invariant::d3_gone_is_told(gone, told), "{name}: {gone:?} are taken for gone, {told:?} are told");
         let alarms = self.batches.values().filter(|(lane, ..)| *lane == Lane::Alarm).count();
         let config = config();
         let windows =

@@ -124,6 +124,8 @@ pub(crate) struct Device {
     /// Frames it made up so far; each is another one, so that nothing equals anything by chance.
     number: u64,
     high: bool,
+    /// A client wakes so many times as often as others; a radio has its windows to wait for.
+    pub(crate) haste: u64,
     kind: Kind,
 }
 
@@ -197,6 +199,7 @@ impl Device {
             chance: Chance::new(seed, name),
             number: 0,
             high: false,
+            haste: 1,
             kind,
         };
         kinds.into_iter().map(device).collect()
@@ -226,7 +229,7 @@ impl Device {
         match &mut self.kind {
             Kind::Client(client) => {
                 let sent = client.wake(now, new, self.way.state != crate::link::LinkState::Cut);
-                (sent, now + self.chance.between(800, 5_000))
+                (sent, now + self.chance.between(800, 5_000) / self.haste)
             }
             Kind::Mote(mote) => {
                 let sent = mote.wake(now, new.into_iter().next());

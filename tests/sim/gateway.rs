@@ -6,15 +6,17 @@ use std::sync::Arc;
 
 use batch::{BoxId, Checkpoint, SigningKey, TreeHead};
 use gatewayd::ledger::{Ledger, Setup, Touched};
+use gatewayd::upkeep::Upkeep;
 use ingest::{Arrival, DeviceTable, Ingest, Judgement, Network, Ruling, Verdict};
-use journal::{Journal, Reader, Transaction};
+use journal::{Journal, Reader, Segment, SegmentChange, Transaction};
 use lorawan::Region;
-use record::{Body, Boot, Record, Seq, SourceId, Stamp};
+use record::{Body, Boot, ClockSet, Record, Seq, SourceId, Stamp};
 use rules::{Engine, RuleSet};
 
 use crate::broken::Fault;
 use crate::disk::Disk;
 use crate::field::{DEVICES, KEYS, RULES};
+use crate::keeping::{LIMITS, TABLES};
 
 /// Frames that may wait to be judged (B1); as in the daemon, but small enough that bursts reach it.
 pub(crate) const QUEUE_FRAMES_MAX: usize = 8;
@@ -66,7 +68,9 @@ pub(crate) struct Gateway {
     lost: BTreeMap<Option<SourceId>, u64>,
     box_id: BoxId,
     key: SigningKey,
-    fault: Option<Fault>,
+    /// None while it has its turn.
+    pub(crate) upkeep: Option<Upkeep>,
+    pub(crate) fault: Option<Fault>,
 }
 
 pub(crate) fn setup() -> Setup {
@@ -90,7 +94,7 @@ impl Gateway {
         fault: Option<Fault>,
     ) -> Option<Gateway> {
         let path = disk.journal();
-        let mut journal = Journal::open(&path, box_id.as_str()).ok()?;
+        let mut journal = Journal::open(&path, box_id.as_str()).ok()?.with_tables(TABLES);
         journal.fill_disk(disk.journal_full).expect("a bound");
         let reader = Reader::open(&path).expect("the journal that was just opened");
         let (stamp, is_new_boot) = stamp(&reader);
@@ -101,7 +105,8 @@ impl Gateway {
         }
         let ledger = restore(&setup, &reader, fault);
         let (queue, lost) = (VecDeque::new(), BTreeMap::new());
-        let mut gateway = Gateway { setup, journal, reader, ledger, queue, lost, box_id, key, fault };
+        let upkeep = Some(Upkeep::new(Reader::open(&path).ok()?, LIMITS));
+        let mut gateway = Gateway { setup, journal, reader, ledger, queue, lost, box_id, key, upkeep, fault };
         let known = gateway.journal.codecs().expect("codecs");
         let devices = gateway.setup.devices.clone();
         let transaction = gateway.ledger.outstanding(&devices, &known, stamp, gateway.journal.end());
@@ -121,8 +126,8 @@ impl Gateway {
         true
     }
 
-    /// Judges what waits. Nothing of it is stored yet.
-    pub(crate) fn judge(&mut self, mut stamp: impl FnMut() -> Stamp) -> Draft {
+    /// Judges what waits, behind what is new of the clock. Nothing of it is stored yet.
+    pub(crate) fn judge(&mut self, news: Option<(Stamp, ClockSet)>, mut stamp: impl FnMut() -> Stamp) -> Draft {
         let lost = match self.fault {
             Some(Fault::ForgetsWhatItLost) => BTreeMap::new(),
             _ => std::mem::take(&mut self.lost),
@@ -130,6 +135,9 @@ impl Gateway {
         let (mut transaction, mut touched) = (Transaction::default(), Touched::new());
         let mut judged = Vec::new();
         let end = self.journal.end();
+        if let Some((stamp, set)) = news {
+            self.ledger.append(Record { stamp, body: Body::Clock(set) }, end, &mut transaction);
+        }
         for waiting in self.queue.drain(..self.queue.len().min(ROWS_MAX)) {
             let stamp = stamp();
             let verdict = verdict(&mut self.ledger.ingest, &self.setup.devices, waiting.arrival.clone(), stamp);
@@ -169,11 +177,30 @@ impl Gateway {
         for judged in &draft.judged {
             *self.lost.entry(judged.source.clone()).or_default() += 1;
         }
-        let strangers = &mut self.ledger.ingest;
-        let mut ledger = restore(&self.setup, &self.reader, None);
-        ledger.ingest.take_strangers(strangers);
-        self.ledger = ledger;
+        self.restore();
         false
+    }
+
+    /// Stores a step of the upkeep, with the records that tell what it takes away.
+    pub(crate) fn keep(&mut self, records: impl Iterator<Item = Record>, segments: Vec<SegmentChange>) -> bool {
+        let mut transaction = Transaction { segments, ..Transaction::default() };
+        let end = self.journal.end();
+        records.for_each(|record| self.ledger.append(record, end, &mut transaction));
+        let stored = self.journal.commit(&transaction).is_ok();
+        if !stored {
+            self.restore();
+        }
+        stored
+    }
+
+    fn restore(&mut self) {
+        let mut ledger = restore(&self.setup, &self.reader, None);
+        ledger.ingest.take_strangers(&mut self.ledger.ingest);
+        self.ledger = ledger;
+    }
+
+    pub(crate) fn segments(&self) -> Vec<Segment> {
+        self.journal.segments().expect("segments")
     }
 
     /// Signs the tree head if it grew enough.

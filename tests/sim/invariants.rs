@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use journal::{Reader, Tally};
-use record::{AlarmState, Body, Record, RuleId, Seq, SeqRange, SourceId, Stamp, UnixMs};
+use journal::{Reader, Segment, Stage, Tally};
+use record::{
+    AlarmState, Body, ClockQuality, Gap, Kind, Record, RuleId, Seq, SeqRange, SeqRanges, SourceId, Stamp, UnixMs,
+};
 use rules::{ActiveAlarm, Engine};
 
 use crate::broken::Fault;
@@ -33,12 +35,36 @@ macro_rules! demand {
 }
 pub(crate) use demand;
 
+/// The lines in which two engines differ.
+fn difference(restarted: &Engine, unbroken: &Engine) -> String {
+    let [restarted, unbroken] = [restarted, unbroken].map(|engine| format!("{engine:#?}"));
+    let (restarted, unbroken): (Vec<&str>, Vec<&str>) = (restarted.lines().collect(), unbroken.lines().collect());
+    let begins = restarted.iter().zip(&unbroken).take_while(|(restarted, unbroken)| restarted == unbroken).count();
+    let part = |lines: &[&str]| {
+        lines
+            .iter()
+            .skip(begins.saturating_sub(DIFFERENCE_LINES))
+            .take(2 * DIFFERENCE_LINES)
+            .map(|line| line.trim())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    format!("{}; without {}", part(&restarted), part(&unbroken))
+}
+
+/// Lines shown before the first difference, and behind it.
+const DIFFERENCE_LINES: usize = 30;
+
 /// What an onlooker knows of the box: all that was ever durable, read through a connection of its own.
 #[derive(Debug)]
 pub(crate) struct Onlooker {
     fault: Option<Fault>,
     /// Canonical bytes by number (J1, J2).
     records: Vec<Vec<u8>>,
+    /// The numbers that records tell to be gone (J2).
+    pub(crate) told: SeqRanges,
+    /// Records that tell of the clock.
+    pub(crate) clocks: u64,
     /// The numbers of alarm records.
     pub(crate) alarms: Vec<Seq>,
     /// Exact bytes of accepted and refused frames, with their record.
@@ -56,6 +82,8 @@ impl Onlooker {
         Onlooker {
             fault,
             records: Vec::new(),
+            told: SeqRanges::new(),
+            clocks: 0,
             alarms: Vec::new(),
             frames: HashMap::new(),
             states: BTreeMap::new(),
@@ -99,6 +127,8 @@ impl Onlooker {
                 }
                 Body::Frame(frame) => {
                     let again = self.frames.insert(frame.raw.clone(), seq);
+                    // One that was taken away, and told, may come again as a new one.
+                    let again = again.filter(|again| !self.told.contains(*again));
                     demand!(
                         "A3",
                         again.is_none(),
@@ -108,6 +138,14 @@ impl Onlooker {
                 }
                 Body::Rejected(rejected) => {
                     self.frames.entry(rejected.raw.clone()).or_insert(seq);
+                }
+                Body::Gap(gap) => self.hear_of(seq, gap)?,
+                Body::Clock(set) => {
+                    let clock = ClockQuality::Holdover { error_ms: set.error_ms };
+                    let claimed = Stamp { clock, ..record.stamp };
+                    let holds = record::invariant::t1_no_false_good_time(&claimed, true_ms);
+                    demand!("T1", holds, "record {seq} says {set:?} at {:?}, it was {true_ms}", record.stamp);
+                    self.clocks += 1;
                 }
                 _ => {}
             }
@@ -120,10 +158,11 @@ impl Onlooker {
     /// Everything that was ever durable still is, and is what it was.
     pub(crate) fn look_again(&self, reader: &Reader) -> Checked {
         let found = self.read(reader, Seq(0))?;
-        let end = Seq(found.len() as u64);
+        let end = reader.position().expect("the journal's position").end;
         demand!("J2", end >= self.end(), "{} records were durable, {end} are left", self.end());
-        for ((seq, record), known) in found.iter().zip(&self.records) {
+        for (seq, record) in &found {
             let bytes = record.to_canonical();
+            let Some(known) = self.records.get(usize::try_from(seq.0).expect("a place")) else { break };
             demand!("J1", journal::invariant::j1_unchanged(known, &bytes), "record {seq} is another one now");
         }
         Ok(())
@@ -135,19 +174,50 @@ impl Onlooker {
         while let Some(range) = SeqRange::new(next, Seq(end.0.saturating_sub(1))).filter(|_| next < end) {
             let mut page = reader.read(range, 1 << 20).expect("records");
             crate::broken::damage(self.fault, from == Seq(0) && self.end() > from, &mut page);
-            demand!("J2", !page.is_empty(), "record {next} is not there");
+            if page.is_empty() {
+                self.is_told(next, end)?;
+                break;
+            }
             for at in page {
-                demand!(
-                    "J2",
-                    journal::invariant::j2_follows(next, at.seq),
-                    "record {} stands where {next} belongs",
-                    at.seq
-                );
+                self.is_told(next, at.seq)?;
+                demand!("J2", at.seq >= next, "record {} stands where {next} belongs", at.seq);
                 next = at.seq.next();
                 found.push((at.seq, at.record));
             }
         }
         Ok(found)
+    }
+
+    /// Where the next record found is not the one that follows, those between are told to be gone.
+    fn is_told(&self, expected: Seq, found: Seq) -> Checked {
+        if journal::invariant::j2_follows(expected, found) {
+            return Ok(());
+        }
+        let missing: SeqRanges = SeqRange::new(expected, Seq(found.0.saturating_sub(1))).into_iter().collect();
+        let holds = journal::invariant::j2_told(&missing, &self.told);
+        demand!("J2", holds, "record {found} stands where {expected} belongs, {:?} are told to be gone", self.told);
+        Ok(())
+    }
+
+    /// A record tells a loss: each number once, and exactly what they were.
+    fn hear_of(&mut self, seq: Seq, gap: &Gap) -> Checked {
+        let mut committed = [0; 4];
+        for lost in gap.ranges.iter().flat_map(|range| range.first.0..=range.last.0).map(Seq) {
+            demand!("J2", !self.told.contains(lost), "record {seq} tells the loss of {lost} again");
+            let record = self.record(lost);
+            demand!("J2", record.is_some(), "record {seq} tells the loss of {lost}, which there never was");
+            let kind = record.map(|record| record.body.kind());
+            committed[kind.map_or(2, |kind| match kind {
+                Kind::Frame => 0,
+                Kind::Rejected => 1,
+                _ => 2,
+            })] += 1;
+            committed[3] += self.records[usize::try_from(lost.0).expect("a place")].len() as u64;
+        }
+        let holds = journal::invariant::j2_counted(gap, committed);
+        demand!("J2", holds, "record {seq} tells {gap:?}, it was {committed:?}");
+        gap.ranges.iter().for_each(|range| self.told.insert(range));
+        Ok(())
     }
 
     /// What a technician is shown is what was journaled (R1).
@@ -159,10 +229,16 @@ impl Onlooker {
         Ok(())
     }
 
-    /// Rules after a restart are as rules without one (R2).
-    pub(crate) fn look_at_rules(&self, restarted: &Engine) -> Checked {
-        let holds = rules::invariant::r2_restart_changes_nothing(restarted, &self.unbroken);
-        demand!("R2", holds, "{:?} after a restart, {:?} without", restarted.alarms(), self.unbroken.alarms());
+    /// Rules after a restart are as rules without one (R2), as far as frames were left to read back. Where a run of samples
+    /// counts anew because its beginning is gone, it counts so from now on.
+    pub(crate) fn look_at_rules(&mut self, restarted: &Engine, segments: &[Segment]) -> Checked {
+        let thin = |segment: &&Segment| matches!(segment.stage, Stage::Thinned | Stage::Remnant | Stage::Gone);
+        let whole_from = segments.iter().filter(thin).filter_map(|segment| segment.last).max().map(Seq::next);
+        let from = whole_from.and_then(|from| self.record(from)).map(|record| record.stamp);
+        let from = from.map_or_else(Default::default, |stamp| (stamp.boot, stamp.mono_ms));
+        let holds = rules::invariant::r2_restart_changes_nothing(restarted, &self.unbroken, from);
+        demand!("R2", holds, "after a restart {}", difference(restarted, &self.unbroken));
+        self.unbroken = restarted.clone();
         Ok(())
     }
 

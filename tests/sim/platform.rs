@@ -29,6 +29,20 @@ pub(crate) enum Mood {
 }
 
 impl Mood {
+    /// What it is counted as; none for a good one.
+    pub(crate) fn name(self) -> Option<&'static str> {
+        Some(match self {
+            Mood::Well => return None,
+            Mood::Silent => "platform silent",
+            Mood::Deaf => "platform deaf",
+            Mood::Overloaded => "platform overloaded",
+            Mood::Estranged => "platform estranged",
+            Mood::Faulty => "platform faulty",
+            Mood::Lying => "platform lying",
+            Mood::Slow => "platform slow",
+        })
+    }
+
     pub(crate) const BAD: [Mood; 7] =
         [Mood::Silent, Mood::Deaf, Mood::Overloaded, Mood::Estranged, Mood::Faulty, Mood::Lying, Mood::Slow];
 }

@@ -31,7 +31,49 @@ pub(crate) enum Trouble {
     Synchronised,
     /// It answers no more.
     NoTimeSource,
+    /// Somebody sets the clock, and is wrong by this.
+    SetByHand {
+        error_ms: i64,
+    },
+    /// What others leave of the card for files of sealed records. Bytes.
+    Room(u64),
 }
+
+impl Trouble {
+    /// What it is counted as; none for what ends one.
+    pub(crate) fn name(&self) -> Option<&'static str> {
+        Some(match self {
+            Trouble::GatewayDies { .. } => "gateway dies",
+            Trouble::SyncDies { .. } => "upload daemon dies",
+            Trouble::PowerCut { .. } => "power cut",
+            Trouble::JournalFull(true) => "journal's disk full",
+            Trouble::OutboxFull(true) => "outbox's disk full",
+            Trouble::Link(_, LinkState::Cut) => "link cut",
+            Trouble::Link(_, LinkState::HalfOpen) => "link half-open",
+            Trouble::Link(_, LinkState::Lossy { .. }) => "link lossy",
+            Trouble::Platform(_, mood) => mood.name()?,
+            Trouble::Field(_, LinkState::Cut) => "field cut",
+            Trouble::Field(_, LinkState::HalfOpen) => "field half-open",
+            Trouble::Field(_, LinkState::Lossy { .. }) => "field lossy",
+            Trouble::Synchronised => "time source found",
+            Trouble::NoTimeSource => "time source lost",
+            Trouble::SetByHand { .. } => "clock set by hand",
+            Trouble::Room(bytes) if *bytes < ROOM_BYTES => "card taken by others",
+            Trouble::JournalFull(false)
+            | Trouble::OutboxFull(false)
+            | Trouble::Link(_, LinkState::Up)
+            | Trouble::Field(_, LinkState::Up)
+            | Trouble::Room(_) => return None,
+        })
+    }
+}
+
+/// More than any world fills.
+pub(crate) const ROOM_BYTES: u64 = 1 << 30;
+/// What others leave when they take the card: some of the files of a busy world.
+const ROOMS_BYTES: [u64; 3] = [5_500, 8_000, 11_000];
+/// What somebody who sets a clock is wrong by.
+const HANDS_MS: [i64; 5] = [-3_600_000, -4_000, 0, 300, 90_000];
 
 const DAY_MS: i64 = 86_400_000;
 /// Boots at 1970, three days back, ten years ahead, and right.
@@ -45,11 +87,20 @@ pub(crate) fn draw(settings: &Settings, devices: usize) -> Vec<(u64, Trouble)> {
     let chance = &mut Chance::new(settings.seed, "troubles");
     deaths(chance, &mut drawn);
     spells(chance, 2, (3_000, 40_000), &mut drawn, |_| (Trouble::JournalFull(true), Trouble::JournalFull(false)));
-    if settings.outbox_fills {
+    if settings.shares {
         let chance = &mut Chance::new(settings.seed, "outbox");
         spells(chance, 2, (3_000, 40_000), &mut drawn, |_| (Trouble::OutboxFull(true), Trouble::OutboxFull(false)));
     }
     clocks(chance, &mut drawn);
+    let chance = &mut Chance::new(settings.seed, "hand");
+    for _ in 0..chance.between(0, 3) {
+        let error_ms = *chance.pick(&HANDS_MS);
+        drawn.push((chance.between(0, FAULTS_MS), Trouble::SetByHand { error_ms }));
+    }
+    let chance = &mut Chance::new(settings.seed, "room");
+    spells(chance, 3, (20_000, 90_000), &mut drawn, |chance| {
+        (Trouble::Room(*chance.pick(&ROOMS_BYTES)), Trouble::Room(ROOM_BYTES))
+    });
     for device in 0..devices {
         spells(chance, 2, (2_000, 50_000), &mut drawn, |chance| {
             (Trouble::Field(device, bad_link(chance)), Trouble::Field(device, LinkState::Up))
@@ -80,7 +131,8 @@ pub(crate) fn draw(settings: &Settings, devices: usize) -> Vec<(u64, Trouble)> {
 
 /// Whatever lasts ends when the world heals.
 pub(crate) fn healed(devices: usize) -> Vec<Trouble> {
-    let mut healed = vec![Trouble::JournalFull(false), Trouble::OutboxFull(false), Trouble::Synchronised];
+    let mut healed =
+        vec![Trouble::JournalFull(false), Trouble::OutboxFull(false), Trouble::Synchronised, Trouble::Room(ROOM_BYTES)];
     healed.extend((0..devices).map(|device| Trouble::Field(device, LinkState::Up)));
     for platform in 0..2 {
         healed.extend([Trouble::Link(platform, LinkState::Up), Trouble::Platform(platform, Mood::Well)]);

@@ -5,7 +5,7 @@ mod box_side;
 mod far_side;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use batch::{BatchId, BoxId, SigningKey};
 use delivery::Transient;
@@ -35,6 +35,12 @@ const LOOK_MS: u64 = 1_000;
 /// Events of one world: more means that something goes round in a circle.
 const EVENTS_MAX: u64 = 200_000;
 
+/// Of a hundred worlds so many are busy, and how much busier than others: they fill several tables.
+const BUSY_PERCENT: u64 = 60;
+const HASTE: u64 = 16;
+/// Of a hundred worlds in so many frames get old.
+const AGEING_PERCENT: u64 = 30;
+
 /// The names of the platforms.
 const NAMES: [&str; 2] = ["city", "province"];
 
@@ -44,15 +50,15 @@ pub(crate) struct Settings {
     pub(crate) seed: u64,
     /// Nothing befalls the second platform and its link.
     pub(crate) second_is_well: bool,
-    /// The disk of the outbox may be full; it is the one thing that destinations share.
-    pub(crate) outbox_fills: bool,
+    /// What destinations share befalls them: a full disk of the outbox, and frames that go once all of them have them.
+    pub(crate) shares: bool,
     pub(crate) fault: Option<Fault>,
 }
 
 impl Settings {
     /// A sound box among everything that may befall it.
     pub(crate) fn of(seed: u64) -> Settings {
-        Settings { seed, second_is_well: false, outbox_fills: true, fault: None }
+        Settings { seed, second_is_well: false, shares: true, fault: None }
     }
 }
 
@@ -65,6 +71,7 @@ enum Event {
     Commit,
     GatewayStarts(u64),
     SyncStarts(u64),
+    Keeps(u64),
     Poll,
     Tick(usize),
     StoreAgain(usize),
@@ -113,6 +120,8 @@ pub(crate) struct Passed {
     pub(crate) deaths: u64,
     pub(crate) unstored: u64,
     pub(crate) parked: u64,
+    /// What befell it, by name.
+    pub(crate) seen: BTreeSet<&'static str>,
     /// How long it took from healing until all had drained. ms.
     pub(crate) drained_ms: u64,
     pub(crate) story: Story,
@@ -148,6 +157,12 @@ pub(crate) struct World {
     /// Frames that came to nothing and are not yet counted durably (A3).
     unsettled: BTreeMap<Option<SourceId>, u64>,
     healed_at: Option<u64>,
+    /// What others leave for files of sealed records.
+    room_bytes: u64,
+    /// Frames get old.
+    ages: bool,
+    keeper: Chance,
+    seen: BTreeSet<&'static str>,
     deaths: u64,
     unstored: u64,
     story: Story,
@@ -162,7 +177,11 @@ impl World {
         let mut platforms = [platform(NAMES[0], 1), platform(NAMES[1], 2)];
         // The second one is particular in half of the worlds.
         platforms[1].poison_in = if taste.percent(50) { 83 } else { 0 };
-        let devices = Device::all(seed);
+        let mut devices = Device::all(seed);
+        let mut tempo = Chance::new(seed, "tempo");
+        if tempo.percent(BUSY_PERCENT) {
+            devices.iter_mut().for_each(|device| device.haste = HASTE);
+        }
         let mut world = World {
             settings,
             trace: Trace::new(),
@@ -184,6 +203,10 @@ impl World {
             onlooker: Onlooker::new(Engine::new(setup().rules), settings.fault),
             unsettled: BTreeMap::new(),
             healed_at: None,
+            room_bytes: troubles::ROOM_BYTES,
+            ages: settings.shares && tempo.percent(AGEING_PERCENT),
+            keeper: Chance::new(seed, "keeper"),
+            seen: BTreeSet::new(),
             deaths: 0,
             unstored: 0,
             story: Story::new(),
@@ -240,6 +263,7 @@ impl World {
             Event::Commit => self.commit()?,
             Event::GatewayStarts(life) => self.start_gateway(life)?,
             Event::SyncStarts(life) => self.start_sync(life)?,
+            Event::Keeps(life) => self.keeps(life)?,
             Event::Poll => self.poll()?,
             Event::Tick(nth) => self.tick(nth)?,
             Event::StoreAgain(nth) => {
@@ -261,6 +285,8 @@ impl World {
 
     fn befall(&mut self, trouble: Trouble) -> Checked {
         self.trace.tell(self.now, format_args!("{trouble:?}"));
+        // Healing is no trouble.
+        self.seen.extend(trouble.name().filter(|_| self.producing()));
         match trouble {
             Trouble::GatewayDies { for_ms } => self.kill_gateway(for_ms),
             Trouble::SyncDies { for_ms } => self.kill_sync(for_ms),
@@ -286,6 +312,10 @@ impl World {
                 let now = self.now;
                 self.clock.iter_mut().for_each(|clock| clock.let_go(now));
             }
+            Trouble::SetByHand { error_ms } => {
+                self.clock.iter_mut().for_each(|clock| clock.set_by_hand(error_ms));
+            }
+            Trouble::Room(bytes) => self.room_bytes = bytes,
         }
         Ok(())
     }
@@ -337,9 +367,18 @@ impl World {
     fn passed(&mut self) -> Checked<Passed> {
         let Some(gateway) = &self.gateway else { return self.still_waiting() };
         self.onlooker.look_again(&gateway.reader)?;
-        self.onlooker.look_at_rules(&gateway.ledger.engine)?;
+        self.onlooker.look_at_rules(&gateway.ledger.engine, &gateway.segments())?;
         self.look_at_platforms()?;
-        let parked = self.sync.iter().flat_map(|sync| &sync.lines).map(|lines| lines.core.parked().len()).sum();
+        let lines = || self.sync.iter().flat_map(|sync| &sync.lines);
+        let parked = lines().map(|lines| lines.core.parked().len()).sum();
+        let outcomes = [
+            ("a transaction refused by the disk", self.unstored > 0),
+            ("a record parked", parked > 0),
+            ("an alarm raised", !self.onlooker.alarms.is_empty()),
+            ("a clock record", self.onlooker.clocks > 0),
+            ("delivered around what is gone", lines().any(|lines| !lines.core.gone().is_empty())),
+        ];
+        self.seen.extend(outcomes.into_iter().filter(|(_, seen)| *seen).map(|(name, _)| name));
         Ok(Passed {
             hash: self.trace.hash(),
             records: self.onlooker.end().0,
@@ -347,6 +386,7 @@ impl World {
             deaths: self.deaths,
             unstored: self.unstored,
             parked,
+            seen: std::mem::take(&mut self.seen),
             drained_ms: self.now - self.healed_at.unwrap_or(self.now),
             story: std::mem::take(&mut self.story),
         })
@@ -359,7 +399,9 @@ impl World {
             demand!("B1", record::invariant::b1_within(len, max), "{len} frames wait, at most {max} may");
         }
         let lines = self.sync.iter().flat_map(|sync| &sync.lines);
-        lines.zip(&self.platforms).try_for_each(|(lines, platform)| lines.check(platform.receipted()))
+        lines
+            .zip(&self.platforms)
+            .try_for_each(|(lines, platform)| lines.check(platform.receipted(), &self.onlooker.told))
     }
 }
 

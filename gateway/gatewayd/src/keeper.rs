@@ -14,10 +14,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use journal::{Outbox, Reader, SegmentChange, Stage, StoreError};
-use record::{ClockQuality, Gap, MonoMs, Seq, SeqRange};
+use journal::{Reader, SegmentChange, Stage, StoreError};
+use record::{ClockQuality, Gap, MonoMs, Seq};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::board::Board;
@@ -27,14 +27,16 @@ use crate::error::StartError;
 use crate::ledger::REPLAY_RECORDS;
 use crate::order::{Order, Ordered};
 use crate::status::KeepingStatus;
-use crate::upkeep::{Host, Limits, Upkeep, UpkeepError};
+use crate::upkeep::{Host, Limits, Upkeep, UpkeepError, delivered_before};
 use space::Space;
 use wear::Wear;
 
 /// How often it looks whether there is something to do.
 const TURN: Duration = Duration::from_secs(10);
-/// A pause between two segments that are checked: some MB/s of an SD card, and the committer's syncs in between.
+/// A pause between two segments that are checked is at least this …
 const CHECK_PAUSE: Duration = Duration::from_millis(200);
+/// … and so many times what the last one took: the check has a fifth of a core, and the committer's syncs go in between.
+const CHECK_PAUSE_TIMES: u32 = 4;
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -111,8 +113,12 @@ impl Keeper {
     fn run(mut self, nudges: &Receiver<()>) {
         let mut said = None;
         loop {
+            let began = Instant::now();
             let turned = self.upkeep.turn(&mut self.surroundings);
-            let pause = if matches!(turned, Ok(true)) { CHECK_PAUSE } else { TURN };
+            let pause = match turned {
+                Ok(true) => CHECK_PAUSE.max(began.elapsed().saturating_mul(CHECK_PAUSE_TIMES)),
+                _ => TURN,
+            };
             let trouble = match turned {
                 Err(UpkeepError::Stopped) => return,
                 Err(UpkeepError::Store(error)) if error.is_damage() => {
@@ -180,10 +186,7 @@ impl Host for Surroundings {
     }
 
     fn delivered_before(&self) -> Seq {
-        if !self.outbox.exists() {
-            return Seq(u64::MAX);
-        }
-        delivered(&self.outbox).unwrap_or(Seq(0))
+        delivered_before(&self.outbox)
     }
 }
 
@@ -198,16 +201,4 @@ impl Surroundings {
             Ok(Ok(_)) => Ok(()),
         }
     }
-}
-
-fn delivered(outbox: &Path) -> Result<Seq, StoreError> {
-    let outbox = Outbox::open_read_only(outbox)?;
-    let mut first = Seq(u64::MAX);
-    for destination in outbox.destinations()? {
-        let mut settled = outbox.coverage(&destination)?;
-        outbox.parked(&destination)?.iter().for_each(|range| settled.insert(range));
-        let lacks = settled.missing_in(SeqRange { first: Seq(0), last: Seq(u64::MAX - 1) });
-        first = first.min(lacks.bounds().map_or(Seq(u64::MAX), |lacks| lacks.first));
-    }
-    Ok(first)
 }

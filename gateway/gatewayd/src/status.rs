@@ -38,7 +38,7 @@ pub struct ClockStatus {
     pub wall_ms: i64,
     /// `synchronised`, `holdover` or `unset`.
     pub state: String,
-    /// `ntp`, `rtc`, `gps` or `manual`; none if nobody told the time.
+    /// `ntp`, `rtc` or `gps`; none if nobody told the time.
     #[serde(default)]
     pub source: Option<String>,
     /// Bound of the error, ± ms; none if nobody told the time.

@@ -6,9 +6,10 @@
 //! It has no thread and no clock of its own: the keeper drives it, and so does a simulation.
 
 use std::io;
+use std::path::Path;
 
 use journal::retention::{Budget, Cause, Step, Usage, plan};
-use journal::{Loss, Reader, Segment, SegmentChange, Stage, StoreError, check, mend, reduce, seal, weigh};
+use journal::{Loss, Outbox, Reader, Segment, SegmentChange, Stage, StoreError, check, mend, reduce, seal, weigh};
 use record::{Gap, GapReason, MonoMs, Seq, SeqRange, SeqRanges};
 
 /// All that is stored is checked this often, for the first time after a start.
@@ -207,6 +208,26 @@ impl Upkeep {
         }
         Ok(true)
     }
+}
+
+/// The first record that some platform with batches in this outbox lacks; beyond all where there is no outbox.
+pub fn delivered_before(outbox: &Path) -> Seq {
+    if !outbox.exists() {
+        return Seq(u64::MAX);
+    }
+    delivered(outbox).unwrap_or(Seq(0))
+}
+
+fn delivered(outbox: &Path) -> Result<Seq, StoreError> {
+    let outbox = Outbox::open_read_only(outbox)?;
+    let mut first = Seq(u64::MAX);
+    for destination in outbox.destinations()? {
+        let mut settled = outbox.coverage(&destination)?;
+        outbox.parked(&destination)?.iter().for_each(|range| settled.insert(range));
+        let lacks = settled.missing_in(SeqRange { first: Seq(0), last: Seq(u64::MAX - 1) });
+        first = first.min(lacks.bounds().map_or(Seq(u64::MAX), |lacks| lacks.first));
+    }
+    Ok(first)
 }
 
 /// The records that tell a loss: one, unless it has more ranges than one may name.

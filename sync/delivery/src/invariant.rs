@@ -19,6 +19,11 @@ pub fn d3_drained(end: Seq, covered: &SeqRanges, parked: &SeqRanges, gone: &SeqR
     crate::unclaimed::first_unclaimed(&settled) >= end
 }
 
+/// **D3** of what is settled without a receipt because it is gone: the journal told so.
+pub fn d3_gone_is_told(gone: &SeqRanges, told: &SeqRanges) -> bool {
+    told.covers(gone)
+}
+
 /// **D4**: what happens to one destination, and when, is the same whatever befalls another one. `alone` and `beside` are
 /// all that happened to it in two worlds that differ in the other destination only.
 pub fn d4_undelayed<T: PartialEq>(alone: &[T], beside: &[T]) -> bool {

@@ -1,6 +1,6 @@
 //! The invariants of the journal as predicates: one definition for the writer, its tests and the simulation.
 
-use record::Seq;
+use record::{Seq, SeqRanges};
 
 /// **J1**: what is found of a record, as canonical bytes, is what was committed.
 pub fn j1_unchanged(committed: &[u8], found: &[u8]) -> bool {
@@ -10,6 +10,16 @@ pub fn j1_unchanged(committed: &[u8], found: &[u8]) -> bool {
 /// **J2**: a record has the number after the one before it: no gap, no repeat.
 pub fn j2_follows(expected: Seq, found: Seq) -> bool {
     expected == found
+}
+
+/// **J2** of numbers whose records can no longer be read: a record tells that they are gone.
+pub fn j2_told(missing: &SeqRanges, told: &SeqRanges) -> bool {
+    told.covers(missing)
+}
+
+/// **J2** of what such a record counts: frames, refusals, others and bytes are those that were committed.
+pub fn j2_counted(gap: &record::Gap, committed: [u64; 4]) -> bool {
+    [gap.frames, gap.rejected, gap.other, gap.bytes] == committed
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ pub struct ClockSet {
     pub error_ms: u32,
 }
 
-/// Who told the box the time. The numbers are the journal's and the wire's; they never change their meaning.
+/// Who told the box the time; a person who sets the clock is no such source (T1). The numbers are the journal's and the wire's; they never change their meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode, Serialize)]
 #[cbor(index_only)]
 #[serde(rename_all = "snake_case")]
@@ -39,14 +39,11 @@ pub enum ClockSource {
     /// The pulse of a GNSS receiver disciplines the kernel's clock.
     #[n(2)]
     Gps,
-    /// A person vouched for it.
-    #[n(3)]
-    Manual,
 }
 
 impl ClockSource {
     /// Every source, in the order of the wire's numbers.
-    pub const ALL: [ClockSource; 4] = [ClockSource::Ntp, ClockSource::Rtc, ClockSource::Gps, ClockSource::Manual];
+    pub const ALL: [ClockSource; 3] = [ClockSource::Ntp, ClockSource::Rtc, ClockSource::Gps];
 
     /// The stable name.
     pub fn as_str(self) -> &'static str {
@@ -54,7 +51,6 @@ impl ClockSource {
             ClockSource::Ntp => "ntp",
             ClockSource::Rtc => "rtc",
             ClockSource::Gps => "gps",
-            ClockSource::Manual => "manual",
         }
     }
 }

@@ -161,7 +161,7 @@ fn bodies_are_pinned() {
 fn clocks_and_gaps_are_pinned() {
     let clock = |source, before, step_ms| Body::Clock(ClockSet { source, before, step_ms, error_ms: 3 });
     check(&clock(ClockSource::Ntp, ClockQuality::Unset, 86_400_000), expect!["82068184008202801a05265c0003"]);
-    check(&clock(ClockSource::Manual, ClockQuality::Holdover { error_ms: 5 }, -1), expect!["8206818403820181052003"]);
+    check(&clock(ClockSource::Gps, ClockQuality::Holdover { error_ms: 5 }, -1), expect!["8206818402820181052003"]);
     let gap = |why| {
         let ranges = ranges([(0, 255), (512, 512)]);
         Body::Gap(Gap { why, ranges, frames: 250, rejected: 4, other: 3, bytes: 40_000 })

@@ -1,5 +1,7 @@
 //! The field and the gateway.
 
+use gatewayd::upkeep::UpkeepError;
+use journal::Stage;
 use record::{BootNo, MonoMs, SourceId, UnixMs};
 
 use super::{Event, World, identity, stamp, truth};
@@ -7,7 +9,8 @@ use crate::broken::Fault;
 use crate::clock::BoxClock;
 use crate::field::{Downlink, Uplink};
 use crate::gateway::{Gateway, Judged, Waiting, setup};
-use crate::invariants::{Checked, demand};
+use crate::invariants::{Checked, demand, violation};
+use crate::keeping::{self, Surroundings};
 
 /// After a frame came the gateway takes what waits within this. ms.
 const COMMIT_MS: (u64, u64) = (1, 30);
@@ -22,6 +25,10 @@ const DEATH_PERCENT: u64 = 1;
 const RX1_MS: u64 = 1_000;
 /// The upload daemon asks this often whether the journal grew. ms.
 const POLL_MS: u64 = 100;
+
+/// The keeper looks this often whether there is something to do; sooner while there is more of it. ms.
+const KEEP_MS: u64 = 4_000;
+const KEEP_SOON_MS: u64 = 200;
 
 impl World {
     pub(super) fn wake(&mut self, nth: usize) {
@@ -82,7 +89,9 @@ impl World {
         self.commit_foreseen = false;
         let (now, fault) = (self.now, self.settings.fault);
         let (Some(gateway), Some(clock)) = (&mut self.gateway, &mut self.clock) else { return Ok(()) };
-        let draft = gateway.judge(|| stamp(clock, now, fault));
+        let first = stamp(clock, now, fault);
+        let news = clock.news(&first);
+        let draft = gateway.judge(news.clone().map(|set| (first, set)), || stamp(clock, now, fault));
         if fault == Some(Fault::AcknowledgesEarly) {
             self.answer(&draft.judged, true)?;
         }
@@ -100,7 +109,12 @@ impl World {
         demand!("J2", end == known, "the gateway ends at {end}, the journal at {known}");
         let received = draft.judged.iter().map(|judged| judged.source.clone());
         received.for_each(|source| *self.unsettled.entry(source).or_default() += 1);
+        if !stored {
+            // What it believed is read back, as after a start.
+            self.onlooker.look_at_rules(&gateway.ledger.engine, &gateway.segments())?;
+        }
         if stored {
+            self.clock.iter_mut().zip(&news).for_each(|(clock, told)| clock.told(told, now));
             self.onlooker.count(std::mem::take(&mut self.unsettled), &gateway.reader)?;
         }
         let what = if stored { "stored" } else { "not stored" };
@@ -229,11 +243,52 @@ impl World {
         let boots = &self.boots;
         self.onlooker.look_again(&gateway.reader)?;
         self.onlooker.look(&gateway.reader, |stamp| truth(boots, stamp))?;
-        self.onlooker.look_at_rules(&gateway.ledger.engine)?;
+        self.onlooker.look_at_rules(&gateway.ledger.engine, &gateway.segments())?;
         self.onlooker.look_at_board(&gateway.ledger.engine.alarms())?;
         self.trace.tell(self.now, format_args!("the gateway starts at {}", gateway.end()));
         self.gateway = Some(gateway);
         self.foresee(self.now + POLL_MS, Event::Poll);
+        self.foresee(self.now + KEEP_MS, Event::Keeps(life));
+        Ok(())
+    }
+
+    /// A turn of the keeper.
+    pub(super) fn keeps(&mut self, life: u64) -> Checked {
+        if life != self.gateway_life || self.gateway.is_none() {
+            return Ok(());
+        }
+        let around = Surroundings {
+            stamp: self.stamp(),
+            outbox: self.disk.outbox(),
+            room_bytes: self.room_bytes,
+            ages: self.ages,
+            dies: keeping::death(&mut self.keeper).filter(|_| self.producing()),
+        };
+        let Some(gateway) = &mut self.gateway else { return Ok(()) };
+        let turned = keeping::turn(gateway, around);
+        let boots = &self.boots;
+        self.onlooker.look(&gateway.reader, |stamp| truth(boots, stamp))?;
+        self.onlooker.look_at_rules(&gateway.ledger.engine, &gateway.segments())?;
+        let stages = gateway.segments().into_iter().map(|segment| segment.stage);
+        self.seen.extend(stages.filter_map(|stage| match stage {
+            Stage::Whole => Some("a table sealed"),
+            Stage::Thinned => Some("a segment thinned"),
+            Stage::Remnant => Some("the frames of a segment dropped"),
+            _ => None,
+        }));
+        match turned {
+            Err(UpkeepError::Stopped) => {
+                self.trace.tell(self.now, format_args!("the gateway dies in a step of its keeper"));
+                self.seen.insert("death in a step of the keeper");
+                self.kill_gateway(RESTART_MS);
+            }
+            Err(error) => return violation("no error", format!("the keeper fails: {error:?}")),
+            Ok(soon) => {
+                let after = if soon { KEEP_SOON_MS } else { KEEP_MS };
+                self.foresee(self.now + after, Event::Keeps(life));
+                self.foresee(self.now + 1, Event::Poll);
+            }
+        }
         Ok(())
     }
 

@@ -1,9 +1,7 @@
 //! A keeper beside a committer at work, on a real disk.
 
-use std::time::{Duration, Instant};
-
 use journal::{DeviceRow, Journal, Tally, Transaction};
-use record::{Body, BootNo, Frame, GapReason, Link, Record, RecordAt, SourceId, Stamp, UnixMs};
+use record::{Body, BootNo, Frame, GapReason, Link, Record, RecordAt, SeqRange, SourceId, Stamp, UnixMs};
 
 use super::*;
 use crate::committer::tests::Bench;
