@@ -17,7 +17,7 @@ use crate::segment::{self, BLOCK_RECORDS, Segment, SegmentChange, Stage};
 /// # Errors
 /// [`StoreError::Read`] where the database itself cannot be read.
 pub fn check(reader: &Reader, segment: &Segment) -> Result<SeqRanges, StoreError> {
-    let damaged = match segment.stage {
+    let damaged = match segment.readable(reader.path()) {
         Stage::Gone | Stage::Void => return Ok(SeqRanges::new()),
         Stage::Hot => check_table(reader, segment)?,
         Stage::Whole | Stage::Thinned | Stage::Remnant => check_file(reader, segment)?,

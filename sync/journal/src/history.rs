@@ -168,7 +168,7 @@ impl History {
             let within =
                 SeqRange::new(range.first.max(segment.first), range.last.min(segment.last.unwrap_or(range.last)));
             let Some(within) = within else { continue };
-            let flow = match segment.stage {
+            let flow = match segment.readable(&self.journal) {
                 Stage::Hot => self.hot(connection, segment.first, within, visit)?,
                 Stage::Gone => self.gone(connection, within, visit)?,
                 Stage::Void => void(within, visit)?,

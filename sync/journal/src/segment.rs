@@ -97,6 +97,15 @@ impl Segment {
         SeqRange::new(self.first, self.last?)
     }
 
+    /// What can be read of it. The file of a condemned one may be gone before the database says so, for as long as a box
+    /// without power does; its loss is told already.
+    pub(crate) fn readable(&self, journal: &Path) -> Stage {
+        match self.condemned {
+            Some(_) if !file(journal, self.first).exists() => Stage::Gone,
+            _ => self.stage,
+        }
+    }
+
     /// Whether it has a file.
     pub fn has_file(&self) -> bool {
         matches!(self.stage, Stage::Whole | Stage::Thinned | Stage::Remnant)

@@ -118,6 +118,9 @@ fn what_is_taken_away_keeps_its_place_in_the_tree() {
         let condemned = reader.segments().unwrap()[0];
         let change = reduce(&reader, &condemned).unwrap();
         assert_eq!(reduce(&reader, &condemned).unwrap(), change, "twice is once");
+        // If the power goes here, the file has followed and the database has not.
+        assert_eq!(reader.recompute(|_, _| {}).unwrap(), tree(&records), "on the way to {to:?}");
+        assert!(check(&reader, &condemned).unwrap().is_empty(), "on the way to {to:?}");
         store(&mut journal, change);
         let unreadable = reader.unreadable(all()).unwrap();
         assert!(unreadable.covers(&loss.ranges), "{to:?}");
