@@ -213,13 +213,13 @@ impl Committer {
     }
 
     fn wait(&self) -> Gathering {
-        let (linger, rows_max) = (self.pace.linger(mono_ms()), self.parts.commit.rows_max);
+        let (linger, enough, rows_max) = (self.pace.linger(mono_ms()), self.pace.enough(), self.parts.commit.rows_max);
         let idle = match self.redecoding.front().is_none_or(Redecoding::is_decoding) {
             true => Duration::from_millis(self.checkpoints.wait_ms(mono_ms())),
             // There is more to do; frames that came meanwhile go first.
             false => Duration::ZERO,
         };
-        Gathering { linger, rows_max, idle, decoding: !self.lanes.is_empty() }
+        Gathering { linger, enough, rows_max, idle, decoding: !self.lanes.is_empty() }
     }
 
     /// One transaction of what was gathered, and of what quick codecs make of it.
@@ -231,7 +231,8 @@ impl Committer {
             self.take_decoded(decoded, &mut draft)?;
         }
         self.finish(draft)?;
-        self.pace.committed(intake.company(), mono_ms());
+        let (frames, to_the_end) = intake.gathered();
+        self.pace.committed(frames, to_the_end, mono_ms());
         Ok(())
     }
 

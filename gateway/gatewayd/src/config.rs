@@ -80,8 +80,8 @@ pub struct GatewayFile {
     pub chirpstack: Chirpstack,
 }
 
-/// Group commit: a transaction takes what is waiting, up to `rows_max`, and follows the last one after `linger_ms` while
-/// more than one frame comes in that time.
+/// Group commit: a transaction takes what is waiting, up to `rows_max`, and follows the last one after `linger_ms`, or once
+/// as many frames wait as came in that time lately.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Commit {

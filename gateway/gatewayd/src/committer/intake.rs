@@ -16,6 +16,8 @@ pub(crate) struct Gathering {
     /// From now on until then frames of MQTT wait for company. What comes by radio or serial, was decoded or ordered ends the wait: a
     /// receive window is closing, or somebody sits at a keyboard.
     pub(crate) linger: Duration,
+    /// With so many frames that wait is over as well.
+    pub(crate) enough: usize,
     /// Most frames of one transaction.
     pub(crate) rows_max: usize,
     /// How long to wait for the first frame.
@@ -32,8 +34,8 @@ pub(crate) struct Intake {
     serial: Queue<SerialFrame>,
     orders: Queue<Ordered>,
     decoded: Queue<Decoded>,
-    /// What came in the last wait for company; none if there was no such wait.
-    company: Option<usize>,
+    /// The last group, and whether it waited for company as long as it might.
+    gathered: (usize, bool),
 }
 
 /// What was gathered, to be drained.
@@ -87,7 +89,7 @@ impl Intake {
         decoded: Receiver<Decoded>,
     ) -> Intake {
         let (mqtt, lora, serial) = (Queue::new(mqtt), Queue::new(lora), Queue::new(serial));
-        Intake { mqtt, lora, serial, orders: Queue::new(orders), decoded: Queue::new(decoded), company: None }
+        Intake { mqtt, lora, serial, orders: Queue::new(orders), decoded: Queue::new(decoded), gathered: (0, false) }
     }
 
     /// What was gathered, to be drained.
@@ -101,9 +103,9 @@ impl Intake {
         }
     }
 
-    /// How many frames the last wait for company brought; none if there was none.
-    pub(crate) fn company(&self) -> Option<usize> {
-        self.company
+    /// How many frames the last group has, and whether it waited for company as long as it might.
+    pub(crate) fn gathered(&self) -> (usize, bool) {
+        self.gathered
     }
 
     fn count(&self) -> usize {
@@ -131,7 +133,7 @@ impl Intake {
     /// empty.
     pub(crate) async fn gather(&mut self, wait: Gathering) -> bool {
         let until = Instant::now() + wait.linger;
-        self.company = None;
+        self.gathered = (0, false);
         match timeout(wait.idle, self.next(wait.rows_max, wait.decoding)).await {
             Err(_) => return true,
             Ok(false) => return false,
@@ -142,15 +144,15 @@ impl Intake {
             self.lora.take_waiting(wait.rows_max.saturating_sub(self.count()));
             self.serial.take_waiting(wait.rows_max.saturating_sub(self.count()));
             self.mqtt.take_waiting(wait.rows_max.saturating_sub(self.count()));
-            let before = self.count();
-            let room = wait.rows_max.saturating_sub(before);
+            let count = self.count();
+            let room = wait.rows_max.saturating_sub(count);
+            self.gathered = (count, false);
             // A timer of no time at all would still cost a millisecond.
-            if room == 0 || self.urgent() > 0 || Instant::now() >= until {
+            if room == 0 || count >= wait.enough || self.urgent() > 0 || Instant::now() >= until {
                 return true;
             }
-            let came = matches!(timeout_at(until, self.next(room, false)).await, Ok(true));
-            self.company = Some(self.company.unwrap_or(0) + self.count() - before);
-            if !came {
+            if !matches!(timeout_at(until, self.next(room, false)).await, Ok(true)) {
+                self.gathered = (self.count(), true);
                 return true;
             }
         }

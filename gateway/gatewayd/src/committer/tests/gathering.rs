@@ -11,7 +11,8 @@ use crate::committer::intake::{Gathering, Intake};
 use crate::decoding::Published;
 
 fn wait(linger_ms: u64, rows_max: usize) -> Gathering {
-    Gathering { linger: Duration::from_millis(linger_ms), rows_max, idle: Duration::from_secs(60), decoding: false }
+    let (linger, idle) = (Duration::from_millis(linger_ms), Duration::from_secs(60));
+    Gathering { linger, enough: usize::MAX, rows_max, idle, decoding: false }
 }
 
 #[tokio::test]
@@ -57,9 +58,19 @@ async fn frames_of_mqtt_wait_for_company_on_one_side_too() {
     let mut intake = Intake::new(frames().await, received, mpsc::channel(1).1, mpsc::channel(1).1, mpsc::channel(1).1);
     assert!(intake.gather(wait(20, 100)).await);
     assert_eq!(intake.taken().published.drain(..).count(), 3, "at 0, 8 and 16 ms, not the one at 24");
-    assert_eq!(intake.company(), Some(2));
+    assert_eq!(intake.gathered(), (3, true));
     assert!(intake.gather(wait(0, 100)).await);
-    assert_eq!((intake.taken().published.drain(..).count(), intake.company()), (1, None));
+    assert_eq!((intake.taken().published.drain(..).count(), intake.gathered()), (1, (1, false)));
+}
+
+#[tokio::test]
+async fn nobody_waits_once_all_are_there() {
+    let (_, received) = mpsc::channel(1);
+    let mut intake = Intake::new(frames().await, received, mpsc::channel(1).1, mpsc::channel(1).1, mpsc::channel(1).1);
+    let begun = tokio::time::Instant::now();
+    assert!(intake.gather(Gathering { enough: 2, ..wait(1_000, 100) }).await);
+    assert_eq!((intake.taken().published.len(), intake.gathered()), (2, (2, false)));
+    assert!(begun.elapsed() < Duration::from_millis(16), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
