@@ -1,4 +1,7 @@
-//! Resident memory of the two daemons with 200 clients, while everything is delivered to a platform.
+//! Resident memory of the two daemons with 200 clients, while everything is delivered to a platform, and of the gateway
+//! with clients that want it to hold things.
+
+mod crowd;
 
 use std::fs;
 use std::io;
@@ -60,7 +63,8 @@ pub(crate) fn run(plan: &Plan) -> io::Result<()> {
         took.as_secs_f64()
     );
     println!("aim: RSS of each at most 32 MiB with 200 clients");
-    Ok(())
+    drop(world);
+    crowd::run(plan)
 }
 
 impl World {

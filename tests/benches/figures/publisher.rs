@@ -63,15 +63,14 @@ pub(crate) fn publish(device: usize, packet_id: u16, number: u64) -> Vec<u8> {
     packet(0x32, &body)
 }
 
-/// Bodies here are below 16 KiB: one or two bytes of length.
-fn packet(first: u8, body: &[u8]) -> Vec<u8> {
-    let length = body.len();
-    let mut packet = vec![first];
-    if length < 128 {
-        packet.push(length as u8);
-    } else {
-        packet.extend_from_slice(&[(length % 128) as u8 | 0x80, (length / 128) as u8]);
+/// A packet with its remaining length (MQTT 3.1.1 §2.2.3).
+pub(crate) fn packet(first: u8, body: &[u8]) -> Vec<u8> {
+    let (mut packet, mut length) = (vec![first], body.len());
+    while length >= 128 {
+        packet.push((length % 128) as u8 | 0x80);
+        length /= 128;
     }
+    packet.push(length as u8);
     packet.extend_from_slice(body);
     packet
 }
