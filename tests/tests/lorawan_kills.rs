@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use system_tests::{Device, Disk, Radio, World, until};
 
 const DEVICES: u64 = 4;
-/// Rounds, unless `WEIR_KILL_ROUNDS` says how many.
-const ROUNDS: u64 = 200;
+/// Rounds of an ordinary run, half a minute; `WEIR_KILL_ROUNDS=200` asks for those of a release.
+const ROUNDS: u64 = 100;
 /// How long a commit takes while it is shot at, so that half of the shots hit it.
 const SYNC: Duration = Duration::from_millis(25);
 /// Between the frames of a round, which so are in different moments of it.
