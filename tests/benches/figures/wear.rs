@@ -1,4 +1,5 @@
-//! Bytes that reach the device for each reading, and commits per second beside `fdatasync`, with the journal alone.
+//! Bytes that reach the device for each reading, and commits per second beside `fdatasync`, with the journal alone; and the
+//! whole gateway at a steady rate of frames, with a day of it.
 
 use std::io;
 use std::path::Path;
@@ -10,10 +11,11 @@ use record::{
     Stamp, Unit, UnixMs,
 };
 
-use crate::Plan;
 use crate::disk::AppendLoop;
 use crate::loop_device::LoopDevice;
+use crate::publisher::{self, Load};
 use crate::stats::{median, span};
+use crate::{Plan, devices, gateway};
 
 const DEVICES: u64 = 40;
 /// Readings of one frame.
@@ -42,6 +44,7 @@ pub(crate) fn run(plan: &Plan) -> io::Result<()> {
     let folder = tempfile::tempdir_in(&plan.folder)?;
     if rustix::process::getuid().is_root() {
         bytes(folder.path())?;
+        days(plan, folder.path())?;
     } else {
         println!(
             "device bytes are not counted: a loop device needs root; try: sudo -E cargo bench -p system-tests -- wear"
@@ -77,6 +80,53 @@ fn bytes(folder: &Path) -> io::Result<()> {
         (after.bytes - before.bytes) as f64 / 1e3,
         (after.flushes - before.flushes) as f64 / 1e3
     );
+    Ok(())
+}
+
+/// Sensors of the whole gateway.
+const CLIENTS: usize = 50;
+/// All of them together, frames a second.
+const FRAMES_PER_S: [f64; 3] = [1.0, 50.0, 500.0];
+/// Long enough for twenty commits at the slowest rate.
+const STEADY: Duration = Duration::from_secs(20);
+/// The log's size, which it keeps: what it still has to grow costs several times as much.
+const LOG_BYTES: u64 = 4_000 * 1_048;
+/// At most so many seconds until it has it.
+const FILLING_MAX: usize = 60;
+/// Until what was filled in is sealed, and nothing is left of it to be written.
+const SETTLING: Duration = Duration::from_secs(15);
+
+/// The gateway's process at its defaults, with its log, checkpoints and everything else that it writes.
+fn days(plan: &Plan, folder: &Path) -> io::Result<()> {
+    println!(
+        "\nframes/s  device B/frame  × payload  MB a day   (whole gateway, MQTT, {CLIENTS} sensors, {}-byte frames)",
+        devices::FRAME_BYTES
+    );
+    for rate in FRAMES_PER_S {
+        let place = folder.join(format!("day-{rate}"));
+        std::fs::create_dir(&place)?;
+        let device = LoopDevice::mount(&place)?;
+        let site = gateway::Site::new(device.folder(), &devices::mqtt_tables(CLIENTS))?;
+        let gateway = site.start(&plan.weir)?;
+        let second = Duration::from_secs(1);
+        let load = Load { clients: CLIENTS, in_flight: 1, warm_up: Duration::ZERO, time: second, pause: None };
+        for _ in 0..FILLING_MAX {
+            if std::fs::metadata(site.journal().with_extension("db-wal"))?.len() >= LOG_BYTES {
+                break;
+            }
+            publisher::run(gateway.mqtt, load)?;
+        }
+        std::thread::sleep(SETTLING);
+        let before = device.written()?;
+        let begun = Instant::now();
+        let pause = Some(Duration::from_secs_f64(CLIENTS as f64 / rate));
+        let steady = publisher::run(gateway.mqtt, Load { time: STEADY, pause, ..load })?;
+        let (took_s, after) = (begun.elapsed().as_secs_f64(), device.written()?);
+        let bytes = (after.bytes - before.bytes) as f64;
+        let per_frame = bytes / steady.acknowledged.max(1) as f64;
+        let (payload, day) = (per_frame / devices::FRAME_BYTES as f64, bytes / took_s * 86_400.0 / 1e6);
+        println!("{rate:>8}  {per_frame:>14.0}  {payload:>9.1}  {day:>8.0}");
+    }
     Ok(())
 }
 
