@@ -10,9 +10,10 @@ SECTOR_BYTES = 512  # what /sys/block/*/stat counts in, whatever the device's ow
 SECTORS_WRITTEN = 6  # the field of that file
 
 
-def tool(*command):
+def tool(*command, seconds=60):
     """Runs a command to its end and returns what it printed."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    command = [str(part) for part in command]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
     if done.returncode:
         raise OSError(f"{' '.join(command)}: {done.stderr.strip()}")
     return done.stdout.strip()
