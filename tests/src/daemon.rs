@@ -154,6 +154,11 @@ impl Daemon {
         let _ = self.child.wait();
     }
 
+    /// Waits for its end, and gives its exit status.
+    pub fn wait(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+
     /// SIGTERM, and its exit status.
     pub fn terminate(mut self) -> Option<i32> {
         let pid = self.pid().to_string();

@@ -194,10 +194,13 @@ impl World {
 
     /// `weir` on the box whose `state` and `run` are in this folder.
     pub fn weir_in(dir: &Path, arguments: &[&str]) -> Answer {
-        let (state, run) = (dir.join("state").display().to_string(), dir.join("run").display().to_string());
-        let mut all = vec!["--state-dir", &state, "--run-dir", &run];
-        all.extend(arguments);
-        Answer::of_weir(&all)
+        let run = dir.join("run").display().to_string();
+        World::weir_with_state(&dir.join("state"), &[&["--run-dir", &run], arguments].concat())
+    }
+
+    /// `weir` on a box whose state is in this folder, and of which nothing runs.
+    pub fn weir_with_state(state: &Path, arguments: &[&str]) -> Answer {
+        Answer::of_weir(&[&["--state-dir", &state.display().to_string()], arguments].concat())
     }
 
     /// `weir device` on this box's files.

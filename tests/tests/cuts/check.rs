@@ -5,11 +5,14 @@ use std::fs;
 use std::path::Path;
 
 use batch::{Batch, BatchId, Checkpoint, Receipt};
-use journal::{Journal, Outbox, Reader, StoreError, Transaction};
+use journal::{Journal, Outbox, Reader, StoreError, Transaction, salvage};
 use record::merkle::Hash;
-use record::{Body, Boot, BootNo, ClockQuality, MonoMs, Record, SeqRanges, SourceId, Stamp, UnixMs};
+use record::{
+    Body, Boot, BootNo, ClockQuality, Gap, MonoMs, Record, Seq, SeqRange, SeqRanges, SourceId, Stamp, UnixMs,
+};
 use system_tests::config::BOX;
 
+use crate::copies;
 use crate::truth::{Platform, Truth};
 
 /// Most records of one transaction here: what three sensors and a radio may have in flight, and what follows from it. One
@@ -34,6 +37,8 @@ pub(crate) enum Breach {
     Config(String),
     /// The box's key is another or none.
     Key,
+    /// A copy of the journal is not what it was said to be.
+    Copy(String),
 }
 
 impl std::fmt::Display for Breach {
@@ -50,6 +55,7 @@ impl std::fmt::Display for Breach {
             Breach::Outbox(what) => write!(f, "D1, D2: {what}"),
             Breach::Config(what) => write!(f, "configuration: {what}"),
             Breach::Key => write!(f, "the box has another key"),
+            Breach::Copy(what) => write!(f, "backup: {what}"),
         }
     }
 }
@@ -69,7 +75,8 @@ pub(crate) fn check(disk: &Path, truth: &Truth, witnessed: &[u64]) -> Result<(),
         return Err(Breach::Key);
     }
     let size = check_journal(&state.join("journal/journal.db"), truth, promised)?;
-    check_outbox(&state.join("outbox/outbox.db"), truth, size)
+    check_outbox(&state.join("outbox/outbox.db"), truth, size)?;
+    copies::check(disk, truth, witnessed)
 }
 
 fn check_config(disk: &Path, truth: &Truth, promised: u64) -> Result<(), Breach> {
@@ -93,7 +100,11 @@ fn check_config(disk: &Path, truth: &Truth, promised: u64) -> Result<(), Breach>
 
 /// Returns how many records there are that stayed for ever.
 fn check_journal(path: &Path, truth: &Truth, promised: u64) -> Result<u64, Breach> {
-    let journal = Journal::open(path, BOX)?;
+    // As the gateway does, which finishes what a salvage left.
+    let (journal, salvaged) = salvage::open(path, BOX, Seq(0))?;
+    if let Some(salvaged) = salvaged.filter(|salvaged| !salvaged.lost.is_empty() || !salvaged.continued) {
+        return Err(Breach::Contradiction(format!("a journal that was whole was saved in part: {salvaged:?}")));
+    }
     let reader = Reader::open(path)?;
     let position = reader.position()?;
     let size = position.end.0;
@@ -101,9 +112,12 @@ fn check_journal(path: &Path, truth: &Truth, promised: u64) -> Result<u64, Breac
         return Err(Breach::Lost { promised, found: size });
     }
     let (mut accepted, mut same) = (BTreeMap::<SourceId, u64>::new(), 0);
+    let mut told = Told::default();
     let recomputed = reader.recompute(|at, root| {
-        if let Body::Frame(frame) = &at.record.body {
-            *accepted.entry(frame.source.clone()).or_default() += 1;
+        match &at.record.body {
+            Body::Frame(frame) => *accepted.entry(frame.source.clone()).or_default() += 1,
+            Body::Gap(gap) => told.take(gap),
+            _ => {}
         }
         // The root names all bytes of all records up to here.
         if truth.root(at.seq.0 + 1) == Some(root) {
@@ -117,16 +131,45 @@ fn check_journal(path: &Path, truth: &Truth, promised: u64) -> Result<u64, Breac
         return Err(Breach::Changed { size, same });
     }
     check_checkpoints(&reader, truth, same)?;
+    told.check(&reader, size)?;
     for (source, row) in reader.devices()? {
-        let stored = source.as_ref().and_then(|source| accepted.remove(source)).unwrap_or(0);
-        if row.tally.accepted != stored {
-            return Err(Breach::Contradiction(format!("{source:?}: {} accepted, {stored} stored", row.tally.accepted)));
+        let (accepted, stored) = (row.tally.accepted, source.as_ref().and_then(|source| accepted.remove(source)));
+        let stored = stored.unwrap_or(0);
+        if !(stored..=stored + told.frames).contains(&accepted) {
+            let gone = told.frames;
+            return Err(Breach::Contradiction(format!(
+                "{source:?}: {accepted} accepted, {stored} stored, {gone} gone"
+            )));
         }
     }
     if let Some((source, stored)) = accepted.pop_first() {
         return Err(Breach::Contradiction(format!("{source}: nothing accepted, {stored} stored")));
     }
     goes_on(journal, &reader, size).map(|()| same)
+}
+
+/// What gap records say is gone, or is about to go.
+#[derive(Default)]
+struct Told {
+    ranges: SeqRanges,
+    frames: u64,
+}
+
+impl Told {
+    fn take(&mut self, gap: &Gap) {
+        gap.ranges.iter().for_each(|range| self.ranges.insert(range));
+        self.frames += gap.frames;
+    }
+
+    /// Each number is there or told.
+    fn check(&self, reader: &Reader, size: u64) -> Result<(), Breach> {
+        let Some(last) = size.checked_sub(1) else { return Ok(()) };
+        let gone = reader.unreadable(SeqRange { first: Seq(0), last: Seq(last) })?;
+        match self.ranges.covers(&gone) {
+            true => Ok(()),
+            false => Err(Breach::Contradiction(format!("{gone:?} are gone, told are {:?}", self.ranges))),
+        }
+    }
 }
 
 fn check_checkpoints(reader: &Reader, truth: &Truth, size: u64) -> Result<(), Breach> {

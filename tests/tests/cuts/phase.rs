@@ -21,10 +21,21 @@ pub(crate) enum Phase {
     ConfigWrite,
     /// A batch or a receipt.
     Outbox,
+    /// A journal of an older program gets the tables of today.
+    Migration,
+    /// `weir backup`.
+    Backup,
+    /// `weir restore`.
+    Restore,
+    /// The database is put aside and made anew of what can be read.
+    Salvage,
+    /// What is sealed is thinned and dropped.
+    Retention,
 }
 
 impl Phase {
-    pub(crate) const ALL: [Phase; 7] = [
+    /// What happens in the story.
+    pub(crate) const STORY: [Phase; 7] = [
         Phase::FirstStart,
         Phase::Commit,
         Phase::Checkpoint,
@@ -32,6 +43,17 @@ impl Phase {
         Phase::Restart,
         Phase::ConfigWrite,
         Phase::Outbox,
+    ];
+    /// What happens in the story of upkeep.
+    pub(crate) const UPKEEP: [Phase; 8] = [
+        Phase::Migration,
+        Phase::Commit,
+        Phase::Checkpoint,
+        Phase::Seal,
+        Phase::Backup,
+        Phase::Restore,
+        Phase::Salvage,
+        Phase::Retention,
     ];
 
     /// That of a change; none of one that says nothing: SQLite's shared memory, what was there before the story.
@@ -46,6 +68,11 @@ impl Phase {
         Some(match entry.step {
             "first start" => Phase::FirstStart,
             "restart" => Phase::Restart,
+            "migration" => Phase::Migration,
+            "backup" if path.starts_with("stick-") => Phase::Backup,
+            "restore" if path.starts_with("elsewhere-") => Phase::Restore,
+            "salvage" => Phase::Salvage,
+            "retention" => Phase::Retention,
             _ if path.starts_with("state/journal/blocks") => Phase::Seal,
             _ if path.starts_with("state/outbox") => Phase::Outbox,
             _ if path.ends_with("-wal") => Phase::Commit,
@@ -64,6 +91,11 @@ impl fmt::Display for Phase {
             Phase::Restart => "restart",
             Phase::ConfigWrite => "config write",
             Phase::Outbox => "outbox",
+            Phase::Migration => "migration",
+            Phase::Backup => "backup",
+            Phase::Restore => "restore",
+            Phase::Salvage => "salvage",
+            Phase::Retention => "retention",
         })
     }
 }

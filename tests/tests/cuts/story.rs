@@ -2,23 +2,26 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use system_tests::disk::{Change, Entry, Log};
 use system_tests::peer::Running;
 use system_tests::{Device, Peer, World, until};
 
-use crate::truth::{Sent, Truth};
+use crate::phase::Phase;
+use crate::truth::{Records, Sent, Truth};
 
-/// Protocol level and QoS.
-const SENSORS: [(&str, u8, u8); 3] = [("v4-q1", 4, 1), ("v5-q1", 5, 1), ("v5-q2", 5, 2)];
+/// Name, protocol level and QoS.
+pub(crate) type Sensor = (&'static str, u8, u8);
+
+const SENSORS: [Sensor; 3] = [("v4-q1", 4, 1), ("v5-q1", 5, 1), ("v5-q2", 5, 2)];
 /// Length of each payload: the WAL goes into the database every thousand frames, and 3,200 of them fill a hot table
 /// (8 MiB), which is then sealed into files.
 const PAYLOAD_BYTES: usize = 2_600;
 /// Messages a second and sensor.
 const RATE: u64 = 150;
 /// Acknowledgements between two things that happen to the box.
-const BETWEEN: usize = 450;
+pub(crate) const BETWEEN: usize = 450;
 /// Frames of the LoRaWAN device: one in 300 ms or so.
 const UPLINKS: u64 = 40;
 /// A checkpoint is signed after so many records.
@@ -28,13 +31,21 @@ const SIGNED_EVERY: u64 = 50;
 pub(crate) struct Story {
     pub(crate) log: Log,
     pub(crate) truth: Truth,
+    /// What happens in it.
+    pub(crate) phases: &'static [Phase],
 }
 
 /// The files of the witnesses, in the order in which [`Entry::witnessed`] counts them.
-struct Witnesses {
+pub(crate) struct Witnesses {
     sensors: Vec<PathBuf>,
-    lora: PathBuf,
-    added: PathBuf,
+    /// Of the LoRaWAN device, or of who sent before the story began.
+    pub(crate) lora: PathBuf,
+    /// Devices that a technician added.
+    pub(crate) added: PathBuf,
+    /// Copies that a technician made: how many records each has.
+    pub(crate) backed_up: PathBuf,
+    /// Copies that were put back.
+    pub(crate) restored: PathBuf,
 }
 
 impl Story {
@@ -44,20 +55,14 @@ impl Story {
         let lora = Device::lora("level-1", "26010001");
         let all: Vec<Device> = devices.iter().cloned().chain([lora]).collect();
         let mut world = World::on_disk(&all, &format!("[checkpoint]\nrecords_max = {SIGNED_EVERY}\n"));
-        let witnesses = Witnesses::of(&world);
-        let disk = world.disk.as_ref().expect("on a disk");
-        disk.witness(witnesses.all());
-        disk.step("first start");
+        let witnesses = Witnesses::of(&world, &SENSORS);
+        world.disk.as_ref().expect("on a disk").witness(witnesses.all());
+        step(&world, "first start");
         world.start_gateway();
         world.start_platforms();
         world.start_sync();
-        world.disk.as_ref().expect("on a disk").step("load");
-        let stop = world.path("stop");
-        let mut running: Vec<Running> = SENSORS
-            .iter()
-            .zip(&devices)
-            .map(|(sensor, device)| witnesses.start(&world, sensor, device, &stop))
-            .collect();
+        step(&world, "load");
+        let mut running = witnesses.start_all(&world, &SENSORS, &devices);
         let lora = Peer::lora(&world).with("--count", UPLINKS).with("--tries", 8).with("--deadline", 120);
         running.push(lora.with("--acked", witnesses.lora.display()).start());
 
@@ -69,17 +74,16 @@ impl Story {
             happens(&mut world);
         }
         witnesses.until_more(BETWEEN);
-        fs::write(&stop, "").unwrap();
-        for peer in running {
-            // The LoRaWAN device gives up a frame that met a restart too often; the others do not.
-            drop(peer.finish());
-        }
+        witnesses.stop(&world, running);
         world.delivered();
         world.verify().exits(0);
         let log = world.disk.as_ref().expect("on a disk").log();
         world.sync = None;
         world.gateway.take().expect("runs").terminate();
-        Story { log, truth: Truth::of(&world, &witnesses.sent(), &witnesses.added, &texts) }
+        let lora = Sent { source: "level-1".into(), acked: witnesses.lora.clone(), payload_bytes: None };
+        let sent = witnesses.sent(&SENSORS).into_iter().chain([lora]).collect::<Vec<_>>();
+        let truth = Truth::of(&world, &Records::of(&world), &sent, &witnesses, &texts);
+        Story { log, truth, phases: &Phase::STORY }
     }
 
     /// The entry that the outside had seen after the next commit at or behind this place: all that it acknowledged.
@@ -99,40 +103,60 @@ impl Story {
 }
 
 impl Witnesses {
-    fn of(world: &World) -> Witnesses {
-        let sensors = SENSORS.iter().map(|(name, ..)| world.path(&format!("{name}.acked"))).collect();
-        Witnesses { sensors, lora: world.path("lora.acked"), added: world.path("added") }
+    pub(crate) fn of(world: &World, sensors: &[Sensor]) -> Witnesses {
+        let [lora, added, backed_up, restored] =
+            ["lora.acked", "added", "backed-up", "restored"].map(|name| world.path(name));
+        let sensors = sensors.iter().map(|(name, ..)| world.path(&format!("{name}.acked"))).collect();
+        Witnesses { sensors, lora, added, backed_up, restored }
     }
 
-    fn all(&self) -> Vec<PathBuf> {
-        self.sensors.iter().chain([&self.lora, &self.added]).cloned().collect()
+    pub(crate) fn all(&self) -> Vec<PathBuf> {
+        let others = [&self.lora, &self.added, &self.backed_up, &self.restored];
+        self.sensors.iter().chain(others).cloned().collect()
     }
 
-    fn start(&self, world: &World, (name, level, qos): &(&str, u8, u8), device: &Device, stop: &Path) -> Running {
-        let peer = Peer::sensor("paho_sensor.py", world, device).with("--level", level).with("--qos", qos);
-        let peer =
-            peer.with("--window", 16).with("--rate", RATE).with("--bytes", PAYLOAD_BYTES).with("--deadline", 300);
-        let peer = peer.with("--count", 1_000_000).with("--until", stop.display());
-        let peer = if *qos == 2 { peer.args(["--keep-session"]) } else { peer };
-        peer.with("--acked", world.path(&format!("{name}.acked")).display()).start()
+    pub(crate) fn start_all(&self, world: &World, sensors: &[Sensor], devices: &[Device]) -> Vec<Running> {
+        let start = |((name, level, qos), device): (&Sensor, &Device)| {
+            let peer = Peer::sensor("paho_sensor.py", world, device).with("--level", level).with("--qos", qos);
+            let peer =
+                peer.with("--window", 16).with("--rate", RATE).with("--bytes", PAYLOAD_BYTES).with("--deadline", 300);
+            let peer = peer.with("--count", 1_000_000).with("--until", world.path("stop").display());
+            let peer = if *qos == 2 { peer.args(["--keep-session"]) } else { peer };
+            peer.with("--acked", world.path(&format!("{name}.acked")).display()).start()
+        };
+        sensors.iter().zip(devices).map(start).collect()
+    }
+
+    /// Nobody sends any more.
+    pub(crate) fn stop(&self, world: &World, running: Vec<Running>) {
+        fs::write(world.path("stop"), "").unwrap();
+        for peer in running {
+            // The LoRaWAN device gives up a frame that met a restart too often; the others do not.
+            drop(peer.finish());
+        }
     }
 
     /// Waits until the sensors saw so many more acknowledgements.
-    fn until_more(&self, acknowledged: usize) {
+    pub(crate) fn until_more(&self, acknowledged: usize) {
         let lines = || self.sensors.iter().map(|file| fs::read(file).unwrap_or_default());
         let count = || -> usize { lines().map(|text| text.iter().filter(|byte| **byte == b'\n').count()).sum() };
         let before = count();
         until("sensors are acknowledged", 60, || (count() >= before + acknowledged).then_some(()));
     }
 
-    fn sent(&self) -> Vec<Sent> {
-        let sensors = SENSORS.iter().zip(&self.sensors).map(|((name, ..), file)| Sent {
+    pub(crate) fn sent(&self, sensors: &[Sensor]) -> Vec<Sent> {
+        let sent = |((name, ..), file): (&Sensor, &PathBuf)| Sent {
             source: (*name).into(),
             acked: file.clone(),
             payload_bytes: Some(PAYLOAD_BYTES),
-        });
-        sensors.chain([Sent { source: "level-1".into(), acked: self.lora.clone(), payload_bytes: None }]).collect()
+        };
+        sensors.iter().zip(&self.sensors).map(sent).collect()
     }
+}
+
+/// Names what is going on.
+pub(crate) fn step(world: &World, step: &'static str) {
+    world.disk.as_ref().expect("on a disk").step(step);
 }
 
 /// A technician adds a device while frames flow, and notes it once the command says so.
@@ -157,7 +181,6 @@ fn stop_gateway(world: &mut World) {
 }
 
 fn restart(world: &mut World) {
-    let step = |world: &World, step| world.disk.as_ref().expect("on a disk").step(step);
     step(world, "restart");
     world.start_gateway();
     step(world, "load");

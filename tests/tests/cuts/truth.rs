@@ -11,6 +11,8 @@ use record::merkle::{Frontier, Hash};
 use record::{Body, SeqRanges};
 use system_tests::World;
 
+use crate::story::Witnesses;
+
 /// What one device sent and saw acknowledged.
 pub(crate) struct Sent {
     pub(crate) source: String,
@@ -37,11 +39,15 @@ pub(crate) struct Truth {
     pub(crate) box_key: PublicKey,
     key_file: Vec<u8>,
     /// The tree's root at each size.
-    roots: Vec<Hash>,
+    roots: BTreeMap<u64, Hash>,
     /// For each device: after how many bytes of its acknowledgements the journal must have how many records.
     frames: Vec<Promises>,
     /// After how many bytes of notes the device table must have how many devices.
     added: Promises,
+    /// After how many bytes of notes there must be how many copies, and how many were put back.
+    copies: [Promises; 2],
+    /// How many records each copy has.
+    copied: Vec<u64>,
     /// Every text that `devices.toml` and `keys.toml` ever had.
     texts: [Vec<String>; 2],
     pub(crate) platforms: BTreeMap<String, Platform>,
@@ -67,40 +73,77 @@ impl Promises {
     }
 }
 
-impl Truth {
-    pub(crate) fn of(world: &World, sent: &[Sent], added: &Path, texts: &[(String, String)]) -> Truth {
-        let reader = Reader::open(&world.path("state/journal/journal.db")).unwrap();
-        let (mut roots, mut places) = (vec![Frontier::new().root()], HashMap::new());
+/// The records of a box at one moment.
+pub(crate) struct Records {
+    roots: BTreeMap<u64, Hash>,
+    /// The number of each frame, by its device and its bytes.
+    places: HashMap<(String, Vec<u8>), u64>,
+}
+
+impl Records {
+    pub(crate) fn of(world: &World) -> Records {
+        // Of a copy elsewhere: SQLite maps memory, and who serves a file system must not wait for it while it does.
+        let copy = tempfile::tempdir().unwrap();
+        world.weir(&["backup", &copy.path().display().to_string()]).exits(0);
+        let reader = Reader::open(&copy.path().join("journal.db")).unwrap();
+        let mut records = Records { roots: [(0, Frontier::new().root())].into(), places: HashMap::new() };
         reader
             .recompute(|at, root| {
-                roots.push(root);
+                records.roots.insert(at.seq.0 + 1, root);
                 if let Body::Frame(frame) = &at.record.body {
-                    let before = places.insert((frame.source.as_str().to_owned(), frame.raw.clone()), at.seq.0);
+                    let before = records.places.insert((frame.source.as_str().to_owned(), frame.raw.clone()), at.seq.0);
                     assert_eq!(before, None, "stored twice: {}", at.seq);
                 }
             })
             .unwrap();
+        records
+    }
+
+    /// Adds what came later. J1: what is there in both is the same.
+    pub(crate) fn extend(&mut self, later: Records) {
+        for (size, root) in later.roots {
+            assert_eq!(*self.roots.entry(size).or_insert(root), root, "J1: the tree of {size} records changed");
+        }
+        for (frame, place) in later.places {
+            assert_eq!(*self.places.entry(frame).or_insert(place), place, "J1: a frame has another number");
+        }
+    }
+}
+
+impl Truth {
+    pub(crate) fn of(
+        world: &World,
+        records: &Records,
+        sent: &[Sent],
+        witnesses: &Witnesses,
+        texts: &[(String, String)],
+    ) -> Truth {
         let frames = sent.iter().map(|sent| {
             Promises::of(&sent.acked, |line| {
                 let raw = sent.raw(line);
-                let place = places.get(&(sent.source.clone(), raw));
+                let place = records.places.get(&(sent.source.clone(), raw));
                 place.unwrap_or_else(|| panic!("{}: acknowledged and not stored, without any cut: {line}", sent.source))
                     + 1
             })
         });
-        let mut count = 0;
-        let added = Promises::of(added, |_| {
-            count += 1;
-            count
-        });
+        let each = |file: &Path| {
+            let mut count = 0;
+            Promises::of(file, |_| {
+                count += 1;
+                count
+            })
+        };
+        let copied = fs::read_to_string(&witnesses.backed_up).unwrap_or_default();
         let key = world.public_key();
         let (devices, keys) = texts.iter().cloned().unzip();
         Truth {
             box_key: key.parse().unwrap(),
             key_file: fs::read(world.path("state/identity/box.key")).unwrap(),
             frames: frames.collect(),
-            roots,
-            added,
+            roots: records.roots.clone(),
+            added: each(&witnesses.added),
+            copies: [each(&witnesses.backed_up), each(&witnesses.restored)],
+            copied: copied.lines().map(|records| records.parse().unwrap()).collect(),
             texts: [devices, keys],
             platforms: world
                 .platforms
@@ -122,12 +165,27 @@ impl Truth {
 
     /// How many devices the table must have beside the first ones.
     pub(crate) fn devices_promised(&self, witnessed: &[u64]) -> u64 {
-        self.added.at(witnessed.last().copied().unwrap_or(0))
+        self.added.at(self.note(witnessed, 0))
+    }
+
+    /// How many records each copy has that was made by then, in order.
+    pub(crate) fn copies_promised(&self, witnessed: &[u64]) -> &[u64] {
+        &self.copied[..usize::try_from(self.copies[0].at(self.note(witnessed, 1))).unwrap()]
+    }
+
+    /// How many copies were put back by then.
+    pub(crate) fn restores_promised(&self, witnessed: &[u64]) -> u64 {
+        self.copies[1].at(self.note(witnessed, 2))
+    }
+
+    /// Bytes of one of the files behind those of the devices.
+    fn note(&self, witnessed: &[u64], nth: usize) -> u64 {
+        witnessed.get(self.frames.len() + nth).copied().unwrap_or(0)
     }
 
     /// The root of the first records.
     pub(crate) fn root(&self, size: u64) -> Option<Hash> {
-        self.roots.get(usize::try_from(size).ok()?).copied()
+        self.roots.get(&size).copied()
     }
 
     /// The bytes of the box's key.
@@ -142,8 +200,9 @@ impl Truth {
 
     pub(crate) fn tell(&self) -> String {
         let acknowledged: usize = self.frames.iter().map(|promises| promises.0.len()).sum();
+        let records = self.roots.last_key_value().map_or(0, |(size, _)| *size);
         let batches: usize = self.platforms.values().map(|platform| platform.batches.len()).sum();
-        format!("{} records, {acknowledged} acknowledgements, {batches} batches with receipts", self.roots.len() - 1)
+        format!("{records} records, {acknowledged} acknowledgements, {batches} batches with receipts")
     }
 }
 
