@@ -15,7 +15,10 @@
 //! **Deliberately does not know:** sockets, threads and real time (the tests in `tests/tests` have them), and what a disk
 //! does to pages below SQLite.
 //!
-//! `WEIR_SIM_SEEDS` and `WEIR_SIM_FROM` say how many worlds there are, and which; `tests/run sim` sets them.
+//! Beside the worlds there is a `month` of one journal on a full card, which has its own scale.
+//!
+//! `WEIR_SIM_SEEDS` and `WEIR_SIM_FROM` say how many worlds there are, and which; `tests/run sim` sets them. What befell
+//! how many of them is printed, and too little of a kind is a failure.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "every line here is test code: a surprise ends the test")]
 #![allow(clippy::print_stdout, reason = "what all worlds came to is for whoever plays them")]
 
