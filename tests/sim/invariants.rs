@@ -232,7 +232,9 @@ impl Onlooker {
     /// Rules after a restart are as rules without one (R2), as far as frames were left to read back. Where a run of samples
     /// counts anew because its beginning is gone, it counts so from now on.
     pub(crate) fn look_at_rules(&mut self, restarted: &Engine, segments: &[Segment]) -> Checked {
-        let thin = |segment: &&Segment| matches!(segment.stage, Stage::Thinned | Stage::Remnant | Stage::Gone);
+        let thin = |segment: &&Segment| {
+            segment.condemned.is_some() || matches!(segment.stage, Stage::Thinned | Stage::Remnant | Stage::Gone)
+        };
         let whole_from = segments.iter().filter(thin).filter_map(|segment| segment.last).max().map(Seq::next);
         let from = whole_from.and_then(|from| self.record(from)).map(|record| record.stamp);
         let from = from.map_or_else(Default::default, |stamp| (stamp.boot, stamp.mono_ms));

@@ -18,6 +18,8 @@ use crate::disk::Disk;
 use crate::number;
 use crate::seed::Chance;
 
+/// Where nobody says another one.
+const SCALE: u64 = 64;
 const DAYS: u64 = 30;
 const HOUR_MS: u64 = 3_600_000;
 /// Transactions of one hour; the upkeep has a turn after each.
@@ -228,7 +230,7 @@ fn alarms_are_there(reader: &Reader, host: &Box) {
 
 #[test]
 fn a_budget_holds_to_one_percent_over_a_month_at_ten_times_the_design_rate() {
-    let scale = number("WEIR_SIM_SCALE", 64);
+    let scale = number("WEIR_SIM_SCALE", SCALE);
     let (disk, bytes_max) = (Disk::new(), BUDGET_BYTES / scale);
     let mut host = Box::new(&disk, bytes_max);
     let reader = || Reader::open(&disk.journal()).expect("the journal");
@@ -271,7 +273,9 @@ fn a_budget_holds_to_one_percent_over_a_month_at_ten_times_the_design_rate() {
     let stages = reader().segments().expect("segments");
     assert!(percent(least) >= 9_900 && percent(host.peak_bytes) <= 10_100);
     assert!(refused > 0 && full_from.is_some(), "the disk was full for a while, and the budget was reached");
-    for stage in [Stage::Whole, Stage::Thinned, Stage::Remnant] {
+    // At a larger scale an hour has more frames of which it keeps no more, so that a month drops nothing.
+    let dropped = [Stage::Remnant].into_iter().filter(|_| scale >= SCALE);
+    for stage in [Stage::Whole, Stage::Thinned].into_iter().chain(dropped) {
         assert!(stages.iter().any(|segment| segment.stage == stage), "{stage:?}");
     }
     alarms_are_there(&reader(), &host);

@@ -38,7 +38,10 @@ pub(super) fn replay(rules: &RuleSet, reader: &Reader, mut take: impl FnMut(&Rec
 /// The number from which on no frame was taken away. What is left of earlier ones must not be judged again: a run of samples
 /// would seem unbroken over those that are gone, and raise an alarm that never was.
 pub(super) fn whole_from(reader: &Reader) -> Result<Seq, StoreError> {
-    let thin = |segment: &Segment| matches!(segment.stage, Stage::Thinned | Stage::Remnant | Stage::Gone);
+    // The file of one that is condemned may have been reduced already.
+    let thin = |segment: &Segment| {
+        segment.condemned.is_some() || matches!(segment.stage, Stage::Thinned | Stage::Remnant | Stage::Gone)
+    };
     let thin = reader.segments()?.into_iter().filter(thin);
     Ok(thin.filter_map(|segment| segment.last).max().map_or(Seq(0), Seq::next))
 }
