@@ -35,18 +35,42 @@ pub(crate) fn put_block(connection: &Connection, no: u64, root: Hash) -> rusqlit
 /// Folds the roots of larger subtrees that an older program, a salvage or a jump of the numbers left out.
 pub(crate) fn complete(connection: &Connection, path: &Path, records: u64) -> Result<(), StoreError> {
     let work = || {
+        let void = void_within(connection, SeqRange { first: Seq(0), last: Seq(records) })?;
         for level in UPPER_LEVELS {
             let sql = "SELECT coalesce(max(no) + 1, 0) FROM subtree WHERE level = ?1";
             let known = connection.query_row(sql, [level], |row| row.get(0)).map(from_sql)?;
             if known < records >> level {
                 let transaction = connection.unchecked_transaction()?;
-                (known..records >> level).try_for_each(|no| put_upper(&transaction, level, no))?;
+                for no in outside(&void, level, known, records >> level) {
+                    put_upper(&transaction, level, no)?;
+                }
                 transaction.commit()?;
             }
         }
         Ok(())
     };
     work().map_err(|source| StoreError::Read { path: path.into(), what: "roots of subtrees", source })
+}
+
+/// The subtrees of a level from `next` on and before `end` of which not every number was jumped over: a restored box jumps
+/// over millions of them, and what they are is known without a row.
+fn outside(void: &[SeqRange], level: u8, mut next: u64, end: u64) -> impl Iterator<Item = u64> {
+    std::iter::from_fn(move || {
+        let is_void =
+            |no: u64| void.iter().find(|void| void.first.0 <= no << level && (no + 1) << level <= void.last.0 + 1);
+        while let Some(void) = is_void(next).filter(|_| next < end) {
+            next = (void.last.0 + 1) >> level;
+        }
+        let found = (next < end).then_some(next);
+        next += 1;
+        found
+    })
+}
+
+/// Numbers in `range` that were never used.
+fn void_within(connection: &Connection, range: SeqRange) -> rusqlite::Result<Vec<SeqRange>> {
+    let segments = segment::read_within(connection, range)?;
+    Ok(segments.iter().filter(|segment| segment.stage == Stage::Void).filter_map(Segment::range).collect())
 }
 
 /// Unless a root below it was lost.
@@ -64,9 +88,7 @@ fn put_upper(connection: &Connection, level: u8, no: u64) -> rusqlite::Result<()
 /// Appends the roots of whole blocks in `range`, the largest that are kept, and of numbers that were never used, as far as
 /// they are known without a gap.
 pub(crate) fn append(connection: &Connection, range: SeqRange, tree: &mut Frontier) -> rusqlite::Result<()> {
-    let segments = segment::read_within(connection, range)?;
-    let void = segments.iter().filter(|segment| segment.stage == Stage::Void).filter_map(Segment::range);
-    let void: Vec<SeqRange> = void.collect();
+    let void = void_within(connection, range)?;
     loop {
         let at = Seq(range.first.0 + tree.size());
         let Some(rest) = SeqRange::new(at, range.last) else { return Ok(()) };
@@ -104,4 +126,18 @@ fn append_kept(connection: &Connection, rest: SeqRange, tree: &mut Frontier) -> 
         }
     }
     Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_jumped_over_is_passed_at_once() {
+        let range = |first: u64, last: u64| SeqRange { first: Seq(first), last: Seq(last) };
+        let void = [range(0x3_8000, 0xff_ffff_ffff), range(0x100_0002_0000, 0x100_0002_ffff)];
+        let found: Vec<u64> = outside(&void, 16, 1, 0x100_0005).collect();
+        assert_eq!(found, [1, 2, 3, 0x100_0000, 0x100_0001, 0x100_0003, 0x100_0004]);
+        assert_eq!(outside(&[], 16, 3, 3).count(), 0);
+    }
 }
