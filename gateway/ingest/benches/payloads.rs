@@ -23,7 +23,7 @@ fn kinds() -> [(String, String); 10] {
     let binary = r#"kind = "binary"
         fields = [{ offset = 0, type = "u16", quantity = "level", unit = "mm" }]"#;
     let tlv = r#"kind = "tlv"
-        entries = [{ channel = 3, type = 130, value = "u16", endian = "little", quantity = "level", unit = "mm" }]"#;
+        entries = [{ channel = 3, type = 130, length = 2, fields = [{ quantity = "level", unit = "mm", endian = "little" }] }]"#;
     let csv = r#"kind = "csv"
         columns = [{ column = 1, quantity = "cod", unit = "mg/L" }]"#;
     let script = format!("kind = \"javascript\"\nfile = \"a.js\"\n{FIELDS}");

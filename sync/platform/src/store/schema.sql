@@ -113,7 +113,7 @@ CREATE TABLE boot (
 CREATE TABLE clock_set (
     box         TEXT NOT NULL,
     seq         INTEGER NOT NULL,
-    source      TEXT NOT NULL,           -- ntp, rtc, gps, manual
+    source      TEXT NOT NULL,           -- ntp, rtc, gps
     before_clock TEXT NOT NULL,          -- what the clock was worth just before
     before_error_ms INTEGER,
     step_ms     INTEGER NOT NULL,        -- by how much stamps go forward here
