@@ -208,14 +208,14 @@ fn verify_finds_what_was_tampered_with() {
     }
 }
 
-/// Gives each record of a pack (`journal.sql`) a row of its own, which is as good a journal: of each record its length, 4
-/// bytes, big-endian, and its bytes, in one zstd frame.
+/// Gives each record of a pack (`journal.sql`) a row of its own, which is as good a journal: the first number, 8 bytes, and
+/// of each record its length, 4 bytes, big-endian, and its bytes, in one zstd frame.
 fn single_rows(database: &Connection) {
     let mut statement = database.prepare("SELECT seq, body FROM record_0 WHERE kind < -1").unwrap();
     let packs = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
     for (first, packed) in packs.collect::<Result<Vec<(i64, Vec<u8>)>, _>>().unwrap() {
         database.execute("DELETE FROM record_0 WHERE seq = ?1", [first]).unwrap();
-        let (bytes, mut at) = (zstd::decode_all(packed.as_slice()).unwrap(), 0);
+        let (bytes, mut at) = (zstd::decode_all(packed.as_slice()).unwrap(), 8);
         for seq in first.. {
             let Some(length) = bytes.get(at..at + 4) else { break };
             let length = u32::from_be_bytes(length.try_into().unwrap()) as usize;

@@ -1,5 +1,6 @@
 //! Looking for what rots, a segment at a time, and mending files (lessons E2, N2).
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use record::merkle::{BLOCK_LEVEL, Block, Frontier, Hash, Node, leaf_hash};
@@ -10,6 +11,10 @@ use crate::database::StoreError;
 use crate::reader::Reader;
 use crate::salvage::quarantine;
 use crate::segment::{self, BLOCK_RECORDS, Segment, SegmentChange, Stage};
+
+/// From block to block.
+const BLOCK_STEP: usize = 256;
+const _: () = assert!(BLOCK_STEP as u64 == BLOCK_RECORDS);
 
 /// The blocks of a segment whose records are not those that were committed, by their root; empty if all is well. A table is
 /// judged up to its last complete block.
@@ -33,20 +38,36 @@ fn check_table(reader: &Reader, segment: &Segment) -> Result<Vec<Seq>, StoreErro
     let last = segment.last.unwrap_or(Seq(i64::MAX.cast_unsigned()));
     let Some(range) = SeqRange::new(segment.first, last) else { return Ok(Vec::new()) };
     let roots = reader.roots(range)?;
-    let (mut damaged, mut tree, mut at) = (Vec::new(), Frontier::new(), segment.first);
-    reader.bodies(range, |seq, body| {
-        if seq.0 / BLOCK_RECORDS != at.0 / BLOCK_RECORDS {
-            tree = Frontier::new();
+    let (mut damaged, mut tree, mut at) = (BTreeSet::new(), Frontier::new(), segment.first);
+    let mut next = range.first;
+    while let Some(rest) = SeqRange::new(next, range.last) {
+        let walked = reader.bodies(rest, |seq, body| {
+            if seq.0 / BLOCK_RECORDS != at.0 / BLOCK_RECORDS {
+                tree = Frontier::new();
+            }
+            at = seq;
+            tree.push(leaf_hash(body));
+            let first = block_of(seq);
+            let ends = (seq.0 + 1).is_multiple_of(BLOCK_RECORDS) && tree.size() == BLOCK_RECORDS;
+            if ends && roots.get(&first).is_some_and(|root| *root != tree.root()) {
+                damaged.insert(first);
+            }
+        });
+        match walked {
+            Ok(()) => break,
+            Err(StoreError::DamagedPack { range, .. }) => {
+                damaged.extend((block_of(range.first).0..=range.last.0).step_by(BLOCK_STEP).map(Seq));
+                next = range.last.next();
+            }
+            Err(error) => return Err(error),
         }
-        at = seq;
-        tree.push(leaf_hash(body));
-        let first = Seq(seq.0 / BLOCK_RECORDS * BLOCK_RECORDS);
-        let ends = (seq.0 + 1).is_multiple_of(BLOCK_RECORDS) && tree.size() == BLOCK_RECORDS;
-        if ends && roots.get(&first).is_some_and(|root| *root != tree.root()) {
-            damaged.push(first);
-        }
-    })?;
-    Ok(damaged)
+    }
+    Ok(damaged.into_iter().collect())
+}
+
+/// The first record of the block of this one.
+fn block_of(seq: Seq) -> Seq {
+    Seq(seq.0 / BLOCK_RECORDS * BLOCK_RECORDS)
 }
 
 fn check_file(reader: &Reader, segment: &Segment) -> Result<Vec<Seq>, StoreError> {
@@ -57,7 +78,7 @@ fn check_file(reader: &Reader, segment: &Segment) -> Result<Vec<Seq>, StoreError
         let block = archive.as_ref().ok().and_then(|archive| archive.block(*first).ok());
         block.is_some_and(|block| agrees(&block, roots.get(first).copied()))
     };
-    let firsts = (range.first.0..=range.last.0).step_by(usize::try_from(BLOCK_RECORDS).unwrap_or(1)).map(Seq);
+    let firsts = (range.first.0..=range.last.0).step_by(BLOCK_STEP).map(Seq);
     Ok(firsts.filter(|first| !sound(first)).collect())
 }
 

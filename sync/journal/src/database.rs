@@ -212,7 +212,8 @@ impl StoreError {
             | rusqlite::Error::Utf8Error(..)
             | rusqlite::Error::SqlInputError { .. } => true,
             rusqlite::Error::SqliteFailure(error, _) => match error.code {
-                ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt => true,
+                // A length that no row of ours has is too big.
+                ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt | ErrorCode::TooBig => true,
                 ErrorCode::SystemIoFailure => READ_FAILURES.contains(&error.extended_code),
                 _ => error.extended_code == SQLITE_ERROR,
             },

@@ -117,7 +117,8 @@ pub(crate) fn walk(
         if range.last < within.first {
             continue;
         }
-        let bodies = pack::bodies(kind, body).ok_or_else(|| StoreError::DamagedPack { path: path.into(), range })?;
+        let bodies =
+            pack::bodies(seq, kind, body).ok_or_else(|| StoreError::DamagedPack { path: path.into(), range })?;
         for (seq, body) in (seq.0..).map(Seq).zip(&bodies) {
             let wanted = within.first <= seq && seq <= within.last;
             if wanted && !visit(seq, body)? {

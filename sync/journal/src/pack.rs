@@ -3,8 +3,9 @@
 //! Neighbouring records say nearly the same, and what is written twice, to the log and to the table, is best small: forty
 //! frames of a sensor take a tenth of their rows. A pack holds records with consecutive numbers of one table. Its row has
 //! the number of the first of them, minus their count in place of a kind, and one zstd frame (RFC 8878) with a checksum:
-//! of each record the length of its canonical bytes, 4 bytes, big-endian, and those bytes. What rots costs its pack. (A kind
-//! of -1 is a number whose record was lost, its bytes are empty.)
+//! that number again, 8 bytes, so that a row whose own number rots is not believed, then of each record the length of its
+//! canonical bytes, 4 bytes, and those bytes; numbers are big-endian. What rots costs its pack. (A kind of -1 is a number
+//! whose record was lost, its bytes are empty.)
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -23,6 +24,8 @@ pub(crate) const PACK_RECORDS_MAX: usize = 256;
 pub(crate) const PACK_BYTES_MAX: usize = 256 * 1024;
 /// Every commit waits for it, and more gains next to nothing here.
 const LEVEL: i32 = 1;
+/// Of the number before all records.
+const NUMBER_BYTES: usize = 8;
 /// Of the length before each record.
 const LENGTH_BYTES: usize = 4;
 /// Of a frame's header, the most that zstd needs to tell the length of what is packed.
@@ -45,7 +48,10 @@ impl Pack {
 
     /// Adds the next record. `kind` is the number that its row has if it stays alone.
     pub(crate) fn push(&mut self, seq: Seq, kind: i64, body: &[u8]) {
-        self.first.get_or_insert((seq, kind));
+        if self.first.is_none() {
+            self.first = Some((seq, kind));
+            self.bytes.extend_from_slice(&seq.0.to_be_bytes());
+        }
         self.records += 1;
         self.bytes.extend_from_slice(&u32::try_from(body.len()).unwrap_or(u32::MAX).to_be_bytes());
         self.bytes.extend_from_slice(body);
@@ -58,7 +64,7 @@ impl Pack {
         let insert = format!("INSERT INTO {} VALUES (?1, ?2, ?3)", table(table_first));
         let mut insert = transaction.prepare_cached(&insert)?;
         if records == 1 {
-            return insert.execute(params![to_sql(seq.0), kind, &bytes[LENGTH_BYTES..]]).map(|_| ());
+            return insert.execute(params![to_sql(seq.0), kind, &bytes[NUMBER_BYTES + LENGTH_BYTES..]]).map(|_| ());
         }
         let packed = pack(&bytes).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
         insert.execute(params![to_sql(seq.0), count_to_kind(records), packed]).map(|_| ())
@@ -93,27 +99,28 @@ pub(crate) fn canonical_bytes(kind: i64, length: u64, head: &[u8]) -> u64 {
 }
 
 /// The canonical bytes of each record of a row, in order; none if it is a damaged pack.
-pub(crate) fn bodies(kind: i64, body: &[u8]) -> Option<Vec<Cow<'_, [u8]>>> {
+pub(crate) fn bodies(seq: Seq, kind: i64, body: &[u8]) -> Option<Vec<Cow<'_, [u8]>>> {
     if !is_pack(kind) {
         return Some(vec![Cow::Borrowed(body)]);
     }
-    Some(unpack(kind, body)?.into_iter().map(Cow::Owned).collect())
+    let (_, bodies) = unpack(kind, body).filter(|(first, _)| *first == seq)?;
+    Some(bodies.into_iter().map(Cow::Owned).collect())
 }
 
-/// Those of a pack.
-pub(crate) fn unpack(kind: i64, packed: &[u8]) -> Option<Vec<Vec<u8>>> {
+/// The first number and the records of a pack, whatever its row says of its number.
+pub(crate) fn unpack(kind: i64, packed: &[u8]) -> Option<(Seq, Vec<Vec<u8>>)> {
     let records = usize::try_from(kind.unsigned_abs()).ok().filter(|records| *records <= PACK_RECORDS_MAX)?;
     let mut bytes = Vec::new();
-    let bytes_max = u64::try_from(PACK_BYTES_MAX).unwrap_or(u64::MAX);
+    let bytes_max = u64::try_from(NUMBER_BYTES + PACK_BYTES_MAX).unwrap_or(u64::MAX);
     zstd::Decoder::new(packed).ok()?.take(bytes_max + 1).read_to_end(&mut bytes).ok()?;
     let mut bodies = Vec::with_capacity(records);
-    let mut rest = bytes.as_slice();
+    let (first, mut rest) = bytes.split_first_chunk::<NUMBER_BYTES>()?;
     while let Some((length, behind)) = rest.split_first_chunk::<LENGTH_BYTES>() {
         let (body, behind) = behind.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
         bodies.push(body.to_vec());
         rest = behind;
     }
-    (rest.is_empty() && bodies.len() == records).then_some(bodies)
+    (rest.is_empty() && bodies.len() == records).then_some((Seq(u64::from_be_bytes(*first)), bodies))
 }
 
 #[cfg(test)]
@@ -145,9 +152,10 @@ mod tests {
             let packed = pack(&framed(&bodies).bytes).unwrap();
             let kind = count_to_kind(bodies.len());
             prop_assert_eq!(canonical_bytes(kind, 0, &packed[..packed.len().min(HEADER_BYTES_MAX)]),
-                            bodies.iter().map(|body| body.len() as u64 + 4).sum::<u64>());
-            prop_assert_eq!(unpack(kind, &packed), Some(bodies));
+                            8 + bodies.iter().map(|body| body.len() as u64 + 4).sum::<u64>());
+            prop_assert_eq!(super::bodies(Seq(8), kind, &packed), None, "its row has another number");
             prop_assert_eq!(unpack(kind - 1, &packed), None);
+            prop_assert_eq!(unpack(kind, &packed), Some((Seq(7), bodies)));
         }
 
         #[test]
@@ -157,7 +165,7 @@ mod tests {
             let at = at.index(packed.len());
             packed[at] ^= change;
             // The reserved bit of the header means nothing to zstd; everything else does.
-            prop_assert!(unpack(-40, &packed).is_none_or(|read| read == bodies));
+            prop_assert!(unpack(-40, &packed).is_none_or(|read| read == (Seq(7), bodies)));
         }
 
         #[test]

@@ -58,8 +58,8 @@ impl Found {
         let id = from_sql(row.id);
         match row.columns.as_slice() {
             [Null, Integer(kind), Blob(packed)] if pack::is_pack(*kind) => {
-                let bodies = pack::unpack(*kind, packed).unwrap_or_default();
-                self.records.extend((id..).zip(bodies).filter(|(_, body)| Record::from_canonical(body).is_ok()));
+                let (first, bodies) = pack::unpack(*kind, packed).unwrap_or_default();
+                self.records.extend((first.0..).zip(bodies).filter(|(_, body)| Record::from_canonical(body).is_ok()));
             }
             [Null, Integer(kind), Blob(body)] => {
                 let is_record = Record::from_canonical(body).is_ok_and(|record| record.body.kind() as i64 == *kind);

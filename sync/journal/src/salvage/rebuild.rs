@@ -55,7 +55,8 @@ pub(super) fn build(
     let end = Seq(tree.frontier.size());
     let mut lost = put_hot(&transaction, found, hot_first, tree.rows_end).map_err(failed)?;
     let records = tree.rows_end.0 - hot_first.0 - lost.len();
-    if let Some(jump) = SeqRange::new(tree.rows_end, Seq(end.0.saturating_sub(1))) {
+    let jump = end.0.checked_sub(1).and_then(|last| SeqRange::new(tree.rows_end, Seq(last)));
+    if let Some(jump) = jump {
         put_jump(&transaction, jump).map_err(failed)?;
         lost.insert(jump);
     }

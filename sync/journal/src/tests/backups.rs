@@ -4,7 +4,7 @@ use std::fs;
 
 use record::{Record, Seq};
 
-use super::{Bed, all, record};
+use super::{Bed, all, append, record};
 use crate::{
     BackupError, DeviceRow, Journal, Reader, SegmentChange, Stage, Transaction, backup, reduce, restore, salvage, seal,
 };
@@ -123,4 +123,25 @@ fn a_file_that_retention_reduced_is_copied_anew() {
     restore(&folder, &target.path()).unwrap();
     let count = Reader::open(&target.path()).unwrap().read(all(), usize::MAX).unwrap().len();
     assert_eq!(count, reader.read(all(), usize::MAX).unwrap().len());
+}
+
+/// A power cut left a restore with the name of a file and nothing in it; a gateway starts on that.
+#[test]
+fn half_of_a_restore_goes_on_in_numbers_of_its_own() {
+    let bed = Bed::new();
+    let blocks = bed.path().with_file_name("blocks");
+    std::fs::create_dir_all(&blocks).unwrap();
+    std::fs::write(blocks.join("000000000000.blocks"), b"").unwrap();
+    std::fs::write(bed.path().with_extension("restored"), b"").unwrap();
+    for _ in 0..2 {
+        let (mut journal, _) = salvage::open(&bed.path(), "box-1", Seq(0)).unwrap();
+        append(&mut journal, 1);
+        let reader = Reader::open(&bed.path()).unwrap();
+        for segment in reader.segments().unwrap() {
+            assert!(segment.first.0.is_multiple_of(256), "{segment:?}");
+            let change = segment.last.filter(|_| segment.stage == Stage::Hot).map(|_| seal(&reader, &segment).unwrap());
+            let segments = change.into_iter().collect();
+            journal.commit(&Transaction { segments, ..Transaction::default() }).unwrap();
+        }
+    }
 }
