@@ -21,7 +21,7 @@ fn kinds() -> [(String, String); 10] {
     let json = hex::encode(r#"{"cod":40.17,"x":[1,{"y":null}],"t":"2026-01-01T00:00:00Z"}"#);
     let senml = hex::encode(r#"[{"bn":"s:","n":"cod","u":"mg/L","v":40.17},{"n":"temperature","u":"Cel","v":-3}]"#);
     let binary = r#"kind = "binary"
-        fields = [{ offset = 0, type = "u16", quantity = "level", unit = "mm" }]"#;
+        fields = [{ offset = 0, length = 2, quantity = "level", unit = "mm" }]"#;
     let tlv = r#"kind = "tlv"
         entries = [{ channel = 3, type = 130, length = 2, fields = [{ quantity = "level", unit = "mm", endian = "little" }] }]"#;
     let csv = r#"kind = "csv"
