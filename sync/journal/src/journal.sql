@@ -1,5 +1,6 @@
 -- The newest records: their canonical bytes are the Merkle leaf's input (RFC 9162), nothing is derived that could disagree.
--- A row is one record, or those of one commit, packed; then `seq` is the first of them and `kind` minus their count. Further tables `record_FIRST` follow; a table is dropped whole once its records stand in a file.
+-- A row is one record, or those of one commit, packed; then `seq` is the first of them and `kind` minus their count. Further
+-- tables `record_FIRST` follow; a table is dropped whole once its records stand in a file.
 CREATE TABLE "record_0" (
     seq  INTEGER PRIMARY KEY,
     kind INTEGER NOT NULL,

@@ -17,8 +17,8 @@
 //!
 //! Facts behind the settings: WAL with `synchronous=FULL` syncs the WAL once a commit; 1 KiB pages write about 1.6
 //! times fewer bytes than 4 KiB ones at our row sizes; no secondary unique index, because it costs up to nine times
-//! the bytes; records of one commit share a compressed row, because neighbours say nearly the same; the writer keeps `-wal` and `-shm` on close, because a reader of another user that recreates them
-//! locks the writer out.
+//! the bytes; records of one commit share a compressed row, because neighbours say nearly the same; the writer keeps `-wal`
+//! and `-shm` on close, because a reader of another user that recreates them locks the writer out.
 
 mod archive;
 mod backup;

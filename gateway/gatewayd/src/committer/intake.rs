@@ -13,8 +13,8 @@ use crate::order::Ordered;
 /// How long to wait for what.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Gathering {
-    /// From now on until then frames of MQTT wait for company. What comes by radio or serial, was decoded or ordered ends the wait: a
-    /// receive window is closing, or somebody sits at a keyboard.
+    /// From now on until then frames of MQTT wait for company. What comes by radio or serial, was decoded or ordered ends the
+    /// wait: a receive window is closing, or somebody sits at a keyboard.
     pub(crate) linger: Duration,
     /// With so many frames that wait is over as well.
     pub(crate) enough: usize,

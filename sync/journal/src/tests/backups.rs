@@ -136,6 +136,7 @@ fn half_of_a_restore_goes_on_in_numbers_of_its_own() {
     for _ in 0..2 {
         let (mut journal, _) = salvage::open(&bed.path(), "box-1", Seq(0)).unwrap();
         append(&mut journal, 1);
+        assert!(journal.end() > Seq(1 << 32), "no earlier life used its numbers: {}", journal.end());
         let reader = Reader::open(&bed.path()).unwrap();
         for segment in reader.segments().unwrap() {
             assert!(segment.first.0.is_multiple_of(256), "{segment:?}");
