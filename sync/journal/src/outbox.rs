@@ -249,21 +249,25 @@ impl Outbox {
         })
     }
 
-    /// Puts a parked batch back among those that await their receipt. `None` if there is none of this id.
+    /// Puts a parked batch, or without `id` all of a destination, back among those that await their receipt, all or none of
+    /// them. Returns them.
     ///
     /// # Errors
-    /// [`StoreError::Write`].
-    pub fn unpark(&mut self, destination: &str, id: &[u8; 32]) -> Result<Option<StoredBatch>, StoreError> {
-        let mut found = None;
-        self.write("a batch to be sent again", |transaction| {
-            let sql = "DELETE FROM parked WHERE destination = ?1 AND id = ?2 RETURNING lane, ranges, bytes";
-            let batch = transaction.query_row(sql, params![destination, id], |row| {
-                Ok(StoredBatch { id: *id, lane: row.get(0)?, ranges: decode_ranges(row, 1)?, bytes: row.get(2)? })
-            });
-            found = batch.optional()?;
-            found.as_ref().map_or(Ok(()), |batch| insert_batch(transaction, destination, batch))
+    /// [`StoreError::Write`]; then all are parked.
+    pub fn unpark(&mut self, destination: &str, id: Option<&[u8; 32]>) -> Result<Vec<StoredBatch>, StoreError> {
+        let mut batches = Vec::new();
+        self.write("batches to be sent again", |transaction| {
+            let sql = "DELETE FROM parked WHERE destination = ?1 AND (?2 IS NULL OR id = ?2) \
+                       RETURNING id, lane, ranges, bytes";
+            let mut statement = transaction.prepare_cached(sql)?;
+            let rows = statement.query_map(params![destination, id], |row| {
+                let (id, lane, ranges) = (row.get(0)?, row.get(1)?, decode_ranges(row, 2)?);
+                Ok(StoredBatch { id, lane, ranges, bytes: row.get(3)? })
+            })?;
+            batches = rows.collect::<Result<Vec<_>, _>>()?;
+            batches.iter().try_for_each(|batch| insert_batch(transaction, destination, batch))
         })?;
-        Ok(found)
+        Ok(batches)
     }
 
     /// Takes away a refused batch whose records will come in smaller ones. Doing it again changes nothing.

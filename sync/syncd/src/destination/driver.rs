@@ -103,15 +103,6 @@ fn restored(stored: StoredBatch) -> RestoredBatch {
     }
 }
 
-fn unpark(outbox: &mut Outbox, name: &str, id: Option<BatchId>) -> Result<Vec<RestoredBatch>, StoreError> {
-    let ids = match id {
-        Some(id) => vec![id.0],
-        None => outbox.parked_batches(name)?.into_iter().map(|parked| parked.batch.id).collect(),
-    };
-    let unparked = ids.into_iter().filter_map(|id| outbox.unpark(name, &id).transpose());
-    Ok(unparked.collect::<Result<Vec<_>, _>>()?.into_iter().map(restored).collect())
-}
-
 impl Driver {
     /// A destination as the outbox left it, and where it will show itself.
     pub(crate) fn new(
@@ -397,10 +388,12 @@ impl Driver {
     /// Takes parked batches back among those that are sent.
     async fn retry(&mut self, Retry { id, answer }: Retry) -> Result<(), FileThreadEnded> {
         let name = self.name.clone();
-        let unparked = self.files.run(move |files| unpark(&mut files.outbox, &name, id)).await?;
+        let unparked = self.files.run(move |files| files.outbox.unpark(&name, id.as_ref().map(|id| &id.0))).await?;
         let answered = unparked.map(|batches| {
             let count = u64::try_from(batches.len()).unwrap_or(u64::MAX);
-            batches.into_iter().for_each(|batch| self.core.handle(mono_ms(), Input::Retry { batch }));
+            for batch in batches.into_iter().map(restored) {
+                self.core.handle(mono_ms(), Input::Retry { batch });
+            }
             count
         });
         // Whoever hung up does not want to know.
