@@ -8,7 +8,7 @@ use batch::{BatchId, BoxId, Lane, SigningKey};
 use delivery::{Action, Config, Destination, Input, RestoredBatch, Transient, invariant};
 use journal::{Outbox, Reader};
 use record::{MonoMs, Seq, SeqRanges};
-use syncd::{Answer, Cut, Expected, Files, Raw};
+use syncd::{Answer, Cut, CutBatch, Expected, Files, Raw};
 
 use crate::broken::Fault;
 use crate::disk::Disk;
@@ -16,8 +16,6 @@ use crate::invariants::{Checked, demand};
 
 /// Alarm numbers read from the journal at once.
 const ALARMS_READ_MAX: usize = 16;
-/// Bytes of canonical records in a batch: few, so that some batches get less than was asked for.
-const BATCH_BYTES_MAX: usize = 6_000;
 /// Orders after one event: more means that the core gives orders without end.
 const ACTIONS_MAX: usize = 200;
 
@@ -26,6 +24,8 @@ pub(crate) fn config() -> Config {
     let number = |number: u32| NonZeroU32::new(number).expect("not zero");
     Config {
         records_max: number(20),
+        // Few, so that some batches get less than was asked for.
+        bytes_max: NonZeroU64::new(6_000).expect("not zero"),
         live_window: NonZeroU64::new(50).expect("not zero"),
         answer_timeout_ms: 10_000,
         alarm_window: number(2),
@@ -211,10 +211,10 @@ impl Lines {
         orders: &mut Vec<Order>,
     ) -> Checked {
         match action {
-            Action::Cut { lane, ranges } => {
+            Action::Cut { lane, ranges, bytes_max } => {
                 let claimed = self.claimed(files);
                 demand!("D2", invariant::d2_cut_once(&claimed, &ranges), "{}: {ranges:?} was cut before", self.name);
-                let cut = files.cut(self.name, lane, &ranges, BATCH_BYTES_MAX);
+                let cut = files.cut(self.name, lane, &ranges, usize::try_from(bytes_max).expect("a size"));
                 self.cut_failed = cut.is_err();
                 let input = match cut {
                     Ok(Cut { batch, gone }) => {
@@ -226,7 +226,8 @@ impl Lines {
                             return Ok(());
                         };
                         self.batches.insert(cut.id, (lane, cut.ranges.clone(), false));
-                        Input::Cut { lane, id: cut.id, ranges: cut.ranges, bytes_len: cut.bytes_len }
+                        let CutBatch { id, ranges, bytes_len, content_len } = cut;
+                        Input::Cut { lane, id, ranges, bytes_len, content_len }
                     }
                     Err(_) => Input::NotCut { lane },
                 };
@@ -313,6 +314,8 @@ impl Lines {
         let config = config();
         let windows =
             [config.alarm_window, config.window].map(|window| usize::try_from(window.get()).expect("a window"));
+        // One more, to learn whether a link carries a small one, while all others are stuck.
+        let windows = [windows[0], windows[1] + 1];
         for (len, max) in [alarms, self.batches.len() - alarms].into_iter().zip(windows) {
             demand!(
                 "B1",

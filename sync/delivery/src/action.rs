@@ -7,12 +7,14 @@ use record::SeqRanges;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Read these records, sign and store a batch of them, then say [`Input::Cut`](crate::Input::Cut) or
-    /// [`Input::NotCut`](crate::Input::NotCut). A leading part is enough when the bytes reach their bound.
+    /// [`Input::NotCut`](crate::Input::NotCut). Only a leading part, one record at least, when `bytes_max` is reached.
     Cut {
         /// The lane.
         lane: Lane,
         /// The records: at most [`Config::records_max`](crate::Config) in at most [`RANGES_MAX`](crate::RANGES_MAX).
         ranges: SeqRanges,
+        /// The most canonical bytes of records for which the link is good now, a record more or less.
+        bytes_max: u64,
     },
     /// Send the stored bytes; an earlier try of the same batch that still runs is given up first.
     Send {
@@ -26,12 +28,12 @@ pub enum Action {
         /// The batch.
         id: BatchId,
     },
-    /// The batch was refused as it is: take its bytes away for good. Its records come in smaller batches.
+    /// The batch cannot go as it is: take its bytes away for good. Its records come in smaller batches.
     Split {
         /// The batch.
         id: BatchId,
-        /// What the destination said.
-        reason: String,
+        /// What the destination said when it refused it; none if the link does not carry a batch of its size.
+        reason: Option<String>,
     },
     /// Put the batch aside with the reason: it has one record, or some that nothing else has any more.
     Park {

@@ -7,6 +7,8 @@ use std::num::{NonZeroU32, NonZeroU64};
 pub struct Config {
     /// Most records in one batch, in every lane.
     pub records_max: NonZeroU32,
+    /// Most canonical bytes of records in one batch, on the best of links; a worse one gets less. Bytes.
+    pub bytes_max: NonZeroU64,
     /// How many of the newest records count as live; older ones are backlog. Records.
     pub live_window: NonZeroU64,
     /// How long a live record may wait for company, counted from when it was told or from the live cut before it. ms.
@@ -48,11 +50,11 @@ const fn records(number: u32) -> NonZeroU32 {
 }
 
 impl Default for Config {
-    /// Small enough that an alarm that shares a thin link with one routine batch is not held up for long, large enough
-    /// that signature and envelope (under 200 bytes) do not matter.
+    /// Large enough that signature and envelope (under 200 bytes) do not matter; a thin link gets smaller batches.
     fn default() -> Config {
         Config {
             records_max: records(500),
+            bytes_max: NonZeroU64::from(records(262_144)),
             live_window: NonZeroU64::from(records(1_000)),
             live_linger_ms: 1_000,
             live_run_max: records(3),

@@ -15,6 +15,8 @@ pub struct Counters {
     pub acked: u64,
     /// Batches refused: halved, or of one record and parked.
     pub refused: u64,
+    /// Batches halved because the link does not carry them.
+    pub divided: u64,
     /// Records parked.
     pub parked: u64,
     failed: [u64; Transient::ALL.len()],

@@ -10,10 +10,11 @@ use record::{MonoMs, Seq, SeqRange, SeqRanges};
 
 use crate::backoff::Jitter;
 use crate::outstanding::{Outstanding, Stage};
+use crate::pace::Pace;
 use crate::unclaimed::{count, first_unclaimed, union, within, without};
 use pieces::Pieces;
 
-use crate::{Action, Config, Counters, Input, RestoredBatch, Transient, invariant};
+use crate::{Action, BATCH_BYTES_MIN, Config, Counters, Input, RestoredBatch, Transient, invariant};
 
 /// Most alarm records known and in no batch yet: 32 kB of numbers. When it is full the core hears no further record
 /// ([`Destination::told`] stands still), so that no alarm is ever treated as something less.
@@ -53,11 +54,11 @@ pub struct Destination {
     only_in_batch: SeqRanges,
     /// Alarms in no batch, at most [`ALARMS_MAX`].
     alarms: BTreeSet<Seq>,
-    /// At most `window + alarm_window`, or what was restored; in the order of their cuts.
+    /// At most `window + alarm_window`, one more while all of the window are stuck, or what was restored; in the order of their cuts.
     outstanding: Vec<Outstanding>,
     /// What the shell was asked to cut, by lane.
     cutting: [Option<SeqRanges>; 3],
-    /// Halves of refused batches, cut before anything else of their lane.
+    /// Halves of batches that were refused or too large, cut before anything else of their lane.
     pieces: Pieces,
     /// Refusals since the last acknowledgement.
     refused_run: u32,
@@ -73,6 +74,8 @@ pub struct Destination {
     /// After a cut that could not be done: no cut before this.
     cut_retry: Option<MonoMs>,
     cut_failures: u32,
+    /// What the link carries.
+    pace: Pace,
     /// Orders not yet polled: at most one a batch outstanding and one a lane for each event.
     actions: VecDeque<Action>,
     counters: Counters,
@@ -101,6 +104,12 @@ pub struct Standing {
     pub in_flight: u64,
     /// When the next batch that failed is tried again.
     pub next_try: Option<MonoMs>,
+    /// How large the next batch should be on the wire. Bytes.
+    pub batch_bytes: u64,
+    /// What a batch got of the link, once that was measured. Bytes per second.
+    pub bytes_per_s: Option<u64>,
+    /// How long the link usually holds, once it broke. ms.
+    pub link_life_ms: Option<u64>,
 }
 
 impl Destination {
@@ -129,6 +138,7 @@ impl Destination {
             live_run: 0,
             cut_retry: None,
             cut_failures: 0,
+            pace: Pace::new(),
             actions: VecDeque::new(),
             counters: Counters::default(),
         }
@@ -141,7 +151,10 @@ impl Destination {
         match input {
             Input::Journaled { end, alarms } => self.journaled(end, alarms),
             Input::Gone { ranges } => self.lost(&ranges),
-            Input::Cut { lane, id, ranges, bytes_len } => self.cut_done(lane, id, ranges, bytes_len),
+            Input::Cut { lane, id, ranges, bytes_len, content_len } => {
+                self.pace.cut(bytes_len, content_len);
+                self.cut_done(lane, id, ranges, bytes_len);
+            }
             Input::NotCut { lane } => self.not_cut(lane),
             Input::Acked { id, holds } => self.acked(id, &holds),
             Input::Refused { id, why } => self.refused(id, why),
@@ -213,6 +226,9 @@ impl Destination {
             outstanding: len(self.outstanding.len()),
             in_flight: len(self.outstanding.iter().filter(|batch| batch.is_in_flight()).count()),
             next_try: self.outstanding.iter().filter_map(waiting).chain(self.hold).min(),
+            batch_bytes: self.pace.budget(),
+            bytes_per_s: self.pace.bytes_per_s(),
+            link_life_ms: self.pace.life_ms(),
         }
     }
 
@@ -256,8 +272,14 @@ impl Destination {
         // They were read just before they went.
         self.only_in_batch = union([&self.only_in_batch, &within(&self.gone, &ranges)]);
         self.gone = without(&self.gone, &ranges);
+        let is_part = asked.as_ref().is_some_and(|asked| ranges.len() < asked.len());
+        if is_part && lane == Lane::Live {
+            // What found no room has waited already.
+            self.live_since = Some(MonoMs(self.now.0.saturating_sub(self.config.live_linger_ms)));
+        }
+        let is_probe = lane != Lane::Alarm && self.may_probe(self.others().count());
         let batch = RestoredBatch { id, lane, ranges, bytes_len };
-        self.outstanding.push(Outstanding::new(batch));
+        self.outstanding.push(Outstanding { is_probe, ..Outstanding::new(batch) });
         self.give_back(lane, asked);
     }
 
@@ -302,6 +324,7 @@ impl Destination {
             }
             return;
         }
+        self.passed(at);
         let batch = self.outstanding.remove(at);
         debug_assert!(invariant::d1_covered_is_acknowledged(&batch.ranges, holds), "D1: {id:?}");
         batch.ranges.iter().for_each(|range| self.covered.insert(range));
@@ -313,15 +336,29 @@ impl Destination {
         self.free(Transient::is_link);
     }
 
+    /// The bytes of a batch got through, whatever the destination makes of them.
+    fn passed(&mut self, at: usize) {
+        let Outstanding { bytes_len, stage, .. } = self.outstanding[at];
+        if let Stage::InFlight { since, .. } = stage {
+            self.pace.passed(self.now, since, bytes_len);
+        }
+        let larger = |batch: &&mut Outstanding| batch.half_way > 0 && batch.bytes_len > bytes_len;
+        self.outstanding.iter_mut().filter(larger).for_each(|batch| batch.smaller_passed = true);
+    }
+
+    /// What can no longer be read cannot be cut again: then its bytes are kept as they are.
+    fn is_divisible(&self, batch: &Outstanding) -> bool {
+        batch.ranges.len() > 1 && within(&self.only_in_batch, &batch.ranges).is_empty()
+    }
+
     fn refused(&mut self, id: BatchId, why: String) {
         let Some(at) = self.position(id) else { return };
+        self.passed(at);
         let batch = self.outstanding.remove(at);
         self.counters.refused += 1;
-        // What can no longer be read cannot be cut again: then its bytes are kept as they are.
-        let divisible = batch.ranges.len() > 1 && within(&self.only_in_batch, &batch.ranges).is_empty();
-        if divisible {
+        if self.is_divisible(&batch) {
             self.pieces.halve(batch.lane, &batch.ranges);
-            self.actions.push_back(Action::Split { id, reason: why });
+            self.actions.push_back(Action::Split { id, reason: Some(why) });
         } else {
             batch.ranges.iter().for_each(|range| self.parked.insert(range));
             self.counters.parked += batch.ranges.len();
@@ -345,6 +382,10 @@ impl Destination {
 
     fn failed(&mut self, at: usize, retry_after_ms: Option<u64>, why: Transient) {
         self.counters.count_failed(why);
+        self.pace.failed(why);
+        if why.is_half_way() && self.divide(at) {
+            return;
+        }
         let backoff = self.config.backoff;
         let batch = &mut self.outstanding[at];
         batch.failures = batch.failures.saturating_add(1);
@@ -353,6 +394,22 @@ impl Destination {
         let asked_ms = retry_after_ms.unwrap_or(0).min(backoff.ceiling_ms);
         let wait_ms = jittered_ms.max(slow_ms).max(asked_ms);
         batch.stage = Stage::Waiting { until: MonoMs(self.now.0.saturating_add(wait_ms)), why };
+    }
+
+    /// Takes a batch apart that the link broke half way again, if it carries smaller ones.
+    fn divide(&mut self, at: usize) -> bool {
+        let batch = &mut self.outstanding[at];
+        batch.half_way = batch.half_way.saturating_add(1);
+        let Outstanding { id, half_way, smaller_passed, bytes_len, .. } = *batch;
+        let helps = bytes_len > BATCH_BYTES_MIN && invariant::d2_may_divide(half_way, smaller_passed);
+        if !helps || !self.is_divisible(&self.outstanding[at]) {
+            return false;
+        }
+        let batch = self.outstanding.remove(at);
+        self.counters.divided += 1;
+        self.pieces.halve(batch.lane, &batch.ranges);
+        self.actions.push_back(Action::Split { id, reason: None });
+        true
     }
 
     fn link_up(&mut self) {
@@ -372,9 +429,10 @@ impl Destination {
 
     /// Does what became due.
     fn expire(&mut self) {
-        for at in 0..self.outstanding.len() {
+        // From the last one on: one that comes in halves leaves its place to those behind it.
+        for at in (0..self.outstanding.len()).rev() {
             match self.outstanding[at].stage {
-                Stage::InFlight { until } if until <= self.now => self.failed(at, None, Transient::TimedOut),
+                Stage::InFlight { until, .. } if until <= self.now => self.failed(at, None, Transient::TimedOut),
                 Stage::Waiting { until, .. } if until <= self.now => self.outstanding[at].stage = Stage::Ready,
                 Stage::Ready | Stage::InFlight { .. } | Stage::Waiting { .. } => {}
             }

@@ -32,6 +32,8 @@ pub enum Input {
         ranges: SeqRanges,
         /// Its size.
         bytes_len: u64,
+        /// The canonical bytes of its records.
+        content_len: u64,
     },
     /// The batch asked for could not be read, signed or stored; the core asks again later.
     NotCut {
@@ -132,6 +134,11 @@ impl Transient {
     /// Whether the link is to blame: then any success frees every batch that waits for the same cause.
     pub(crate) fn is_link(self) -> bool {
         matches!(self, Transient::Unreachable | Transient::Broken | Transient::TimedOut)
+    }
+
+    /// Whether a connection was there and did not carry the batch to its end.
+    pub(crate) fn is_half_way(self) -> bool {
+        matches!(self, Transient::Broken | Transient::TimedOut)
     }
 
     /// Whether only a person can cure it: then the wait is near the ceiling from the first failure on.

@@ -2,6 +2,9 @@
 
 use record::{Seq, SeqRanges};
 
+/// So often must a link have broken one batch half way before it may come in halves.
+pub const HALF_WAY_MAX: u32 = 4;
+
 /// **D1**: coverage claims no record that the destination has not acknowledged.
 pub fn d1_covered_is_acknowledged(covered: &SeqRanges, acknowledged: &SeqRanges) -> bool {
     acknowledged.covers(covered)
@@ -10,6 +13,12 @@ pub fn d1_covered_is_acknowledged(covered: &SeqRanges, acknowledged: &SeqRanges)
 /// **D2**: a record is in no second batch while one that has it is outstanding, acknowledged or parked.
 pub fn d2_cut_once(claimed: &SeqRanges, cut: &SeqRanges) -> bool {
     cut.iter().all(|range| claimed.missing_in(range).len() == range.len())
+}
+
+/// **D2** of a batch that nobody refused: its records may come in smaller ones only if the link broke it half way again and
+/// again while a smaller one passed. Whoever does hold it, and could not say so, finds the same records once more.
+pub fn d2_may_divide(half_way: u32, smaller_passed: bool) -> bool {
+    half_way >= HALF_WAY_MAX && smaller_passed
 }
 
 /// **D3**: every record before `end` is covered, or stands with its reason among the parked ones or those that were gone

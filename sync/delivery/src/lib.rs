@@ -19,7 +19,8 @@
 //! Invariants, defined once in [`invariant`]:
 //! - **D1** coverage never claims an unacknowledged record: it grows only by an answer that holds the whole batch.
 //! - **D2** the same batch id always has the same bytes: a batch once cut is sent under its id until it is answered,
-//!   also after a restart, and its records are in no second batch unless it was refused; then they come in halves.
+//!   also after a restart, and its records are in no second batch unless it was refused, or the link cannot carry it
+//!   ([`invariant::d2_may_divide`]); then they come in halves.
 //! - **D3** once faults heal, every record reaches the destination exactly once in effect, or stands parked or gone.
 //! - **D5** an alarm overtakes everything: while one can leave, nothing else is sent; the backlog keeps its share of
 //!   what is cut after the alarms.
@@ -27,6 +28,9 @@
 //!
 //! Words: *live* is a record among the newest [`Config::live_window`]; *backlog* is an older one; both only until
 //! they are in a batch. A batch is *outstanding* from its cut to its answer.
+//!
+//! How large a batch is: about what the link carries in half of the time for which it usually holds, ten seconds at most,
+//! measured on the batches themselves; never below [`BATCH_BYTES_MIN`] nor above [`Config::bytes_max`].
 //!
 //! Method of the backoff: full jitter (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
 
@@ -38,6 +42,7 @@ mod destination;
 mod input;
 pub mod invariant;
 mod outstanding;
+mod pace;
 mod unclaimed;
 
 pub use action::Action;
@@ -46,6 +51,7 @@ pub use counters::Counters;
 pub use destination::{ALARMS_MAX, Destination, Restored, Standing};
 pub use input::{Input, Transient};
 pub use outstanding::RestoredBatch;
+pub use pace::BATCH_BYTES_MIN;
 pub use unclaimed::RANGES_MAX;
 
 #[cfg(test)]

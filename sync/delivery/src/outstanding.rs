@@ -3,7 +3,8 @@
 use batch::{BatchId, Lane};
 use record::{MonoMs, SeqRanges};
 
-use crate::Transient;
+use crate::invariant::HALF_WAY_MAX;
+use crate::{BATCH_BYTES_MIN, Transient};
 
 /// A batch that an earlier run cut and that has no answer yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,12 @@ pub(crate) struct Outstanding {
     pub(crate) bytes_len: u64,
     /// Failures in a row.
     pub(crate) failures: u32,
+    /// How often a connection did not carry it to the end.
+    pub(crate) half_way: u32,
+    /// Since the first time a smaller one has passed.
+    pub(crate) smaller_passed: bool,
+    /// Cut beyond the window, while all others were stuck.
+    pub(crate) is_probe: bool,
     pub(crate) stage: Stage,
 }
 
@@ -33,8 +40,8 @@ pub(crate) struct Outstanding {
 pub(crate) enum Stage {
     /// May be sent.
     Ready,
-    /// Was sent; silence until then is a failure.
-    InFlight { until: MonoMs },
+    /// Was sent then; silence until then is a failure.
+    InFlight { since: MonoMs, until: MonoMs },
     /// Failed; ready again then.
     Waiting { until: MonoMs, why: Transient },
 }
@@ -42,7 +49,17 @@ pub(crate) enum Stage {
 impl Outstanding {
     pub(crate) fn new(batch: RestoredBatch) -> Outstanding {
         let RestoredBatch { id, lane, ranges, bytes_len } = batch;
-        Outstanding { id, lane, ranges, bytes_len, failures: 0, stage: Stage::Ready }
+        Outstanding {
+            id,
+            lane,
+            ranges,
+            bytes_len,
+            failures: 0,
+            half_way: 0,
+            smaller_passed: false,
+            is_probe: false,
+            stage: Stage::Ready,
+        }
     }
 
     pub(crate) fn is_alarm(&self) -> bool {
@@ -53,11 +70,17 @@ impl Outstanding {
         matches!(self.stage, Stage::InFlight { .. })
     }
 
+    /// Whether it could be smaller, and nobody knows yet whether that would help.
+    pub(crate) fn is_stuck(&self) -> bool {
+        let could_be_smaller = self.ranges.len() > 1 && self.bytes_len > BATCH_BYTES_MIN;
+        could_be_smaller && self.half_way >= HALF_WAY_MAX && !self.smaller_passed
+    }
+
     /// When its timer is due.
     pub(crate) fn due(&self) -> Option<MonoMs> {
         match self.stage {
             Stage::Ready => None,
-            Stage::InFlight { until } | Stage::Waiting { until, .. } => Some(until),
+            Stage::InFlight { until, .. } | Stage::Waiting { until, .. } => Some(until),
         }
     }
 }

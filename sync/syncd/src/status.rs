@@ -85,9 +85,15 @@ pub struct DestinationStatus {
     pub last_error: Option<LastError>,
     /// Bytes of batches in all tries since the start that found a trusted connection, repeated ones included.
     pub bytes_sent: u64,
+    /// How large the next batch is made for the link, on the wire.
+    pub batch_bytes: u64,
+    /// What a batch got of the link, once that was measured.
+    pub bytes_per_s: Option<u64>,
+    /// How long the link usually holds, once it broke. ms.
+    pub link_life_ms: Option<u64>,
     /// What it has taken, for ever.
     pub delivered: Delivered,
-    /// Counts since the start: `cut not_cut sent acked refused`, and `failed_…` for each cause that occurred.
+    /// Counts since the start: `cut not_cut sent acked refused divided parked`, and `failed_…` for each cause that occurred.
     pub counters: BTreeMap<String, u64>,
 }
 

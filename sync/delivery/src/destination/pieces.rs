@@ -1,4 +1,4 @@
-//! Refused batches on their way to the record that is to blame.
+//! Batches that were refused, on their way to the record that is to blame, or too large for the link.
 
 use std::collections::VecDeque;
 

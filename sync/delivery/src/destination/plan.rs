@@ -82,10 +82,9 @@ impl Destination {
 
     /// The lane whose turn it is to cut a batch, if there is a place for it.
     fn lane_to_cut(&self) -> Option<Lane> {
-        let others = self.outstanding.iter().filter(|batch| !batch.is_alarm()).count();
         let cutting = |lane: Lane| usize::from(self.cutting[slot(lane)].is_some());
-        let taken = others + cutting(Lane::Live) + cutting(Lane::Backlog);
-        if self.cut_retry.is_some() || !has_room(taken, self.config.window) {
+        let taken = self.others().count() + cutting(Lane::Live) + cutting(Lane::Backlog);
+        if self.cut_retry.is_some() || !has_room(taken, self.config.window) && !self.may_probe(taken) {
             return None;
         }
         let live = cutting(Lane::Live) == 0 && (self.live_is_due() || self.pieces.has(Lane::Live));
@@ -96,6 +95,16 @@ impl Destination {
             (false, true) => Some(Lane::Backlog),
             (false, false) => None,
         }
+    }
+
+    pub(super) fn others(&self) -> impl Iterator<Item = &Outstanding> {
+        self.outstanding.iter().filter(|batch| !batch.is_alarm())
+    }
+
+    /// Whether one batch more may be cut, a small one, to learn whether the link carries anything: all that have a place
+    /// are stuck.
+    pub(super) fn may_probe(&self, taken: usize) -> bool {
+        taken > 0 && self.others().filter(|batch| batch.is_stuck() && !batch.is_probe).count() == taken
     }
 
     fn live_is_due(&self) -> bool {
@@ -109,10 +118,10 @@ impl Destination {
         let outstanding = self.outstanding.iter().filter(|batch| batch.lane == Lane::Backlog).count();
         let places = NonZeroU32::new(self.config.window.get() - 1).unwrap_or(NonZeroU32::MIN);
         let any = first_unclaimed(&self.claimed) < self.live_floor() || self.pieces.has(Lane::Backlog);
-        any && has_room(outstanding, places)
+        any && (has_room(outstanding, places) || self.may_probe(self.others().count()))
     }
 
-    /// Orders the next half of a refused batch, if there is one in this lane.
+    /// Orders the next half of a batch that could not go whole, if there is one in this lane.
     fn cut_piece(&mut self, lane: Lane) -> bool {
         let Some(ranges) = self.pieces.take(lane) else { return false };
         self.claimed = without(&self.claimed, &ranges);
@@ -144,7 +153,8 @@ impl Destination {
         }
         ranges.iter().for_each(|range| self.claimed.insert(range));
         self.cutting[slot(lane)] = Some(ranges.clone());
-        self.actions.push_back(Action::Cut { lane, ranges });
+        let bytes_max = self.pace.content_budget(&self.config);
+        self.actions.push_back(Action::Cut { lane, ranges, bytes_max });
     }
 
     /// Sends what may be sent of one lane, oldest cut first.
@@ -160,7 +170,7 @@ impl Destination {
             }
             let timeout_ms = self.config.timeout_ms(batch.bytes_len);
             let until = self.now.0.saturating_add(timeout_ms).saturating_add(ANSWER_GRACE_MS);
-            batch.stage = Stage::InFlight { until: MonoMs(until) };
+            batch.stage = Stage::InFlight { since: self.now, until: MonoMs(until) };
             self.counters.sent += 1;
             self.actions.push_back(Action::Send { id: batch.id, timeout_ms });
         }

@@ -18,14 +18,14 @@ fn more_alarms_than_it_can_remember_wait_in_the_journal_and_none_is_demoted() {
         let mut cut = Vec::<(BatchId, SeqRanges)>::new();
         while let Some(action) = core.poll() {
             match action {
-                Action::Cut { lane, ranges } => {
+                Action::Cut { lane, ranges, .. } => {
                     assert_eq!(lane, batch::Lane::Alarm);
                     assert!(ranges.iter().len() <= RANGES_MAX);
                     cuts += 1;
                     let mut id = BatchId([0; 32]);
                     id.0[..8].copy_from_slice(&cuts.to_be_bytes());
                     cut.push((id, ranges.clone()));
-                    core.handle(MonoMs(cuts), Input::Cut { lane, id, ranges, bytes_len: 1 });
+                    core.handle(MonoMs(cuts), Input::Cut { lane, id, ranges, bytes_len: 1, content_len: 1 });
                 }
                 Action::Send { .. } | Action::Advance { .. } => {}
                 Action::Split { .. } | Action::Park { .. } => panic!("nothing was refused"),

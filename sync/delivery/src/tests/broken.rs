@@ -9,7 +9,7 @@ use record::{MonoMs, Seq, SeqRange, SeqRanges};
 use super::properties::event;
 use super::world::{Core, Make, World, config};
 use crate::destination::Restored;
-use crate::{Action, Destination, Input};
+use crate::{Action, Destination, Input, Transient};
 
 /// Which fault.
 #[derive(Clone, Copy, PartialEq)]
@@ -28,6 +28,8 @@ enum Fault {
     DeafToAlarms,
     /// Orders the first try of an alarm batch after the next batch of another lane.
     HoldsAlarms,
+    /// Takes a batch apart when it breaks for the first time.
+    DividesAtOnce,
 }
 
 struct Broken {
@@ -35,6 +37,8 @@ struct Broken {
     fault: Fault,
     claimed: SeqRanges,
     alarms: BTreeSet<BatchId>,
+    /// Batches of several records.
+    divisible: BTreeSet<BatchId>,
     held: Option<Action>,
     released: Option<Action>,
 }
@@ -49,12 +53,22 @@ impl Core for Broken {
                 let all = SeqRange { first: Seq(0), last: Seq(u64::MAX - 1) };
                 Input::Acked { id, holds: [all].into_iter().collect() }
             }
-            (Fault::HoldsAlarms, Input::Cut { lane: Lane::Alarm, id, ranges, bytes_len }) => {
+            (Fault::HoldsAlarms, Input::Cut { lane: Lane::Alarm, id, ranges, bytes_len, content_len }) => {
                 self.alarms.insert(id);
-                Input::Cut { lane: Lane::Alarm, id, ranges, bytes_len }
+                Input::Cut { lane: Lane::Alarm, id, ranges, bytes_len, content_len }
+            }
+            (Fault::DividesAtOnce, Input::Failed { id, why: Transient::Broken, .. })
+                if self.divisible.contains(&id) =>
+            {
+                Input::Refused { id, why: String::new() }
             }
             (_, input) => input,
         };
+        if let Input::Cut { id, ranges, .. } = &input
+            && ranges.len() > 1
+        {
+            self.divisible.insert(*id);
+        }
         self.core.handle(now, input);
     }
 
@@ -96,7 +110,15 @@ impl Core for Broken {
 
 fn broken(fault: Fault, restored: Restored) -> Box<dyn Core> {
     let core = Destination::new(config(), 7, restored);
-    Box::new(Broken { core, fault, claimed: SeqRanges::new(), alarms: BTreeSet::new(), held: None, released: None })
+    Box::new(Broken {
+        core,
+        fault,
+        claimed: SeqRanges::new(),
+        alarms: BTreeSet::new(),
+        divisible: BTreeSet::new(),
+        held: None,
+        released: None,
+    })
 }
 
 /// Random worlds must find the fault within the cases of the sound core's own test, and call it by its name.
@@ -150,4 +172,9 @@ fn d5_catches_a_core_that_is_deaf_to_alarms() {
 #[test]
 fn d5_catches_a_core_that_lets_others_overtake() {
     caught(|restored| broken(Fault::HoldsAlarms, restored), "D5");
+}
+
+#[test]
+fn d2_catches_a_core_that_divides_what_only_broke_once() {
+    caught(|restored| broken(Fault::DividesAtOnce, restored), "D2");
 }

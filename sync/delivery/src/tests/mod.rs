@@ -5,4 +5,5 @@ mod broken;
 mod properties;
 mod scenarios;
 mod script;
+mod thin;
 mod world;

@@ -61,10 +61,13 @@ fn an_alarm_overtakes_what_nobody_has_begun_to_send() {
     let mut core = Destination::new(Config::default(), 1, restored);
     core.handle(MonoMs(0), Input::Journaled { end: Seq(4), alarms: Vec::new() });
     core.handle(MonoMs(0), Input::Journaled { end: Seq(5), alarms: vec![Seq(4)] });
-    assert_eq!(core.poll(), Some(Action::Cut { lane: Lane::Alarm, ranges: ranges(4, 4) }));
+    assert_eq!(core.poll(), Some(Action::Cut { lane: Lane::Alarm, ranges: ranges(4, 4), bytes_max: 8_192 }));
     assert_eq!((core.poll(), core.counters().sent), (None, 0));
     let alarm = BatchId([2; 32]);
-    core.handle(MonoMs(0), Input::Cut { lane: Lane::Alarm, id: alarm, ranges: ranges(4, 4), bytes_len: 1 });
+    core.handle(
+        MonoMs(0),
+        Input::Cut { lane: Lane::Alarm, id: alarm, ranges: ranges(4, 4), bytes_len: 1, content_len: 1 },
+    );
     let sent = std::iter::from_fn(|| core.poll()).map(|action| match action {
         Action::Send { id, .. } => id,
         other => panic!("{other:?}"),
@@ -305,9 +308,9 @@ fn a_platform_that_refuses_everything_is_asked_seldom() {
             continue;
         };
         match action {
-            Action::Cut { lane, ranges } => {
+            Action::Cut { lane, ranges, .. } => {
                 cuts = cuts.wrapping_add(1);
-                core.handle(now, Input::Cut { lane, id: BatchId([cuts; 32]), ranges, bytes_len: 1 });
+                core.handle(now, Input::Cut { lane, id: BatchId([cuts; 32]), ranges, bytes_len: 1, content_len: 1 });
             }
             Action::Send { id, .. } => core.handle(now, Input::Refused { id, why: "no".into() }),
             Action::Split { .. } | Action::Park { .. } => {}

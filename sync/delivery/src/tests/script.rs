@@ -16,7 +16,7 @@ const STEPS_MAX: usize = 1_000;
 /// Runs `script` and compares the trace. Events stand between `|`, each after its time in ms:
 ///
 /// `0 journal 5 alarm 3,4` · `0 gone 2-3` ·  `70 ok a` · `70 short a` · `70 refuse a` · `70 retry a` · `70 fail a unreachable` ·
-/// `70 fail a overloaded 9000` · `70 up` · `70 nocut` · `70 cut` · `9000` (only time).
+/// `70 fail a overloaded 9000` · `70 up` · `70 nocut` · `70 cut` · `70 bytes 9000` · `9000` (only time).
 /// Batches are called a, b, c … in the order of their cuts.
 pub(super) fn check(settings: &str, script: &str, expected: Expect) {
     let mut run = Run::new(config(settings));
@@ -51,6 +51,7 @@ struct Run {
     core: Destination,
     cuts: Vec<SeqRanges>,
     can_cut: bool,
+    bytes_len: u64,
     trace: String,
 }
 
@@ -65,7 +66,7 @@ fn letter(number: usize) -> char {
 impl Run {
     fn new(config: Config) -> Run {
         let core = Destination::new(config, 1, Restored::default());
-        Run { core, cuts: Vec::new(), can_cut: true, trace: String::new() }
+        Run { core, cuts: Vec::new(), can_cut: true, bytes_len: 2_000, trace: String::new() }
     }
 
     fn event(&mut self, event: &str) {
@@ -107,6 +108,7 @@ impl Run {
                 self.feed(now, Input::Failed { id: id(batch()), retry_after_ms, why });
             }
             Some("up") => self.feed(now, Input::LinkUp),
+            Some("bytes") => self.bytes_len = words[2].parse().unwrap(),
             Some(word @ ("cut" | "nocut")) => self.can_cut = word == "cut",
             Some(other) => panic!("no event `{other}`"),
         }
@@ -117,18 +119,28 @@ impl Run {
         while let Some(action) = self.core.poll() {
             let number = |id: BatchId| letter(usize::from(id.0[0]));
             let line = match &action {
-                Action::Cut { lane, ranges } if !self.can_cut => format!("cannot cut {lane} {}", shown(ranges)),
-                Action::Cut { lane, ranges } => format!("cut {lane} {} as {}", shown(ranges), letter(self.cuts.len())),
+                Action::Cut { lane, ranges, .. } if !self.can_cut => format!("cannot cut {lane} {}", shown(ranges)),
+                Action::Cut { lane, ranges, .. } => {
+                    format!("cut {lane} {} as {}", shown(ranges), letter(self.cuts.len()))
+                }
                 Action::Send { id, timeout_ms } => format!("send {} within {timeout_ms}", number(*id)),
                 Action::Advance { id } => format!("advance {}", number(*id)),
-                Action::Split { id, reason } => format!("split {}: {reason}", number(*id)),
+                Action::Split { id, reason } => {
+                    format!("split {}: {}", number(*id), reason.as_deref().unwrap_or("too large"))
+                }
                 Action::Park { id, reason } => format!("park {}: {reason}", number(*id)),
             };
             let _ = writeln!(self.trace, "{now} {line}");
-            if let Action::Cut { lane, ranges } = action {
+            if let Action::Cut { lane, ranges, .. } = action {
                 let answer = if self.can_cut {
                     self.cuts.push(ranges.clone());
-                    Input::Cut { lane, id: id(self.cuts.len() - 1), ranges, bytes_len: 2_000 }
+                    Input::Cut {
+                        lane,
+                        id: id(self.cuts.len() - 1),
+                        ranges,
+                        bytes_len: self.bytes_len,
+                        content_len: self.bytes_len,
+                    }
                 } else {
                     Input::NotCut { lane }
                 };

@@ -118,7 +118,11 @@ pub(super) struct World {
     settled: SeqRanges,
     parked: SeqRanges,
     put_aside: Vec<RestoredBatch>,
-    sent: BTreeSet<BatchId>,
+    /// How often each batch was sent, and whether a smaller one passed since.
+    sent: BTreeMap<BatchId, (u32, bool)>,
+    refused: BTreeSet<BatchId>,
+    /// Those that came in halves because they never got through; the platform may hold them all the same.
+    divided: BTreeSet<BatchId>,
     requests: Vec<BatchId>,
     /// The platform's rows: under which batch each came.
     rows: BTreeMap<Seq, BatchId>,
@@ -136,6 +140,8 @@ pub(super) struct World {
 
 /// Actions of one event: more means that the core gives orders without end.
 const ACTIONS_MAX: usize = 100;
+/// Bytes of a record, canonical and on the wire: a few are too many for a link that is bad.
+const RECORD_BYTES: u64 = 1_000;
 /// Wake-ups and answers until all must have drained.
 const DRAIN_STEPS_MAX: usize = 5_000;
 
@@ -153,7 +159,9 @@ impl World {
             settled: SeqRanges::new(),
             parked: SeqRanges::new(),
             put_aside: Vec::new(),
-            sent: BTreeSet::new(),
+            sent: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            divided: BTreeSet::new(),
             requests: Vec::new(),
             rows: BTreeMap::new(),
             acknowledged: SeqRanges::new(),
@@ -276,13 +284,15 @@ impl World {
         }
         if matches!(how, Answer::Stored | Answer::Lost | Answer::Short) {
             for seq in seqs(&batch.ranges) {
-                if *self.rows.entry(seq).or_insert(id) != id {
+                let first = *self.rows.entry(seq).or_insert(id);
+                if first != id && !self.divided.contains(&first) {
                     return Err(format!("D3: record {seq} came in two batches"));
                 }
             }
         }
         match how {
             Answer::Stored => {
+                self.passed(&batch);
                 batch.ranges.iter().for_each(|range| self.acknowledged.insert(range));
                 let holds = self.rows.keys().map(|seq| SeqRange { first: *seq, last: *seq }).collect();
                 self.feed(Input::Acked { id, holds })
@@ -292,7 +302,17 @@ impl World {
             Answer::Fails(why) => self.feed(Input::Failed { id, retry_after_ms: None, why }),
             // A platform that stored a batch does not refuse it later.
             Answer::Refused if self.rows.values().any(|of| *of == id) => Ok(()),
-            Answer::Refused => self.feed(Input::Refused { id, why: "odd".into() }),
+            Answer::Refused => {
+                self.passed(&batch);
+                self.refused.insert(id);
+                self.feed(Input::Refused { id, why: "odd".into() })
+            }
+        }
+    }
+
+    fn passed(&mut self, batch: &RestoredBatch) {
+        for larger in self.outbox.iter().filter(|other| other.bytes_len > batch.bytes_len) {
+            self.sent.entry(larger.id).and_modify(|(_, smaller_passed)| *smaller_passed = true);
         }
     }
 
@@ -321,7 +341,7 @@ impl World {
 
     fn obey(&mut self, action: Action) -> Result<(), String> {
         match action {
-            Action::Cut { lane, ranges } => {
+            Action::Cut { lane, ranges, bytes_max } => {
                 if !invariant::d2_cut_once(&self.told_lost, &ranges) {
                     return Err(format!("D3: {ranges:?} was asked for, {:?} is known to be gone", self.told_lost));
                 }
@@ -331,14 +351,14 @@ impl World {
                     self.core.handle(self.now, Input::NotCut { lane });
                     return Ok(());
                 }
-                self.cut(lane, readable)
+                self.cut(lane, readable, bytes_max)
             }
             Action::Send { id, .. } => {
                 let Some(batch) = self.outbox.iter().find(|batch| batch.id == id) else {
                     return Err(format!("D2: sent {id}, which is not in the outbox"));
                 };
                 self.check_overtaking(batch)?;
-                self.sent.insert(id);
+                self.sent.entry(id).or_default().0 += 1;
                 self.requests.push(id);
                 Ok(())
             }
@@ -347,7 +367,7 @@ impl World {
                 batch.ranges.iter().for_each(|range| self.settled.insert(range));
                 Ok(())
             }
-            Action::Split { id, .. } => self.take(id).map(drop),
+            Action::Split { id, reason } => self.split(id, reason.is_some()),
             Action::Park { id, .. } => {
                 let batch = self.take(id)?;
                 batch.ranges.iter().for_each(|range| self.parked.insert(range));
@@ -363,9 +383,22 @@ impl World {
         read.map(|seq| SeqRange { first: seq, last: seq }).collect()
     }
 
-    fn cut(&mut self, lane: Lane, asked: SeqRanges) -> Result<(), String> {
-        let first = asked.bounds().and_then(|all| SeqRange::new(all.first, all.first));
-        let ranges = if self.bytes_tight { first.into_iter().collect() } else { asked };
+    fn split(&mut self, id: BatchId, is_refused: bool) -> Result<(), String> {
+        let (times, smaller_passed) = self.sent.get(&id).copied().unwrap_or_default();
+        let may = if is_refused { self.refused.contains(&id) } else { invariant::d2_may_divide(times, smaller_passed) };
+        if !may {
+            return Err(format!("D2: {id} comes in halves, refused: {is_refused}, sent {times} times"));
+        }
+        if !is_refused {
+            self.divided.insert(id);
+        }
+        self.take(id).map(drop)
+    }
+
+    fn cut(&mut self, lane: Lane, asked: SeqRanges, bytes_max: u64) -> Result<(), String> {
+        let room = if self.bytes_tight { 1 } else { (bytes_max / RECORD_BYTES).max(1) };
+        let room = usize::try_from(room).unwrap();
+        let ranges: SeqRanges = seqs(&asked).take(room).map(|seq| SeqRange { first: seq, last: seq }).collect();
         let stored = self.outbox.iter().flat_map(|batch| batch.ranges.iter());
         let claimed = stored.chain(self.settled.iter()).chain(self.parked.iter()).collect();
         if !invariant::d2_cut_once(&claimed, &ranges) {
@@ -377,8 +410,9 @@ impl World {
         self.cuts += 1;
         let mut id = BatchId([0; 32]);
         id.0[..8].copy_from_slice(&self.cuts.to_be_bytes());
-        self.outbox.push(RestoredBatch { id, lane, ranges: ranges.clone(), bytes_len: 100 });
-        self.core.handle(self.now, Input::Cut { lane, id, ranges, bytes_len: 100 });
+        let bytes_len = ranges.len() * RECORD_BYTES;
+        self.outbox.push(RestoredBatch { id, lane, ranges: ranges.clone(), bytes_len });
+        self.core.handle(self.now, Input::Cut { lane, id, ranges, bytes_len, content_len: bytes_len });
         Ok(())
     }
 
@@ -386,7 +420,7 @@ impl World {
         let alarm_batches = || self.outbox.iter().filter(|other| other.lane == Lane::Alarm);
         let free = usize::try_from(config().alarm_window.get()).unwrap().saturating_sub(alarm_batches().count());
         let left = |seq: &Seq| {
-            let gone = alarm_batches().any(|other| other.ranges.contains(*seq) && self.sent.contains(&other.id));
+            let gone = alarm_batches().any(|other| other.ranges.contains(*seq) && self.sent.contains_key(&other.id));
             gone || [&self.settled, &self.parked, &self.lost].iter().any(|set| set.contains(*seq))
         };
         let unsent = self.alarms.range(..self.core.told()).filter(|seq| !left(seq)).count();

@@ -63,7 +63,8 @@ pub struct Windows {
 pub struct BatchLimits {
     /// Most records in one batch.
     pub records_max: Within<1, 100_000>,
-    /// Most canonical bytes of records read for one batch; it is cut after the record that reaches them.
+    /// Most canonical bytes of records read for one batch; it is cut after the record that reaches them. A link that
+    /// carries less, or breaks, gets smaller ones.
     pub bytes_max: Within<4_096, 2_097_152>,
     /// How long a live record waits for company. ms.
     pub linger_ms: Within<0, 3_600_000>,
@@ -111,7 +112,7 @@ impl Default for BatchLimits {
         let core = delivery::Config::default();
         BatchLimits {
             records_max: Within::nearest(core.records_max.get().into()),
-            bytes_max: Within::nearest(262_144),
+            bytes_max: Within::nearest(core.bytes_max.get()),
             linger_ms: Within::nearest(core.live_linger_ms),
             live_records: Within::nearest(core.live_window.get()),
         }
@@ -142,6 +143,7 @@ impl DestinationConfig {
     pub fn delivery(&self) -> delivery::Config {
         delivery::Config {
             records_max: count(self.batch.records_max),
+            bytes_max: NonZeroU64::new(self.batch.bytes_max.get()).unwrap_or(NonZeroU64::MIN),
             live_window: NonZeroU64::new(self.batch.live_records.get()).unwrap_or(NonZeroU64::MIN),
             live_linger_ms: self.batch.linger_ms.get(),
             live_run_max: count(self.windows.live_run),

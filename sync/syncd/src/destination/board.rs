@@ -71,19 +71,23 @@ impl Board {
                 ms_ago: ago(*at),
             }),
             bytes_sent: told.bytes_sent,
+            batch_bytes: standing.batch_bytes,
+            bytes_per_s: standing.bytes_per_s,
+            link_life_ms: standing.link_life_ms,
             delivered: Delivered { receipts, records, bytes },
             counters: self.counters(),
         }
     }
 
     fn counters(&self) -> BTreeMap<String, u64> {
-        let Counters { cut, not_cut, sent, acked, refused, parked, .. } = self.counters;
+        let Counters { cut, not_cut, sent, acked, refused, divided, parked, .. } = self.counters;
         let plain = [
             ("cut", cut),
             ("not_cut", not_cut),
             ("sent", sent),
             ("acked", acked),
             ("refused", refused),
+            ("divided", divided),
             ("parked", parked),
         ];
         let failed = Transient::ALL.map(|why| (why.as_str(), self.counters.failed(why)));

@@ -17,7 +17,7 @@ use super::board::Told;
 use super::{Board, Transport};
 use crate::DestinationConfig;
 use crate::clock::mono_ms;
-use crate::files::{Cut, FileThread, FileThreadEnded};
+use crate::files::{Cut, CutBatch, FileThread, FileThreadEnded, Files};
 
 /// Alarm numbers read from the journal at once.
 const ALARMS_READ_MAX: usize = 1_024;
@@ -214,19 +214,19 @@ impl Driver {
     async fn obey(&mut self) -> Result<(), FileThreadEnded> {
         while let Some(action) = self.core.poll() {
             match action {
-                Action::Cut { lane, ranges } => self.cut(lane, ranges).await?,
+                Action::Cut { lane, ranges, bytes_max } => self.cut(lane, ranges, bytes_max).await?,
                 Action::Send { id, timeout_ms } => self.send(id, timeout_ms).await?,
                 Action::Advance { id } => self.advance(id).await?,
-                Action::Split { id, reason } => self.split(id, &reason).await?,
+                Action::Split { id, reason } => self.split(id, reason).await?,
                 Action::Park { id, reason } => self.park(id, reason).await?,
             }
         }
         Ok(())
     }
 
-    async fn cut(&mut self, lane: Lane, ranges: SeqRanges) -> Result<(), FileThreadEnded> {
+    async fn cut(&mut self, lane: Lane, ranges: SeqRanges, bytes_max: u64) -> Result<(), FileThreadEnded> {
         let name = self.name.clone();
-        let bytes_max = usize::try_from(self.config.batch.bytes_max.get()).unwrap_or(usize::MAX);
+        let bytes_max = usize::try_from(bytes_max).unwrap_or(usize::MAX);
         let cut = self.files.run(move |files| files.cut(&name, lane, &ranges, bytes_max)).await?;
         let input = match cut {
             Ok(Cut { batch, gone }) => {
@@ -240,7 +240,8 @@ impl Driver {
                 };
                 log::debug!(destination:% = self.name, batch:% = cut.id, lane:%, records = cut.ranges.len(),
                     bytes = cut.bytes_len; "batch cut");
-                Input::Cut { lane, id: cut.id, ranges: cut.ranges, bytes_len: cut.bytes_len }
+                let CutBatch { id, ranges, bytes_len, content_len } = cut;
+                Input::Cut { lane, id, ranges, bytes_len, content_len }
             }
             Err(error) => {
                 log::error!(destination:% = self.name, lane:%, error = chain(&error).as_str();
@@ -331,20 +332,9 @@ impl Driver {
             return Ok(());
         };
         let receipt: Arc<[u8]> = receipt.into();
-        let mut failures = 0;
-        loop {
-            let (name, receipt) = (self.name.clone(), receipt.clone());
-            match self.files.run(move |files| files.settle(&name, id, &receipt)).await? {
-                Ok(tally) => {
-                    self.told.tally = tally;
-                    break;
-                }
-                Err(error) => failures = self.not_stored(&error, failures).await,
-            }
-            if *self.signals.stop.borrow() {
-                return Ok(());
-            }
-        }
+        let stored = self.store(move |files, name| files.settle(name, id, &receipt)).await?;
+        let Some(tally) = stored else { return Ok(()) };
+        self.told.tally = tally;
         self.told.last_receipt = Some(mono_ms());
         if let Some((_, why, _)) = self.told.last_error.take() {
             log::info!(destination:% = self.name, why = why.as_str(); "delivery works again");
@@ -353,36 +343,46 @@ impl Driver {
         Ok(())
     }
 
-    async fn split(&mut self, id: BatchId, reason: &str) -> Result<(), FileThreadEnded> {
-        log::warn!(destination:% = self.name, batch:% = id, why = reason; "batch refused, tried again in halves");
-        let mut failures = 0;
-        loop {
-            let name = self.name.clone();
-            match self.files.run(move |files| files.split(&name, id)).await? {
-                Ok(()) => return Ok(()),
-                Err(error) => failures = self.not_stored(&error, failures).await,
-            }
-            if *self.signals.stop.borrow() {
-                return Ok(());
+    async fn split(&mut self, id: BatchId, reason: Option<String>) -> Result<(), FileThreadEnded> {
+        match reason {
+            Some(why) => log::warn!(destination:% = self.name, batch:% = id, why = why.as_str();
+                "batch refused, tried again in halves"),
+            None => {
+                if let Some(request) = self.aborts.remove(&id) {
+                    request.abort();
+                }
+                log::info!(destination:% = self.name, batch:% = id; "the link does not carry the batch, tried in halves");
             }
         }
+        self.store(move |files, name| files.split(name, id)).await.map(|_| ())
     }
 
     async fn park(&mut self, id: BatchId, reason: String) -> Result<(), FileThreadEnded> {
         log::error!(destination:% = self.name, batch:% = id, why = reason.as_str(), next = "weir sync parked";
             "batch refused and put aside");
-        let reason: Arc<str> = reason.into();
-        let mut failures = 0;
-        loop {
-            let (name, why) = (self.name.clone(), reason.clone());
-            match self.files.run(move |files| files.park(&name, id, &why)).await? {
-                Ok(()) => return Ok(()),
-                Err(error) => failures = self.not_stored(&error, failures).await,
-            }
-            if *self.signals.stop.borrow() {
-                return Ok(());
+        self.store(move |files, name| files.park(name, id, &reason)).await.map(|_| ())
+    }
+
+    /// Stores what an answer came to, until it is stored; nothing else of this destination goes on. `None` if the daemon
+    /// stops before.
+    async fn store<T, F>(&self, work: F) -> Result<Option<T>, FileThreadEnded>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Files, &str) -> Result<T, StoreError> + Send + Sync + 'static,
+    {
+        let work = Arc::new(work);
+        let mut failures: u64 = 0;
+        while failures == 0 || !*self.signals.stop.borrow() {
+            let (name, work) = (self.name.clone(), work.clone());
+            match self.files.run(move |files| work(files, &name)).await? {
+                Ok(done) => return Ok(Some(done)),
+                Err(error) => {
+                    failures += 1;
+                    self.not_stored(&error, failures).await;
+                }
             }
         }
+        Ok(None)
     }
 
     /// Takes parked batches back among those that are sent.
@@ -402,8 +402,7 @@ impl Driver {
     }
 
     /// Says so the 1st, 2nd, 4th, 8th … time, and rests.
-    async fn not_stored(&mut self, error: &StoreError, failures: u64) -> u64 {
-        let failures = failures + 1;
+    async fn not_stored(&self, error: &StoreError, failures: u64) {
         if failures.is_power_of_two() {
             log::error!(destination:% = self.name, failures, error = chain(error).as_str();
                 "failed to store an answer, tried again");
@@ -413,6 +412,5 @@ impl Driver {
             _ = stop.wait_for(|stop| *stop) => {}
             () = tokio::time::sleep(STORE_RETRY) => {}
         }
-        failures
     }
 }

@@ -29,6 +29,8 @@ pub struct CutBatch {
     pub ranges: SeqRanges,
     /// Its size.
     pub bytes_len: u64,
+    /// The canonical bytes of its records.
+    pub content_len: u64,
 }
 
 /// Why no batch was cut. All of it is tried again later.
@@ -65,6 +67,7 @@ impl Files {
         // Before the records: a head that is older than a record in the batch would not cover it.
         let position = self.reader.position().map_err(CutError::Journal)?;
         let (records, gone) = self.records(asked, bytes_max)?;
+        let content_len = records.iter().map(|at| at.record.to_canonical().len()).sum::<usize>();
         if records.is_empty() {
             return Ok(Cut { batch: None, gone });
         }
@@ -82,6 +85,7 @@ impl Files {
             rows: records.iter().map(Row::from).collect(),
         };
         let sealed = batch.seal(&self.key).map_err(CutError::Seal)?;
+        let content_len = u64::try_from(content_len).unwrap_or(u64::MAX);
         let bytes_len = u64::try_from(sealed.bytes.len()).unwrap_or(u64::MAX);
         let (id, ranges) = (sealed.id, batch.ranges);
         let stored = StoredBatch { id: id.0, lane: lane as u8, ranges: ranges.clone(), bytes: sealed.bytes };
@@ -90,7 +94,7 @@ impl Files {
             self.carried.newest.insert(destination.to_owned(), size);
             self.carried.by_batch.insert((destination.to_owned(), id), size);
         }
-        Ok(Cut { batch: Some(CutBatch { id, ranges, bytes_len }), gone })
+        Ok(Cut { batch: Some(CutBatch { id, ranges, bytes_len, content_len }), gone })
     }
 
     /// The leading records of `asked` up to the bound, at least one if one is there, and what is gone before and between

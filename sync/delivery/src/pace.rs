@@ -1,0 +1,119 @@
+//! What the link carries, and for how long it usually holds, measured on the batches themselves.
+
+use record::MonoMs;
+
+use crate::{Config, Transient};
+
+/// The smallest budget of a batch on the wire: one second of the thinnest link that is served. Bytes.
+pub const BATCH_BYTES_MIN: u64 = 2_048;
+/// The budget before anything was measured: four seconds of that link, three doublings below the shipped bound. Bytes.
+const BATCH_BYTES_FIRST: u64 = 8_192;
+/// A batch takes no more of a link that never breaks: so long may an alarm have to share it. ms.
+const BATCH_MS_MAX: u64 = 10_000;
+/// A batch is meant for this part of the usual life of the link, so that a second one still passes. 1/n.
+const LIFE_PART: u64 = 2;
+/// Whoever carried more than this tells how fast the link is; the round trip hides it in smaller ones. Bytes.
+const RATE_BYTES_MIN: u64 = 1_024;
+/// Weight of a new measurement, 1/n (RFC 6298 §2 has the same for the round trip).
+const SMOOTHING: u64 = 8;
+/// Weight of a new life of the link, 1/n: there are few of them.
+const LIFE_SMOOTHING: u64 = 4;
+/// Canonical bytes a byte on the wire, before any batch was cut, in [`RATIO_ONE`]: no compression at all.
+const RATIO_ONE: u64 = 256;
+/// No records are smaller than this on the wire by more: a strange batch must not make the next one huge.
+const RATIO_MAX: u64 = 64 * RATIO_ONE;
+
+/// Measured anew in each run: a box that was moved has another link.
+#[derive(Debug, Clone)]
+pub(crate) struct Pace {
+    /// Doubled by a batch that passes and used it, halved by one that the link broke. Bytes on the wire.
+    allowed: u64,
+    bytes_per_s: Option<u64>,
+    /// From the request of the first answer after a failure of the link.
+    holds_since: Option<MonoMs>,
+    newest_answer: MonoMs,
+    life_ms: Option<u64>,
+    /// Canonical bytes of records for a byte on the wire, times [`RATIO_ONE`].
+    ratio: u64,
+}
+
+impl Pace {
+    pub(crate) fn new() -> Pace {
+        Pace {
+            allowed: BATCH_BYTES_FIRST,
+            bytes_per_s: None,
+            holds_since: None,
+            newest_answer: MonoMs(0),
+            life_ms: None,
+            ratio: RATIO_ONE,
+        }
+    }
+
+    /// A batch was cut of so many canonical bytes.
+    pub(crate) fn cut(&mut self, bytes_len: u64, content_len: u64) {
+        let ratio = content_len.saturating_mul(RATIO_ONE) / bytes_len.max(1);
+        self.ratio = smooth(self.ratio, ratio.clamp(RATIO_ONE, RATIO_MAX), SMOOTHING);
+    }
+
+    /// A batch that left at `since` was answered: whatever the answer is, its bytes have passed.
+    pub(crate) fn passed(&mut self, now: MonoMs, since: MonoMs, bytes_len: u64) {
+        if bytes_len >= RATE_BYTES_MIN {
+            let bytes_per_s = bytes_len.saturating_mul(1_000) / now.0.saturating_sub(since.0).max(1);
+            self.bytes_per_s =
+                Some(self.bytes_per_s.map_or(bytes_per_s, |known| smooth(known, bytes_per_s, SMOOTHING)));
+        }
+        self.holds_since.get_or_insert(since);
+        self.newest_answer = now;
+        // One that left room says nothing about a larger one.
+        if bytes_len.saturating_mul(2) >= self.budget() {
+            self.allowed = self.budget().saturating_mul(2);
+        }
+    }
+
+    /// A batch did not pass, for this cause.
+    pub(crate) fn failed(&mut self, why: Transient) {
+        if !why.is_link() {
+            return;
+        }
+        if let Some(since) = self.holds_since.take() {
+            let life_ms = self.newest_answer.0.saturating_sub(since.0);
+            self.life_ms = Some(self.life_ms.map_or(life_ms, |known| smooth(known, life_ms, LIFE_SMOOTHING)));
+        }
+        // What found no connection was not too large for it.
+        if why != Transient::Unreachable {
+            self.allowed = (self.budget() / 2).max(BATCH_BYTES_MIN);
+        }
+    }
+
+    /// How large the next batch should be on the wire. Bytes.
+    pub(crate) fn budget(&self) -> u64 {
+        let wanted = self.bytes_per_s.map_or(u64::MAX, |rate| rate.saturating_mul(self.batch_ms()) / 1_000);
+        self.allowed.min(wanted).max(BATCH_BYTES_MIN)
+    }
+
+    /// The same in canonical bytes of records, never more than is configured.
+    pub(crate) fn content_budget(&self, config: &Config) -> u64 {
+        let content = self.budget().saturating_mul(self.ratio) / RATIO_ONE;
+        content.min(config.bytes_max.get())
+    }
+
+    /// Measured throughput, of a batch among those that share the link. Bytes per second.
+    pub(crate) fn bytes_per_s(&self) -> Option<u64> {
+        self.bytes_per_s
+    }
+
+    /// How long the link usually holds. ms.
+    pub(crate) fn life_ms(&self) -> Option<u64> {
+        self.life_ms
+    }
+
+    /// So long may a batch take.
+    fn batch_ms(&self) -> u64 {
+        let life_ms = self.life_ms.map_or(BATCH_MS_MAX, |life_ms| life_ms / LIFE_PART);
+        life_ms.min(BATCH_MS_MAX)
+    }
+}
+
+fn smooth(known: u64, new: u64, part: u64) -> u64 {
+    (known.saturating_mul(part - 1).saturating_add(new)) / part
+}
