@@ -119,6 +119,10 @@ pub fn reduce(reader: &Reader, segment: &Segment) -> Result<SegmentChange, Store
         archive::remove(&path).map_err(StoreError::Archive)?;
         return Ok(gone);
     }
+    // Nothing was left of it, and the power went before that could be said.
+    if segment.readable(reader.path()) == Stage::Gone {
+        return Ok(gone);
+    }
     let archive = Archive::open(&path).map_err(StoreError::Archive)?;
     let mut keeping = Keeping::new(to);
     let (mut blocks, mut left) = (Vec::new(), 0);

@@ -16,26 +16,26 @@ const LIFE_RECORDS: u64 = 1 << 32;
 
 /// Whether the copies in this folder are as they were promised to be.
 pub(crate) fn check(disk: &Path, truth: &Truth, witnessed: &[u64]) -> Result<(), Breach> {
-    let promised = truth.copies_promised(witnessed);
+    let (stick, promised) = (disk.join("stick"), truth.copies_promised(witnessed));
+    let wrong = |what: String| Breach::Copy(format!("{}: {what}", stick.display()));
+    if let Some(records) = promised.last() {
+        // The newest that was said to be made, or the next one, which nobody was told of yet; never less.
+        let restored = restore(&stick, &disk.join("tried/journal.db")).map_err(|error| wrong(format!("{error:?}")))?;
+        if restored.end.0 != *records && truth.copy_after(promised.len()) != Some(restored.end.0) {
+            return Err(wrong(format!("{} of {records} records", restored.end)));
+        }
+    }
+    if stick.exists() {
+        // Interrupted, it goes on where it was.
+        let reader = Reader::open(&disk.join("state/journal/journal.db"))?;
+        backup(&reader, &stick, |_| {}).map_err(|error| wrong(format!("cannot be made again: {error:?}")))?;
+    }
     for nth in 0.. {
-        let (stick, elsewhere) = (disk.join(format!("stick-{nth}")), disk.join(format!("elsewhere-{nth}")));
-        let records = promised.get(nth).copied();
-        if !stick.exists() && records.is_none() {
+        let elsewhere = disk.join(format!("elsewhere-{nth}"));
+        if !elsewhere.exists() {
             return Ok(());
         }
-        let wrong = |what: String| Breach::Copy(format!("{}: {what}", stick.display()));
-        if let Some(records) = records {
-            let restored = restore(&stick, &disk.join(format!("tried-{nth}/journal.db")));
-            let restored = restored.map_err(|error| wrong(format!("{error:?}")))?;
-            if restored.end.0 != records {
-                return Err(wrong(format!("{} of {records} records", restored.end)));
-            }
-        } else {
-            // Interrupted, it goes on where it was.
-            let reader = Reader::open(&disk.join("state/journal/journal.db"))?;
-            backup(&reader, &stick, |_| {}).map_err(|error| wrong(format!("cannot be made again: {error:?}")))?;
-        }
-        check_restored(&stick, &elsewhere, truth.restores_promised(witnessed) > nth as u64)?;
+        check_restored(&stick, &elsewhere, truth.restores_promised(witnessed) > nth)?;
     }
     Ok(())
 }

@@ -69,7 +69,7 @@ impl Phase {
             "first start" => Phase::FirstStart,
             "restart" => Phase::Restart,
             "migration" => Phase::Migration,
-            "backup" if path.starts_with("stick-") => Phase::Backup,
+            "backup" if path.starts_with("stick/") => Phase::Backup,
             "restore" if path.starts_with("elsewhere-") => Phase::Restore,
             "salvage" => Phase::Salvage,
             "retention" => Phase::Retention,

@@ -173,6 +173,11 @@ impl Truth {
         &self.copied[..usize::try_from(self.copies[0].at(self.note(witnessed, 1))).unwrap()]
     }
 
+    /// How many records the copy has that was made after so many.
+    pub(crate) fn copy_after(&self, copies: usize) -> Option<u64> {
+        self.copied.get(copies).copied()
+    }
+
     /// How many copies were put back by then.
     pub(crate) fn restores_promised(&self, witnessed: &[u64]) -> u64 {
         self.copies[1].at(self.note(witnessed, 2))

@@ -93,10 +93,11 @@ fn old_frames(world: &mut World, device: &Device, witnesses: &Witnesses) -> Sent
     Sent { source: device.name.clone(), acked: witnesses.lora.clone(), payload_bytes: Some(0) }
 }
 
-/// A technician makes a copy and puts it back on an empty box, and notes each once the command says so.
+/// A technician makes a copy, each to the same stick, and puts it back on an empty box, and notes each once the command
+/// says so.
 fn copy(world: &World, witnesses: &Witnesses, nth: u64) {
     let disk = world.path("disk");
-    let (stick, elsewhere) = (disk.join(format!("stick-{nth}")), disk.join(format!("elsewhere-{nth}")));
+    let (stick, elsewhere) = (disk.join("stick"), disk.join(format!("elsewhere-{nth}")));
     let note = |file, line: String| {
         let mut file = File::options().create(true).append(true).open(file).unwrap();
         writeln!(file, "{line}").unwrap();

@@ -1,6 +1,8 @@
 //! What was backed up comes back whole or not at all, and never repeats a number.
 
 use std::fs;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
 
 use record::{Record, Seq};
 
@@ -123,6 +125,100 @@ fn a_file_that_retention_reduced_is_copied_anew() {
     restore(&folder, &target.path()).unwrap();
     let count = Reader::open(&target.path()).unwrap().read(all(), usize::MAX).unwrap().len();
     assert_eq!(count, reader.read(all(), usize::MAX).unwrap().len());
+}
+
+/// A power cut came between a file and the row that says what is left of it, and nobody has started the gateway since.
+#[test]
+fn a_step_of_retention_that_was_not_ended_does_not_keep_from_a_backup() {
+    for to in [Stage::Thinned, Stage::Remnant, Stage::Gone] {
+        let bed = Bed::new();
+        let mut journal = filled(&bed, 20_000);
+        seal_first(&bed, &mut journal);
+        let reader = Reader::open(&bed.path()).unwrap();
+        let condemn = SegmentChange::Condemned { first: Seq(0), to };
+        journal.commit(&Transaction { segments: vec![condemn], ..Transaction::default() }).unwrap();
+        let change = reduce(&reader, &reader.segments().unwrap()[0]).unwrap();
+        let folder = bed.folder.path().join("stick");
+        backup(&reader, &folder, |_| {}).unwrap();
+        let target = Bed::new();
+        restore(&folder, &target.path()).unwrap();
+        let mut journal = target.journal();
+        reduce(&Reader::open(&target.path()).unwrap(), &journal.segments().unwrap()[0]).unwrap();
+        journal.commit(&Transaction { segments: vec![change], ..Transaction::default() }).unwrap();
+        let back = Reader::open(&target.path()).unwrap();
+        let expected = reader.read(all(), usize::MAX).unwrap();
+        assert_eq!(back.read(all(), usize::MAX).unwrap(), expected, "{to:?}");
+    }
+}
+
+/// The folder of the copy in `from` as it is when the next one stops after so many files; the journal has changed since.
+fn interrupted(reader: &Reader, from: &Path, after: usize) -> bool {
+    let mut left = after;
+    let stopped = panic::catch_unwind(AssertUnwindSafe(|| {
+        backup(reader, from, |_| {
+            left = left.checked_sub(1).expect("the stick is pulled out");
+        })
+    }));
+    stopped.is_err()
+}
+
+#[test]
+fn a_backup_takes_nothing_from_the_one_before_until_it_is_whole() {
+    let bed = Bed::new();
+    let mut journal = filled(&bed, 40_000);
+    seal_first(&bed, &mut journal);
+    let reader = Reader::open(&bed.path()).unwrap();
+    let folder = bed.folder.path().join("stick");
+    let first = backup(&reader, &folder, |_| {}).unwrap();
+    let condemn = SegmentChange::Condemned { first: Seq(0), to: Stage::Thinned };
+    journal.commit(&Transaction { segments: vec![condemn], ..Transaction::default() }).unwrap();
+    let change = reduce(&reader, &reader.segments().unwrap()[0]).unwrap();
+    journal.commit(&Transaction { segments: vec![change], ..Transaction::default() }).unwrap();
+    seal_first(&bed, &mut journal);
+    append(&mut journal, 3);
+    for after in 0..3 {
+        assert!(interrupted(&reader, &folder, after), "the database and two files");
+        let target = Bed::new();
+        assert_eq!(restore(&folder, &target.path()).unwrap(), first, "after {after} files");
+    }
+    // Whole, but for the places of its files: whoever comes next ends it.
+    let second = backup(&reader, &folder, |_| {}).unwrap();
+    for name in ["journal.db", "blocks/000000000000.blocks"] {
+        fs::rename(folder.join(name), folder.join(format!("{name}.next"))).unwrap();
+    }
+    fs::write(folder.join("blocks/000000099999.blocks"), b"of the backup before").unwrap();
+    let target = Bed::new();
+    assert_eq!(restore(&folder, &target.path()).unwrap(), second);
+    let mut names: Vec<_> =
+        fs::read_dir(folder.join("blocks")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["000000000000.blocks", "000000016384.blocks"], "nothing is left over");
+}
+
+#[test]
+fn a_backup_of_others_is_not_overwritten() {
+    let bed = Bed::new();
+    let journal = filled(&bed, 500);
+    let reader = Reader::open(&bed.path()).unwrap();
+    let folder = bed.folder.path().join("stick");
+    backup(&reader, &folder, |_| {}).unwrap();
+    let refused = |bed: &Bed, count| {
+        let other = filled(bed, count);
+        let refused = backup(&Reader::open(&bed.path()).unwrap(), &folder, |_| {});
+        assert!(matches!(refused, Err(BackupError::Other { end: Seq(500), .. })), "{count}: {refused:?}");
+        drop(other);
+    };
+    refused(&Bed::new(), 499);
+    let longer = Bed::new();
+    append(&mut longer.journal(), 1);
+    refused(&longer, 600);
+    let foreign = Bed::new();
+    drop(Journal::open(&foreign.path(), "box-2").unwrap());
+    let refused = backup(&Reader::open(&foreign.path()).unwrap(), &folder, |_| {});
+    assert!(matches!(refused, Err(BackupError::Other { .. })), "{refused:?}");
+    let itself = backup(&reader, bed.path().parent().unwrap(), |_| {});
+    assert!(matches!(itself, Err(BackupError::Itself { .. })), "{itself:?}");
+    drop(journal);
 }
 
 /// A power cut left a restore with the name of a file and nothing in it; a gateway starts on that.
