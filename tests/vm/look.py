@@ -128,11 +128,10 @@ def look(disk, acked, sizes, told, places):
             elif places.setdefault((source, number), records[0]) != records[0]:
                 raise Breach(f"J1: {source} {number} was record {places[source, number]} and is {records[0]}")
     for finding in json.loads(verified)["findings"]:
-        # Where a disk is so full that all goes, the texts of codecs go as well.
-        if not (finding["holds"] or (checked["gone"] and finding["what"].startswith("codecs"))):
+        if not finding["holds"]:
             raise Breach(f"weir verify: {finding['what']}")
     tallies(disk, found, checked["gone"])
-    if [line for line in told if line.startswith("back")][-1:] == ["backup"]:
+    if "backup" in told:
         whole_backup(disk)
     return {"records": checked["end"], "gone": checked["gone"], "parts": len(checked["parts"])}
 

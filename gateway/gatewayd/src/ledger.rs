@@ -97,17 +97,28 @@ impl Ledger {
     ) -> Transaction {
         let steps: Vec<AlarmTransition> = self.engine.outstanding().cloned().collect();
         let mut transaction = Transaction::default();
-        let mut seen = BTreeSet::new();
-        for codec in devices.iter().map(|device| &device.codec_text) {
-            if !known.contains_key(&codec.id) && seen.insert(codec.id) {
-                let record = Record { stamp, body: Body::Codec(codec.clone()) };
-                drop(self.push(record, end, &mut transaction));
-            }
-        }
+        self.tell_codecs(devices, known, stamp, end, &mut transaction);
         for step in steps {
             drop(self.push(Record { stamp, body: Body::Alarm(step) }, end, &mut transaction));
         }
         transaction
+    }
+
+    /// Journals each codec that decodes today and that no record tells, or none any more.
+    pub fn tell_codecs(
+        &mut self,
+        devices: &DeviceTable,
+        known: &BTreeMap<CodecId, Seq>,
+        stamp: Stamp,
+        end: Seq,
+        transaction: &mut Transaction,
+    ) {
+        let mut seen = BTreeSet::new();
+        for codec in devices.iter().map(|device| &device.codec_text) {
+            if !known.contains_key(&codec.id) && seen.insert(codec.id) {
+                drop(self.push(Record { stamp, body: Body::Codec(codec.clone()) }, end, transaction));
+            }
+        }
     }
 
     /// Counts what a frame came to (A3), and keeps what it changed of its device.

@@ -94,7 +94,7 @@ fn verify_journal(
     let mut differ = Vec::new();
     let end = position.end.0;
     let mut root_at_end = (end == 0).then(|| position.frontier.root());
-    let mut codecs = Codecs::new(reader);
+    let mut codecs = Codecs::new(reader).map_err(CommandError::Store)?;
     let recomputed = reader.recompute(|at, root| {
         codecs.take(at);
         let size = at.seq.0 + 1;

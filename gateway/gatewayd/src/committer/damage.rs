@@ -6,7 +6,7 @@ use journal::{Journal, Loss, Outbox, Reader, StoreError, Transaction};
 use record::{Body, Gap, GapReason, Record, Seq};
 
 use super::restore::start_clock;
-use super::{Committer, Parts};
+use super::{Committer, Draft, Parts};
 use crate::clock::Clock;
 use crate::error::StartError;
 use crate::ledger::Ledger;
@@ -71,6 +71,20 @@ impl Committer {
         for gap in gaps {
             let record = Record { stamp: self.stamp(), body: Body::Gap(gap) };
             self.append(record, transaction);
+        }
+    }
+
+    /// What was taken away, or rotted, may have had the texts of codecs in it that go on decoding. The file is reduced
+    /// already. Where they cannot be looked up, the next start does it.
+    pub(super) fn tell_codecs_again(&mut self, draft: &mut Draft) {
+        let (stamp, end) = (self.stamp(), self.journal.end());
+        match self.journal.codecs() {
+            Ok(known) => {
+                self.restored.tell_codecs(&self.parts.devices, &known, stamp, end, &mut draft.transaction);
+            }
+            Err(error) => {
+                log::warn!(error = control::chain(&error).as_str(); "the codecs in the journal are not known")
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use chirpstack::{Down, Topic};
 use ingest::{Command, DeviceLink, Stranger, StrangerId, export_sessions, import_sessions};
-use journal::{COMMANDS_PER_DEVICE_MAX, CommandChange, CommandId, salvage};
+use journal::{COMMANDS_PER_DEVICE_MAX, CommandChange, CommandId, SegmentChange, salvage};
 use record::{GatewayEui, SourceId};
 use serde_json::{Value, json};
 
@@ -39,7 +39,11 @@ impl Committer {
             }
             Order::Keep { gaps, changes } => {
                 self.tell_gaps(gaps, &mut draft.transaction);
+                let reduced = changes.iter().any(|change| matches!(change, SegmentChange::Reduced { .. }));
                 draft.transaction.segments.extend(changes);
+                if reduced {
+                    self.tell_codecs_again(draft);
+                }
                 Ok(json!({}))
             }
             Order::GiveUp => {

@@ -11,7 +11,8 @@ use crate::ledger::newest;
 /// and a new version of the program, becomes a record.
 pub(super) fn start_clock(journal: &mut Journal, reader: &Reader, parts: &Parts) -> Result<Clock, StoreError> {
     let boot_id = parts.boot_id.as_str();
-    let newest_ms = newest(reader, journal.end())?.map(|last| last.record.stamp.wall_ms);
+    let newest = newest(reader, journal.end())?.map(|last| last.record.stamp);
+    let newest_ms = newest.map(|stamp| stamp.wall_ms);
     let saved = reader.states()?.get(STATE).and_then(|bytes| SavedTime::from_bytes(bytes));
     let clock = |boot| {
         let clock = Clock::new(boot, newest_ms).asking(parts.ask_clock);
@@ -25,7 +26,8 @@ pub(super) fn start_clock(journal: &mut Journal, reader: &Reader, parts: &Parts)
         }
         Some((boot, Body::Boot(known))) if known.boot_id == boot_id => clock(boot),
         Some((boot, _)) => clock(BootNo(boot.0.saturating_add(1))).with_rtc(Rtc::read()),
-        None => clock(BootNo(0)),
+        // Its record may have been taken away, and its number must not mean another boot.
+        None => clock(newest.map_or(BootNo(0), |stamp| BootNo(stamp.boot.0.saturating_add(1)))),
     };
     let body = Body::Boot(Boot { boot_id: boot_id.into(), version: version.into() });
     let records = vec![Record { stamp: clock.stamp(), body }];

@@ -25,16 +25,18 @@ fn frame(number: u64) -> Record {
 /// A bench whose journal holds this many frames already.
 fn bench(frames: u64) -> Bench {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("journal/journal.db");
-    let mut journal = Journal::open(&path, "outfall-1").unwrap();
+    fill(folder.path(), frames);
+    Bench::open(folder, "boot-a")
+}
+
+fn fill(folder: &Path, frames: u64) {
+    let mut journal = Journal::open(&folder.join("journal/journal.db"), "outfall-1").unwrap();
     for first in (0..frames).step_by(4_096) {
         let records = (first..frames.min(first + 4_096)).map(frame).collect();
         let row = DeviceRow { tally: Tally { accepted: first, ..Tally::default() }, ..DeviceRow::default() };
         let devices = [(SourceId::new("cod-1").ok(), row)].into();
         journal.commit(&Transaction { records, devices, ..Transaction::default() }).unwrap();
     }
-    drop(journal);
-    Bench::open(folder, "boot-a")
 }
 
 /// A keeper whose orders are carried out by the bench's committer, until `done`.
@@ -148,4 +150,26 @@ fn rot_in_what_has_to_go_is_told_and_kept_and_the_budget_still_holds() {
     let told = gaps_in(&bench.records());
     assert_eq!(told.iter().filter(|gap| gap.why == GapReason::Damaged).count(), 1, "{told:?}");
     assert_eq!(told.iter().map(|gap| gap.frames + gap.rejected + gap.other).sum::<u64>(), gone.len());
+}
+
+/// What a start told stands in the oldest segment, and that is taken away to the last record.
+#[test]
+fn codecs_are_told_again_and_boots_keep_their_numbers_when_their_records_go() {
+    let Bench { folder, committer, .. } = Bench::open(tempfile::tempdir().unwrap(), "boot-a");
+    drop(committer);
+    fill(folder.path(), 40_000);
+    let mut bench = Bench::open(folder, "boot-a");
+    let reader = bench.reader();
+    let told = reader.codecs().unwrap();
+    assert!(!told.is_empty() && told.values().all(|seq| seq.0 < 16_384), "{told:?}");
+    let first_is_gone = move |_: &KeepingStatus| reader.segments().unwrap()[0].stage == Stage::Gone;
+    keep(&mut bench, config::Journal { bytes_max: 1, ..config::Journal::default() }, first_is_gone);
+    let again = bench.reader().codecs().unwrap();
+    assert!(again.keys().eq(told.keys()) && again.values().all(|seq| seq.0 > 40_000), "{again:?}");
+    for boot in 1..3 {
+        bench = bench.reopen(&format!("boot-{boot}"));
+        let last = bench.reader().last_boot().unwrap().unwrap();
+        assert_eq!(last.record.stamp.boot, BootNo(boot), "none of an earlier boot");
+        assert_eq!(bench.reader().codecs().unwrap(), again, "once");
+    }
 }

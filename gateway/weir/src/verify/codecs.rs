@@ -1,10 +1,10 @@
 //! Whether the journal says what decoded every reading: codecs under their own names, told before they were used, and
-//! repeated decodings linked to frames of the same device.
+//! repeated decodings linked to frames of the same device. Texts and frames of which a gap tells are not asked for.
 
 use std::collections::BTreeSet;
 
-use journal::Reader;
-use record::{Body, CodecId, CodecText, RecordAt, Redecoded, Seq, SeqRange};
+use journal::{Reader, StoreError};
+use record::{Body, CodecId, CodecText, Kind, RecordAt, Redecoded, Seq, SeqRange, SeqRanges};
 
 use super::Finding;
 use crate::lang::Lang;
@@ -13,6 +13,11 @@ use crate::lang::Lang;
 pub(super) struct Codecs<'r> {
     reader: &'r Reader,
     told: BTreeSet<CodecId>,
+    /// Records of which a gap tells that they are gone, and the first that may have been the text of a codec.
+    gone: SeqRanges,
+    texts_gone_from: Option<Seq>,
+    /// Readings by a codec whose text is gone, as a gap tells.
+    taken: u64,
     /// Texts under a name that is not theirs, and readings by a codec that no earlier record told.
     unexplained: Faults,
     repeated: u64,
@@ -47,9 +52,23 @@ impl Faults {
 }
 
 impl<'r> Codecs<'r> {
-    pub(super) fn new(reader: &'r Reader) -> Codecs<'r> {
+    /// # Errors
+    /// [`StoreError`] where the gaps cannot be read.
+    pub(super) fn new(reader: &'r Reader) -> Result<Codecs<'r>, StoreError> {
+        let (mut gone, mut texts_gone_from) = (SeqRanges::new(), None::<Seq>);
+        let all = SeqRange { first: Seq(0), last: Seq(i64::MAX.cast_unsigned()) };
+        for seq in reader.marks(Kind::Gap, all)? {
+            let found = reader.read(SeqRange { first: seq, last: seq }, usize::MAX)?.pop();
+            let Some(Body::Gap(gap)) = found.map(|at| at.record.body) else { continue };
+            gap.ranges.iter().for_each(|range| gone.insert(range));
+            // What the other ranges of one loss held is counted in its first gap.
+            if gap.other > 0 || gap.frames + gap.rejected == 0 {
+                let first = gap.ranges.bounds().map(|bounds| bounds.first);
+                texts_gone_from = [texts_gone_from, first].into_iter().flatten().min();
+            }
+        }
         let (unexplained, astray) = (Faults::default(), Faults::default());
-        Codecs { reader, told: BTreeSet::new(), unexplained, repeated: 0, astray }
+        Ok(Codecs { reader, told: BTreeSet::new(), gone, texts_gone_from, taken: 0, unexplained, repeated: 0, astray })
     }
 
     pub(super) fn take(&mut self, at: &RecordAt) {
@@ -57,7 +76,7 @@ impl<'r> Codecs<'r> {
             Body::Frame(frame) => frame.codec,
             Body::Redecoded(redecoded) => {
                 self.repeated += 1;
-                if !self.is_of_a_frame(at.seq, redecoded) {
+                if !(self.is_of_a_frame(at.seq, redecoded) || self.gone.contains(redecoded.of)) {
                     self.astray.add(at.seq);
                 }
                 Some(redecoded.codec)
@@ -72,7 +91,10 @@ impl<'r> Codecs<'r> {
             Body::Boot(_) | Body::Rejected(_) | Body::Alarm(_) | Body::Clock(_) | Body::Gap(_) => None,
         };
         if used.is_some_and(|codec| !self.told.contains(&codec)) {
-            self.unexplained.add(at.seq);
+            match self.texts_gone_from.is_some_and(|first| first < at.seq) {
+                true => self.taken += 1,
+                false => self.unexplained.add(at.seq),
+            }
         }
     }
 
@@ -86,6 +108,13 @@ impl<'r> Codecs<'r> {
     /// One statement about codecs, and one about repeated decodings where there are any.
     pub(super) fn findings(&self, lang: Lang) -> Vec<Finding> {
         let mut findings = Vec::new();
+        if self.taken > 0 {
+            let text = lang.pick(
+                "decoded by codecs whose text was taken away or lost, as gaps tell",
+                "其编解码器文本已被清理或丢失的记录（间断记录已注明）",
+            );
+            findings.push(Finding { holds: true, what: format!("{text}: {}", self.taken) });
+        }
         if !self.told.is_empty() || self.unexplained.count > 0 {
             let text = lang.pick(
                 "codecs, each under the name of its text and before what it decoded",
@@ -111,7 +140,7 @@ mod tests {
     use super::*;
     use expect_test::{Expect, expect};
     use journal::{Journal, Transaction};
-    use record::{BootNo, ClockQuality, Frame, Link, MonoMs, Record, SourceId, Stamp, UnixMs};
+    use record::{BootNo, ClockQuality, Frame, Gap, GapReason, Link, MonoMs, Record, SourceId, Stamp, UnixMs};
 
     fn check(bodies: Vec<Body>, expected: Expect) {
         let folder = tempfile::tempdir().unwrap();
@@ -122,7 +151,7 @@ mod tests {
         let records = bodies.into_iter().map(|body| Record { stamp, body }).collect();
         journal.commit(&Transaction { records, ..Transaction::default() }).unwrap();
         let reader = Reader::open(&path).unwrap();
-        let mut codecs = Codecs::new(&reader);
+        let mut codecs = Codecs::new(&reader).unwrap();
         reader.recompute(|at, _| codecs.take(at)).unwrap();
         let lines = codecs.findings(Lang::En).into_iter().map(|f| format!("{} {}\n", f.holds, f.what));
         expected.assert_eq(&lines.collect::<String>());
@@ -146,6 +175,36 @@ mod tests {
     fn anew(source: &str, of: u64, codec: &str) -> Body {
         let (source, codec) = (SourceId::new(source).unwrap(), CodecId::of(codec));
         Body::Redecoded(Redecoded { source, of: Seq(of), codec, readings: vec![], texts: vec![] })
+    }
+
+    fn gap(range: [u64; 2], frames: u64, other: u64) -> Body {
+        let range = SeqRange { first: Seq(range[0]), last: Seq(range[1]) };
+        Body::Gap(Gap {
+            why: GapReason::Full,
+            ranges: [range].into_iter().collect(),
+            frames,
+            rejected: 0,
+            other,
+            bytes: 9,
+        })
+    }
+
+    #[test]
+    fn what_a_gap_tells_of_is_not_asked_for() {
+        check(
+            vec![frame("a", Some("x")), frame("a", Some("x")), gap([0, 0], 0, 1), codec("x"), frame("a", Some("x"))],
+            expect![[r#"
+                true decoded by codecs whose text was taken away or lost, as gaps tell: 1
+                false codecs, each under the name of its text and before what it decoded: 1 · wrong: 1 · first: record 0
+            "#]],
+        );
+        check(
+            vec![gap([0, 0], 1, 0), codec("x"), anew("a", 0, "x"), anew("a", 1, "x"), frame("a", Some("y"))],
+            expect![[r#"
+                false codecs, each under the name of its text and before what it decoded: 1 · wrong: 1 · first: record 4
+                false repeated decodings, each of an earlier frame of its device: 2 · wrong: 1 · first: record 3
+            "#]],
+        );
     }
 
     #[test]
