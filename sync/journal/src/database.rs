@@ -1,7 +1,7 @@
 //! Opening a database file: directory, rights, lock, settings, schema version.
 
 use std::cmp::Ordering;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -29,6 +29,8 @@ pub(crate) const PAGE_BYTES: i64 = 1024;
 /// 4 MB: SQLite's own default of 1,000 pages means pages of 4 KiB. Each checkpoint syncs both files, so a WAL of 1 MB
 /// would cost a busy gateway, which writes 0.4 MB a commit, two syncs more in every third commit.
 const WAL_PAGES_MAX: i64 = 4_000;
+/// A longer log is checkpointed at the opening: twice what a log has that was checkpointed as it should.
+const LOG_LEFT_BYTES_MAX: u64 = 2 * 4_000 * 1_048;
 
 /// Why the store did not do what it was asked. Each names the operation and the file.
 #[derive(Debug, thiserror::Error)]
@@ -244,6 +246,10 @@ pub(crate) fn open_writer(path: &Path, schema: &Schema) -> Result<(Connection, F
     let (found, expected) = (schema.apply(&mut connection).map_err(open)?, schema.number());
     if found != expected {
         return Err(StoreError::Schema { path: path.into(), found, expected });
+    }
+    // A log that a hanging reader let grow goes into the database now, not before the first acknowledgement.
+    if fs::metadata(path.with_extension("db-wal")).is_ok_and(|log| log.len() > LOG_LEFT_BYTES_MAX) {
+        connection.query_row("PRAGMA wal_checkpoint(passive)", [], |_| Ok(())).map_err(open)?;
     }
     // SQLite syncs the directory too, but by `fdatasync`, which need not make the names of new files durable.
     sync_directory(directory).map_err(|source| StoreError::CreateDirectory { path: directory.into(), source })?;

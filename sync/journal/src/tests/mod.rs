@@ -4,6 +4,7 @@ mod damage;
 mod migration;
 mod segments;
 
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
@@ -278,4 +279,36 @@ proptest! {
             prop_assert_eq!(&read, &model);
         }
     }
+}
+
+fn incompressible(number: u64) -> Record {
+    let mut record = record(number, 0);
+    if let Body::Frame(frame) = &mut record.body {
+        let hash = |part: u64| record::merkle::leaf_hash(&[number.to_be_bytes(), part.to_be_bytes()].concat()).0;
+        frame.raw = (0..64).flat_map(hash).collect();
+    }
+    record
+}
+
+/// Else the first acknowledgement would wait for it.
+#[test]
+fn a_log_that_a_hanging_reader_let_grow_is_in_the_database_before_the_first_commit() {
+    let bed = Bed::new();
+    let mut journal = bed.journal();
+    let holder = rusqlite::Connection::open(bed.path()).unwrap();
+    holder.execute_batch("BEGIN; SELECT * FROM tree;").unwrap();
+    let log = bed.path().with_extension("db-wal");
+    while fs::metadata(&log).unwrap().len() < 9_000_000 {
+        let first = journal.end().0;
+        let records = (first..first + 64).map(incompressible).collect();
+        journal.commit(&Transaction { records, ..Transaction::default() }).unwrap();
+    }
+    let end = journal.end();
+    drop(journal);
+    holder.execute_batch("COMMIT").unwrap();
+    assert_eq!(bed.journal().end(), end);
+    let without_log = format!("file:{}?immutable=1", bed.path().display());
+    let database = rusqlite::Connection::open(without_log).unwrap();
+    let size: i64 = database.query_row("SELECT size FROM tree", [], |row| row.get(0)).unwrap();
+    assert_eq!(Seq(size.cast_unsigned()), end);
 }
