@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use control::chain;
 use gatewayd::GatewayConfig;
 use serde_json::json;
-use syncd::{SyncConfig, Transport};
+use syncd::{BestTime, SyncConfig, Transport};
 
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -66,7 +66,7 @@ fn check_devices(devices: &Path, keys: &Path) -> Result<(), String> {
 fn check_sync(path: &Path) -> Result<(), String> {
     let config = SyncConfig::load(path).map_err(|error| chain(&error))?;
     for destination in config.destinations.iter().filter(|destination| destination.enabled) {
-        Transport::new(destination)
+        Transport::new(destination, BestTime::default())
             .map_err(|error| format!("destination `{}`: {}", destination.name, chain(&error)))?;
     }
     Ok(())

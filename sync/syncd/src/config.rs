@@ -114,6 +114,9 @@ impl SyncConfig {
         config.run_dir = folder.join(&config.run_dir);
         for destination in &mut config.destinations {
             destination.ca_file = folder.join(&destination.ca_file);
+            for file in [&mut destination.client_cert, &mut destination.client_key].into_iter().flatten() {
+                *file = folder.join(&*file);
+            }
         }
         Ok(config)
     }

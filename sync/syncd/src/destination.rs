@@ -4,10 +4,12 @@
 mod answer;
 mod board;
 mod driver;
+mod tls;
 mod transport;
 
 pub use answer::{Answer, Expected, Raw};
 pub(crate) use board::Board;
 pub use driver::restore;
 pub(crate) use driver::{Driver, Retry, Signals};
-pub use transport::{TlsError, Transport};
+pub use tls::TlsError;
+pub use transport::Transport;

@@ -24,6 +24,7 @@
 //! Standards: RFC 9110 (HTTP semantics; `Retry-After` in seconds, §10.2.3), RFC 8446 (TLS 1.3), RFC 9052 §10.2 (media
 //! type of COSE).
 
+mod best_time;
 mod clock;
 mod config;
 mod destination;
@@ -31,6 +32,7 @@ mod files;
 mod run;
 pub mod status;
 
+pub use best_time::{BestTime, Known};
 pub use config::{
     Backoff, BaseUrl, BatchLimits, ConfigError, DestinationConfig, SyncConfig, Timeouts, Windows, Within,
 };

@@ -12,14 +12,19 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 
+use crate::best_time;
 use crate::clock::mono_ms;
 use crate::destination::{Board, Driver, Retry, Signals, restore};
 use crate::files::{FileThread, FileThreadEnded, Files, open};
 use crate::status::{Request, Status};
-use crate::{DestinationConfig, SyncConfig, TlsError, Transport};
+use crate::{BestTime, DestinationConfig, SyncConfig, TlsError, Transport};
 
 /// The journal is asked this often whether it grew; see the crate's head.
 const JOURNAL_POLL: Duration = Duration::from_millis(100);
+/// How often it is asked for the time, which is carried on in between.
+const TIME_POLL: Duration = Duration::from_secs(10);
+/// What the kernel calls this boot.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 /// The gateway's files are looked for this often.
 const START_POLL: Duration = Duration::from_millis(250);
 /// What is missing at the start is said again after this long.
@@ -80,7 +85,8 @@ struct Shown {
 /// # Errors
 /// [`SyncError`] by cause; what can heal by itself is not among them.
 pub async fn run(config: SyncConfig, shutdown: impl Future<Output = ()> + Send) -> Result<(), SyncError> {
-    let destinations = transports(&config)?;
+    let time = BestTime::default();
+    let destinations = transports(&config, &time)?;
     if destinations.is_empty() {
         log::warn!("no destination is enabled: nothing will be delivered; add a [[destination]] to sync.toml");
     }
@@ -93,7 +99,7 @@ pub async fn run(config: SyncConfig, shutdown: impl Future<Output = ()> + Send) 
     let mut control = JoinSet::new();
     control.spawn(control::serve_async(&config.socket_path(), answer).map_err(SyncError::Control)?);
     log::info!(socket:% = config.socket_path().display(), destinations = destinations.len(); "sync started");
-    let ended = deliver(config, destinations, outbox, &phase, shutdown).await;
+    let ended = deliver(config, (destinations, time), outbox, &phase, shutdown).await;
     // Waited for: whoever starts next at this socket must not find the old listener still answering.
     control.shutdown().await;
     log::info!("sync stopped");
@@ -103,7 +109,7 @@ pub async fn run(config: SyncConfig, shutdown: impl Future<Output = ()> + Send) 
 /// From the gateway's files to the last task's end, with the outbox closed.
 async fn deliver(
     config: SyncConfig,
-    destinations: Vec<(DestinationConfig, Transport)>,
+    (destinations, time): (Vec<(DestinationConfig, Transport)>, BestTime),
     outbox: Outbox,
     phase: &watch::Sender<Phase>,
     shutdown: impl Future<Output = ()> + Send,
@@ -116,6 +122,7 @@ async fn deliver(
     log::info!(box_id:%, key:% = key.public(); "journal and key found");
     let files = Files::new(reader, outbox, key, box_id.clone());
     let (files, thread) = FileThread::start(files).map_err(SyncError::Thread)?;
+    look_at_the_time(&files, &time).await?;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let (end_sender, end) = watch::channel(Seq(0));
@@ -132,6 +139,7 @@ async fn deliver(
         tasks.spawn(driver.run());
         running.push(Shown { config, board, link_up, orders });
     }
+    tasks.spawn(watch_time(files.clone(), time, stopped.clone()));
     tasks.spawn(watch_journal(files, end_sender, stopped));
     phase.send_replace(Phase::Running { box_id, end, destinations: running });
     let ended = tokio::select! {
@@ -151,9 +159,9 @@ fn flat(ended: Result<Result<(), FileThreadEnded>, JoinError>) -> Result<(), Syn
     Ok(ended.map_err(SyncError::Task)??)
 }
 
-fn transports(config: &SyncConfig) -> Result<Vec<(DestinationConfig, Transport)>, SyncError> {
+fn transports(config: &SyncConfig, time: &BestTime) -> Result<Vec<(DestinationConfig, Transport)>, SyncError> {
     let enabled = config.destinations.iter().filter(|destination| destination.enabled);
-    let transport = |destination: &DestinationConfig| match Transport::new(destination) {
+    let transport = |destination: &DestinationConfig| match Transport::new(destination, time.clone()) {
         Ok(transport) => Ok((destination.clone(), transport)),
         Err(source) => Err(SyncError::Destination { name: destination.name.to_string(), source }),
     };
@@ -180,6 +188,26 @@ async fn wait_for_gateway(
             said = Some((missing, now));
         }
         tokio::time::sleep(START_POLL).await;
+    }
+}
+
+/// Looks what the gateway knows of the time.
+async fn look_at_the_time(files: &FileThread, time: &BestTime) -> Result<(), FileThreadEnded> {
+    let (boot_id, at) = (std::fs::read_to_string(BOOT_ID).unwrap_or_default(), mono_ms());
+    match files.run(move |files| best_time::read(&files.reader, boot_id.trim(), at)).await? {
+        Ok(known) => time.tell(known, at),
+        Err(error) => log::debug!(error = chain(&error).as_str(); "the journal does not tell the time"),
+    }
+    Ok(())
+}
+
+async fn watch_time(files: FileThread, time: BestTime, mut stop: watch::Receiver<bool>) -> Result<(), FileThreadEnded> {
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            () = tokio::time::sleep(TIME_POLL) => {}
+        }
+        look_at_the_time(&files, &time).await?;
     }
 }
 

@@ -26,6 +26,13 @@ pub struct DestinationConfig {
     pub url: BaseUrl,
     /// The certificates, PEM, that its TLS certificate must be signed by, or be. No other is trusted.
     pub ca_file: PathBuf,
+    /// A certificate, PEM, that the box shows to a platform which asks for one, its own first; its batches are signed
+    /// with the box's key either way.
+    #[serde(default)]
+    pub client_cert: Option<PathBuf>,
+    /// The private key of that certificate, PEM.
+    #[serde(default)]
+    pub client_key: Option<PathBuf>,
     /// The key that its receipts must be signed with: 64 hex digits.
     pub key: PublicKey,
     /// An HTTP proxy to go through; the environment is never asked.

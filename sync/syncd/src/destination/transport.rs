@@ -2,19 +2,18 @@
 
 use std::error::Error;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use batch::{BatchId, BoxId};
 use delivery::Transient;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Proxy, Response, redirect};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::CertificateError;
 
 use super::answer::{Answer, Expected, Raw};
+use super::tls::{TlsError, tls};
+use crate::best_time::BestTime;
+use crate::clock::mono_ms;
 use crate::{BaseUrl, DestinationConfig};
 
 /// Longest answer that is read: four times the longest receipt.
@@ -26,61 +25,25 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 /// The media type of a batch (RFC 9052 §10.2).
 const COSE: &str = "application/cose; cose-type=\"cose-sign1\"";
 
-/// Why a destination's TLS or proxy settings cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// The file cannot be read or is no PEM.
-    #[error("failed to read ca_file `{path}` · try: put the platform's CA certificate there, as PEM")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: pem::Error,
-    },
-    /// The file has no certificate.
-    #[error("ca_file `{path}` has no certificate · try: put the platform's CA certificate there, as PEM")]
-    Empty {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A certificate in it cannot be trusted.
-    #[error("ca_file `{path}` has a certificate that cannot be used · try: ask the platform's operator for it again")]
-    Certificate {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: rustls::Error,
-    },
-    /// TLS 1.3 cannot be set up.
-    #[error("failed to set up TLS 1.3 · try: report this as a bug")]
-    Setup(#[source] rustls::Error),
-    /// The HTTP client refused its settings.
-    #[error("failed to set up HTTPS to `{url}` · try: correct url and proxy in sync.toml")]
-    Client {
-        /// Where it should lead.
-        url: BaseUrl,
-        /// The cause.
-        source: reqwest::Error,
-    },
-}
-
 /// Connections to one platform, and whom to trust there.
 #[derive(Debug, Clone)]
 pub struct Transport {
     client: Client,
     base: BaseUrl,
+    time: BestTime,
 }
 
 impl Transport {
-    /// Reads the pinned certificates and prepares connections; nothing is sent. `weir config check` does the same.
+    /// Reads the pinned certificates and prepares connections; nothing is sent. `weir config check` does the same. The
+    /// platform's certificate is judged at `time`.
     ///
     /// # Errors
     /// [`TlsError`] by cause.
-    pub fn new(config: &DestinationConfig) -> Result<Transport, TlsError> {
-        let failed = |source| TlsError::Client { url: config.url.clone(), source };
+    pub fn new(config: &DestinationConfig, time: BestTime) -> Result<Transport, TlsError> {
+        let failed = |source| TlsError::Http { url: config.url.clone(), source };
         let ms = Duration::from_millis;
         let builder = Client::builder()
-            .tls_backend_preconfigured(tls(&config.ca_file)?)
+            .tls_backend_preconfigured(tls(config, time.clone())?)
             .https_only(true)
             .http1_only()
             .no_proxy()
@@ -97,7 +60,7 @@ impl Transport {
             None => builder,
             Some(proxy) => builder.proxy(Proxy::https(proxy.url().clone()).map_err(failed)?),
         };
-        Ok(Transport { client: builder.build().map_err(failed)?, base: config.url.clone() })
+        Ok(Transport { client: builder.build().map_err(failed)?, base: config.url.clone(), time })
     }
 
     /// Sends a batch and judges the answer. Cancelling it closes the connection.
@@ -120,7 +83,11 @@ impl Transport {
             },
             Err(error) => {
                 let error: reqwest::Error = error;
-                Answer::Failed { why: cause(&error), retry_after_ms: None, what: control::chain(&error.without_url()) }
+                let why = cause(&error);
+                let known = is_about_dates(&error).then(|| self.time.now(mono_ms()).to_string());
+                let what = control::chain(&error.without_url());
+                let what = known.into_iter().fold(what, |what, known| format!("{what}; to the box {known}"));
+                Answer::Failed { why, retry_after_ms: None, what }
             }
         }
     }
@@ -132,25 +99,6 @@ impl Transport {
         url.set_path(&path);
         url
     }
-}
-
-/// TLS 1.3 with the ring provider, named here and not taken from the process; sessions are resumed by default.
-fn tls(ca_file: &Path) -> Result<ClientConfig, TlsError> {
-    let path = || ca_file.to_owned();
-    let read = |source| TlsError::Read { path: path(), source };
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(ca_file).map_err(read)? {
-        let unusable = |source| TlsError::Certificate { path: path(), source };
-        roots.add(certificate.map_err(read)?).map_err(unusable)?;
-    }
-    if roots.is_empty() {
-        return Err(TlsError::Empty { path: path() });
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(TlsError::Setup)?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// The body, or nothing if it is longer than is read.
@@ -176,8 +124,21 @@ fn cause(error: &reqwest::Error) -> Transient {
 }
 
 fn has_tls_cause(error: &(dyn Error + 'static)) -> bool {
+    tls_cause(error).is_some()
+}
+
+/// Whether a certificate was refused for its dates.
+fn is_about_dates(error: &(dyn Error + 'static)) -> bool {
+    use CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
+    let dated = |cause: &CertificateError| {
+        matches!(cause, Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. })
+    };
+    matches!(tls_cause(error), Some(rustls::Error::InvalidCertificate(cause)) if dated(cause))
+}
+
+fn tls_cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
     // An `io::Error` hides the error it carries from `source`, and here one carries another.
     let carried = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     let next = carried.map(|carried| carried as &(dyn Error + 'static)).or_else(|| error.source());
-    error.is::<rustls::Error>() || next.is_some_and(has_tls_cause)
+    error.downcast_ref().or_else(|| next.and_then(tls_cause))
 }

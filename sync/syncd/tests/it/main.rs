@@ -5,3 +5,4 @@ mod bench;
 mod delivers;
 mod hostile;
 mod parked;
+mod trust;
