@@ -48,8 +48,8 @@ pub(crate) struct Lines {
     pub(crate) name: &'static str,
     pub(crate) core: Destination,
     expected: Expected,
-    /// The try under way of each batch.
-    tries: BTreeMap<BatchId, u64>,
+    /// The tries under way of each batch: one, or a second one beside it.
+    tries: BTreeMap<BatchId, Vec<u64>>,
     turns: u64,
     /// The batches of the outbox, and which of them were sent.
     batches: BTreeMap<BatchId, (Lane, SeqRanges, bool)>,
@@ -159,10 +159,10 @@ impl Lines {
 
     /// A try ended: with an answer, or without one. False if it was given up before.
     pub(crate) fn answered(&mut self, id: BatchId, turn: u64, ended: Result<Raw, Transient>) -> bool {
-        if self.tries.get(&id) != Some(&turn) {
-            return false;
-        }
-        self.tries.remove(&id);
+        let Some(turns) = self.tries.get_mut(&id) else { return false };
+        let Some(at) = turns.iter().position(|of| *of == turn) else { return false };
+        turns.swap_remove(at);
+        let is_last = turns.is_empty();
         let answer = match ended {
             Ok(raw) if self.fault == Some(Fault::BelievesEverything) && raw.status == 200 => {
                 let all = record::SeqRange { first: Seq(0), last: Seq(u64::MAX - 1) };
@@ -171,6 +171,10 @@ impl Lines {
             Ok(raw) => self.expected.judge(id, raw),
             Err(why) => Answer::Failed { why, retry_after_ms: None, what: String::new() },
         };
+        if matches!(answer, Answer::Failed { .. }) && !is_last {
+            return true;
+        }
+        self.tries.remove(&id);
         self.answers.push_back((id, answer));
         true
     }
@@ -233,12 +237,15 @@ impl Lines {
                 };
                 self.core.handle(now, input);
             }
-            Action::Send { id, timeout_ms } => {
+            Action::Send { id, timeout_ms } | Action::Hedge { id, timeout_ms } => {
+                if matches!(action, Action::Send { .. }) {
+                    self.tries.remove(&id);
+                }
                 self.check_overtaking(id, alarms)?;
                 let bytes = files.outbox.batch_bytes(self.name, &id.0).expect("the outbox");
                 demand!("D2", bytes.is_some(), "{}: {id} is sent and not in the outbox", self.name);
                 self.turns += 1;
-                self.tries.insert(id, self.turns);
+                self.tries.entry(id).or_default().push(self.turns);
                 if let Some((.., sent)) = self.batches.get_mut(&id) {
                     *sent = true;
                 }

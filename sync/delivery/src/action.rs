@@ -23,6 +23,14 @@ pub enum Action {
         /// How long the answer may take. ms.
         timeout_ms: u64,
     },
+    /// Send the stored bytes on a connection of their own, while the try under way is still waited for: the first answer of
+    /// the two counts, and a failure only if the other one failed as well. At most once a [`Action::Send`].
+    Hedge {
+        /// The batch.
+        id: BatchId,
+        /// How long the answer may take, as long as that of the first try. ms.
+        timeout_ms: u64,
+    },
     /// Store the receipt: the coverage grew by the batch.
     Advance {
         /// The batch.

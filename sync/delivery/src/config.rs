@@ -19,10 +19,12 @@ pub struct Config {
     pub window: NonZeroU32,
     /// Most outstanding alarm batches; they take no place in `window`. Further alarms wait and share the next batch.
     pub alarm_window: NonZeroU32,
-    /// How long an answer may take, apart from the time that the bytes need. ms.
+    /// How long an answer may take, apart from the time that the bytes need; less where answers are known to be quick. ms.
     pub answer_timeout_ms: u64,
     /// The slowest link that is not yet called broken; gives a batch its time on the wire. Bytes per second.
     pub bytes_per_s_min: NonZeroU32,
+    /// Whether a small batch whose answer is late is sent a second time beside the first.
+    pub hedge: bool,
     /// Waiting after a failure.
     pub backoff: Backoff,
 }
@@ -62,6 +64,7 @@ impl Default for Config {
             alarm_window: records(4),
             answer_timeout_ms: 30_000,
             bytes_per_s_min: records(2_000),
+            hedge: true,
             backoff: Backoff::default(),
         }
     }

@@ -11,6 +11,8 @@ pub struct Counters {
     pub not_cut: u64,
     /// Batches sent, each try counted.
     pub sent: u64,
+    /// Second tries beside the first.
+    pub hedged: u64,
     /// Batches acknowledged.
     pub acked: u64,
     /// Batches refused: halved, or of one record and parked.

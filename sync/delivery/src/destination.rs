@@ -179,7 +179,7 @@ impl Destination {
 
     /// When [`Input::Tick`] is due, if nothing else happens before. Always later than the last `now`.
     pub fn next_timeout(&self) -> Option<MonoMs> {
-        let batches = self.outstanding.iter().filter_map(Outstanding::due);
+        let batches = self.outstanding.iter().filter_map(|batch| batch.due(self.now));
         let linger = self.live_due_at().filter(|due| *due > self.now);
         batches.chain(self.cut_retry).chain(self.hold).chain(linger).min()
     }

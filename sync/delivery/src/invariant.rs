@@ -21,6 +21,11 @@ pub fn d2_may_divide(half_way: u32, smaller_passed: bool) -> bool {
     half_way >= HALF_WAY_MAX && smaller_passed
 }
 
+/// **B1** of second tries: each try has one beside it at most, so that no link carries more than twice what it must.
+pub fn b1_hedged_once(hedged: u32, sent: u32) -> bool {
+    hedged <= sent
+}
+
 /// **D3**: every record before `end` is covered, or stands with its reason among the parked ones or those that were gone
 /// from the journal before they got into a batch.
 pub fn d3_drained(end: Seq, covered: &SeqRanges, parked: &SeqRanges, gone: &SeqRanges) -> bool {

@@ -4,7 +4,7 @@
 //! journal grew ──► Journaled ─┐                        ┌─► Cut     ─► shell reads, signs, stores ─► Input::Cut
 //! records lost ──► Gone       │                        │
 //! batch stored ──► Cut        │                        ├─► Send    ─► shell sends   ─► Acked | Refused | Failed
-//! answers      ──► Acked …    ├─► Destination::handle ─┤
+//! answers      ──► Acked …    ├─► Destination::handle ─┼─► Hedge   ─► shell sends beside the try under way
 //! link is back ──► LinkUp     │   (coverage, lanes,    ├─► Advance ─► shell stores the receipt
 //! a technician ──► Retry      │    window, backoff)    ├─► Split   ─► shell drops the refused bytes
 //! time         ──► Tick      ─┘                        └─► Park    ─► shell puts the batch aside
@@ -43,6 +43,7 @@ mod input;
 pub mod invariant;
 mod outstanding;
 mod pace;
+mod round_trip;
 mod unclaimed;
 
 pub use action::Action;

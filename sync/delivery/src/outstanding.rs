@@ -40,8 +40,8 @@ pub(crate) struct Outstanding {
 pub(crate) enum Stage {
     /// May be sent.
     Ready,
-    /// Was sent then; silence until then is a failure.
-    InFlight { since: MonoMs, until: MonoMs },
+    /// Was sent then; silence until then is a failure, and until some moment before a reason for a second try.
+    InFlight { since: MonoMs, hedge: Option<MonoMs>, until: MonoMs },
     /// Failed; ready again then.
     Waiting { until: MonoMs, why: Transient },
 }
@@ -76,11 +76,12 @@ impl Outstanding {
         could_be_smaller && self.half_way >= HALF_WAY_MAX && !self.smaller_passed
     }
 
-    /// When its timer is due.
-    pub(crate) fn due(&self) -> Option<MonoMs> {
+    /// When its timer is due, of those later than `now`.
+    pub(crate) fn due(&self, now: MonoMs) -> Option<MonoMs> {
         match self.stage {
             Stage::Ready => None,
-            Stage::InFlight { until, .. } | Stage::Waiting { until, .. } => Some(until),
+            Stage::InFlight { hedge, until, .. } => Some(hedge.filter(|due| *due > now).unwrap_or(until)),
+            Stage::Waiting { until, .. } => Some(until),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use record::MonoMs;
 
+use crate::round_trip::RoundTrip;
 use crate::{Config, Transient};
 
 /// The smallest budget of a batch on the wire: one second of the thinnest link that is served. Bytes.
@@ -18,6 +19,15 @@ const RATE_BYTES_MIN: u64 = 1_024;
 const SMOOTHING: u64 = 8;
 /// Weight of a new life of the link, 1/n: there are few of them.
 const LIFE_SMOOTHING: u64 = 4;
+/// A try is given up after so many times what nearly all take; doubled for each time that its connection did not carry the
+/// batch to its end.
+const PATIENCE: u64 = 3;
+/// No try is given up before. ms.
+const TIMEOUT_MS_MIN: u64 = 5_000;
+/// No second try runs beside the first one before. ms.
+const HEDGE_MS_MIN: u64 = 1_000;
+/// No larger batch has a second try beside the first one: on a thin link both would wait for each other. Bytes.
+const HEDGE_BYTES_MAX: u64 = 4_096;
 /// Canonical bytes a byte on the wire, before any batch was cut, in [`RATIO_ONE`]: no compression at all.
 const RATIO_ONE: u64 = 256;
 /// No records are smaller than this on the wire by more: a strange batch must not make the next one huge.
@@ -29,6 +39,7 @@ pub(crate) struct Pace {
     /// Doubled by a batch that passes and used it, halved by one that the link broke. Bytes on the wire.
     allowed: u64,
     bytes_per_s: Option<u64>,
+    round_trip: RoundTrip,
     /// From the request of the first answer after a failure of the link.
     holds_since: Option<MonoMs>,
     newest_answer: MonoMs,
@@ -42,6 +53,7 @@ impl Pace {
         Pace {
             allowed: BATCH_BYTES_FIRST,
             bytes_per_s: None,
+            round_trip: RoundTrip::default(),
             holds_since: None,
             newest_answer: MonoMs(0),
             life_ms: None,
@@ -57,8 +69,10 @@ impl Pace {
 
     /// A batch that left at `since` was answered: whatever the answer is, its bytes have passed.
     pub(crate) fn passed(&mut self, now: MonoMs, since: MonoMs, bytes_len: u64) {
+        let took_ms = now.0.saturating_sub(since.0).max(1);
+        self.round_trip.measured(took_ms.saturating_sub(self.wire_ms(bytes_len)));
         if bytes_len >= RATE_BYTES_MIN {
-            let bytes_per_s = bytes_len.saturating_mul(1_000) / now.0.saturating_sub(since.0).max(1);
+            let bytes_per_s = bytes_len.saturating_mul(1_000) / took_ms;
             self.bytes_per_s =
                 Some(self.bytes_per_s.map_or(bytes_per_s, |known| smooth(known, bytes_per_s, SMOOTHING)));
         }
@@ -105,6 +119,29 @@ impl Pace {
     /// How long the link usually holds. ms.
     pub(crate) fn life_ms(&self) -> Option<u64> {
         self.life_ms
+    }
+
+    /// How long the answer to a batch may take, of which its connections failed to carry so many tries to the end: what is
+    /// configured, or less where answers are known to be quicker. ms.
+    pub(crate) fn timeout_ms(&self, config: &Config, bytes_len: u64, half_way: u32) -> u64 {
+        let configured_ms = config.timeout_ms(bytes_len);
+        let Some(usual_ms) = self.usual_ms(bytes_len) else { return configured_ms };
+        let patience = PATIENCE.checked_shl(half_way).unwrap_or(u64::MAX);
+        usual_ms.saturating_mul(patience).max(TIMEOUT_MS_MIN).min(configured_ms)
+    }
+
+    /// After how long an answer is later than nearly all, so that a second try may find a better connection; none for what
+    /// is too large, and before enough is known. ms.
+    pub(crate) fn hedge_after_ms(&self, bytes_len: u64) -> Option<u64> {
+        self.usual_ms(bytes_len).filter(|_| bytes_len <= HEDGE_BYTES_MAX).map(|usual_ms| usual_ms.max(HEDGE_MS_MIN))
+    }
+
+    fn usual_ms(&self, bytes_len: u64) -> Option<u64> {
+        self.round_trip.usual_ms().map(|usual_ms| usual_ms.saturating_add(self.wire_ms(bytes_len)))
+    }
+
+    fn wire_ms(&self, bytes_len: u64) -> u64 {
+        self.bytes_per_s.map_or(0, |rate| bytes_len.saturating_mul(1_000) / rate.max(1))
     }
 
     /// So long may a batch take.

@@ -4,6 +4,7 @@
 mod answer;
 mod board;
 mod driver;
+mod progress;
 mod tls;
 mod transport;
 
@@ -13,3 +14,4 @@ pub use driver::restore;
 pub(crate) use driver::{Driver, Retry, Signals};
 pub use tls::TlsError;
 pub use transport::Transport;
+use transport::Way;

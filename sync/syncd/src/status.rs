@@ -93,7 +93,7 @@ pub struct DestinationStatus {
     pub link_life_ms: Option<u64>,
     /// What it has taken, for ever.
     pub delivered: Delivered,
-    /// Counts since the start: `cut not_cut sent acked refused divided parked`, and `failed_…` for each cause that occurred.
+    /// Counts since the start: `cut not_cut sent hedged acked refused divided parked`, and `failed_…` for each cause that occurred.
     pub counters: BTreeMap<String, u64>,
 }
 

@@ -18,12 +18,14 @@ impl Destination {
         if self.hold.is_some() {
             return;
         }
+        self.hedge(true);
         self.send_ready(Lane::Alarm);
         self.cut_alarms();
         if !self.others_may_leave() {
             self.take_back_others();
             return;
         }
+        self.hedge(false);
         self.send_ready(Lane::Live);
         self.send_ready(Lane::Backlog);
         while let Some(lane) = self.lane_to_cut() {
@@ -49,15 +51,32 @@ impl Destination {
         invariant::d5_others_may_leave(unsent, u64::from(could_be_cut))
     }
 
+    /// Has batches whose answers are late sent a second time.
+    fn hedge(&mut self, alarms: bool) {
+        let Destination { actions, outstanding, counters, now, .. } = self;
+        for batch in outstanding.iter_mut().filter(|batch| batch.is_alarm() == alarms) {
+            let Stage::InFlight { hedge, until, .. } = &mut batch.stage else { continue };
+            if hedge.take_if(|due| *due <= *now).is_some() {
+                counters.hedged += 1;
+                let timeout_ms = until.0.saturating_sub(now.0).saturating_sub(ANSWER_GRACE_MS).max(1);
+                actions.push_back(Action::Hedge { id: batch.id, timeout_ms });
+            }
+        }
+    }
+
     /// Takes back orders that nobody has polled yet: they were given before the core was told of the alarm.
     fn take_back_others(&mut self) {
         let Destination { actions, outstanding, counters, .. } = self;
         actions.retain(|action| {
-            let Action::Send { id, .. } = action else { return true };
+            let (Action::Send { id, .. } | Action::Hedge { id, .. }) = action else { return true };
             let of = |batch: &&mut Outstanding| batch.id == *id && !batch.is_alarm();
             let Some(batch) = outstanding.iter_mut().find(of) else { return true };
-            batch.stage = Stage::Ready;
-            counters.sent -= 1;
+            if matches!(action, Action::Send { .. }) {
+                batch.stage = Stage::Ready;
+                counters.sent -= 1;
+            } else {
+                counters.hedged -= 1;
+            }
             false
         });
     }
@@ -168,9 +187,12 @@ impl Destination {
             if !has_room(flying, window) {
                 break;
             }
-            let timeout_ms = self.config.timeout_ms(batch.bytes_len);
-            let until = self.now.0.saturating_add(timeout_ms).saturating_add(ANSWER_GRACE_MS);
-            batch.stage = Stage::InFlight { since: self.now, until: MonoMs(until) };
+            let timeout_ms = self.pace.timeout_ms(&self.config, batch.bytes_len, batch.half_way);
+            let after = |ms: u64| MonoMs(self.now.0.saturating_add(ms));
+            let until = after(timeout_ms.saturating_add(ANSWER_GRACE_MS));
+            let hedge_after_ms =
+                self.pace.hedge_after_ms(batch.bytes_len).filter(|ms| self.config.hedge && *ms < timeout_ms);
+            batch.stage = Stage::InFlight { since: self.now, hedge: hedge_after_ms.map(after), until };
             self.counters.sent += 1;
             self.actions.push_back(Action::Send { id: batch.id, timeout_ms });
         }

@@ -30,6 +30,8 @@ enum Fault {
     HoldsAlarms,
     /// Takes a batch apart when it breaks for the first time.
     DividesAtOnce,
+    /// Sends a late batch beside itself as often as it is asked.
+    HedgesAgain,
 }
 
 struct Broken {
@@ -82,6 +84,9 @@ impl Core for Broken {
             let alarm = self.held.take();
             self.released = alarm;
             return action;
+        }
+        if let (Fault::HedgesAgain, Some(Action::Hedge { .. })) = (self.fault, &action) {
+            self.released.clone_from(&action);
         }
         if let (Fault::ClaimsOnCut, Some(Action::Cut { ranges, .. })) = (self.fault, &action) {
             ranges.iter().for_each(|range| self.claimed.insert(range));
@@ -177,4 +182,9 @@ fn d5_catches_a_core_that_lets_others_overtake() {
 #[test]
 fn d2_catches_a_core_that_divides_what_only_broke_once() {
     caught(|restored| broken(Fault::DividesAtOnce, restored), "D2");
+}
+
+#[test]
+fn b1_catches_a_core_that_hedges_without_end() {
+    caught(|restored| broken(Fault::HedgesAgain, restored), "B1");
 }

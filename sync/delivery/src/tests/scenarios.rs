@@ -123,7 +123,7 @@ fn live_leaves_while_the_backlog_drains() {
             1600 advance e
             1700 advance f
             1700 cut backlog 13-15 as g
-            1700 send g within 31000
+            1700 send g within 6204
             next: 2400, covered: [0-12, 16-18]
         "#]],
     );
@@ -246,7 +246,7 @@ fn a_refused_batch_is_halved_until_the_odd_record_stands_alone() {
             1300 park d: row 1 is odd
             1350 advance e
             2200 cut live 3-4 as f
-            2200 send f within 31000
+            2200 send f within 11586
             2300 advance f
             next: nothing, covered: [0-0, 2-4]
         "#]],
@@ -314,7 +314,7 @@ fn a_platform_that_refuses_everything_is_asked_seldom() {
             }
             Action::Send { id, .. } => core.handle(now, Input::Refused { id, why: "no".into() }),
             Action::Split { .. } | Action::Park { .. } => {}
-            Action::Advance { .. } => panic!("nothing was acknowledged"),
+            Action::Advance { .. } | Action::Hedge { .. } => panic!("nothing was acknowledged"),
         }
     }
     let refused = core.counters().refused;
@@ -403,6 +403,69 @@ fn late_and_repeated_answers_are_harmless() {
         0 send a within 31000
         1100 advance a
         next: nothing, covered: [0-2]
+    "#]],
+    );
+}
+
+/// Five batches of two kilobytes, each answered after 200 ms: then the core knows how long answers take.
+const QUICK: &str = "0 journal 1 | 200 ok a | 1000 journal 2 | 1200 ok b | 2000 journal 3 | 2200 ok c | 3000 journal 4 | \
+                     3200 ok d | 4000 journal 5 | 4200 ok e";
+
+#[test]
+fn an_answer_later_than_nearly_all_is_asked_for_once_more_and_then_given_up_soon() {
+    check(
+        "records=1 live_window=9",
+        &format!("{QUICK} | 5000 journal 6 | 20000"),
+        expect![[r#"
+        0 cut live 0 as a
+        0 send a within 31000
+        200 advance a
+        1000 cut live 1 as b
+        1000 send b within 31000
+        1200 advance b
+        2000 cut live 2 as c
+        2000 send c within 31000
+        2200 advance c
+        3000 cut live 3 as d
+        3000 send d within 31000
+        3200 advance d
+        4000 cut live 4 as e
+        4000 send e within 31000
+        4200 advance e
+        5000 cut live 5 as f
+        5000 send f within 5000
+        6000 hedge f within 4000
+        12466 send f within 5232
+        13466 hedge f within 4232
+        next: 20218, covered: [0-4]
+    "#]],
+    );
+}
+
+#[test]
+fn a_large_batch_is_not_sent_beside_itself() {
+    check(
+        "records=1 live_window=9",
+        &format!("{QUICK} | 4900 bytes 5000 | 5000 journal 6 | 9000"),
+        expect![[r#"
+        0 cut live 0 as a
+        0 send a within 31000
+        200 advance a
+        1000 cut live 1 as b
+        1000 send b within 31000
+        1200 advance b
+        2000 cut live 2 as c
+        2000 send c within 31000
+        2200 advance c
+        3000 cut live 3 as d
+        3000 send d within 31000
+        3200 advance d
+        4000 cut live 4 as e
+        4000 send e within 31000
+        4200 advance e
+        5000 cut live 5 as f
+        5000 send f within 5000
+        next: 12000, covered: [0-4]
     "#]],
     );
 }

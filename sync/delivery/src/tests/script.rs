@@ -124,6 +124,7 @@ impl Run {
                     format!("cut {lane} {} as {}", shown(ranges), letter(self.cuts.len()))
                 }
                 Action::Send { id, timeout_ms } => format!("send {} within {timeout_ms}", number(*id)),
+                Action::Hedge { id, timeout_ms } => format!("hedge {} within {timeout_ms}", number(*id)),
                 Action::Advance { id } => format!("advance {}", number(*id)),
                 Action::Split { id, reason } => {
                     format!("split {}: {}", number(*id), reason.as_deref().unwrap_or("too large"))

@@ -48,6 +48,7 @@ struct World {
     now: u64,
     outbox: BTreeMap<BatchId, (SeqRanges, u64)>,
     tries: BTreeMap<BatchId, Try>,
+    hedged: Vec<BatchId>,
     cuts: u64,
     sizes: Vec<u64>,
 }
@@ -57,7 +58,7 @@ impl World {
         let known = |batch: &RestoredBatch| (batch.id, (batch.ranges.clone(), batch.bytes_len));
         let outbox = restored.outstanding.iter().map(known).collect();
         let core = Destination::new(config, 7, restored);
-        World { core, link, now: 0, outbox, tries: BTreeMap::new(), cuts: 0, sizes: Vec::new() }
+        World { core, link, now: 0, outbox, tries: BTreeMap::new(), hedged: Vec::new(), cuts: 0, sizes: Vec::new() }
     }
 
     fn feed(&mut self, input: Input) {
@@ -85,6 +86,8 @@ impl World {
                     self.outbox.remove(&id).unwrap();
                     self.tries.remove(&id);
                 }
+                // Two shares of one link: the second try takes from the first.
+                Action::Hedge { id, .. } => self.hedged.push(id),
                 Action::Split { .. } | Action::Park { .. } => panic!("nothing was refused"),
             }
         }

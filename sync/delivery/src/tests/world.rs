@@ -120,6 +120,8 @@ pub(super) struct World {
     put_aside: Vec<RestoredBatch>,
     /// How often each batch was sent, and whether a smaller one passed since.
     sent: BTreeMap<BatchId, (u32, bool)>,
+    /// How often each was sent beside itself.
+    hedged: BTreeMap<BatchId, u32>,
     refused: BTreeSet<BatchId>,
     /// Those that came in halves because they never got through; the platform may hold them all the same.
     divided: BTreeSet<BatchId>,
@@ -160,6 +162,7 @@ impl World {
             parked: SeqRanges::new(),
             put_aside: Vec::new(),
             sent: BTreeMap::new(),
+            hedged: BTreeMap::new(),
             refused: BTreeSet::new(),
             divided: BTreeSet::new(),
             requests: Vec::new(),
@@ -359,6 +362,20 @@ impl World {
                 };
                 self.check_overtaking(batch)?;
                 self.sent.entry(id).or_default().0 += 1;
+                self.requests.push(id);
+                Ok(())
+            }
+            Action::Hedge { id, .. } => {
+                let Some(batch) = self.outbox.iter().find(|batch| batch.id == id) else {
+                    return Err(format!("D2: sent {id} again, which is not in the outbox"));
+                };
+                self.check_overtaking(batch)?;
+                let (sent, _) = self.sent.get(&id).copied().unwrap_or_default();
+                let hedged = self.hedged.entry(id).or_default();
+                *hedged += 1;
+                if !invariant::b1_hedged_once(*hedged, sent) {
+                    return Err(format!("B1: {id} was sent {sent} times, and {hedged} times beside"));
+                }
                 self.requests.push(id);
                 Ok(())
             }

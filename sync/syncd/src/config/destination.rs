@@ -85,8 +85,13 @@ pub struct BatchLimits {
 pub struct Timeouts {
     /// Name lookup, TCP and TLS. ms.
     pub connect_ms: Within<100, 300_000>,
-    /// From the request to the end of the answer, apart from the time that the bytes need. ms.
+    /// From the request to the end of the answer, apart from the time that the bytes need; less where answers are known to
+    /// be quicker. ms.
     pub answer_ms: Within<100, 3_600_000>,
+    /// How long nothing may move while a batch is sent or an answer received. ms.
+    pub progress_ms: Within<100, 300_000>,
+    /// Whether a small batch whose answer is late is sent a second time beside the first.
+    pub hedge: bool,
     /// The slowest link that is not yet called broken. Bytes per second.
     pub bytes_per_s_min: Within<10, 1_000_000_000>,
     /// How long an idle connection is kept. ms.
@@ -131,6 +136,8 @@ impl Default for Timeouts {
         let core = delivery::Config::default();
         Timeouts {
             connect_ms: Within::nearest(15_000),
+            progress_ms: Within::nearest(20_000),
+            hedge: core.hedge,
             answer_ms: Within::nearest(core.answer_timeout_ms),
             bytes_per_s_min: Within::nearest(core.bytes_per_s_min.get().into()),
             idle_ms: Within::nearest(90_000),
@@ -158,6 +165,7 @@ impl DestinationConfig {
             alarm_window: count(self.windows.alarm),
             answer_timeout_ms: self.timeouts.answer_ms.get(),
             bytes_per_s_min: count(self.timeouts.bytes_per_s_min),
+            hedge: self.timeouts.hedge,
             backoff: delivery::Backoff {
                 base_ms: self.backoff.base_ms.get(),
                 ceiling_ms: self.backoff.ceiling_ms.get(),

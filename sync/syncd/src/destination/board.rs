@@ -80,11 +80,12 @@ impl Board {
     }
 
     fn counters(&self) -> BTreeMap<String, u64> {
-        let Counters { cut, not_cut, sent, acked, refused, divided, parked, .. } = self.counters;
+        let Counters { cut, not_cut, sent, acked, hedged, refused, divided, parked, .. } = self.counters;
         let plain = [
             ("cut", cut),
             ("not_cut", not_cut),
             ("sent", sent),
+            ("hedged", hedged),
             ("acked", acked),
             ("refused", refused),
             ("divided", divided),

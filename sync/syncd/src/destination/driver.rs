@@ -14,7 +14,8 @@ use tokio::task::{AbortHandle, JoinError, JoinSet};
 
 use super::answer::{Answer, Expected, cure};
 use super::board::Told;
-use super::{Board, Transport};
+use super::progress::Progress;
+use super::{Board, Transport, Way};
 use crate::DestinationConfig;
 use crate::clock::mono_ms;
 use crate::files::{Cut, CutBatch, FileThread, FileThreadEnded, Files};
@@ -34,9 +35,10 @@ pub(crate) struct Driver {
     expected: Expected,
     files: FileThread,
     core: Destination,
-    /// Tries under way: at most one for each batch that the core has in flight.
+    /// Tries under way: at most two for each batch that the core has in flight.
     requests: JoinSet<Tried>,
-    aborts: HashMap<BatchId, AbortHandle>,
+    tries: HashMap<BatchId, Vec<Try>>,
+    tries_begun: u64,
     /// The receipt that the core is just being told of.
     receipt: Option<(BatchId, Vec<u8>)>,
     told: Told,
@@ -65,9 +67,17 @@ pub(crate) struct Signals {
     pub(crate) stop: watch::Receiver<bool>,
 }
 
+/// A try under way.
+struct Try {
+    number: u64,
+    progress: Progress,
+    task: AbortHandle,
+}
+
 /// A try that has ended.
 struct Tried {
     id: BatchId,
+    number: u64,
     bytes_len: u64,
     sent_at: MonoMs,
     answer: Answer,
@@ -125,7 +135,8 @@ impl Driver {
             files,
             core,
             requests: JoinSet::new(),
-            aborts: HashMap::new(),
+            tries: HashMap::new(),
+            tries_begun: 0,
             receipt: None,
             told,
             board,
@@ -157,7 +168,7 @@ impl Driver {
                 // An aborted try was given up for a newer one of the same batch.
                 Event::Answered(Err(_)) | Event::Grew => {}
                 Event::Answered(Ok(tried)) => self.answered(tried),
-                Event::LinkUp => self.core.handle(mono_ms(), Input::LinkUp),
+                Event::LinkUp => self.link_up(),
                 Event::Retry(retry) => self.retry(retry).await?,
                 Event::Time => self.core.handle(mono_ms(), Input::Tick),
             }
@@ -215,7 +226,14 @@ impl Driver {
         while let Some(action) = self.core.poll() {
             match action {
                 Action::Cut { lane, ranges, bytes_max } => self.cut(lane, ranges, bytes_max).await?,
-                Action::Send { id, timeout_ms } => self.send(id, timeout_ms).await?,
+                Action::Send { id, timeout_ms } => {
+                    self.give_up(id);
+                    self.send(id, timeout_ms, Way::Kept).await?;
+                }
+                Action::Hedge { id, timeout_ms } => {
+                    log::debug!(destination:% = self.name, batch:% = id; "the answer is late, asked once more");
+                    self.send(id, timeout_ms, Way::Fresh).await?;
+                }
                 Action::Advance { id } => self.advance(id).await?,
                 Action::Split { id, reason } => self.split(id, reason).await?,
                 Action::Park { id, reason } => self.park(id, reason).await?,
@@ -253,7 +271,7 @@ impl Driver {
         Ok(())
     }
 
-    async fn send(&mut self, id: BatchId, timeout_ms: u64) -> Result<(), FileThreadEnded> {
+    async fn send(&mut self, id: BatchId, timeout_ms: u64, way: Way) -> Result<(), FileThreadEnded> {
         let name = self.name.clone();
         let bytes = self.files.run(move |files| files.outbox.batch_bytes(&name, &id.0)).await?;
         let bytes = match bytes.map(|bytes| bytes.ok_or_else(|| format!("batch {id} is not in the outbox"))) {
@@ -270,23 +288,51 @@ impl Driver {
         let bytes_len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let (transport, expected) = (self.transport.clone(), self.expected.clone());
         let sent_at = mono_ms();
-        let request = self.requests.spawn(async move {
-            let answer = transport.put(&expected, id, bytes, Duration::from_millis(timeout_ms)).await;
-            Tried { id, bytes_len, sent_at, answer }
+        self.tries_begun += 1;
+        let number = self.tries_begun;
+        let progress = self.transport.progress();
+        let moves = progress.clone();
+        let task = self.requests.spawn(async move {
+            let answer = transport.put(way, moves, &expected, id, bytes, Duration::from_millis(timeout_ms)).await;
+            Tried { id, number, bytes_len, sent_at, answer }
         });
-        if let Some(earlier) = self.aborts.insert(id, request) {
-            earlier.abort();
-        }
+        self.tries.entry(id).or_default().push(Try { number, progress, task });
         Ok(())
     }
 
+    /// Leaves the connections of the old link, those that are still being made at once.
+    fn link_up(&mut self) {
+        self.transport.renew();
+        let connects = |tries: &[Try]| tries.iter().all(|one| !one.progress.has_begun());
+        let connecting = self.tries.iter().filter(|(_, tries)| connects(tries)).map(|(id, _)| *id);
+        for id in connecting.collect::<Vec<_>>() {
+            self.give_up(id);
+            let why = Transient::Unreachable;
+            self.core.handle(mono_ms(), Input::Failed { id, retry_after_ms: None, why });
+        }
+        self.core.handle(mono_ms(), Input::LinkUp);
+    }
+
+    /// Ends the tries of a batch.
+    fn give_up(&mut self, id: BatchId) {
+        self.tries.remove(&id).into_iter().flatten().for_each(|one| one.task.abort());
+    }
+
     fn answered(&mut self, tried: Tried) {
-        let Tried { id, bytes_len, sent_at, answer } = tried;
+        let Tried { id, number, bytes_len, sent_at, answer } = tried;
         let now = mono_ms();
         if !matches!(answer, Answer::Failed { why: Transient::Unreachable | Transient::Untrusted, .. }) {
             self.told.bytes_sent = self.told.bytes_sent.saturating_add(bytes_len);
         }
-        self.aborts.remove(&id);
+        // One that was given up may have ended before it heard of it.
+        let Some(others) = self.tries.get_mut(&id) else { return };
+        let Some(at) = others.iter().position(|one| one.number == number) else { return };
+        others.swap_remove(at);
+        match answer {
+            // The other one may still come to something.
+            Answer::Failed { why, what, .. } if !others.is_empty() => return self.remember(why, what),
+            _ => self.give_up(id),
+        }
         match answer {
             Answer::Receipt { bytes, holds } => {
                 self.told.rtt_ms = Some(now.0.saturating_sub(sent_at.0));
@@ -348,9 +394,7 @@ impl Driver {
             Some(why) => log::warn!(destination:% = self.name, batch:% = id, why = why.as_str();
                 "batch refused, tried again in halves"),
             None => {
-                if let Some(request) = self.aborts.remove(&id) {
-                    request.abort();
-                }
+                self.give_up(id);
                 log::info!(destination:% = self.name, batch:% = id; "the link does not carry the batch, tried in halves");
             }
         }

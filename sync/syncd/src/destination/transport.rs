@@ -8,9 +8,10 @@ use batch::{BatchId, BoxId};
 use delivery::Transient;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Proxy, Response, redirect};
-use rustls::CertificateError;
+use rustls::{CertificateError, ClientConfig};
 
 use super::answer::{Answer, Expected, Raw};
+use super::progress::{Parts, Progress};
 use super::tls::{TlsError, tls};
 use crate::best_time::BestTime;
 use crate::clock::mono_ms;
@@ -29,8 +30,21 @@ const COSE: &str = "application/cose; cose-type=\"cose-sign1\"";
 #[derive(Debug, Clone)]
 pub struct Transport {
     client: Client,
+    /// Keeps no connection.
+    fresh: Client,
     base: BaseUrl,
+    config: DestinationConfig,
+    tls: ClientConfig,
     time: BestTime,
+}
+
+/// Over which connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// One that is kept, or a new one.
+    Kept,
+    /// One of its own.
+    Fresh,
 }
 
 impl Transport {
@@ -40,41 +54,53 @@ impl Transport {
     /// # Errors
     /// [`TlsError`] by cause.
     pub fn new(config: &DestinationConfig, time: BestTime) -> Result<Transport, TlsError> {
-        let failed = |source| TlsError::Http { url: config.url.clone(), source };
-        let ms = Duration::from_millis;
-        let builder = Client::builder()
-            .tls_backend_preconfigured(tls(config, time.clone())?)
-            .https_only(true)
-            .http1_only()
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .connect_timeout(ms(config.timeouts.connect_ms.get()))
-            .pool_idle_timeout(ms(config.timeouts.idle_ms.get()))
-            .tcp_nodelay(true)
-            .tcp_keepalive(KEEPALIVE)
-            .tcp_user_timeout(HALF_OPEN)
-            .user_agent(concat!("weir/", env!("CARGO_PKG_VERSION")));
-        let builder = match &config.proxy {
-            None => builder,
-            Some(proxy) => builder.proxy(Proxy::https(proxy.url().clone()).map_err(failed)?),
-        };
-        Ok(Transport { client: builder.build().map_err(failed)?, base: config.url.clone(), time })
+        let tls = tls(config, time.clone())?;
+        let client = |idle_max| client(config, tls.clone(), idle_max);
+        let (client, fresh) = (client(usize::MAX)?, client(0)?);
+        Ok(Transport { client, fresh, base: config.url.clone(), config: config.clone(), tls, time })
+    }
+
+    /// Keeps no connection of before: they led over a link that may be another one now. Tries under way go on.
+    pub(crate) fn renew(&mut self) {
+        if let Ok(client) = client(&self.config, self.tls.clone(), usize::MAX) {
+            self.client = client;
+        }
+    }
+
+    /// For a request of its own.
+    pub(crate) fn progress(&self) -> Progress {
+        Progress::new(Duration::from_millis(self.config.timeouts.progress_ms.get()))
     }
 
     /// Sends a batch and judges the answer. Cancelling it closes the connection.
-    pub(crate) async fn put(&self, expected: &Expected, id: BatchId, bytes: Vec<u8>, timeout: Duration) -> Answer {
+    pub(crate) async fn put(
+        &self,
+        way: Way,
+        progress: Progress,
+        expected: &Expected,
+        id: BatchId,
+        bytes: Vec<u8>,
+        timeout: Duration,
+    ) -> Answer {
         let path = self.path(&expected.box_id, id);
-        let request = self.client.put(path).header(CONTENT_TYPE, COSE).timeout(timeout).body(bytes);
+        let body = reqwest::Body::wrap(Parts::new(bytes, progress.clone()));
+        let client = if way == Way::Fresh { &self.fresh } else { &self.client };
+        let request = client.put(path).header(CONTENT_TYPE, COSE).timeout(timeout).body(body);
         let read = async {
             let response = request.send().await?;
             let status = response.status().as_u16();
             let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
             let retry_after = retry_after.map(str::to_owned);
-            Ok((status, retry_after, body(response).await?))
+            Ok((status, retry_after, answer_body(response, &progress).await?))
         };
-        match read.await {
+        let read = tokio::select! {
+            read = read => read,
+            () = progress.stalled() => {
+                let what = format!("no byte passed for {} ms", self.config.timeouts.progress_ms.get());
+                return Answer::Failed { why: Transient::TimedOut, retry_after_ms: None, what };
+            }
+        };
+        match read {
             Ok((status, retry_after, Some(body))) => expected.judge(id, Raw { status, retry_after, body }),
             Ok((status, _, None)) => Answer::Failed {
                 why: Transient::Faulty,
@@ -101,10 +127,38 @@ impl Transport {
     }
 }
 
+/// Connections for one destination, at most so many of them kept while idle.
+fn client(config: &DestinationConfig, tls: ClientConfig, idle_max: usize) -> Result<Client, TlsError> {
+    let failed = |source| TlsError::Http { url: config.url.clone(), source };
+    let ms = Duration::from_millis;
+    let builder = Client::builder()
+        .tls_backend_preconfigured(tls)
+        .pool_max_idle_per_host(idle_max)
+        .https_only(true)
+        .http1_only()
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .connect_timeout(ms(config.timeouts.connect_ms.get()))
+        .pool_idle_timeout(ms(config.timeouts.idle_ms.get()))
+        .tcp_nodelay(true)
+        .tcp_keepalive(KEEPALIVE)
+        .tcp_user_timeout(HALF_OPEN)
+        .user_agent(concat!("weir/", env!("CARGO_PKG_VERSION")));
+    let builder = match &config.proxy {
+        None => builder,
+        Some(proxy) => builder.proxy(Proxy::https(proxy.url().clone()).map_err(failed)?),
+    };
+    builder.build().map_err(failed)
+}
+
 /// The body, or nothing if it is longer than is read.
-async fn body(mut response: Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
+async fn answer_body(mut response: Response, progress: &Progress) -> Result<Option<Vec<u8>>, reqwest::Error> {
     let mut body = Vec::new();
+    progress.moved();
     while let Some(part) = response.chunk().await? {
+        progress.moved();
         if part.len() > ANSWER_BYTES_MAX - body.len() {
             return Ok(None);
         }

@@ -20,6 +20,8 @@ pub(crate) type Judge = dyn Fn(&[u8]) -> Vec<u8> + Send + Sync;
 pub(crate) enum Reply {
     Bytes(Vec<u8>),
     Judged(Arc<Judge>),
+    /// Says so much, then nothing more.
+    Stops(Vec<u8>),
     /// Holds the connection until the client hangs up, and says nothing.
     Silence,
 }
@@ -61,6 +63,10 @@ fn answer(mut tls: impl Read + Write, reply: &Reply) -> std::io::Result<()> {
     match reply {
         Reply::Bytes(bytes) => tls.write_all(bytes).and_then(|()| tls.flush()),
         Reply::Judged(judge) => tls.write_all(&judge(&request)).and_then(|()| tls.flush()),
+        Reply::Stops(bytes) => {
+            tls.write_all(bytes).and_then(|()| tls.flush())?;
+            std::io::copy(&mut tls, &mut std::io::sink()).map(drop)
+        }
         Reply::Silence => std::io::copy(&mut tls, &mut std::io::sink()).map(drop),
     }
 }
@@ -77,7 +83,9 @@ async fn with(reply: Reply, is_so: impl Fn(&DestinationStatus) -> bool) -> Desti
     let province = entry("province", port, &bench.path("province/tls.crt"), province_key);
     let city_entry = entry("city", city.local_addr().port(), &bench.path("city/tls.crt"), city.public_key());
     commit(&mut bench.journal(), &key, std::iter::once(boot()).chain((1..5).map(frame)).collect());
-    let text = format!("{province}[destination.timeouts]\nanswer_ms = 300\nbytes_per_s_min = 1_000_000\n{city_entry}");
+    let text = format!(
+        "{province}[destination.timeouts]\nanswer_ms = 300\nprogress_ms = 100\nbytes_per_s_min = 1_000_000\n{city_entry}"
+    );
     let daemon = Daemon::start(bench.config(&text));
     let both = bench.until("the city has all, the province shows its fault", |status| {
         one_of(status, "city").is_some_and(|city| city.covered == 5) && one_of(status, "province").is_some_and(&is_so)
@@ -103,6 +111,12 @@ fn reply(text: &str) -> Reply {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn silence() {
     fails_as("timed_out", "", Reply::Silence).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_stops() {
+    let half = b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\nhalf".to_vec();
+    fails_as("timed_out", "no byte passed for 100 ms", Reply::Stops(half)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,5 +4,6 @@
 mod bench;
 mod delivers;
 mod hostile;
+mod late;
 mod parked;
 mod trust;

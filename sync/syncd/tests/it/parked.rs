@@ -20,6 +20,21 @@ const ODD: Seq = Seq(701);
 
 /// Between box and platform: hands every request on, but refuses batches with the odd record while it is odd.
 fn picky(folder: &Path, platform_port: u16, box_key: PublicKey, is_odd: Arc<AtomicBool>) -> u16 {
+    relay(folder, platform_port, move |request| {
+        let head = request.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
+        let batch = Batch::open(&request[head + 4..], None, |_| Some(box_key));
+        let refuses = is_odd.load(Ordering::SeqCst) && batch.is_ok_and(|batch| batch.ranges.contains(ODD));
+        let why = "HTTP/1.1 422 Odd\r\ncontent-length: 4\r\nconnection: close\r\n\r\nodd!";
+        refuses.then(|| why.as_bytes().to_vec())
+    })
+}
+
+/// Between box and platform: hands every request on for which `answers` has no answer of its own.
+pub(crate) fn relay(
+    folder: &Path,
+    platform_port: u16,
+    answers: impl Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync + 'static,
+) -> u16 {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(folder.join("tls.crt")).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -28,10 +43,8 @@ fn picky(folder: &Path, platform_port: u16, box_key: PublicKey, is_odd: Arc<Atom
     let judge = move |request: &[u8]| {
         let head = request.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
         let (head, body) = (&request[..head], &request[head + 4..]);
-        let batch = Batch::open(body, None, |_| Some(box_key));
-        if is_odd.load(Ordering::SeqCst) && batch.is_ok_and(|batch| batch.ranges.contains(ODD)) {
-            let why = "HTTP/1.1 422 Odd\r\ncontent-length: 4\r\nconnection: close\r\n\r\nodd!";
-            return why.as_bytes().to_vec();
+        if let Some(answer) = answers(request) {
+            return answer;
         }
         let stream = TcpStream::connect(("127.0.0.1", platform_port)).unwrap();
         let name = ServerName::try_from("127.0.0.1").unwrap();
