@@ -19,7 +19,7 @@
 //!
 //! New records are found by asking the journal's position every 100 ms: three lookups by primary key in a read
 //! transaction of their own, which see a commit of the other process without its help; an alarm waits for it 50 ms on
-//! average, 100 ms at most.
+//! average, 100 ms at most. When a link is back is heard from the kernel (rtnetlink), and everything that waits is tried.
 //!
 //! Standards: RFC 9110 (HTTP semantics; `Retry-After` in seconds, §10.2.3), RFC 8446 (TLS 1.3), RFC 9052 §10.2 (media
 //! type of COSE).
@@ -29,6 +29,7 @@ mod clock;
 mod config;
 mod destination;
 mod files;
+mod link;
 mod run;
 pub mod status;
 

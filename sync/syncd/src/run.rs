@@ -16,6 +16,7 @@ use crate::best_time;
 use crate::clock::mono_ms;
 use crate::destination::{Board, Driver, Retry, Signals, restore};
 use crate::files::{FileThread, FileThreadEnded, Files, open};
+use crate::link::{self, LinkWatch};
 use crate::status::{Request, Status};
 use crate::{BestTime, DestinationConfig, SyncConfig, TlsError, Transport};
 
@@ -140,7 +141,8 @@ async fn deliver(
         running.push(Shown { config, board, link_up, orders });
     }
     tasks.spawn(watch_time(files.clone(), time, stopped.clone()));
-    tasks.spawn(watch_journal(files, end_sender, stopped));
+    tasks.spawn(watch_journal(files, end_sender, stopped.clone()));
+    tasks.spawn(watch_links(running.iter().map(|shown| shown.link_up.clone()).collect(), stopped));
     phase.send_replace(Phase::Running { box_id, end, destinations: running });
     let ended = tokio::select! {
         () = &mut shutdown => Ok(()),
@@ -209,6 +211,20 @@ async fn watch_time(files: FileThread, time: BestTime, mut stop: watch::Receiver
         }
         look_at_the_time(&files, &time).await?;
     }
+}
+
+/// Tells all destinations when a link is back. Without the kernel's word the backoff finds out.
+async fn watch_links(destinations: Vec<Arc<Notify>>, mut stop: watch::Receiver<bool>) -> Result<(), FileThreadEnded> {
+    let stopped = async move { drop(stop.wait_for(|stop| *stop).await) };
+    match LinkWatch::open() {
+        Ok(links) => link::watch(links, || destinations.iter().for_each(|link_up| link_up.notify_one()), stopped).await,
+        Err(error) => {
+            log::warn!(error:% = error, next = "allow AF_NETLINK, as the shipped weir-sync.service does";
+                "the kernel does not tell when a link is back; the backoff finds out");
+            stopped.await;
+        }
+    }
+    Ok(())
 }
 
 /// Tells all destinations how far the journal goes.
