@@ -1,4 +1,4 @@
-//! The signed envelope of all three artifacts: COSE_Sign1 (RFC 9052 §4.2) in one exact form.
+//! The signed envelope of all artifacts: COSE_Sign1 (RFC 9052 §4.2) in one exact form.
 //!
 //! ```text
 //! 18([ << {1: -8, 3: content type, 4: kid} >>, {}, payload, signature ])
@@ -25,6 +25,10 @@ pub enum Artifact {
     Receipt,
     /// A box's word about its journal: [`crate::Checkpoint`].
     Checkpoint,
+    /// A box's wish to be known: [`crate::Enrolment`].
+    Enrolment,
+    /// A platform's answer to it: [`crate::Enrolled`].
+    Enrolled,
 }
 
 impl Artifact {
@@ -34,6 +38,8 @@ impl Artifact {
             Artifact::Batch => "application/vnd.weir.batch",
             Artifact::Receipt => "application/vnd.weir.receipt",
             Artifact::Checkpoint => "application/vnd.weir.checkpoint",
+            Artifact::Enrolment => "application/vnd.weir.enrolment",
+            Artifact::Enrolled => "application/vnd.weir.enrolled",
         }
     }
 
@@ -43,6 +49,7 @@ impl Artifact {
             Artifact::Batch => crate::BATCH_BYTES_MAX,
             Artifact::Receipt => crate::RECEIPT_BYTES_MAX,
             Artifact::Checkpoint => crate::CHECKPOINT_BYTES_MAX,
+            Artifact::Enrolment | Artifact::Enrolled => crate::ENROLMENT_BYTES_MAX,
         }
     }
 }
@@ -53,6 +60,8 @@ impl fmt::Display for Artifact {
             Artifact::Batch => "batch",
             Artifact::Receipt => "receipt",
             Artifact::Checkpoint => "checkpoint",
+            Artifact::Enrolment => "request to enrol",
+            Artifact::Enrolled => "reply to a request to enrol",
         })
     }
 }
@@ -107,6 +116,24 @@ pub(crate) fn open(
         return Err(OpenError::BadSignature { artifact, kid });
     }
     rebuilt.payload.ok_or_else(|| wrong("it has no payload"))
+}
+
+/// The payload of what may be an artifact, believed by nobody yet: it names the key that it must be opened with.
+pub(crate) fn unverified(artifact: Artifact, bytes: &[u8]) -> Result<&[u8], OpenError> {
+    let wrong = |_| OpenError::Envelope { artifact, why: "it is no array of header, no header, payload and signature" };
+    if bytes.len() > artifact.bytes_max() {
+        let (size, max) = (bytes.len() as u64, artifact.bytes_max() as u64);
+        return Err(OpenError::TooLarge { artifact, what: "its length in bytes", size, max });
+    }
+    let mut d = minicbor::Decoder::new(bytes);
+    (|| {
+        d.tag()?;
+        d.array()?;
+        d.bytes()?;
+        d.map()?;
+        d.bytes()
+    })()
+    .map_err(wrong)
 }
 
 /// The one header: algorithm EdDSA, content type, kid. Ascending labels, so deterministic CBOR.

@@ -7,6 +7,8 @@
 //! box       Batch ── seal ──► COSE_Sign1( zstd( CBOR columns )) ──► Batch::open ─► rows   platform
 //! box       Receipt::verify ◄──────── COSE_Sign1( CBOR ) ◄──────── Receipt::sign          platform
 //! ```
+//! How both ends come to know each other's keys: [`Enrolment`], [`Enrolled`] and their [`EnrolmentCode`].
+//!
 //!
 //! | layer | what it is | where |
 //! |---|---|---|
@@ -42,6 +44,7 @@ mod batch;
 mod bits;
 mod checkpoint;
 mod column;
+mod enrolment;
 mod envelope;
 mod error;
 #[cfg(test)]
@@ -59,6 +62,7 @@ mod wire;
 
 pub use batch::{BATCH_BYTES_MAX, Batch, BatchId, BatchIdError, PAYLOAD_BYTES_MAX, READINGS_MAX, ROWS_MAX, Sealed};
 pub use checkpoint::{CHECKPOINT_BYTES_MAX, Checkpoint};
+pub use enrolment::{CodeError, ENROLMENT_BYTES_MAX, Enrolled, Enrolment, EnrolmentCode};
 pub use envelope::Artifact;
 pub use error::{Inconsistency, OpenError, SealError};
 pub use id::{BoxId, IdError, PlatformId};

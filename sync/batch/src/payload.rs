@@ -1,11 +1,11 @@
-//! `[version, body]` in deterministic CBOR (RFC 8949 §4.2): what all three envelopes carry.
+//! `[version, body]` in deterministic CBOR (RFC 8949 §4.2): what all envelopes carry.
 
 use minicbor::{Decode, Encode};
 
 use crate::wire::Entries;
 use crate::{Artifact, OpenError};
 
-/// The version of all three payloads. Another one is another format; nothing is guessed.
+/// The version of all payloads. Another one is another format; nothing is guessed.
 const VERSION: u64 = 1;
 
 /// The bytes of a body.
