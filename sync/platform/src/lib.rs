@@ -3,6 +3,7 @@
 //! ```text
 //! PUT COSE bytes ─► id = hash? ─► enrolled key, signature ─► Batch ─► one transaction ─► COMMIT ─► receipt (COSE)
 //!                        └────────────── refused: JSON {code, message, next}, counted ◄──┘
+//! POST an enrolment ─► does its code wait? ─► the box's key ─► the platform's key and certificate (COSE)
 //! GET ─► coverage, readings, alarms, batches, receipts, counts
 //! ```
 //! **In:** HTTPS requests (`openapi.json`), `platform.toml`. **Out:** receipts, answers to readers, and a database that
@@ -22,6 +23,7 @@
 
 mod accept;
 mod config;
+mod enrolment;
 pub mod export;
 mod http;
 mod run;
@@ -30,6 +32,7 @@ pub mod store;
 mod tls;
 
 pub use config::{Config, ConfigError, EnrolledBox, ReadToken, TlsFiles};
+pub use enrolment::{ENROLLED_MAX, EnrolmentError, INVITATION_HOURS_MAX, invite};
 pub use run::{Platform, Running, StartError, StopError};
 pub use state_dir::StateDir;
 pub use tls::TlsError;

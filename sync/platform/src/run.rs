@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::accept::{Bounded, log_failures};
 use crate::config::Config;
+use crate::enrolment::{EnrolmentError, Enrolments};
 use crate::state_dir::StateDir;
 use crate::store::{OpenError, Store};
 use crate::tls::TlsError;
@@ -45,6 +46,9 @@ pub enum StartError {
     /// No TLS.
     #[error("failed to set up TLS")]
     Tls(#[source] TlsError),
+    /// What is known of boxes that were let in cannot be read.
+    #[error("failed to read which boxes are enrolled")]
+    Enrolments(#[source] EnrolmentError),
     /// No database.
     #[error("failed to open the store")]
     Store(#[source] OpenError),
@@ -101,7 +105,11 @@ impl Platform {
         let listener = TcpListener::bind(config.listen).map_err(refused)?;
         let local_addr = listener.local_addr().map_err(refused)?;
         let server = axum_server::from_tcp(listener).map_err(refused)?;
-        let store = Store::open(&state.database(), config.store_bytes_max, &config.boxes, config.name.clone(), key)
+        let again = identity::load_or_create(&state.key()).map_err(StartError::Key)?;
+        let certificate = tls::pinned(&config, &state).map_err(StartError::Tls)?;
+        let enrolments = Enrolments::open(&config, &state, again, certificate).map_err(StartError::Enrolments)?;
+        let boxes = enrolments.boxes();
+        let store = Store::open(&state.database(), config.store_bytes_max, &boxes, config.name.clone(), key)
             .map_err(StartError::Store)?;
         let store = Arc::new(store);
         let handle = Handle::new();
@@ -109,12 +117,14 @@ impl Platform {
         let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(tls)).acceptor(bounded);
         let mut server = server.acceptor(acceptor).accept_error_handler(log_failures());
         server.http_builder().http1().header_read_timeout(HEAD_READ);
-        let router = http::router(&config, public, Arc::clone(&store));
+        let router = http::router(&config, public, Arc::new(enrolments), Arc::clone(&store));
         let server = server.http1_only().first_request_timeout(HEAD_READ).handle(handle.clone());
         let serving = tokio::spawn(server.serve(router.into_make_service()));
-        log::info!(listen:% = local_addr, boxes = config.boxes.len(), key:% = public; "platform listens");
-        if config.boxes.is_empty() {
-            log::warn!("no box is enrolled: add a [[box]] with the lines that `weir identity` prints on it");
+        log::info!(listen:% = local_addr, boxes = boxes.len(), key:% = public; "platform listens");
+        if boxes.is_empty() {
+            log::warn!(
+                "no box is enrolled: weir platform invite BOX, or add a [[box]] with the lines of `weir identity`"
+            );
         }
         if config.read_token.is_none() {
             log::warn!("reading needs no token: set read_token unless this port is closed to others");

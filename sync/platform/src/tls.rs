@@ -78,6 +78,15 @@ pub(crate) fn server_config(config: &Config, state: &StateDir) -> Result<Arc<Ser
     Ok(Arc::new(server))
 }
 
+/// The certificate, DER, that boxes pin: the last of the chain's file, which signs the others or is the only one.
+pub(crate) fn pinned(config: &Config, state: &StateDir) -> Result<Vec<u8>, TlsError> {
+    let path = config.tls.as_ref().map_or_else(|| state.tls_cert(), |files| files.cert.clone());
+    let read = |source| TlsError::Read { path: path.clone(), source };
+    let last = CertificateDer::pem_file_iter(&path).map_err(read)?.last();
+    let last = last.unwrap_or(Err(pem::Error::NoItemsFound)).map_err(read)?;
+    Ok(last.to_vec())
+}
+
 /// Makes `tls.crt` and `tls.key`. The certificate is written last: with it, the pair is whole.
 fn self_sign(config: &Config, state: &StateDir) -> Result<(), TlsError> {
     let mut names = config.tls_names.clone();

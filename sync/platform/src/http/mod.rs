@@ -1,12 +1,12 @@
 //! The platform over HTTP; `openapi.json` beside this file describes it and a test holds both together.
 
 mod body;
+mod enrol;
 mod query;
 mod read;
 mod refusal;
 mod upload;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -15,12 +15,13 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get};
-use batch::{BoxId, PlatformId, PublicKey};
+use axum::routing::{MethodRouter, get, post, put};
+use batch::{PlatformId, PublicKey};
 use record::UnixMs;
 use tokio::sync::Semaphore;
 
 use crate::config::{Config, ReadToken};
+use crate::enrolment::Enrolments;
 use crate::store::Store;
 use refusal::{Code, Counters, Refusal};
 
@@ -40,7 +41,7 @@ const COSE: [(HeaderName, &str); 1] = [(header::CONTENT_TYPE, "application/cose;
 struct App {
     name: PlatformId,
     public_key: PublicKey,
-    keys: HashMap<BoxId, PublicKey>,
+    enrolments: Arc<Enrolments>,
     read_token: Option<ReadToken>,
     body_bytes_max: usize,
     store: Arc<Store>,
@@ -54,11 +55,11 @@ struct App {
 }
 
 /// Everything the platform answers to.
-pub(crate) fn router(config: &Config, public_key: PublicKey, store: Arc<Store>) -> Router {
+pub(crate) fn router(config: &Config, public_key: PublicKey, enrolments: Arc<Enrolments>, store: Arc<Store>) -> Router {
     let app = Arc::new(App {
         name: config.name.clone(),
         public_key,
-        keys: config.boxes.iter().map(|entry| (entry.id.clone(), entry.key)).collect(),
+        enrolments,
         read_token: config.read_token.clone(),
         body_bytes_max: config.body_bytes_max,
         store,
@@ -78,13 +79,14 @@ pub(crate) fn router(config: &Config, public_key: PublicKey, store: Arc<Store>) 
 
 type Route = (&'static str, MethodRouter<Arc<App>>);
 
-/// What needs no token: uploads are signed, the rest is public.
+/// What needs no token: uploads and enrolments are signed, the rest is public.
 fn open_routes() -> Vec<Route> {
     vec![
         ("/healthz", get(read::healthz)),
         ("/openapi.json", get(read::openapi)),
         ("/v1/key", get(read::key)),
-        ("/v1/boxes/{box}/batches/{id}", axum::routing::put(upload::put)),
+        ("/v1/boxes/{box}/batches/{id}", put(upload::put)),
+        ("/v1/enrolments", post(enrol::post)),
     ]
 }
 

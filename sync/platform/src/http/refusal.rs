@@ -31,7 +31,19 @@ macro_rules! codes {
 codes! {
     /// The box of the path is not enrolled.
     UnknownBox = "unknown_box", FORBIDDEN,
-        "enrol the box: add a [[box]] with the lines that `weir identity` prints on it to platform.toml, and restart";
+        "enrol the box: by a code (`weir platform invite BOX`), or with the lines of `weir identity` in platform.toml";
+    /// No code waits for this box, or another.
+    NotInvited = "not_invited", FORBIDDEN,
+        "ask for a new code: `weir platform invite BOX` beside the platform; it is of use once, for that box, for its time";
+    /// The code was used by another key.
+    AlreadyUsed = "code_used", CONFLICT,
+        "ask who used the code; for a new key of this box ask for a new code";
+    /// The box is in the configuration, which no code overrules.
+    BoxConfigured = "box_configured", CONFLICT,
+        "take the [[box]] out of platform.toml and restart, or put the box's new key there";
+    /// Not an enrolment in the one form of `batch.cddl`.
+    BadEnrolment = "bad_enrolment", BAD_REQUEST,
+        "send an enrolment as batch.cddl describes it, signed by the key that it names";
     /// Signed, but not with the key this box was enrolled with.
     UnknownKey = "unknown_key", FORBIDDEN,
         "compare the key in platform.toml with `weir identity` on the box";

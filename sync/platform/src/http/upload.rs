@@ -46,7 +46,7 @@ async fn receive(app: &Arc<App>, box_id: &str, id: &str, body: &mut Body) -> Res
     let unknown = || Refusal::new(Code::UnknownBox, "the box of the path is not enrolled here");
     let (box_id, key) = BoxId::new(box_id)
         .ok()
-        .and_then(|box_id| app.keys.get(&box_id).copied().map(|key| (box_id, key)))
+        .and_then(|box_id| app.enrolments.key(&box_id).map(|key| (box_id, key)))
         .ok_or_else(unknown)?;
     let id: BatchId = id.parse().map_err(|error| Refusal::caused(Code::BadId, &error))?;
     let uploading = app.uploads.try_acquire().map_err(|full| match full {

@@ -80,6 +80,16 @@ impl Store {
         answered.await.unwrap_or(Err(AcceptError::Closed))
     }
 
+    /// Enters a box, or gives it another key. When this returns `Ok`, it is on the disk.
+    ///
+    /// # Errors
+    /// [`AcceptError::Closed`], [`AcceptError::Full`] or [`AcceptError::Failed`].
+    pub async fn enrol(&self, entry: EnrolledBox) -> Result<(), AcceptError> {
+        let (answer, answered) = oneshot::channel();
+        self.jobs.send(Job::Enrol(entry, answer)).await.map_err(|_| AcceptError::Closed)?;
+        Ok(answered.await.map_err(|_| AcceptError::Closed)??)
+    }
+
     /// Whether the writer lives and its database answers.
     ///
     /// # Errors

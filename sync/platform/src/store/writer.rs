@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::accept::{Accepted, Delivery, Signer, accept};
 use super::error::{AcceptError, StoreError};
+use crate::config::EnrolledBox;
 
 /// Most jobs that wait for the thread. Each may hold a whole batch, so few.
 pub(super) const QUEUE_MAX: usize = 16;
@@ -17,6 +18,8 @@ const GROUP_MAX: usize = 16;
 pub(super) enum Job {
     /// To store a batch.
     Accept(Box<Delivery>, Answer),
+    /// To enter a box, which may have another key than before.
+    Enrol(EnrolledBox, oneshot::Sender<Result<(), StoreError>>),
     /// To show that it lives and that its database answers.
     Probe(oneshot::Sender<Result<(), StoreError>>),
     /// To end, and to say so when the file is closed.
@@ -33,8 +36,13 @@ struct Turn {
 }
 
 impl Turn {
-    fn take(&mut self, job: Job, db: &Connection) {
+    fn take(&mut self, job: Job, db: &mut Connection) {
         match job {
+            Job::Enrol(entry, answer) => {
+                let entered = super::enrol(db, &[entry]).map_err(StoreError::from);
+                // Who asked may have gone; asked again, this changes nothing.
+                drop(answer.send(entered));
+            }
             Job::Accept(delivery, answer) => self.group.push((delivery, answer)),
             Job::Probe(answer) => {
                 let probed = db.query_row("SELECT count(*) FROM box", [], |_| Ok(())).map_err(StoreError::from);
@@ -58,11 +66,11 @@ pub(super) fn run(mut db: Connection, lock: File, signer: &Signer, mut jobs: mps
         && let Some(first) = jobs.blocking_recv()
     {
         let mut turn = Turn::default();
-        turn.take(first, &db);
+        turn.take(first, &mut db);
         while !turn.is_full()
             && let Ok(next) = jobs.try_recv()
         {
-            turn.take(next, &db);
+            turn.take(next, &mut db);
         }
         commit(&mut db, signer, turn.group);
         closing = turn.close;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a test that cannot go on fails")]
 
 mod delivering;
+mod enrolling;
 mod keeping;
 mod reading;
 mod refusing;

@@ -102,6 +102,10 @@ impl World {
         Answer::of(self.client.put(self.url(path)).body(body).send().await.unwrap()).await
     }
 
+    pub(crate) async fn post(&self, path: &str, body: Vec<u8>) -> Answer {
+        Answer::of(self.client.post(self.url(path)).body(body).send().await.unwrap()).await
+    }
+
     pub(crate) async fn put_bytes(&self, id: &BatchId, body: Vec<u8>) -> Answer {
         self.put_at(&format!("/v1/boxes/{BOX}/batches/{id}"), body).await
     }
