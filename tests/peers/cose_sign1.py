@@ -17,9 +17,11 @@ CONTENT_TYPES = {
     "application/vnd.weir.batch": "batch",
     "application/vnd.weir.receipt": "receipt",
     "application/vnd.weir.checkpoint": "checkpoint",
+    "application/vnd.weir.enrolment": "enrolment",
+    "application/vnd.weir.enrolled": "enrolled",
 }
 COSE_SIGN1_TAG = 18
-BYTES_MAX = {"batch": 4_194_304, "receipt": 262_144, "checkpoint": 512}
+BYTES_MAX = {"batch": 4_194_304, "receipt": 262_144, "checkpoint": 512, "enrolment": 16_384, "enrolled": 16_384}
 
 
 class Bad(Exception):

@@ -153,6 +153,12 @@ impl World {
         self.platforms = vec![start("municipal"), start("provincial")];
     }
 
+    /// Starts both platforms, neither of which knows the box.
+    pub fn start_strange_platforms(&mut self) {
+        let start = |name| Party::start(name, self.dir.path(), None);
+        self.platforms = vec![start("municipal"), start("provincial")];
+    }
+
     /// Starts the upload daemon towards both platforms.
     pub fn start_sync(&mut self) {
         self.sync_config();

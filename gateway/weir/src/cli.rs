@@ -38,9 +38,9 @@ pub(crate) enum Command {
     /// The upload daemon: journal out, receipts in; and what a platform refused.
     #[command(subcommand)]
     Sync(SyncCommand),
-    /// The reference platform.
+    /// The reference platform, and codes that let boxes in.
     #[command(subcommand)]
-    Platform(Daemon),
+    Platform(PlatformCommand),
     /// How this box is: devices, alarms, journal, platforms.
     Status(Output),
     /// The newest records, and with --follow those to come.
@@ -70,8 +70,8 @@ pub(crate) enum Command {
     /// What is stored, and whether it is whole.
     #[command(subcommand)]
     Journal(JournalCommand),
-    /// The public key by which platforms know this box.
-    Identity(Output),
+    /// The public key by which platforms know this box; and how they come to know it.
+    Identity(IdentityArgs),
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -90,6 +90,76 @@ pub(crate) enum Daemon {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+}
+
+/// What the reference platform can be told.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlatformCommand {
+    /// Run in the foreground until SIGTERM or SIGINT.
+    Run {
+        /// Its configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Make a code that lets one box in, once, while the platform runs. A box that was let in before gets another key by it.
+    Invite(InviteArgs),
+}
+
+/// `weir platform invite`
+#[derive(Debug, Args)]
+pub(crate) struct InviteArgs {
+    /// The box's name.
+    #[arg(value_name = "BOX")]
+    pub(crate) box_id: String,
+    /// The platform's configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// How long the code is good.
+    #[arg(long, default_value_t = 72, value_parser = clap::value_parser!(u32).range(1..=i64::from(platform::INVITATION_HOURS_MAX)))]
+    pub(crate) hours: u32,
+    /// One JSON object instead of text for people.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `weir identity`
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct IdentityArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<IdentityCommand>,
+    /// How the key is printed.
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// What can be done with the box's identity.
+#[derive(Debug, Subcommand)]
+pub(crate) enum IdentityCommand {
+    /// Introduce this box to a platform by the code that its operator made, and write whom to trust there to sync.toml.
+    Enroll(EnrollArgs),
+}
+
+/// `weir identity enroll`
+#[derive(Debug, Args)]
+pub(crate) struct EnrollArgs {
+    /// Where the platform's API begins, `https://…`.
+    pub(crate) url: String,
+    /// The code; dashes, spaces and case do not count.
+    #[arg(required = true, num_args = 1..=8)]
+    pub(crate) code: Vec<String>,
+    /// The file that gets the destination; the certificate is written beside it.
+    #[arg(long, value_name = "FILE", default_value = "/etc/weir/sync.toml")]
+    pub(crate) config: PathBuf,
+    /// The destination's name here; the platform's own, unless it stands there.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// An HTTP proxy to go through.
+    #[arg(long, value_name = "URL")]
+    pub(crate) proxy: Option<String>,
+    /// One JSON object instead of text for people.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// What the upload daemon does, and can be asked.

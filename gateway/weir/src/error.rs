@@ -33,6 +33,9 @@ pub(crate) enum CommandError {
     /// No asynchronous runtime.
     #[error("failed to start the runtime · try: ulimit -n, ulimit -u")]
     Runtime(#[source] io::Error),
+    /// A box and a platform did not come to know each other.
+    #[error(transparent)]
+    Enroll(#[from] crate::enroll::EnrollError),
     /// Signals.
     #[error("failed to listen for SIGTERM and SIGINT")]
     Signals(#[source] io::Error),

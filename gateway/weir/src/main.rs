@@ -11,6 +11,7 @@ mod cli;
 mod daemon;
 mod demo;
 mod device;
+mod enroll;
 mod error;
 mod exit;
 mod export;
@@ -23,13 +24,14 @@ mod parked;
 mod status;
 mod tail;
 mod times;
+mod toml_file;
 mod verify;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{Cli, Command, ConfigCommand, Daemon, Output, SyncCommand};
+use cli::{Cli, Command, ConfigCommand, Daemon, IdentityArgs, IdentityCommand, Output, PlatformCommand, SyncCommand};
 use error::CommandError;
 use exit::Exit;
 use lang::Lang;
@@ -59,7 +61,8 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Sync(SyncCommand::Retry { platform, batch, json }) => {
             parked::retry(&platform, batch.as_deref(), (state_dir, run_dir), json, lang)
         }
-        Command::Platform(Daemon::Run { config }) => daemon::platform(&config),
+        Command::Platform(PlatformCommand::Run { config }) => daemon::platform(&config),
+        Command::Platform(PlatformCommand::Invite(args)) => enroll::invite(&args, lang),
         Command::Status(output) => status::run(run_dir, output.json, lang),
         Command::Tail(args) => tail::run(state_dir, &args, lang),
         Command::Export(args) => export::run(state_dir, &args, lang),
@@ -67,7 +70,10 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Backup { to, json } => backup::backup_to(&to, state_dir, json, lang),
         Command::Restore { from, json } => backup::restore_from(&from, state_dir, json, lang),
         Command::Journal(command) => journal::run(&command, state_dir, run_dir, lang),
-        Command::Identity(output) => identity_card::run(state_dir, output.json, lang),
+        Command::Identity(IdentityArgs { command: Some(IdentityCommand::Enroll(args)), .. }) => {
+            enroll::enroll(&args, state_dir, lang)
+        }
+        Command::Identity(IdentityArgs { output, .. }) => identity_card::run(state_dir, output.json, lang),
         Command::Config(ConfigCommand::Check { files, json }) => check::run(&files, json, lang),
         Command::Device(args) => device::run(&args, run_dir, lang).map_err(|error| error.into()),
         Command::Demo(args) => demo::run(&args, lang).map_err(CommandError::Demo),

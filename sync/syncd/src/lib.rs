@@ -28,6 +28,7 @@ mod best_time;
 mod clock;
 mod config;
 mod destination;
+pub mod enrolment;
 mod files;
 mod link;
 mod run;

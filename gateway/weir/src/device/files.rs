@@ -1,11 +1,10 @@
 //! `devices.toml` and `keys.toml` on disk, changed without touching what a person wrote around the change.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table};
+
+use crate::toml_file::{TomlFile, TomlFileError};
 
 /// A new keys file is readable by its owner alone.
 const KEYS_MODE: u32 = 0o600;
@@ -15,24 +14,9 @@ const DEVICES_MODE: u32 = 0o640;
 /// Why the files could not be changed. Neither holds half a change afterwards.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FilesError {
-    /// One of them cannot be read.
-    #[error("failed to read `{path}` · try: sudo, or --config-dir")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
-    /// One of them is not TOML.
-    #[error("`{path}` is not TOML, line {line}: {why} · try: weir config check {path}")]
-    Toml {
-        /// The file.
-        path: PathBuf,
-        /// Where, from 1.
-        line: usize,
-        /// What, without the line itself, which may hold a key.
-        why: String,
-    },
+    /// One of them cannot be read or written, or is no TOML.
+    #[error(transparent)]
+    File(#[from] TomlFileError),
     /// `device` is something else than a list of tables.
     #[error("`{path}`: `device` is not a list of [[device]] tables · try: write each device under its own [[device]]")]
     NotAList {
@@ -55,35 +39,22 @@ pub(crate) enum FilesError {
         /// The file.
         path: PathBuf,
     },
-    /// One of them cannot be written.
-    #[error("failed to write `{path}` · try: sudo, or free some space; nothing was changed")]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
 }
 
 /// Both files, read whole.
 pub(crate) struct DeviceFiles {
-    devices: Text,
-    keys: Text,
-}
-
-struct Text {
-    path: PathBuf,
-    document: DocumentMut,
-    mode_if_new: u32,
+    devices: TomlFile,
+    keys: TomlFile,
 }
 
 impl DeviceFiles {
     /// Reads both; a file that is not there yet is an empty one.
     ///
     /// # Errors
-    /// [`FilesError::Read`], [`FilesError::Toml`], [`FilesError::NotAList`].
+    /// [`FilesError::File`], [`FilesError::NotAList`].
     pub(crate) fn open(devices: &Path, keys: &Path) -> Result<DeviceFiles, FilesError> {
-        let files = DeviceFiles { devices: Text::read(devices, DEVICES_MODE)?, keys: Text::read(keys, KEYS_MODE)? };
+        let files =
+            DeviceFiles { devices: TomlFile::read(devices, DEVICES_MODE)?, keys: TomlFile::read(keys, KEYS_MODE)? };
         match files.devices.document.get("device") {
             None | Some(Item::ArrayOfTables(_)) => Ok(files),
             Some(_) => Err(FilesError::NotAList { path: devices.into() }),
@@ -142,13 +113,13 @@ impl DeviceFiles {
     /// removed one go after it, so that a power cut between leaves a key too many and never a device without its key.
     ///
     /// # Errors
-    /// [`FilesError::Write`].
+    /// [`FilesError::File`].
     pub(crate) fn save(&self, change: Change) -> Result<(), FilesError> {
         let order = match change {
             Change::Adds => [&self.keys, &self.devices],
             Change::Removes => [&self.devices, &self.keys],
         };
-        order.into_iter().try_for_each(Text::write)
+        Ok(order.into_iter().try_for_each(TomlFile::write)?)
     }
 
     fn place(&self, name: &str) -> Option<usize> {
@@ -178,56 +149,11 @@ fn list(document: &mut DocumentMut) -> &mut ArrayOfTables {
     }
 }
 
-impl Text {
-    fn read(path: &Path, mode_if_new: u32) -> Result<Text, FilesError> {
-        let text = match fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            Err(source) => return Err(FilesError::Read { path: path.into(), source }),
-        };
-        let document = text.parse().map_err(|error: toml_edit::TomlError| {
-            let at = error.span().map_or(text.len(), |span| span.start);
-            let line = 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count();
-            FilesError::Toml { path: path.into(), line, why: error.message().to_owned() }
-        })?;
-        Ok(Text { path: path.into(), document, mode_if_new })
-    }
-
-    /// Written whole beside the file, synced, and renamed over it; owner and rights stay as they were.
-    fn write(&self) -> Result<(), FilesError> {
-        let failed = |source| FilesError::Write { path: self.path.clone(), source };
-        let unfinished = self.path.with_extension("toml.new");
-        let written = self.write_beside(&unfinished);
-        if written.is_err() {
-            // What is left of it would only be in the way; the error that matters is the first one.
-            let _ = fs::remove_file(&unfinished);
-        }
-        written.map_err(failed)
-    }
-
-    fn write_beside(&self, unfinished: &Path) -> io::Result<()> {
-        let before = match fs::metadata(&self.path) {
-            Ok(facts) => Some(facts),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
-        };
-        let mode = before.as_ref().map_or(self.mode_if_new, |facts| facts.permissions().mode() & 0o777);
-        // Nobody may have prepared a file or a link of this name.
-        let _ = fs::remove_file(unfinished);
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(unfinished)?;
-        file.set_permissions(fs::Permissions::from_mode(mode))?;
-        if let Some(facts) = before {
-            fchown(&file, Some(facts.uid()), Some(facts.gid()))?;
-        }
-        file.write_all(self.document.to_string().as_bytes())?;
-        file.sync_all()?;
-        fs::rename(unfinished, &self.path)?;
-        File::open(self.path.parent().unwrap_or(Path::new(".")))?.sync_all()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     const DEVICES: &str = "# Station 7\n[[device]]\nname = \"cod-1\" # at the weir\n[device.mqtt]\n\n# the end\n";

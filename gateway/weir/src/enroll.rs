@@ -1,0 +1,181 @@
+//! `weir identity enroll`, and `weir platform invite`, which makes the code for it.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use batch::{BoxId, CodeError, Enrolled, EnrolmentCode};
+use journal::Reader;
+use record::UnixMs;
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::Error as UrlError;
+use serde_json::json;
+use syncd::enrolment::{self, EnrolError};
+use syncd::{BaseUrl, BestTime, ConfigError, SyncConfig, TlsError, Transport};
+use toml_edit::{ArrayOfTables, Item, Table, value};
+
+use crate::cli::{EnrollArgs, InviteArgs};
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::lang::Lang;
+use crate::output::{self, line};
+use crate::toml_file::{TomlFile, TomlFileError};
+
+/// Certificates and `sync.toml` hold no secret.
+const MODE: u32 = 0o640;
+
+/// Why the box is not enrolled.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EnrollError {
+    /// What was typed is no code.
+    #[error("the code cannot be read")]
+    Code(#[source] CodeError),
+    /// What was typed is no URL.
+    #[error("the URL cannot be used: {0} · try: https://platform.example/")]
+    Url(UrlError),
+    /// The box's key, which the gateway's user and root may read.
+    #[error("the box's key cannot be read · try: sudo; it is made at the gateway's first start")]
+    Key(#[source] identity::IdentityError),
+    /// The platform.
+    #[error("the box was not enrolled")]
+    Platform(#[source] EnrolError),
+    /// `sync.toml`.
+    #[error("the platform knows the box, but sync.toml was not changed")]
+    File(#[source] TomlFileError),
+    /// `destination` is something else than a list of tables.
+    #[error("`{0}`: `destination` is no list of [[destination]] tables · try: weir config check {0}")]
+    NotAList(PathBuf),
+    /// `sync.toml` would be refused.
+    #[error("the platform knows the box, but sync.toml would be refused, and was not changed")]
+    Config(#[source] ConfigError),
+    /// The certificate.
+    #[error("the platform knows the box, but its certificate cannot be used")]
+    Tls(#[source] TlsError),
+    /// The certificate could not be written.
+    #[error("failed to write `{path}` · try: sudo, df -h")]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// No code was made.
+    #[error("no code was made")]
+    Invite(#[source] platform::EnrolmentError),
+    /// No name of a box.
+    #[error("this is no name of a box")]
+    Name(#[source] batch::IdError),
+}
+
+/// Enrols the box by a code, and writes whom to trust from now on.
+pub(crate) fn enroll(args: &EnrollArgs, state_dir: &Path, lang: Lang) -> Result<Exit, CommandError> {
+    let code: EnrolmentCode = args.code.join("").parse().map_err(EnrollError::Code)?;
+    let url = base_url(&args.url)?;
+    let proxy = args.proxy.as_deref().map(base_url).transpose()?;
+    let key = identity::load(&state_dir.join("identity/box.key")).map_err(EnrollError::Key)?;
+    let position = Reader::open(&state_dir.join("journal/journal.db")).and_then(|reader| reader.position());
+    let box_id = BoxId::new(&position.map_err(CommandError::Store)?.box_id).map_err(EnrollError::Name)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::Runtime)?;
+    let asked = runtime.block_on(enrolment::enrol(&url, proxy.as_ref(), &code, &box_id, &key));
+    let enrolled = asked.map_err(EnrollError::Platform)?;
+    let name = args.name.clone().unwrap_or_else(|| enrolled.platform.to_string());
+    pin(&args.config, &name, &url, proxy.as_ref(), &enrolled)?;
+    let mut out = output::stdout();
+    let text = match args.json {
+        true => json!({
+            "box": box_id, "platform": enrolled.platform, "key": enrolled.key, "destination": name, "config": args.config,
+        })
+        .to_string(),
+        false => format!(
+            "{box_id}: {} {} · {} {}\n{} {} · try: sudo systemctl enable --now weir-sync && sudo systemctl restart weir-sync",
+            lang.pick("enrolled at", "已登记到平台"),
+            enrolled.platform,
+            lang.pick("its key:", "平台公钥："),
+            enrolled.key,
+            lang.pick("written to", "已写入"),
+            args.config.display()
+        ),
+    };
+    line(&mut out, &text)?;
+    out.flush().map_err(CommandError::output)?;
+    Ok(Exit::Good)
+}
+
+/// The certificate first, then the destination that names it; nothing is written that would be refused.
+fn pin(
+    config: &Path,
+    name: &str,
+    url: &BaseUrl,
+    proxy: Option<&BaseUrl>,
+    enrolled: &Enrolled,
+) -> Result<(), EnrollError> {
+    let mut file = TomlFile::read(config, MODE).map_err(EnrollError::File)?;
+    let ca_name = format!("{name}-ca.pem");
+    let item = file.document.entry("destination").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
+    let Item::ArrayOfTables(destinations) = item else { return Err(EnrollError::NotAList(config.into())) };
+    let is_it = |table: &Table| table.get("name").and_then(Item::as_str) == Some(name);
+    let found = destinations.iter().position(is_it);
+    if found.is_none() {
+        let mut table = Table::new();
+        table.insert("name", value(name));
+        destinations.push(table);
+    }
+    let at = found.unwrap_or(destinations.len() - 1);
+    if let Some(table) = destinations.get_mut(at) {
+        let settings = [("url", url.to_string()), ("ca_file", ca_name.clone()), ("key", enrolled.key.to_string())];
+        for (key, text) in settings.into_iter().chain(proxy.map(|proxy| ("proxy", proxy.to_string()))) {
+            table.insert(key, value(text));
+        }
+    }
+    // Its own name goes into a file's name.
+    let text = file.document.to_string();
+    let parsed = SyncConfig::parse(&text, config).map_err(EnrollError::Config)?;
+    let path = config.with_file_name(&ca_name);
+    write_certificate(&path, config, &enrolment::pem(&enrolled.certificate))
+        .map_err(|source| EnrollError::Certificate { path, source })?;
+    let ours = parsed.destinations.iter().find(|destination| destination.name.as_str() == name);
+    ours.map(|destination| Transport::new(destination, BestTime::default())).transpose().map_err(EnrollError::Tls)?;
+    file.write().map_err(EnrollError::File)
+}
+
+/// Whole or not at all, and for those who may read `sync.toml`.
+fn write_certificate(path: &Path, like: &Path, text: &str) -> std::io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
+    let unfinished = path.with_extension("pem.new");
+    let _ = std::fs::remove_file(&unfinished);
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(MODE).open(&unfinished)?;
+    file.write_all(text.as_bytes())?;
+    if let Ok(facts) = std::fs::metadata(like) {
+        fchown(&file, Some(facts.uid()), Some(facts.gid()))?;
+    }
+    file.sync_all()?;
+    std::fs::rename(&unfinished, path)
+}
+
+fn base_url(text: &str) -> Result<BaseUrl, EnrollError> {
+    BaseUrl::deserialize(text.into_deserializer()).map_err(EnrollError::Url)
+}
+
+/// Makes a code for a box, beside the running platform.
+pub(crate) fn invite(args: &InviteArgs, lang: Lang) -> Result<Exit, CommandError> {
+    let config = platform::Config::load(&args.config).map_err(CommandError::PlatformConfig)?;
+    let box_id = BoxId::new(&args.box_id).map_err(EnrollError::Name)?;
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = UnixMs(i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
+    let code = platform::invite(&config, &box_id, args.hours, now).map_err(EnrollError::Invite)?;
+    let mut out = output::stdout();
+    let text = match args.json {
+        true => json!({ "box": box_id, "code": code.to_string(), "hours": args.hours }).to_string(),
+        false => format!(
+            "{}\n# {} {}\nsudo weir identity enroll https://{}/ {code}",
+            code,
+            lang.pick("on the box, within hours:", "在站点设备上执行，有效小时数："),
+            args.hours,
+            lang.pick("PLATFORM", "平台地址"),
+        ),
+    };
+    line(&mut out, &text)?;
+    out.flush().map_err(CommandError::output)?;
+    Ok(Exit::Good)
+}
