@@ -251,6 +251,7 @@ impl Lines {
                 }
                 orders.push(Order::Put { id, turn: self.turns, bytes: bytes.unwrap_or_default(), timeout_ms });
             }
+            Action::Note { .. } => demand!("B1", false, "{}: a budget is noted, and there is none", self.name),
             Action::Advance { id } => {
                 let receipt = self.receipt.take().map(|(_, bytes)| bytes).unwrap_or_default();
                 self.unstored = Some((id, Unstored::Receipt(receipt)));

@@ -8,7 +8,7 @@ use gatewayd::status::{AlarmStatus, ClockStatus, KeepingStatus, Status as Gatewa
 use record::UnixMs;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use syncd::status::Status as Sync;
+use syncd::status::{BudgetStatus, Status as Sync};
 
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -292,7 +292,32 @@ fn print_sync(out: &mut impl Write, sync: &Sync, lang: Lang) -> Result<(), Comma
             destination.next_try_ms.map_or_else(dash, age),
         ]);
     }
-    table(out, &rows)
+    table(out, &rows)?;
+    let budgets = sync.destinations.iter().filter_map(|destination| Some((destination, destination.budget.as_ref()?)));
+    for (destination, budget) in budgets {
+        line(out, &show_budget(&destination.name, budget, lang))?;
+    }
+    Ok(())
+}
+
+/// `data of municipal: today 3.2 / 20 MB  this month 41.0 / 300 MB  backlog waits`
+fn show_budget(name: &str, budget: &BudgetStatus, lang: Lang) -> String {
+    let mb = |bytes: u64| format!("{}.{}", bytes / 1_000_000, bytes % 1_000_000 / 100_000);
+    let of = |title: &str, bytes: u64, max: Option<u64>| {
+        max.map(|max| format!("  {title} {} / {} MB", mb(bytes), max / 1_000_000)).unwrap_or_default()
+    };
+    let waits = match budget.waits.as_str() {
+        "nothing" => "",
+        "backlog" => lang.pick("  the backlog waits", "  积压数据暂停补发"),
+        _ => lang.pick("  all but alarms wait", "  仅发送报警，其余暂停"),
+    };
+    let (today, month) = (lang.pick("today", "今日"), lang.pick("this month", "本月"));
+    format!(
+        "{} {name}:{}{}{waits}",
+        lang.pick("data to", "流量"),
+        of(today, budget.day_bytes, budget.day_bytes_max),
+        of(month, budget.month_bytes, budget.month_bytes_max),
+    )
 }
 
 #[cfg(test)]
@@ -312,6 +337,32 @@ mod tests {
         assert_eq!(card_life(&keeping(100_000_000, 599_999)), None, "too early");
         assert_eq!(card_life(&keeping(0, 3_600_000)), None, "nothing is written");
         assert_eq!(card_life(&KeepingStatus::default()), None);
+    }
+
+    #[test]
+    fn a_budget_says_what_is_used_and_what_waits() {
+        let budget = |waits: &str| BudgetStatus {
+            day_bytes: 13_260_000,
+            day_bytes_max: Some(20_000_000),
+            month_bytes: 41_000_000,
+            month_bytes_max: (waits != "backlog").then_some(300_000_000),
+            waits: waits.into(),
+        };
+        let mut shown = String::new();
+        for waits in ["nothing", "backlog", "all_but_alarms"] {
+            for lang in [Lang::En, Lang::Zh] {
+                shown += &format!("{}\n", show_budget("city", &budget(waits), lang));
+            }
+        }
+        expect![[r#"
+            data to city:  today 13.2 / 20 MB  this month 41.0 / 300 MB
+            流量 city:  今日 13.2 / 20 MB  本月 41.0 / 300 MB
+            data to city:  today 13.2 / 20 MB  the backlog waits
+            流量 city:  今日 13.2 / 20 MB  积压数据暂停补发
+            data to city:  today 13.2 / 20 MB  this month 41.0 / 300 MB  all but alarms wait
+            流量 city:  今日 13.2 / 20 MB  本月 41.0 / 300 MB  仅发送报警，其余暂停
+        "#]]
+        .assert_eq(&shown);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use batch::{BatchId, Lane};
 use record::SeqRanges;
 
+use crate::Usage;
+
 /// An order to the shell. They are given in the order in which they must be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
@@ -30,6 +32,11 @@ pub enum Action {
         id: BatchId,
         /// How long the answer may take, as long as that of the first try. ms.
         timeout_ms: u64,
+    },
+    /// Store durably what was carried by now, as [`Restored`](crate::Restored) gives it back, before anything else is sent.
+    Note {
+        /// It, and a little ahead.
+        usage: Usage,
     },
     /// Store the receipt: the coverage grew by the batch.
     Advance {

@@ -2,6 +2,8 @@
 
 use std::num::{NonZeroU32, NonZeroU64};
 
+use crate::Budget;
+
 /// The settings of one destination. [`Config::default`] suits HTTPS over 4G.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -23,8 +25,11 @@ pub struct Config {
     pub answer_timeout_ms: u64,
     /// The slowest link that is not yet called broken; gives a batch its time on the wire. Bytes per second.
     pub bytes_per_s_min: NonZeroU32,
-    /// Whether a small batch whose answer is late is sent a second time beside the first.
+    /// Whether a small batch whose answer is late is sent a second time beside the first; none is on a link with
+    /// a budget.
     pub hedge: bool,
+    /// How much may be carried.
+    pub budget: Budget,
     /// Waiting after a failure.
     pub backoff: Backoff,
 }
@@ -65,6 +70,7 @@ impl Default for Config {
             answer_timeout_ms: 30_000,
             bytes_per_s_min: records(2_000),
             hedge: true,
+            budget: Budget::default(),
             backoff: Backoff::default(),
         }
     }

@@ -9,12 +9,13 @@ use batch::{BatchId, Lane};
 use record::{MonoMs, Seq, SeqRange, SeqRanges};
 
 use crate::backoff::Jitter;
+use crate::budget::{Meter, cost};
 use crate::outstanding::{Outstanding, Stage};
 use crate::pace::Pace;
 use crate::unclaimed::{count, first_unclaimed, union, within, without};
 use pieces::Pieces;
 
-use crate::{Action, BATCH_BYTES_MIN, Config, Counters, Input, RestoredBatch, Transient, invariant};
+use crate::{Action, BATCH_BYTES_MIN, Config, Counters, Input, RestoredBatch, Transient, Usage, invariant};
 
 /// Most alarm records known and in no batch yet: 32 kB of numbers. When it is full the core hears no further record
 /// ([`Destination::told`] stands still), so that no alarm is ever treated as something less.
@@ -36,6 +37,8 @@ pub struct Restored {
     pub parked: SeqRanges,
     /// Batches without an answer, in the order in which they were cut.
     pub outstanding: Vec<RestoredBatch>,
+    /// What was carried, as it was noted last.
+    pub usage: Usage,
 }
 
 /// One far end: what it holds, what is under way to it, and what it gets next. See the crate's head.
@@ -76,6 +79,8 @@ pub struct Destination {
     cut_failures: u32,
     /// What the link carries.
     pace: Pace,
+    /// What it may carry.
+    meter: Meter,
     /// Orders not yet polled: at most one a batch outstanding and one a lane for each event.
     actions: VecDeque<Action>,
     counters: Counters,
@@ -110,14 +115,19 @@ pub struct Standing {
     pub bytes_per_s: Option<u64>,
     /// How long the link usually holds, once it broke. ms.
     pub link_life_ms: Option<u64>,
+    /// What was carried in this day and month.
+    pub usage: Usage,
+    /// Whether the budget lets a small live and a small backlog batch leave.
+    pub budget_allows: [bool; 2],
 }
 
 impl Destination {
     /// A destination as the outbox left it. `seed` only spreads the backoff of different boxes.
     pub fn new(config: Config, seed: u64, restored: Restored) -> Destination {
-        let Restored { covered, parked, outstanding } = restored;
+        let Restored { covered, parked, outstanding, usage } = restored;
         let outstanding: Vec<_> = outstanding.into_iter().map(Outstanding::new).collect();
         let claimed = union([&covered, &parked].into_iter().chain(outstanding.iter().map(|batch| &batch.ranges)));
+        let meter = Meter::new(config.budget, usage);
         Destination {
             config,
             jitter: Jitter::new(seed),
@@ -139,6 +149,7 @@ impl Destination {
             cut_retry: None,
             cut_failures: 0,
             pace: Pace::new(),
+            meter,
             actions: VecDeque::new(),
             counters: Counters::default(),
         }
@@ -165,6 +176,7 @@ impl Destination {
                 }
             }
             Input::Retry { batch } => self.retry(batch),
+            Input::Calendar { date } => self.meter.turn(self.now, date),
             Input::LinkUp => self.link_up(),
             Input::Tick => {}
         }
@@ -229,6 +241,8 @@ impl Destination {
             batch_bytes: self.pace.budget(),
             bytes_per_s: self.pace.bytes_per_s(),
             link_life_ms: self.pace.life_ms(),
+            usage: self.meter.used(),
+            budget_allows: [Lane::Live, Lane::Backlog].map(|lane| self.meter.allows(lane, cost(BATCH_BYTES_MIN))),
         }
     }
 
@@ -383,6 +397,10 @@ impl Destination {
     fn failed(&mut self, at: usize, retry_after_ms: Option<u64>, why: Transient) {
         self.counters.count_failed(why);
         self.pace.failed(why);
+        let Outstanding { stage, bytes_len, .. } = self.outstanding[at];
+        if let (Transient::Unreachable, Stage::InFlight { since, .. }) = (why, stage) {
+            self.meter.give_back_unconnected(since, cost(bytes_len));
+        }
         if why.is_half_way() && self.divide(at) {
             return;
         }

@@ -3,7 +3,7 @@
 use batch::{BatchId, Lane};
 use record::{Seq, SeqRanges};
 
-use crate::RestoredBatch;
+use crate::{Date, RestoredBatch};
 
 /// An event, as the shell tells it. Late and repeated answers are harmless.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +68,11 @@ pub enum Input {
     Retry {
         /// The batch, as it was cut.
         batch: RestoredBatch,
+    },
+    /// What day it is where the box stands, if anybody knows. Told once a minute.
+    Calendar {
+        /// The date.
+        date: Option<Date>,
     },
     /// The way to the destination is open again: everything that waits is tried at once.
     LinkUp,

@@ -26,6 +26,11 @@ pub fn b1_hedged_once(hedged: u32, sent: u32) -> bool {
     hedged <= sent
 }
 
+/// **B1** of a budget: what is not an alarm leaves only within it.
+pub fn b1_within_budget(carried: u64, limit: u64) -> bool {
+    carried <= limit
+}
+
 /// **D3**: every record before `end` is covered, or stands with its reason among the parked ones or those that were gone
 /// from the journal before they got into a batch.
 pub fn d3_drained(end: Seq, covered: &SeqRanges, parked: &SeqRanges, gone: &SeqRanges) -> bool {

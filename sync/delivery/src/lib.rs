@@ -7,6 +7,7 @@
 //! answers      ──► Acked …    ├─► Destination::handle ─┼─► Hedge   ─► shell sends beside the try under way
 //! link is back ──► LinkUp     │   (coverage, lanes,    ├─► Advance ─► shell stores the receipt
 //! a technician ──► Retry      │    window, backoff)    ├─► Split   ─► shell drops the refused bytes
+//! another day  ──► Calendar   │                        ├─► Note    ─► shell stores what was carried
 //! time         ──► Tick      ─┘                        └─► Park    ─► shell puts the batch aside
 //! ```
 //! **In:** [`Input`]s with the monotonic time at which they happened. **Out:** [`Action`]s, in the order in which the
@@ -32,10 +33,15 @@
 //! How large a batch is: about what the link carries in half of the time for which it usually holds, ten seconds at most,
 //! measured on the batches themselves; never below [`BATCH_BYTES_MIN`] nor above [`Config::bytes_max`].
 //!
+//! A metered link has a [`Budget`] for the day and the month. As it gets short the backlog no longer leaves, then live
+//! records; alarms always do, and a tenth is kept back for them. What was carried is counted as if each exchange had made
+//! a connection of its own, before it begins.
+//!
 //! Method of the backoff: full jitter (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
 
 mod action;
 mod backoff;
+mod budget;
 mod config;
 mod counters;
 mod destination;
@@ -47,6 +53,7 @@ mod round_trip;
 mod unclaimed;
 
 pub use action::Action;
+pub use budget::{Budget, Date, Usage};
 pub use config::{Backoff, Config};
 pub use counters::Counters;
 pub use destination::{ALARMS_MAX, Destination, Restored, Standing};

@@ -47,7 +47,7 @@ pub use check::{check, mend};
 pub use command::{COMMAND_BYTES_MAX, COMMANDS_PER_DEVICE_MAX, Command, CommandChange, CommandId, StoredCommand};
 pub use database::StoreError;
 pub use device::{DeviceRow, Tally};
-pub use outbox::{DestinationTally, Outbox, ParkedBatch, ReceiptAt, StoredBatch};
+pub use outbox::{DestinationTally, Outbox, ParkedBatch, ReceiptAt, StoredBatch, StoredUsage};
 pub use reader::{Position, Reader, StoredCheckpoint};
 pub use seal::{Loss, reduce, seal, weigh};
 pub use segment::{BLOCK_RECORDS, HOT_BYTES_MAX, HOT_RECORDS_MAX, Segment, SegmentChange, Stage, TableSize};

@@ -51,6 +51,17 @@ pub struct DestinationTally {
     pub bytes: u64,
 }
 
+/// What a metered link carried, as it was noted last.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StoredUsage {
+    /// The day, since 1970-01-01, and the month, since January 1970; none while nobody knew the date.
+    pub date: Option<(i64, i64)>,
+    /// In that day. Bytes.
+    pub day_bytes: u64,
+    /// In its month. Bytes.
+    pub month_bytes: u64,
+}
+
 /// The outbox. The upload daemon is its one writer; [`Outbox::open_read_only`] is for looking.
 #[derive(Debug)]
 pub struct Outbox {
@@ -181,6 +192,33 @@ impl Outbox {
             Ok(DestinationTally { receipts, records, bytes })
         });
         Ok(found.optional().map_err(self.read_failed("tallies"))?.unwrap_or_default())
+    }
+
+    /// What the link to the destination carried.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn usage(&self, destination: &str) -> Result<StoredUsage, StoreError> {
+        let sql = "SELECT day, month, day_bytes, month_bytes FROM usage WHERE destination = ?1";
+        let found = self.connection.query_row(sql, [destination], |row| {
+            let (day, month): (Option<i64>, Option<i64>) = (row.get(0)?, row.get(1)?);
+            let [day_bytes, month_bytes] = [row.get(2)?, row.get(3)?].map(from_sql);
+            Ok(StoredUsage { date: day.zip(month), day_bytes, month_bytes })
+        });
+        Ok(found.optional().map_err(self.read_failed("what a link carried"))?.unwrap_or_default())
+    }
+
+    /// Notes what the link to the destination carried, in the place of what was noted before.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub fn note_usage(&mut self, destination: &str, usage: &StoredUsage) -> Result<(), StoreError> {
+        self.write("what a link carried", |transaction| {
+            let (day, month) = usage.date.unzip();
+            let [day_bytes, month_bytes] = [usage.day_bytes, usage.month_bytes].map(to_sql);
+            let sql = "INSERT OR REPLACE INTO usage VALUES (?1, ?2, ?3, ?4, ?5)";
+            transaction.execute(sql, params![destination, day, month, day_bytes, month_bytes]).map(|_| ())
+        })
     }
 
     /// Hands every stored receipt of a destination to `each`.

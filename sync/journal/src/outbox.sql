@@ -41,3 +41,13 @@ CREATE TABLE destination (
     records          INTEGER NOT NULL DEFAULT 0,
     bytes            INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+
+-- What a metered link carried in a day and its month: days since 1970-01-01 and months since January 1970, or none while
+-- nobody knows the date.
+CREATE TABLE usage (
+    destination TEXT PRIMARY KEY,
+    day         INTEGER,
+    month       INTEGER,
+    day_bytes   INTEGER NOT NULL,
+    month_bytes INTEGER NOT NULL
+) STRICT;

@@ -23,9 +23,11 @@ pub(crate) const JOURNAL: Schema = Schema {
     ],
 };
 
-/// Of the outbox. Number 2 added the lane of parked batches.
-pub(crate) const OUTBOX: Schema =
-    Schema { text: include_str!("outbox.sql"), migrations: &[include_str!("migrations/outbox_2.sql")] };
+/// Of the outbox. Number 2 added the lane of parked batches; number 3 what a metered link carried.
+pub(crate) const OUTBOX: Schema = Schema {
+    text: include_str!("outbox.sql"),
+    migrations: &[include_str!("migrations/outbox_2.sql"), include_str!("migrations/outbox_3.sql")],
+};
 
 impl Schema {
     /// The number that a file has after [`Schema::apply`].

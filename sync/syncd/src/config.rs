@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-pub use destination::{Backoff, BaseUrl, BatchLimits, DestinationConfig, Timeouts, Windows};
+pub use destination::{Backoff, BaseUrl, BatchLimits, Budget, DestinationConfig, Timeouts, Windows};
 pub use within::Within;
 
 /// Longest file that is read: sixteen destinations need 8 kB.
@@ -201,6 +201,8 @@ mod tests {
             (entry("city", "colour = 1"), "line 6", "unknown field `colour`"),
             (entry("city", "[destination.windows]\nroutine = 0"), "line 7", "1 to 64"),
             (entry("city", "[destination.batch]\nbytes_max = 99999999"), "line 7", "4096 to 2097152"),
+            (entry("city", "[destination.budget]\nday_mb = 0"), "line 7", "1 to 1000000"),
+            (entry("city", "[destination.budget]\nutc_offset_minutes = 900"), "line 7", "-720 to 840"),
             (entry("ci/ty", ""), "line 2", "ci/ty"),
             (entry("city", "").replace("https://", "http://"), "line 3", "https://"),
             (entry("city", "").replace("example", "example/?a=b"), "line 3", "without query"),

@@ -36,7 +36,7 @@ pub mod status;
 
 pub use best_time::{BestTime, Known};
 pub use config::{
-    Backoff, BaseUrl, BatchLimits, ConfigError, DestinationConfig, SyncConfig, Timeouts, Windows, Within,
+    Backoff, BaseUrl, BatchLimits, Budget, ConfigError, DestinationConfig, SyncConfig, Timeouts, Windows, Within,
 };
 pub use destination::{Answer, Expected, Raw, TlsError, Transport, restore};
 pub use files::{Cut, CutBatch, CutError, Files};

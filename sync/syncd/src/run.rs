@@ -130,7 +130,8 @@ async fn deliver(
     let mut running = Vec::new();
     for (config, transport) in destinations {
         let link_up = Arc::new(Notify::new());
-        let signals = Signals { end: end.clone(), link_up: link_up.clone(), stop: stopped.clone() };
+        let (end, link_up, time, stop) = (end.clone(), link_up.clone(), time.clone(), stopped.clone());
+        let signals = Signals { end, link_up: link_up.clone(), time, stop };
         let name = config.name.to_string();
         let restored = files.run(move |files| restore(&files.outbox, &name)).await?.map_err(SyncError::Outbox)?;
         let seed = getrandom::u64().map_err(SyncError::Random)?;

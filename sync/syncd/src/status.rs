@@ -91,6 +91,8 @@ pub struct DestinationStatus {
     pub bytes_per_s: Option<u64>,
     /// How long the link usually holds, once it broke. ms.
     pub link_life_ms: Option<u64>,
+    /// What its metered link carried; none without a budget.
+    pub budget: Option<BudgetStatus>,
     /// What it has taken, for ever.
     pub delivered: Delivered,
     /// Counts since the start: `cut not_cut sent hedged acked refused divided parked`, and `failed_…` for each cause that occurred.
@@ -106,6 +108,21 @@ pub struct Delivered {
     pub records: u64,
     /// Bytes of them.
     pub bytes: u64,
+}
+
+/// What a metered link carried, headers included by an estimate that is never too low.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetStatus {
+    /// In this day. Bytes.
+    pub day_bytes: u64,
+    /// The limit of a day. Bytes.
+    pub day_bytes_max: Option<u64>,
+    /// In this month. Bytes.
+    pub month_bytes: u64,
+    /// The limit of a month. Bytes.
+    pub month_bytes_max: Option<u64>,
+    /// What waits for the next day or month: `nothing`, `backlog`, or `all_but_alarms`.
+    pub waits: String,
 }
 
 /// A failure and its cure.

@@ -6,9 +6,10 @@ use batch::Lane;
 use record::{MonoMs, Seq, SeqRange, SeqRanges};
 
 use super::{ANSWER_GRACE_MS, Destination, len, slot};
+use crate::budget::cost;
 use crate::outstanding::{Outstanding, Stage};
 use crate::unclaimed::{RANGES_MAX, count, first_unclaimed, take, without};
-use crate::{Action, invariant};
+use crate::{Action, BATCH_BYTES_MIN, invariant};
 
 impl Destination {
     /// Gives every order that can be given now.
@@ -66,12 +67,13 @@ impl Destination {
 
     /// Takes back orders that nobody has polled yet: they were given before the core was told of the alarm.
     fn take_back_others(&mut self) {
-        let Destination { actions, outstanding, counters, .. } = self;
+        let Destination { actions, outstanding, counters, meter, now, .. } = self;
         actions.retain(|action| {
             let (Action::Send { id, .. } | Action::Hedge { id, .. }) = action else { return true };
             let of = |batch: &&mut Outstanding| batch.id == *id && !batch.is_alarm();
             let Some(batch) = outstanding.iter_mut().find(of) else { return true };
             if matches!(action, Action::Send { .. }) {
+                meter.give_back(*now, cost(batch.bytes_len));
                 batch.stage = Stage::Ready;
                 counters.sent -= 1;
             } else {
@@ -106,8 +108,10 @@ impl Destination {
         if self.cut_retry.is_some() || !has_room(taken, self.config.window) && !self.may_probe(taken) {
             return None;
         }
-        let live = cutting(Lane::Live) == 0 && (self.live_is_due() || self.pieces.has(Lane::Live));
-        let backlog = cutting(Lane::Backlog) == 0 && self.backlog_may_be_cut();
+        let affords = |lane: Lane| self.meter.allows(lane, cost(BATCH_BYTES_MIN));
+        let live =
+            cutting(Lane::Live) == 0 && affords(Lane::Live) && (self.live_is_due() || self.pieces.has(Lane::Live));
+        let backlog = cutting(Lane::Backlog) == 0 && affords(Lane::Backlog) && self.backlog_may_be_cut();
         match (live, backlog) {
             (true, true) if self.live_run >= self.config.live_run_max.get() => Some(Lane::Backlog),
             (true, _) => Some(Lane::Live),
@@ -182,18 +186,20 @@ impl Destination {
         let shares_window = |batch: &Outstanding| batch.is_alarm() == (lane == Lane::Alarm);
         let in_flight = |batch: &&Outstanding| shares_window(batch) && batch.is_in_flight();
         let flying = self.outstanding.iter().filter(in_flight).count();
+        let hedges = self.config.hedge && !self.meter.is_limited();
         let ready = |batch: &&mut Outstanding| batch.lane == lane && batch.stage == Stage::Ready;
         for (flying, batch) in (flying..).zip(self.outstanding.iter_mut().filter(ready)) {
-            if !has_room(flying, window) {
+            let cost = cost(batch.bytes_len);
+            if !has_room(flying, window) || !self.meter.allows(lane, cost) {
                 break;
             }
             let timeout_ms = self.pace.timeout_ms(&self.config, batch.bytes_len, batch.half_way);
             let after = |ms: u64| MonoMs(self.now.0.saturating_add(ms));
             let until = after(timeout_ms.saturating_add(ANSWER_GRACE_MS));
-            let hedge_after_ms =
-                self.pace.hedge_after_ms(batch.bytes_len).filter(|ms| self.config.hedge && *ms < timeout_ms);
+            let hedge_after_ms = self.pace.hedge_after_ms(batch.bytes_len).filter(|ms| hedges && *ms < timeout_ms);
             batch.stage = Stage::InFlight { since: self.now, hedge: hedge_after_ms.map(after), until };
             self.counters.sent += 1;
+            self.actions.extend(self.meter.take(cost).map(|usage| Action::Note { usage }));
             self.actions.push_back(Action::Send { id: batch.id, timeout_ms });
         }
     }

@@ -27,7 +27,7 @@ fn more_alarms_than_it_can_remember_wait_in_the_journal_and_none_is_demoted() {
                     cut.push((id, ranges.clone()));
                     core.handle(MonoMs(cuts), Input::Cut { lane, id, ranges, bytes_len: 1, content_len: 1 });
                 }
-                Action::Send { .. } | Action::Hedge { .. } | Action::Advance { .. } => {}
+                Action::Send { .. } | Action::Hedge { .. } | Action::Note { .. } | Action::Advance { .. } => {}
                 Action::Split { .. } | Action::Park { .. } => panic!("nothing was refused"),
             }
         }

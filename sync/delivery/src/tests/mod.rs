@@ -2,6 +2,7 @@
 
 mod bounds;
 mod broken;
+mod metered;
 mod properties;
 mod scenarios;
 mod script;

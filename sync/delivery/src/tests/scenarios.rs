@@ -314,7 +314,9 @@ fn a_platform_that_refuses_everything_is_asked_seldom() {
             }
             Action::Send { id, .. } => core.handle(now, Input::Refused { id, why: "no".into() }),
             Action::Split { .. } | Action::Park { .. } => {}
-            Action::Advance { .. } | Action::Hedge { .. } => panic!("nothing was acknowledged"),
+            Action::Advance { .. } | Action::Hedge { .. } | Action::Note { .. } => {
+                panic!("nothing was acknowledged, and nothing is limited")
+            }
         }
     }
     let refused = core.counters().refused;

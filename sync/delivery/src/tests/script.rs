@@ -125,6 +125,7 @@ impl Run {
                 }
                 Action::Send { id, timeout_ms } => format!("send {} within {timeout_ms}", number(*id)),
                 Action::Hedge { id, timeout_ms } => format!("hedge {} within {timeout_ms}", number(*id)),
+                Action::Note { usage } => format!("note {}", usage.day_bytes),
                 Action::Advance { id } => format!("advance {}", number(*id)),
                 Action::Split { id, reason } => {
                     format!("split {}: {}", number(*id), reason.as_deref().unwrap_or("too large"))

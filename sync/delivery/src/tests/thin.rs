@@ -88,7 +88,7 @@ impl World {
                 }
                 // Two shares of one link: the second try takes from the first.
                 Action::Hedge { id, .. } => self.hedged.push(id),
-                Action::Split { .. } | Action::Park { .. } => panic!("nothing was refused"),
+                Action::Split { .. } | Action::Park { .. } | Action::Note { .. } => panic!("nothing was refused"),
             }
         }
     }

@@ -239,7 +239,8 @@ impl World {
                 self.requests.clear();
                 let (covered, parked) = (self.settled.clone(), self.parked.clone());
                 self.told_lost = SeqRanges::new();
-                self.core = (self.make)(Restored { covered, parked, outstanding: self.outbox.clone() });
+                let outstanding = self.outbox.clone();
+                self.core = (self.make)(Restored { covered, parked, outstanding, ..Restored::default() });
                 // The monotonic clock of the core starts anew with it; ours goes on.
                 self.tell()
             }
@@ -379,6 +380,7 @@ impl World {
                 self.requests.push(id);
                 Ok(())
             }
+            Action::Note { .. } => Err("B1: a budget is noted, and there is none".into()),
             Action::Advance { id } => {
                 let batch = self.take(id)?;
                 batch.ranges.iter().for_each(|range| self.settled.insert(range));

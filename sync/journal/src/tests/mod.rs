@@ -14,7 +14,7 @@ use record::{
     Body, Boot, BootNo, ClockQuality, Frame, Link, MonoMs, Record, Seq, SeqRange, SeqRanges, SourceId, Stamp, UnixMs,
 };
 
-use crate::{DeviceRow, Journal, Outbox, Reader, StoreError, StoredBatch, Tally, Transaction};
+use crate::{DeviceRow, Journal, Outbox, Reader, StoreError, StoredBatch, StoredUsage, Tally, Transaction};
 
 struct Bed {
     folder: tempfile::TempDir,
@@ -219,6 +219,22 @@ fn coverage_grows_with_the_receipt_and_only_once() {
     outbox.receipts("city", |receipt| receipts.push(receipt.id[0])).unwrap();
     assert_eq!(receipts, [2, 1, 4]);
     assert!(outbox.coverage("province").unwrap().is_empty(), "one destination is nothing to another (D4)");
+}
+
+#[test]
+fn what_a_link_carried_is_one_row_a_destination() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.db");
+    let mut outbox = Outbox::open(&path).unwrap();
+    assert_eq!(outbox.usage("city").unwrap(), StoredUsage::default());
+    let usage = |day| StoredUsage { date: Some((day, 681)), day_bytes: 7, month_bytes: u64::MAX >> 1 };
+    outbox.note_usage("city", &usage(20_785)).unwrap();
+    outbox.note_usage("city", &usage(20_786)).unwrap();
+    outbox.note_usage("province", &StoredUsage { day_bytes: 1, ..StoredUsage::default() }).unwrap();
+    drop(outbox);
+    let outbox = Outbox::open(&path).unwrap();
+    assert_eq!(outbox.usage("city").unwrap(), usage(20_786));
+    assert_eq!(outbox.usage("province").unwrap().date, None);
 }
 
 #[test]

@@ -5,6 +5,10 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 
 use batch::{PlatformId, PublicKey};
+use delivery::Date;
+use jiff::Timestamp;
+use jiff::tz::Offset;
+use record::UnixMs;
 use reqwest::Url;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -50,6 +54,9 @@ pub struct DestinationConfig {
     /// Waiting after a failure.
     #[serde(default)]
     pub backoff: Backoff,
+    /// How much a metered link may carry.
+    #[serde(default)]
+    pub budget: Budget,
 }
 
 /// Batches that are cut and not yet receipted.
@@ -106,6 +113,50 @@ pub struct Backoff {
     pub base_ms: Within<1, 3_600_000>,
     /// Longest wait, whatever the destination asks for. ms.
     pub ceiling_ms: Within<10, 86_400_000>,
+}
+
+/// How much a metered link may carry; without a number as much as there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Budget {
+    /// In a day. Megabytes, of a million bytes.
+    pub day_mb: Option<Within<1, 1_000_000>>,
+    /// In a calendar month. Megabytes.
+    pub month_mb: Option<Within<1, 1_000_000>>,
+    /// Where days begin: minutes from UTC to the time of the place, -720 to 840.
+    pub utc_offset_minutes: UtcOffset,
+}
+
+/// Minutes from UTC to the time of a place, east of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UtcOffset(i64);
+
+impl UtcOffset {
+    /// Beijing time.
+    const DEFAULT: UtcOffset = UtcOffset(480);
+
+    /// The date there at a moment.
+    pub(crate) fn date(self, at: UnixMs) -> Option<Date> {
+        let local_ms = at.0.checked_add(self.0 * 60_000)?;
+        let date = Offset::UTC.to_datetime(Timestamp::from_millisecond(local_ms).ok()?).date();
+        let month = (i64::from(date.year()) - 1970) * 12 + i64::from(date.month()) - 1;
+        Some(Date { day: local_ms.div_euclid(86_400_000), month })
+    }
+}
+
+impl<'de> Deserialize<'de> for UtcOffset {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<UtcOffset, D::Error> {
+        match i64::deserialize(deserializer)? {
+            minutes @ -720..=840 => Ok(UtcOffset(minutes)),
+            minutes => Err(D::Error::custom(format!("{minutes} is out of range: use -720 to 840"))),
+        }
+    }
+}
+
+impl Default for Budget {
+    fn default() -> Budget {
+        Budget { day_mb: None, month_mb: None, utc_offset_minutes: UtcOffset::DEFAULT }
+    }
 }
 
 impl Default for Windows {
@@ -166,12 +217,17 @@ impl DestinationConfig {
             answer_timeout_ms: self.timeouts.answer_ms.get(),
             bytes_per_s_min: count(self.timeouts.bytes_per_s_min),
             hedge: self.timeouts.hedge,
+            budget: delivery::Budget { day_bytes: bytes(self.budget.day_mb), month_bytes: bytes(self.budget.month_mb) },
             backoff: delivery::Backoff {
                 base_ms: self.backoff.base_ms.get(),
                 ceiling_ms: self.backoff.ceiling_ms.get(),
             },
         }
     }
+}
+
+fn bytes(megabytes: Option<Within<1, 1_000_000>>) -> Option<NonZeroU64> {
+    megabytes.and_then(|megabytes| NonZeroU64::new(megabytes.get() * 1_000_000))
 }
 
 /// The ranges above lie within `1..=u32::MAX`, so nothing is lost.
@@ -224,5 +280,19 @@ fn https<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BaseUrl, D::Error
     match url.0.scheme() {
         "https" => Ok(url),
         _ => Err(D::Error::custom(format!("`{url}` must begin with https://: batches and receipts travel over TLS"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_begins_at_the_places_midnight() {
+        let date = |ms: i64| UtcOffset::DEFAULT.date(UnixMs(ms)).map(|date| (date.day, date.month));
+        // date -u -d '2026-11-30 15:59:59' +%s; a second later it is December in Beijing.
+        assert_eq!(date(1_796_054_399_000), Some((20_787, 682)));
+        assert_eq!(date(1_796_054_400_000), Some((20_788, 683)));
+        assert_eq!(date(i64::MAX), None);
     }
 }

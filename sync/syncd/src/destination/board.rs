@@ -1,6 +1,7 @@
 //! What a destination's task shows to the control socket.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 
 use delivery::{Counters, Destination, Standing, Transient};
 use journal::DestinationTally;
@@ -8,7 +9,7 @@ use record::MonoMs;
 
 use super::answer::cure;
 use crate::DestinationConfig;
-use crate::status::{Delivered, DestinationStatus, LastError, RANGES_SHOWN_MAX};
+use crate::status::{BudgetStatus, Delivered, DestinationStatus, LastError, RANGES_SHOWN_MAX};
 
 /// A snapshot, with times of the monotonic clock.
 #[derive(Debug, Clone)]
@@ -74,9 +75,27 @@ impl Board {
             batch_bytes: standing.batch_bytes,
             bytes_per_s: standing.bytes_per_s,
             link_life_ms: standing.link_life_ms,
+            budget: self.budget(config),
             delivered: Delivered { receipts, records, bytes },
             counters: self.counters(),
         }
+    }
+
+    fn budget(&self, config: &DestinationConfig) -> Option<BudgetStatus> {
+        let Standing { usage, budget_allows, .. } = &self.standing;
+        let delivery::Budget { day_bytes, month_bytes } = config.delivery().budget;
+        let waits = match budget_allows {
+            [true, true] => "nothing",
+            [true, false] => "backlog",
+            [false, _] => "all_but_alarms",
+        };
+        (day_bytes.is_some() || month_bytes.is_some()).then(|| BudgetStatus {
+            day_bytes: usage.day_bytes,
+            day_bytes_max: day_bytes.map(NonZeroU64::get),
+            month_bytes: usage.month_bytes,
+            month_bytes_max: month_bytes.map(NonZeroU64::get),
+            waits: waits.to_owned(),
+        })
     }
 
     fn counters(&self) -> BTreeMap<String, u64> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use batch::{BatchId, BoxId, Lane};
 use control::chain;
-use delivery::{Action, Destination, Input, Restored, RestoredBatch, Transient};
+use delivery::{Action, Date, Destination, Input, Restored, RestoredBatch, Transient, Usage};
 use journal::{Outbox, StoreError, StoredBatch};
 use record::{MonoMs, Seq, SeqRanges};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -17,6 +17,7 @@ use super::board::Told;
 use super::progress::Progress;
 use super::{Board, Transport, Way};
 use crate::DestinationConfig;
+use crate::best_time::{BestTime, Known};
 use crate::clock::mono_ms;
 use crate::files::{Cut, CutBatch, FileThread, FileThreadEnded, Files};
 
@@ -24,6 +25,8 @@ use crate::files::{Cut, CutBatch, FileThread, FileThreadEnded, Files};
 const ALARMS_READ_MAX: usize = 1_024;
 /// A receipt that cannot be stored (disk full) is tried again this often; nothing else of this destination goes on.
 const STORE_RETRY: Duration = Duration::from_secs(1);
+/// The core is told the date this often. ms.
+const DATE_MS: u64 = 60_000;
 /// The longest sleep without looking at the clock.
 const SLEEP_MAX: Duration = Duration::from_secs(60);
 
@@ -39,6 +42,7 @@ pub(crate) struct Driver {
     requests: JoinSet<Tried>,
     tries: HashMap<BatchId, Vec<Try>>,
     tries_begun: u64,
+    date_told: MonoMs,
     /// The receipt that the core is just being told of.
     receipt: Option<(BatchId, Vec<u8>)>,
     told: Told,
@@ -63,6 +67,8 @@ pub(crate) struct Signals {
     pub(crate) end: watch::Receiver<Seq>,
     /// The link is back.
     pub(crate) link_up: Arc<Notify>,
+    /// What time it is.
+    pub(crate) time: BestTime,
     /// The daemon stops.
     pub(crate) stop: watch::Receiver<bool>,
 }
@@ -99,7 +105,9 @@ enum Event {
 /// [`StoreError::Read`].
 pub fn restore(outbox: &Outbox, name: &str) -> Result<(Restored, journal::DestinationTally), StoreError> {
     let outstanding = outbox.batches(name)?.into_iter().map(restored).collect();
-    let restored = Restored { covered: outbox.coverage(name)?, parked: outbox.parked(name)?, outstanding };
+    let journal::StoredUsage { date, day_bytes, month_bytes } = outbox.usage(name)?;
+    let usage = Usage { date: date.map(|(day, month)| Date { day, month }), day_bytes, month_bytes };
+    let restored = Restored { covered: outbox.coverage(name)?, parked: outbox.parked(name)?, outstanding, usage };
     Ok((restored, outbox.tally(name)?))
 }
 
@@ -137,6 +145,7 @@ impl Driver {
             requests: JoinSet::new(),
             tries: HashMap::new(),
             tries_begun: 0,
+            date_told: MonoMs(0),
             receipt: None,
             told,
             board,
@@ -154,12 +163,16 @@ impl Driver {
         log::info!(destination:% = self.name, url:% = self.config.url, covered = self.core.covered().len(),
             outstanding = self.core.standing().outstanding; "destination served");
         self.hear().await?;
+        self.look_at_the_date();
         // Batches of an earlier run leave now, also where the journal has nothing new to tell.
         self.core.handle(mono_ms(), Input::Tick);
         loop {
             self.obey().await?;
             self.board.send_replace(Board::new(&self.core, &self.told));
             let event = self.next().await;
+            if mono_ms().0.saturating_sub(self.date_told.0) >= DATE_MS {
+                self.look_at_the_date();
+            }
             // First what the journal has by now, and its orders: an alarm leaves before all that the event sets free (D5).
             self.hear().await?;
             self.obey().await?;
@@ -178,7 +191,7 @@ impl Driver {
     /// Waits for one event.
     async fn next(&mut self) -> Event {
         let sleep = self.sleep();
-        let Signals { end, link_up, stop } = &mut self.signals;
+        let Signals { end, link_up, stop, .. } = &mut self.signals;
         tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => Event::Stop,
@@ -222,6 +235,16 @@ impl Driver {
         Ok(())
     }
 
+    /// Tells the core what day it is; an order that follows waits for [`Driver::obey`].
+    fn look_at_the_date(&mut self) {
+        self.date_told = mono_ms();
+        let date = match self.signals.time.now(self.date_told) {
+            Known::Is(ms) => self.config.budget.utc_offset_minutes.date(ms),
+            Known::NotBefore(_) => None,
+        };
+        self.core.handle(self.date_told, Input::Calendar { date });
+    }
+
     async fn obey(&mut self) -> Result<(), FileThreadEnded> {
         while let Some(action) = self.core.poll() {
             match action {
@@ -230,6 +253,7 @@ impl Driver {
                     self.give_up(id);
                     self.send(id, timeout_ms, Way::Kept).await?;
                 }
+                Action::Note { usage } => self.note(usage).await?,
                 Action::Hedge { id, timeout_ms } => {
                     log::debug!(destination:% = self.name, batch:% = id; "the answer is late, asked once more");
                     self.send(id, timeout_ms, Way::Fresh).await?;
@@ -387,6 +411,14 @@ impl Driver {
         }
         log::debug!(destination:% = self.name, batch:% = id, rtt_ms = self.told.rtt_ms.unwrap_or(0); "receipt verified");
         Ok(())
+    }
+
+    /// Makes durable what the link carried, before it carries more.
+    async fn note(&self, usage: Usage) -> Result<(), FileThreadEnded> {
+        let Usage { date, day_bytes, month_bytes } = usage;
+        let date = date.map(|Date { day, month }| (day, month));
+        let usage = journal::StoredUsage { date, day_bytes, month_bytes };
+        self.store(move |files, name| files.outbox.note_usage(name, &usage)).await.map(|_| ())
     }
 
     async fn split(&mut self, id: BatchId, reason: Option<String>) -> Result<(), FileThreadEnded> {

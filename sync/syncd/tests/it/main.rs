@@ -5,5 +5,6 @@ mod bench;
 mod delivers;
 mod hostile;
 mod late;
+mod metered;
 mod parked;
 mod trust;
