@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("journal", &["record"]),
     ("batch", &["record"]),
     ("delivery", &["batch", "record"]),
+    ("evidence", &["batch", "record"]),
     ("syncd", &["batch", "control", "delivery", "identity", "journal", "record"]),
     ("platform", &["batch", "identity", "record"]),
     ("lorawan", &[]),
@@ -47,15 +48,26 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "weir",
         &[
-            "batch", "control", "gatewayd", "identity", "ingest", "journal", "lorawan", "platform", "record", "script",
-            "syncd",
+            "batch", "control", "evidence", "gatewayd", "identity", "ingest", "journal", "lorawan", "platform",
+            "record", "script", "syncd",
         ],
     ),
     ("system-tests", &["platform"]),
 ];
 /// No clock, randomness, environment, file or socket (S1).
-const PURE: [&str; 10] =
-    ["record", "batch", "delivery", "lorawan", "chirpstack", "envelope", "serial", "script", "ingest", "rules"];
+const PURE: [&str; 11] = [
+    "record",
+    "batch",
+    "delivery",
+    "evidence",
+    "lorawan",
+    "chirpstack",
+    "envelope",
+    "serial",
+    "script",
+    "ingest",
+    "rules",
+];
 /// What would give a pure crate one of these.
 const IMPURE: [&str; 9] = ["tokio", "rusqlite", "reqwest", "axum", "rumqttd", "getrandom", "rand", "rustix", "mio"];
 /// Who may speak SQL (S1), beside tests, which must be able to damage and to lock a database.

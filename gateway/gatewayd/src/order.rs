@@ -1,7 +1,10 @@
 //! What a technician asks of the committer over the control socket.
 
+use batch::{Asked, MemberDigest};
 use journal::SegmentChange;
+use record::merkle::Hash;
 use record::{Gap, Seq, SourceId};
+use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -24,6 +27,9 @@ pub(crate) enum Order {
     Send { device: SourceId, payload: Vec<u8>, f_port: u8, confirmed: bool },
     /// `{"do":"redecode","device":NAME,"from":SEQ,"to":SEQ}`
     Redecode { device: SourceId, from: Seq, to: Option<Seq> },
+    /// `{"do":"seal_evidence","asked":{...},"report_version":N,"members":[["report.html",HEX],...]}`: the box signs that it
+    /// was asked so, and that the file has these parts. It signs nothing else that anybody words.
+    SealEvidence { asked: Asked, report_version: u32, members: Vec<MemberDigest> },
     /// `{"do":"strangers"}`
     Strangers,
     /// Of the edge: what to remember of an MQTT client; empty: nothing any more.
@@ -62,6 +68,7 @@ impl Order {
             "import_sessions" => import(request),
             "send" => send(request),
             "redecode" => redecode(request),
+            "seal_evidence" => seal_evidence(request),
             "strangers" => Ok(Order::Strangers),
             "salvage" => Ok(Order::GiveUp),
             _ => return None,
@@ -118,6 +125,24 @@ fn redecode(request: &Value) -> Result<Order, String> {
     Ok(Order::Redecode { device: device(request)?, from: seq("from").unwrap_or_default(), to: seq("to") })
 }
 
+fn seal_evidence(request: &Value) -> Result<Order, String> {
+    let no_asked = |error| format!("`asked` does not say what the evidence is of: {error}");
+    let asked = Asked::deserialize(&request["asked"]).map_err(no_asked)?;
+    let report_version = request["report_version"].as_u64().and_then(|version| u32::try_from(version).ok());
+    let report_version = report_version.ok_or("`report_version` is missing: give its number")?;
+    let members = request["members"].as_array().ok_or("`members` is missing: give [name, SHA-256 as hex] of each")?;
+    let members = members.iter().map(member).collect::<Option<_>>();
+    let members = members.ok_or("a member is not [name, SHA-256 as 64 hex digits]")?;
+    Ok(Order::SealEvidence { asked, report_version, members })
+}
+
+fn member(pair: &Value) -> Option<MemberDigest> {
+    let (name, digest) = (pair[0].as_str()?, pair[1].as_str()?);
+    let mut sha256 = [0; 32];
+    hex::decode_to_slice(digest, &mut sha256).ok()?;
+    Some(MemberDigest { name: name.to_owned(), sha256: Hash(sha256) })
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -153,6 +178,23 @@ mod tests {
         check(
             json!({"do": "redecode", "device": "flow-1", "from": 3, "to": null}),
             "Redecode { device: \"flow-1\", from: Seq(3), to: None }",
+        );
+        let asked = json!({"sources": ["cod-1"], "from_ms": 1, "to_ms": 2, "reason": "", "alarm": null});
+        check(
+            json!({"do": "seal_evidence", "asked": asked, "report_version": 1, "members": [["a", "00".repeat(32)]]}),
+            &format!(
+                "SealEvidence {{ asked: Asked {{ sources: [\"cod-1\"], from_ms: UnixMs(1), to_ms: UnixMs(2), reason: \"\", \
+                 alarm: None }}, report_version: 1, members: [MemberDigest {{ name: \"a\", sha256: {} }}] }}",
+                "00".repeat(32)
+            ),
+        );
+        check(
+            json!({"do": "seal_evidence", "asked": asked, "report_version": 1, "members": [["a", "00"]]}),
+            "a member is not [name, SHA-256 as 64 hex digits]",
+        );
+        check(
+            json!({"do": "seal_evidence", "asked": {}}),
+            "`asked` does not say what the evidence is of: missing field `sources`",
         );
         check(json!({"do": "import_sessions", "sessions": "", "jump": 65_536}), "`jump` is not 0 to 65535");
     }

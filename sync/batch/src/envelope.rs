@@ -29,6 +29,8 @@ pub enum Artifact {
     Enrolment,
     /// A platform's answer to it: [`crate::Enrolled`].
     Enrolled,
+    /// A box's word about an evidence file: [`crate::EvidenceSeal`].
+    Evidence,
 }
 
 impl Artifact {
@@ -40,6 +42,7 @@ impl Artifact {
             Artifact::Checkpoint => "application/vnd.weir.checkpoint",
             Artifact::Enrolment => "application/vnd.weir.enrolment",
             Artifact::Enrolled => "application/vnd.weir.enrolled",
+            Artifact::Evidence => "application/vnd.weir.evidence",
         }
     }
 
@@ -50,6 +53,7 @@ impl Artifact {
             Artifact::Receipt => crate::RECEIPT_BYTES_MAX,
             Artifact::Checkpoint => crate::CHECKPOINT_BYTES_MAX,
             Artifact::Enrolment | Artifact::Enrolled => crate::ENROLMENT_BYTES_MAX,
+            Artifact::Evidence => crate::EVIDENCE_SEAL_BYTES_MAX,
         }
     }
 }
@@ -62,6 +66,7 @@ impl fmt::Display for Artifact {
             Artifact::Checkpoint => "checkpoint",
             Artifact::Enrolment => "request to enrol",
             Artifact::Enrolled => "reply to a request to enrol",
+            Artifact::Evidence => "seal of evidence",
         })
     }
 }
@@ -76,12 +81,31 @@ pub(crate) fn sign(artifact: Artifact, payload: Vec<u8>, key: &SigningKey) -> Ve
     to_bytes(sign1)
 }
 
+/// An envelope of the one form, whoever signed it.
+pub(crate) struct Outline {
+    /// The key that it names.
+    kid: KeyId,
+    pub(crate) payload: Vec<u8>,
+    message: Vec<u8>,
+    signature: [u8; 64],
+}
+
 /// Checks form, content type, key and signature, in this order; gives the payload.
 pub(crate) fn open(
     artifact: Artifact,
     bytes: &[u8],
     key_of: impl FnOnce(KeyId) -> Option<PublicKey>,
 ) -> Result<Vec<u8>, OpenError> {
+    let Outline { kid, payload, message, signature } = outline(artifact, bytes)?;
+    let key = key_of(kid).filter(|key| key.id() == kid).ok_or(OpenError::UnknownKey { artifact, kid })?;
+    if !key.verifies(&message, &signature) {
+        return Err(OpenError::BadSignature { artifact, kid });
+    }
+    Ok(payload)
+}
+
+/// Checks form and content type, not the signature.
+pub(crate) fn outline(artifact: Artifact, bytes: &[u8]) -> Result<Outline, OpenError> {
     let wrong = |why| OpenError::Envelope { artifact, why };
     if bytes.len() > artifact.bytes_max() {
         let (size, max) = (bytes.len() as u64, artifact.bytes_max() as u64);
@@ -110,12 +134,8 @@ pub(crate) fn open(
     if to_bytes(rebuilt.clone()) != bytes {
         return Err(wrong("it is not in canonical form"));
     }
-
-    let key = key_of(kid).filter(|key| key.id() == kid).ok_or(OpenError::UnknownKey { artifact, kid })?;
-    if !key.verifies(&message, &signature) {
-        return Err(OpenError::BadSignature { artifact, kid });
-    }
-    rebuilt.payload.ok_or_else(|| wrong("it has no payload"))
+    let payload = rebuilt.payload.ok_or_else(|| wrong("it has no payload"))?;
+    Ok(Outline { kid, payload, message, signature })
 }
 
 /// The payload of what may be an artifact, believed by nobody yet: it names the key that it must be opened with.

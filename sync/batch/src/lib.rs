@@ -1,4 +1,4 @@
-//! The wire format: signed batches, receipts and checkpoints, for both ends.
+//! The wire format: signed batches, receipts and checkpoints, for both ends; and the seal of an evidence file.
 //!
 //! **In:** [`record::RecordAt`]s as [`Row`]s, keys, tree heads. **Out:** bytes to send, and rows again from bytes that
 //! are believed.
@@ -21,7 +21,8 @@
 //! | `bits` columns | prediction, zigzag, adaptive Golomb-Rice: for what is noise in its low digits | `bits` |
 //!
 //! An exported journal ([`weirlog`]) has the records themselves and the signed checkpoints, for whoever must be shown that
-//! nothing was altered; `weirlog.cddl` says all of it.
+//! nothing was altered; `weirlog.cddl` says all of it. An evidence file (crate `evidence`) has some of them, under an
+//! [`EvidenceSeal`]; it is here because the box signs nothing else.
 //!
 //! `batch.cddl` beside this crate says all of it for other languages; its golden bytes are in `tests/round_trip.rs`.
 //! A name stands once in a batch, a usual unit never, and a column that repeats itself or keeps its pace is some bytes.
@@ -47,6 +48,7 @@ mod column;
 mod enrolment;
 mod envelope;
 mod error;
+mod evidence_seal;
 #[cfg(test)]
 mod hostile;
 mod id;
@@ -65,6 +67,7 @@ pub use checkpoint::{CHECKPOINT_BYTES_MAX, Checkpoint};
 pub use enrolment::{CodeError, ENROLMENT_BYTES_MAX, Enrolled, Enrolment, EnrolmentCode};
 pub use envelope::Artifact;
 pub use error::{Inconsistency, OpenError, SealError};
+pub use evidence_seal::{Asked, EVIDENCE_SEAL_BYTES_MAX, EvidenceSeal, MemberDigest, SealTooLarge};
 pub use id::{BoxId, IdError, PlatformId};
 pub use key::{KeyId, PublicKey, PublicKeyError, SigningKey};
 pub use lane::Lane;

@@ -47,4 +47,12 @@ impl Receipt {
         let payload = crate::envelope::open(Artifact::Receipt, bytes, |kid| (kid == key.id()).then_some(*key))?;
         payload::decode(Artifact::Receipt, &payload)
     }
+
+    /// What a receipt says, whoever signed it: for showing it and for choosing among many, never for believing it.
+    ///
+    /// # Errors
+    /// [`OpenError`] if it is another artifact or not in its one form.
+    pub fn claimed(bytes: &[u8]) -> Result<Receipt, OpenError> {
+        payload::decode(Artifact::Receipt, &crate::envelope::outline(Artifact::Receipt, bytes)?.payload)
+    }
 }

@@ -16,12 +16,14 @@
 
 mod fault;
 mod item;
+mod read;
 #[cfg(test)]
 mod tests;
 mod verifier;
 mod writer;
 
 pub use fault::{Fault, Place};
+pub use read::{Entry, read};
 pub use verifier::{Verdict, Verifier, verify};
 pub use writer::{WriteError, Writer};
 

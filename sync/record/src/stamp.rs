@@ -1,12 +1,14 @@
 //! When something happened, and how far that can be believed (design §5).
 
 use minicbor::{CborLen, Decode, Encode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode, CborLen, Serialize)]
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode, CborLen, Serialize, Deserialize,
+        )]
         #[cbor(transparent)]
         #[serde(transparent)]
         pub struct $name(#[n(0)] pub $inner);

@@ -1,5 +1,6 @@
 //! A technician's orders, each in the transaction that stores what it changes.
 
+use batch::{Asked, EvidenceSeal, MemberDigest};
 use chirpstack::{Down, Topic};
 use ingest::{Command, DeviceLink, Stranger, StrangerId, export_sessions, import_sessions};
 use journal::{COMMANDS_PER_DEVICE_MAX, CommandChange, CommandId, SegmentChange, salvage};
@@ -32,6 +33,9 @@ impl Committer {
             Order::ImportSessions { sessions, jump } => self.import(&sessions, jump, draft),
             Order::Send { device, payload, f_port, confirmed } => self.queue(device, payload, f_port, confirmed, draft),
             Order::Strangers => Ok(json!({ "strangers": self.strangers() })),
+            Order::SealEvidence { asked, report_version, members } => {
+                self.seal_evidence(asked, report_version, members)
+            }
             Order::KeepSession { device, state } => {
                 self.restored.rows.entry(Some(device.clone())).or_default().client = state;
                 draft.touched.insert(Some(device));
@@ -58,6 +62,18 @@ impl Committer {
             Order::Redecode { device, from, to } => return self.queue_history(device, from, to, answer, draft),
         };
         draft.answers.push((answer, done));
+    }
+
+    /// Signs that the box was asked for evidence and that the file has these parts, and nothing else.
+    fn seal_evidence(&self, asked: Asked, report_version: u32, members: Vec<MemberDigest>) -> Result<Value, String> {
+        let (box_id, stamp, parts) = (self.parts.box_id.clone(), self.stamp(), members.len());
+        let seal = EvidenceSeal { box_id, asked, report_version, members, stamp };
+        let cose = seal.sign(&self.parts.key).map_err(|error| error.to_string())?;
+        let EvidenceSeal { asked, .. } = seal;
+        log::info!(
+            from_ms = asked.from_ms.0, to_ms = asked.to_ms.0, reason = asked.reason.as_str(), parts; "evidence sealed"
+        );
+        Ok(json!({ "seal": hex::encode(cose) }))
     }
 
     fn flush_nonces(&mut self, device: &SourceId, draft: &mut Draft) -> Result<Value, String> {

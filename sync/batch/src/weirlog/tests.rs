@@ -105,6 +105,24 @@ fn a_whole_file_holds_with_and_without_what_was_taken_away() {
 }
 
 #[test]
+fn what_was_written_is_read_in_its_order() {
+    let mut block = Block::new(Seq(0), (0..RECORDS).map(record)).unwrap();
+    block.prune(|seq| [9, 20, 21].contains(&seq.0));
+    let (bytes, items) = file_of(block.nodes(), &heads());
+    let (mut nodes, mut signed) = (Vec::new(), 0);
+    let each = |entry: Entry<'_>| match entry {
+        Entry::Record { bytes, .. } => nodes.push(Node::Leaf(bytes.to_vec())),
+        Entry::Pruned { level, root, .. } => nodes.push(Node::Pruned { level, root }),
+        Entry::Head(cose) => signed += usize::from(Checkpoint::verify(cose, &key().public()).is_ok()),
+    };
+    read(bytes.as_slice(), each).unwrap();
+    assert_eq!((nodes.as_slice(), signed), (block.nodes(), 3));
+    let mut read_of_cut = 0;
+    read(&bytes[..items[3].1.start], |_| read_of_cut += 1).unwrap();
+    assert_eq!(read_of_cut, 2, "a cut file ends where it ends");
+}
+
+#[test]
 fn every_changed_bit_is_found_in_the_item_that_holds_it() {
     let (bytes, items) = file_of(&records(), &heads());
     for (place, range) in items {

@@ -1,5 +1,6 @@
 //! What a technician orders, stored before it is answered.
 
+use batch::EvidenceSeal;
 use serde_json::json;
 
 use super::bench::{Bench, WARM, flow, heard};
@@ -109,4 +110,23 @@ fn old_frames_after_a_restart_give_no_record_and_no_downlink() {
     assert!(bench.confirmed.try_recv().is_err());
     let tally = bench.tally(Some("flow-1"));
     assert_eq!((tally.accepted, tally.rejected), (20, 19), "received 39 (A3)");
+}
+
+#[test]
+fn evidence_is_sealed_within_bounds_and_nothing_is_stored_for_it() {
+    let mut bench = Bench::new();
+    let records = bench.records().len();
+    let seal = |members: usize, reason: &str| {
+        let asked = json!({"sources": [], "from_ms": 1, "to_ms": 2, "reason": reason, "alarm": null});
+        let members = vec![json!(["report.html", "07".repeat(32)]); members];
+        json!({"do": "seal_evidence", "asked": asked, "report_version": 1, "members": members})
+    };
+    let answer = bench.order(&seal(1, "clue 7")).unwrap();
+    let cose = hex::decode(answer["seal"].as_str().unwrap()).unwrap();
+    let sealed = EvidenceSeal::verify(&cose, &bench.committer.parts.key.public()).unwrap();
+    assert_eq!((sealed.asked.reason.as_str(), sealed.members[0].sha256.0), ("clue 7", [7; 32]));
+    let refused = bench.order(&seal(EvidenceSeal::MEMBERS_MAX + 1, "")).unwrap_err();
+    assert!(refused.contains("ask for less"), "{refused}");
+    assert!(bench.order(&seal(1, &"x".repeat(2_000))).unwrap_err().contains("reason"));
+    assert_eq!(bench.records().len(), records);
 }

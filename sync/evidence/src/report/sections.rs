@@ -1,0 +1,284 @@
+//! The sections of the report, in their order.
+
+use batch::{Asked, BoxId, Receipt};
+use record::merkle::Hash;
+use record::{AlarmState, Body, GapReason, LimitSide, RecordAt, TrueTime, UnixMs};
+use sha2::{Digest, Sha256};
+
+use super::chart;
+use super::html::{both, escape, facts, heading, paragraph, table};
+use super::local_time;
+use super::series::collect;
+use crate::container::Member;
+use crate::log::Log;
+use crate::parts::{MIMETYPE, REPORT, SEAL};
+use crate::readings::Decoded;
+use crate::verifier::{complete, times as clock_times};
+
+/// Most rows of a table; all of it is in the records.
+const ROWS_MAX: usize = 100;
+/// Most charts.
+const CHARTS_MAX: usize = 48;
+/// Columns of detail in all charts together, each at most two points of some 12 bytes, and in one of them.
+const COLUMNS_ALL: i64 = 24_000;
+const COLUMNS_MAX: i64 = 700;
+
+pub(super) fn head(box_id: &BoxId, asked: &Asked, log: &Log) -> String {
+    let sources = match asked.sources.as_slice() {
+        [] => "全部 all".to_owned(),
+        named => named.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    };
+    let readings = log.records.iter().filter_map(|at| Decoded::of(&at.record.body)).map(|of| of.readings.len());
+    let mut rows = vec![
+        (("站点", "box"), box_id.to_string()),
+        (("起始（北京时间）", "from (Beijing time)"), local_time(asked.from_ms)),
+        (("截止（不含）", "to (not included)"), local_time(asked.to_ms)),
+        (("设备", "devices"), sources),
+    ];
+    rows.extend(asked.alarm.map(|seq| (("报警记录编号", "record of the alarm"), seq.to_string())));
+    rows.extend((!asked.reason.is_empty()).then(|| (("用途说明", "reason given"), asked.reason.clone())));
+    rows.push((("文件内记录", "records in this file"), log.records.len().to_string()));
+    rows.push((("其中监测值", "readings among them"), readings.sum::<usize>().to_string()));
+    if let Some(head) = log.covering() {
+        rows.push((("本站签名树头（记录数）", "signed by the box over records"), head.head.size.to_string()));
+        rows.push((("树头签名时间", "tree head signed at"), local_time(head.stamp.wall_ms)));
+        rows.push((("默克尔树根", "Merkle root"), head.head.root.to_string()));
+    }
+    let note = paragraph(
+        "本页由文件内的签名记录自动生成，校验程序会重新生成并逐字节比对。所有时间为北京时间（UTC+08:00）。",
+        "This page is made of the signed records in this file; a verifier makes it anew and compares every byte. All times \
+         are Beijing time (UTC+08:00).",
+    );
+    format!("<h1>{}</h1>\n{}{note}", both("监测数据证据报告", "Evidence report"), facts(&rows))
+}
+
+pub(super) fn alarms(log: &Log) -> String {
+    let mut rows = Vec::new();
+    for (at, time) in log.timed() {
+        let Body::Alarm(alarm) = &at.record.body else { continue };
+        rows.push(vec![
+            at.seq.to_string(),
+            shown_time(at, time),
+            alarm.source.to_string(),
+            alarm.quantity.to_string(),
+            alarm.rule.to_string(),
+            state(alarm.to).to_owned(),
+            alarm.value.map_or_else(|| "–".into(), |value| value.to_string()),
+            format!("{} {}", if alarm.side == LimitSide::High { "≤" } else { "≥" }, alarm.limit),
+            alarm.cause.to_string(),
+        ]);
+    }
+    let head = [
+        ("编号", "record"),
+        ("时间", "time"),
+        ("设备", "device"),
+        ("监测项目", "quantity"),
+        ("规则", "rule"),
+        ("状态", "state"),
+        ("数值", "value"),
+        ("限值", "limit"),
+        ("依据记录", "cause"),
+    ];
+    heading("报警", "Alarms")
+        + &match rows.is_empty() {
+            true => paragraph("此时段内没有报警。", "No alarm in this time."),
+            false => table(&head, &rows, ROWS_MAX),
+        }
+}
+
+fn state(state: AlarmState) -> &'static str {
+    match state {
+        AlarmState::Normal => "恢复正常 normal",
+        AlarmState::Unacknowledged => "报警，未确认 unacknowledged",
+        AlarmState::Acknowledged => "报警，已确认 acknowledged",
+        AlarmState::ReturnedUnacknowledged => "已恢复，未确认 returned, unacknowledged",
+    }
+}
+
+pub(super) fn charts(log: &Log) -> String {
+    let all = collect(log);
+    let points = || all.values().flat_map(|series| series.good.iter().chain(&series.doubtful)).map(|point| point.at_ms);
+    let (Some(first_ms), Some(last_ms)) = (points().min(), points().max()) else { return String::new() };
+    let shown = i64::try_from(all.len().clamp(1, CHARTS_MAX)).unwrap_or(1);
+    let columns = (COLUMNS_ALL / shown).min(COLUMNS_MAX);
+    let mut html = heading("监测曲线", "Charts");
+    html.push_str(&paragraph(
+        "虚线为报警限值；曲线中断处没有数据；空心圆为质量存疑的数值。",
+        "Dashed: the limit of an alarm. Where a line is broken, no data came. Circles: values of doubtful quality.",
+    ));
+    // What an alarm is about comes first.
+    let mut order: Vec<_> = all.iter().collect();
+    order.sort_by_key(|(_, series)| series.limits.is_empty());
+    for ((source, quantity, unit), series) in order.iter().take(CHARTS_MAX) {
+        let Some(svg) = chart::svg(series, (first_ms, last_ms), columns) else { continue };
+        let count = series.good.len() + series.doubtful.len();
+        let more = match series.without {
+            0 => String::new(),
+            without => format!(" · {}", both(&format!("无数值：{without}"), &format!("without a value: {without}"))),
+        };
+        html.push_str(&format!(
+            "<figure>\n<h3>{} · {} ({}) · {count}{more}</h3>\n{svg}</figure>\n",
+            escape(source),
+            escape(quantity),
+            escape(unit)
+        ));
+    }
+    if let Some(more) = order.len().checked_sub(CHARTS_MAX).filter(|more| *more > 0) {
+        html.push_str(&paragraph(
+            &format!("另有 {more} 条曲线未绘出，数据见 readings.csv。"),
+            &format!("{more} more charts are not drawn; their values are in readings.csv."),
+        ));
+    }
+    html
+}
+
+pub(super) fn completeness(asked: &Asked, log: &Log) -> String {
+    let complete = complete(log, &(asked.from_ms..asked.to_ms));
+    let counts = facts(&[
+        (("时段内编号数", "numbers of this time"), complete.numbers.to_string()),
+        (("文件内", "records here"), complete.here.to_string()),
+        (("站点声明已缺失", "told as lost or let go"), complete.gone.to_string()),
+        (("未收录（其他设备或未说明）", "not included (other devices, or unexplained)"), complete.untold().to_string()),
+    ]);
+    let mut rows = Vec::new();
+    for (at, time) in log.timed() {
+        let Body::Gap(gap) = &at.record.body else { continue };
+        let ranges: Vec<String> = gap.ranges.iter().take(8).map(|range| format!("{range:?}")).collect();
+        let why = match gap.why {
+            GapReason::Full => "存储已满 full",
+            GapReason::Age => "超过保存期 age",
+            GapReason::Thinned => "抽稀 thinned",
+            GapReason::Damaged => "存储损坏 damaged",
+            GapReason::Restored => "由备份恢复 restored",
+        };
+        rows.push(vec![
+            at.seq.to_string(),
+            shown_time(at, time),
+            why.into(),
+            ranges.join(", "),
+            gap.ranges.len().to_string(),
+        ]);
+    }
+    let head = [("编号", "record"), ("时间", "time"), ("原因", "reason"), ("范围", "numbers"), ("数量", "count")];
+    let told = if rows.is_empty() { String::new() } else { table(&head, &rows, ROWS_MAX) };
+    heading("完整性", "Completeness") + &counts + &told
+}
+
+pub(super) fn times(asked: &Asked, log: &Log) -> String {
+    let times = clock_times(log, &(asked.from_ms..asked.to_ms));
+    let counts = facts(&[
+        (("时钟已同步时记录", "recorded while synchronised"), times.synchronised.to_string()),
+        (("守时状态下记录", "in holdover"), times.holdover.to_string()),
+        (("时钟未设定时记录", "before the clock was set"), times.unset.to_string()),
+        (("其中事后校正", "of these corrected afterwards"), times.corrected.to_string()),
+        (("时间未知", "time unknown"), times.unknown.to_string()),
+        (("最大误差", "largest error"), format!("±{} ms", times.error_ms_max)),
+    ]);
+    let mut rows = Vec::new();
+    for at in &log.records {
+        let (what, detail) = match &at.record.body {
+            Body::Boot(boot) => ("启动 boot", boot.version.clone()),
+            Body::Clock(set) => {
+                ("对时 clock set", format!("{} · {:+} ms · ±{} ms", set.source.as_str(), set.step_ms, set.error_ms))
+            }
+            _ => continue,
+        };
+        let stamp = at.record.stamp;
+        rows.push(vec![
+            at.seq.to_string(),
+            stamp.boot.to_string(),
+            local_time(stamp.wall_ms),
+            stamp.clock.as_str().into(),
+            what.into(),
+            detail,
+        ]);
+    }
+    let head = [
+        ("编号", "record"),
+        ("启动序号", "boot"),
+        ("记录时间", "stamped"),
+        ("时钟", "clock"),
+        ("事件", "event"),
+        ("说明", "detail"),
+    ];
+    heading("时间质量", "Time quality") + &counts + &table(&head, &rows, ROWS_MAX)
+}
+
+pub(super) fn receipts(log: &Log, members: &[Member<'_>]) -> String {
+    let mut rows = Vec::new();
+    for (name, bytes) in members.iter().filter(|(name, _)| name.starts_with("receipts/")) {
+        let Ok(receipt) = Receipt::claimed(bytes) else {
+            rows.push(vec![(*name).to_owned()]);
+            continue;
+        };
+        let held = log.records.iter().filter(|at| receipt.holds.contains(at.seq)).count();
+        rows.push(vec![
+            receipt.platform.to_string(),
+            local_time(receipt.received_ms),
+            format!("{held} / {}", log.records.len()),
+            receipt.head.size.to_string(),
+            receipt.batch.to_string(),
+        ]);
+    }
+    let head = [
+        ("平台", "platform"),
+        ("平台接收时间", "received"),
+        ("已持有本文件记录", "records held"),
+        ("树头记录数", "tree size"),
+        ("批次", "batch"),
+    ];
+    rows.sort();
+    heading("平台回执", "Receipts of the platforms")
+        + &match rows.is_empty() {
+            true => paragraph("文件内没有平台回执。", "No receipt is in this file."),
+            false => table(&head, &rows, ROWS_MAX),
+        }
+}
+
+pub(super) fn codecs(log: &Log) -> String {
+    let (used, untold) = log.codecs();
+    if used.is_empty() {
+        return String::new();
+    }
+    let mut rows = Vec::new();
+    for at in &log.records {
+        if let Body::Codec(codec) = &at.record.body {
+            let digest = Hash(Sha256::digest(codec.text.as_bytes()).into());
+            rows.push(vec![codec.id.to_string(), at.seq.to_string(), codec.text.len().to_string(), digest.to_string()]);
+        }
+    }
+    rows.extend(
+        untold.iter().map(|id| vec![id.to_string(), "–".into(), "–".into(), "文本不在文件内 not in this file".into()]),
+    );
+    let head = [("编解码器", "codec"), ("编号", "record"), ("字节", "bytes"), ("文本 SHA-256", "SHA-256 of its text")];
+    heading("编解码器", "Codecs that decoded the readings") + &table(&head, &rows, ROWS_MAX)
+}
+
+pub(super) fn files(members: &[Member<'_>]) -> String {
+    let listed = members.iter().filter(|(name, _)| ![MIMETYPE, REPORT, SEAL].contains(name));
+    let row = |(name, bytes): &Member<'_>| {
+        vec![(*name).to_owned(), bytes.len().to_string(), Hash(Sha256::digest(bytes).into()).to_string()]
+    };
+    let rows: Vec<_> = listed.map(row).collect();
+    let head = [("文件", "part"), ("字节", "bytes"), ("SHA-256", "")];
+    heading("文件组成", "Parts of the file") + &table(&head, &rows, ROWS_MAX)
+}
+
+pub(super) fn verifying() -> String {
+    heading("如何验证", "How to verify")
+        + &paragraph(
+            "以下任一方式均可离线验证，只需公钥。公钥应从站点（weir identity）或平台另行取得，不可取自本文件。",
+            "Either way works offline and needs public keys alone. Take them from the box (weir identity) or a platform, never \
+             from this file.",
+        )
+        + "<pre>weir verify FILE --key HEX --platform NAME=HEX\n\
+           python3 verify_evidence.py FILE --key HEX --platform NAME=HEX</pre>\n"
+}
+
+fn shown_time(at: &RecordAt, time: TrueTime) -> String {
+    match time {
+        TrueTime::Stamped { at_ms, .. } => local_time(at_ms),
+        TrueTime::Corrected { at_ms, error_ms } => format!("{} ±{error_ms} ms", local_time(at_ms)),
+        TrueTime::Unknown { .. } => format!("? {}", local_time(UnixMs(at.record.stamp.wall_ms.0))),
+    }
+}
