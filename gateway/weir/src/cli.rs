@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use batch::PublicKey;
+use batch::{PlatformId, PublicKey};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::demo::DemoArgs;
 use crate::device::DeviceArgs;
+use crate::evidence::EvidenceCommand;
 use crate::lang::Lang;
 
 /// Weir keeps what outfall sensors say, judges it, and delivers it signed to the platforms.
@@ -47,7 +48,10 @@ pub(crate) enum Command {
     Tail(TailArgs),
     /// Readings as CSV or JSON Lines; with --journal, the records themselves with their proofs.
     Export(ExportArgs),
-    /// Whether the journal, its signed tree heads and the receipts hold, or what an exported journal proves.
+    /// What was recorded in some hours, with all that proves it, as one file for inspectors and courts.
+    #[command(subcommand)]
+    Evidence(EvidenceCommand),
+    /// Whether the journal, its signed tree heads and the receipts hold, or what an exported journal or evidence file proves.
     Verify(VerifyArgs),
     /// Copy the journal into a folder while the gateway runs: to a stick, or another machine's mount.
     Backup {
@@ -251,18 +255,28 @@ pub(crate) enum ExportFormat {
 /// `weir verify`
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// A file that `weir export --journal` wrote, on whatever machine; without it, this box's own journal.
+    /// A file that `weir evidence export` or `weir export --journal` wrote, on whatever machine; without it, this box's own
+    /// journal.
     #[arg(value_name = "FILE", conflicts_with = "sync_config")]
     pub(crate) file: Option<PathBuf>,
     /// The box's public key, 64 hex digits; without it, the one that the file names.
     #[arg(long, value_name = "HEX", requires = "file")]
     pub(crate) key: Option<PublicKey>,
+    /// A platform's public key, for the receipts in an evidence file; may be repeated.
+    #[arg(long = "platform", value_name = "NAME=HEX", requires = "file", value_parser = platform_key)]
+    pub(crate) platforms: Vec<(PlatformId, PublicKey)>,
     /// The upload daemon's configuration: it names each platform's key, without which receipts prove nothing.
     #[arg(long, value_name = "FILE", default_value = "/etc/weir/sync.toml")]
     pub(crate) sync_config: PathBuf,
     /// One JSON object instead of text for people.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+fn platform_key(text: &str) -> Result<(PlatformId, PublicKey), String> {
+    let (name, key) = text.split_once('=').ok_or("it must be NAME=HEX, the platform's name and its public key")?;
+    let name = PlatformId::new(name).map_err(|error| error.to_string())?;
+    Ok((name, key.parse().map_err(|error: batch::PublicKeyError| error.to_string())?))
 }
 
 /// `weir journal`

@@ -115,6 +115,15 @@ pub(crate) enum CommandError {
     /// Who reads our output has gone (`weir export | head`): not an error.
     #[error("the reader of the output has gone")]
     OutputClosed,
+    /// A file that is no evidence file of this program's.
+    #[error("`{path}` has more than {max} bytes: no evidence file has", max = evidence::EVIDENCE_BYTES_MAX)]
+    EvidenceTooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Evidence.
+    #[error("there is no evidence file")]
+    Evidence(#[from] crate::evidence::EvidenceError),
     /// A device verb.
     #[error("the device verb was not carried out")]
     Device(#[source] Box<crate::device::DeviceError>),

@@ -7,8 +7,9 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use ::journal::Reader;
-use record::{Body, CodecId, Frame, Quantity, Reading, RecordAt, Redecoded, Seq, SeqRange, SourceId, TrueTime};
-use serde::Serialize;
+use evidence::moment;
+use evidence::readings::{Decoded, HEADING, Row, csv_line, row};
+use record::{Quantity, Reading, RecordAt, Seq, SeqRange, SourceId, TrueTime};
 
 use crate::cli::{ExportArgs, ExportFormat};
 use crate::error::CommandError;
@@ -16,62 +17,10 @@ use crate::exit::Exit;
 use crate::lang::Lang;
 use crate::output;
 use crate::times::time_line;
+pub(crate) use journal::signed_end;
 
 /// Bytes read at once: the memory of an export, whatever its length.
-const PAGE_BYTES: usize = 1024 * 1024;
-
-/// The heading of the CSV form; the JSON form has the same names.
-const HEADING: &str = "seq,time,clock,source,quantity,value,unit,quality,device_time,codec,redecoded_of,true_time,\
-                       true_time_basis,true_time_error_ms,not_before,not_after";
-
-/// One reading, flat.
-#[derive(Debug, Serialize)]
-struct Row<'a> {
-    seq: u64,
-    time: String,
-    clock: &'a str,
-    source: &'a str,
-    quantity: &'a str,
-    value: Option<String>,
-    unit: &'a str,
-    quality: &'a str,
-    device_time: Option<String>,
-    /// Which codec decoded it, 16 hex digits.
-    codec: Option<String>,
-    /// The record whose readings this one takes the place of; `time` is when that was done.
-    redecoded_of: Option<u64>,
-    /// When the record was made, by what is known of the clock now.
-    true_time: Option<String>,
-    /// `stamped`, `corrected` or `unknown`.
-    true_time_basis: &'a str,
-    /// Bound of its error, ± ms.
-    true_time_error_ms: Option<u64>,
-    /// Where the time is unknown: bounds that the boots around it give.
-    not_before: Option<String>,
-    not_after: Option<String>,
-}
-
-/// What a codec made of a frame, when it came or again.
-struct Decoded<'a> {
-    source: &'a SourceId,
-    codec: Option<CodecId>,
-    of: Option<Seq>,
-    readings: &'a [Reading],
-}
-
-impl Decoded<'_> {
-    fn of(body: &Body) -> Option<Decoded<'_>> {
-        match body {
-            Body::Frame(Frame { source, codec, readings, .. }) => {
-                Some(Decoded { source, codec: *codec, of: None, readings })
-            }
-            Body::Redecoded(Redecoded { source, of, codec, readings, .. }) => {
-                Some(Decoded { source, codec: Some(*codec), of: Some(*of), readings })
-            }
-            Body::Boot(_) | Body::Rejected(_) | Body::Alarm(_) | Body::Codec(_) | Body::Clock(_) | Body::Gap(_) => None,
-        }
-    }
-}
+pub(crate) const PAGE_BYTES: usize = 1024 * 1024;
 
 /// Writes them.
 pub(crate) fn run(state_dir: &Path, args: &ExportArgs, lang: Lang) -> Result<Exit, CommandError> {
@@ -111,7 +60,7 @@ impl Filter<'_> {
 
     /// Whether it is wanted, by the time that it really was where that is known.
     fn takes(&self, record: &RecordAt, time: TrueTime) -> bool {
-        let at = time.known().map_or(record.record.stamp.wall_ms, |(at, _)| at).0;
+        let at = moment(record, time).0;
         self.source.as_ref().is_none_or(|source| record.record.body.source() == Some(source))
             && self.args.from.is_none_or(|from| at >= from.as_millisecond())
             && self.args.to.is_none_or(|to| at < to.as_millisecond())
@@ -151,95 +100,6 @@ fn write<W: Write>(
     out.flush().map_err(failed)
 }
 
-fn row<'a>(record: &RecordAt, time: TrueTime, decoded: &Decoded<'a>, reading: &'a Reading) -> Row<'a> {
-    let (not_before, not_after) = match time {
-        TrueTime::Unknown { not_before_ms, not_after_ms } => (not_before_ms, not_after_ms),
-        TrueTime::Stamped { .. } | TrueTime::Corrected { .. } => (None, None),
-    };
-    Row {
-        seq: record.seq.0,
-        time: output::time(record.record.stamp.wall_ms),
-        clock: record.record.stamp.clock.as_str(),
-        source: decoded.source.as_str(),
-        quantity: reading.quantity.as_str(),
-        value: reading.value.map(|value| value.to_string()),
-        unit: reading.unit.as_str(),
-        quality: reading.quality.as_str(),
-        device_time: reading.at_ms.map(output::time),
-        codec: decoded.codec.map(|codec| codec.to_string()),
-        redecoded_of: decoded.of.map(|of| of.0),
-        true_time: time.known().map(|(at, _)| output::time(at)),
-        true_time_basis: time.as_str(),
-        true_time_error_ms: time.known().map(|(_, error_ms)| error_ms),
-        not_before: not_before.map(output::time),
-        not_after: not_after.map(output::time),
-    }
-}
-
-/// Names, numbers and times have no comma, quote or line break; a unit that a sensor made up may have.
-fn csv_line(row: &Row<'_>) -> String {
-    let unit = match row.unit.contains([',', '"']) {
-        true => format!("\"{}\"", row.unit.replace('"', "\"\"")),
-        false => row.unit.to_owned(),
-    };
-    let (value, device_time) = (row.value.as_deref().unwrap_or(""), row.device_time.as_deref().unwrap_or(""));
-    let codec = row.codec.as_deref().unwrap_or("");
-    let number = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
-    let (redecoded_of, error_ms) = (number(row.redecoded_of), number(row.true_time_error_ms));
-    let [at, not_before, not_after] =
-        [&row.true_time, &row.not_before, &row.not_after].map(|time| time.as_deref().unwrap_or(""));
-    let Row { seq, time, clock, source, quantity, quality, true_time_basis, .. } = row;
-    format!(
-        "{seq},{time},{clock},{source},{quantity},{value},{unit},{quality},{device_time},{codec},{redecoded_of},{at},\
-         {true_time_basis},{error_ms},{not_before},{not_after}\r\n"
-    )
-}
-
 fn json_line(row: &Row<'_>) -> String {
     serde_json::to_string(row).map(|line| line + "\n").unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use expect_test::expect;
-    use record::{BootNo, ClockQuality, Decimal, MonoMs, Quality, Record, Stamp, Unit, UnixMs};
-
-    #[test]
-    fn a_repeated_decoding_names_its_codec_and_record() {
-        let reading = Reading {
-            quantity: Quantity::new("cod").unwrap(),
-            unit: Unit::new("a,\"b\"").unwrap(),
-            value: Decimal::parse("40.10").ok(),
-            quality: Quality::UnknownUnit,
-            at_ms: None,
-        };
-        let source = SourceId::new("cod-1").unwrap();
-        let codec = CodecId::of("second");
-        let anew = Redecoded { source, of: Seq(3), codec, readings: vec![reading], texts: Vec::new() };
-        let stamp = Stamp {
-            boot: BootNo(0),
-            mono_ms: MonoMs(5),
-            wall_ms: UnixMs(1_777_888_800_000),
-            clock: ClockQuality::Unset,
-        };
-        let record = RecordAt { seq: Seq(7), record: Record { stamp, body: Body::Redecoded(anew) } };
-        let decoded = Decoded::of(&record.record.body).unwrap();
-        let (at_ms, before) = (UnixMs(1_777_888_800_000), Some(UnixMs(1_777_888_000_000)));
-        let mut shown = format!("{HEADING}\n");
-        for time in [
-            TrueTime::Corrected { at_ms, error_ms: 250 },
-            TrueTime::Unknown { not_before_ms: before, not_after_ms: None },
-        ] {
-            let row = row(&record, time, &decoded, &decoded.readings[0]);
-            shown += &format!("{}{}", csv_line(&row).replace("\r\n", "\n"), json_line(&row));
-        }
-        expect![[r#"
-            seq,time,clock,source,quantity,value,unit,quality,device_time,codec,redecoded_of,true_time,true_time_basis,true_time_error_ms,not_before,not_after
-            7,2026-05-04T10:00:00.000Z,unset,cod-1,cod,40.1,"a,""b""",unknown_unit,,16367aacb67a4a01,3,2026-05-04T10:00:00.000Z,corrected,250,,
-            {"seq":7,"time":"2026-05-04T10:00:00.000Z","clock":"unset","source":"cod-1","quantity":"cod","value":"40.1","unit":"a,\"b\"","quality":"unknown_unit","device_time":null,"codec":"16367aacb67a4a01","redecoded_of":3,"true_time":"2026-05-04T10:00:00.000Z","true_time_basis":"corrected","true_time_error_ms":250,"not_before":null,"not_after":null}
-            7,2026-05-04T10:00:00.000Z,unset,cod-1,cod,40.1,"a,""b""",unknown_unit,,16367aacb67a4a01,3,,unknown,,2026-05-04T09:46:40.000Z,
-            {"seq":7,"time":"2026-05-04T10:00:00.000Z","clock":"unset","source":"cod-1","quantity":"cod","value":"40.1","unit":"a,\"b\"","quality":"unknown_unit","device_time":null,"codec":"16367aacb67a4a01","redecoded_of":3,"true_time":null,"true_time_basis":"unknown","true_time_error_ms":null,"not_before":"2026-05-04T09:46:40.000Z","not_after":null}
-        "#]].assert_eq(&shown);
-    }
 }

@@ -13,6 +13,7 @@ mod demo;
 mod device;
 mod enroll;
 mod error;
+mod evidence;
 mod exit;
 mod export;
 mod identity_card;
@@ -66,6 +67,7 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Status(output) => status::run(run_dir, output.json, lang),
         Command::Tail(args) => tail::run(state_dir, &args, lang),
         Command::Export(args) => export::run(state_dir, &args, lang),
+        Command::Evidence(command) => evidence::run(&command, (state_dir, run_dir), lang),
         Command::Verify(args) => verify::run(state_dir, &args, lang),
         Command::Backup { to, json } => backup::backup_to(&to, state_dir, json, lang),
         Command::Restore { from, json } => backup::restore_from(&from, state_dir, json, lang),

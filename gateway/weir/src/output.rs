@@ -2,10 +2,8 @@
 
 use std::io::{self, BufWriter, Stdout, Write};
 
-use jiff::Timestamp;
-use record::UnixMs;
-
 use crate::error::CommandError;
+pub(crate) use evidence::readings::time;
 
 /// Standard output, buffered.
 pub(crate) fn stdout() -> BufWriter<Stdout> {
@@ -15,14 +13,6 @@ pub(crate) fn stdout() -> BufWriter<Stdout> {
 /// Prints one line.
 pub(crate) fn line(out: &mut impl Write, text: &str) -> Result<(), CommandError> {
     writeln!(out, "{text}").map_err(CommandError::output)
-}
-
-/// Wall time as `2026-11-23T08:00:00.123Z`; a number that is no time on any calendar is printed as it is.
-pub(crate) fn time(at: UnixMs) -> String {
-    match Timestamp::from_millisecond(at.0) {
-        Ok(at) => format!("{at:.3}"),
-        Err(_) => format!("{}ms", at.0),
-    }
 }
 
 /// `3.2 s`, `5 min`, `2 h`, `3 d`: how long ago, at a glance.
@@ -69,14 +59,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ages_and_times_read_well() {
+    fn ages_read_well() {
         assert_eq!(
             [0, 3_250, 59_000, 600_000, 7_200_000, 400_000_000].map(age),
             ["0.0 s", "3.2 s", "59 s", "10 min", "2 h", "4 d"]
         );
         assert_eq!([0, 9, 987, 1_000].map(percent), ["0.0 %", "0.9 %", "98.7 %", "100.0 %"]);
-        assert_eq!(time(UnixMs(1_700_000_000_123)), "2023-11-14T22:13:20.123Z");
-        assert_eq!(time(UnixMs(i64::MAX)), format!("{}ms", i64::MAX));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! `weir verify`: whether the journal, its signed tree heads and the platforms' receipts hold, and whether it says what
-//! decoded every reading; or what an exported journal proves. Reads only.
+//! decoded every reading; or what an exported journal or an evidence file proves. Reads only.
 
 mod codecs;
+mod evidence;
 mod file;
 
 use std::collections::BTreeMap;
@@ -37,7 +38,10 @@ struct Finding {
 /// Checks everything and prints one line for each statement.
 pub(crate) fn run(state_dir: &Path, args: &VerifyArgs, lang: Lang) -> Result<Exit, CommandError> {
     if let Some(path) = &args.file {
-        return file::run(path, args.key, args.json, lang);
+        return match evidence::begins(path)? {
+            true => evidence::run(path, args, lang),
+            false => file::run(path, args.key, args.json, lang),
+        };
     }
     let key = public_key(state_dir)?;
     let mut findings = Vec::new();

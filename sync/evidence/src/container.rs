@@ -20,28 +20,26 @@ const DATE: u16 = 0x0021;
 const LOCAL_BYTES: usize = 30;
 
 /// One member: its name, and its bytes.
-pub(crate) type Member<'f> = (&'f str, &'f [u8]);
+pub type Member<'f> = (&'f str, &'f [u8]);
 
 /// What was read of a file.
 #[derive(Debug)]
-pub(crate) struct Container<'f> {
+pub struct Container<'f> {
     /// In the order of the file.
-    pub(crate) members: Vec<Member<'f>>,
+    pub members: Vec<Member<'f>>,
     /// The first member whose bytes do not fit the checksum before them.
-    pub(crate) altered: Option<&'f str>,
+    pub altered: Option<&'f str>,
     /// Whether the file is, byte for byte, what the rule makes of these members.
-    pub(crate) exact: bool,
+    pub exact: bool,
 }
 
 /// Whether a file begins as a container does.
-pub(crate) fn begins(bytes: &[u8]) -> bool {
+pub fn begins(bytes: &[u8]) -> bool {
     bytes.starts_with(&LOCAL)
 }
 
-/// The file of these members.
-///
-/// The caller has bounded them: neither a member nor the file comes near 4 GiB.
-pub(crate) fn write(members: &[Member<'_>]) -> Vec<u8> {
+/// The file of these members, whatever they are. The caller has bounded them: the file is far from 4 GiB.
+pub fn write(members: &[Member<'_>]) -> Vec<u8> {
     let mut file = Vec::with_capacity(members.iter().map(|(_, bytes)| bytes.len() + 2 * LOCAL_BYTES + 300).sum());
     for (name, bytes) in members {
         file.extend(local(name, crc32fast::hash(bytes), bytes.len()));
@@ -52,8 +50,11 @@ pub(crate) fn write(members: &[Member<'_>]) -> Vec<u8> {
     file
 }
 
-/// Reads the members from the front. `Err` is the place in bytes where no member and no directory begins.
-pub(crate) fn read(file: &[u8], members_max: usize) -> Result<Container<'_>, usize> {
+/// Reads the members from the front, `members_max` at most.
+///
+/// # Errors
+/// The place in bytes where no member begins, or one that is cut, or one too many.
+pub fn read(file: &[u8], members_max: usize) -> Result<Container<'_>, usize> {
     let mut container = Container { members: Vec::new(), altered: None, exact: true };
     let mut at = 0;
     while file[at..].starts_with(&LOCAL) {

@@ -28,7 +28,7 @@
 //! Standards: APPNOTE.TXT 6.3 (ZIP) in the manner of ETSI EN 319 162-1 (ASiC), RFC 4180 (CSV), RFC 9052 (COSE), RFC 9162.
 
 mod choice;
-mod container;
+pub mod container;
 mod draft;
 mod log;
 mod parts;

@@ -27,11 +27,7 @@ pub(super) fn run(state_dir: &Path, out: Option<&Path>, lang: Lang) -> Result<Ex
     let reader = Reader::open(&state_dir.join("journal/journal.db")).map_err(CommandError::Store)?;
     let position = reader.position().map_err(CommandError::Store)?;
     let box_id = BoxId::new(&position.box_id).map_err(|error| CommandError::BadName(error.to_string()))?;
-    let mut end = None;
-    for head in heads(&reader) {
-        end = Some(head.map_err(CommandError::Store)?.size);
-    }
-    let end = Seq(end.ok_or(CommandError::NothingSigned)?).min(position.end);
+    let end = signed_end(&reader)?.min(position.end);
     let (nodes, heads) = (nodes(&reader, end), heads(&reader));
     match out {
         None => write(output::stdout(), CommandError::output, (&box_id, &key), nodes, heads)?,
@@ -45,6 +41,15 @@ pub(super) fn run(state_dir: &Path, out: Option<&Path>, lang: Lang) -> Result<Ex
     let unsigned = lang.pick("newer ones that no tree head covers yet", "尚无签名树头覆盖的较新记录（未写入）");
     eprintln!("weir: {written}: {end} · {unsigned}: {newer}");
     Ok(Exit::Good)
+}
+
+/// The size of the newest signed tree head.
+pub(crate) fn signed_end(reader: &Reader) -> Result<Seq, CommandError> {
+    let mut end = None;
+    for head in heads(reader) {
+        end = Some(head.map_err(CommandError::Store)?.size);
+    }
+    end.map(Seq).ok_or(CommandError::NothingSigned)
 }
 
 /// Writes records and pruned subtrees in order, and each tree head behind the last record that it covers. A head over a

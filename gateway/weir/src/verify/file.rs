@@ -1,4 +1,4 @@
-//! `weir verify FILE`: what an exported journal proves, how far, and its first bad record.
+//! `weir verify FILE` of an exported journal: what it proves, how far, and its first bad record.
 
 use std::fs::File;
 use std::io::{BufReader, Write};
@@ -84,7 +84,7 @@ fn findings(verdict: &Verdict, key_given: bool, lang: Lang) -> Vec<Finding> {
     findings
 }
 
-fn words(fault: &Fault, lang: Lang) -> String {
+pub(super) fn words(fault: &Fault, lang: Lang) -> String {
     if lang == Lang::En {
         return fault.to_string();
     }

@@ -1,0 +1,162 @@
+//! Which records go into a file: those of the time and devices that were asked for, and what explains them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use batch::Asked;
+use evidence::{RECORDS_BYTES_MAX, RECORDS_MAX, moment};
+use journal::Reader;
+use record::{Body, BootNo, CodecId, Kind, RecordAt, Seq, SeqRange, TimeLine};
+
+use super::EvidenceError;
+use super::window::read_one;
+use crate::export::PAGE_BYTES;
+
+/// Every clock record before `end`: some four a day.
+pub(super) fn clocks(reader: &Reader, end: Seq) -> Result<Vec<RecordAt>, EvidenceError> {
+    marked(reader, Kind::Clock, end)
+}
+
+fn marked(reader: &Reader, kind: Kind, end: Seq) -> Result<Vec<RecordAt>, EvidenceError> {
+    let Some(last) = end.0.checked_sub(1).map(Seq) else { return Ok(Vec::new()) };
+    let marks = reader.marks(kind, SeqRange { first: Seq(0), last }).map_err(EvidenceError::Store)?;
+    marks.into_iter().filter_map(|seq| read_one(reader, seq).transpose()).collect()
+}
+
+/// Records as they are chosen, by number, in their canonical bytes.
+#[derive(Debug, Default)]
+pub(super) struct Choice {
+    pub(super) records: BTreeMap<Seq, Vec<u8>>,
+    bytes: usize,
+    boots: BTreeSet<BootNo>,
+    codecs: BTreeSet<CodecId>,
+    /// Records that others refer to.
+    referred: BTreeSet<Seq>,
+}
+
+impl Choice {
+    /// Chooses among the records before `end`.
+    pub(super) fn new(
+        reader: &Reader,
+        asked: &Asked,
+        clocks: &[RecordAt],
+        times: &TimeLine,
+        end: Seq,
+    ) -> Result<Choice, EvidenceError> {
+        let mut choice = Choice::default();
+        let mut range: Option<SeqRange> = None;
+        for_each(reader, end, |at| {
+            let made = moment(&at, times.time(&at.record.stamp));
+            if asked.from_ms <= made && made < asked.to_ms && is_of(asked, &at) {
+                let first = range.map_or(at.seq, |range| range.first);
+                range = SeqRange::new(first, at.seq);
+                choice.add(&at)?;
+            }
+            Ok(())
+        })?;
+        let SeqRange { first, last } = range.ok_or(EvidenceError::Nothing)?;
+        for at in asked.alarm.into_iter().chain(choice.referred.clone()) {
+            choice.add_one(reader, at, end)?;
+        }
+        // The neighbours show that the time was not cut shorter than what was asked for.
+        for at in first.0.checked_sub(1).map(Seq).into_iter().chain([last.next()]) {
+            choice.add_one(reader, at, end)?;
+        }
+        choice.explain(reader, SeqRange { first, last }, clocks, end)?;
+        Ok(choice)
+    }
+
+    /// What tells how readings were decoded, when records were made, and what is gone.
+    fn explain(
+        &mut self,
+        reader: &Reader,
+        range: SeqRange,
+        clocks: &[RecordAt],
+        end: Seq,
+    ) -> Result<(), EvidenceError> {
+        let told = reader.codecs().map_err(EvidenceError::Store)?;
+        for seq in self.codecs.clone().iter().filter_map(|codec| told.get(codec)) {
+            self.add_one(reader, *seq, end)?;
+        }
+        let own = self.boots.clone();
+        for at in marked(reader, Kind::Boot, end)?.iter().filter(|at| own.contains(&at.record.stamp.boot)) {
+            self.add(at)?;
+        }
+        let told: BTreeSet<BootNo> = clocks.iter().map(|at| at.record.stamp.boot).collect();
+        let near = near(&own, &told);
+        for at in clocks.iter().filter(|at| near.contains(&at.record.stamp.boot)) {
+            self.add(at)?;
+        }
+        for at in marked(reader, Kind::Gap, end)? {
+            if let Body::Gap(gap) = &at.record.body
+                && gap.ranges.iter().any(|gone| gone.first <= range.last && range.first <= gone.last)
+            {
+                self.add(&at)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_one(&mut self, reader: &Reader, seq: Seq, end: Seq) -> Result<(), EvidenceError> {
+        if seq >= end {
+            return Ok(());
+        }
+        read_one(reader, seq)?.map_or(Ok(()), |at| self.add(&at))
+    }
+
+    fn add(&mut self, at: &RecordAt) -> Result<(), EvidenceError> {
+        let bytes = at.record.to_canonical();
+        if self.records.contains_key(&at.seq) {
+            return Ok(());
+        }
+        self.bytes += bytes.len();
+        self.records.insert(at.seq, bytes);
+        if self.records.len() > RECORDS_MAX || self.bytes > RECORDS_BYTES_MAX {
+            return Err(EvidenceError::TooMuch);
+        }
+        self.boots.insert(at.record.stamp.boot);
+        match &at.record.body {
+            Body::Frame(frame) => self.codecs.extend(frame.codec),
+            Body::Redecoded(redecoded) => {
+                self.codecs.insert(redecoded.codec);
+                self.referred.insert(redecoded.of);
+            }
+            Body::Alarm(alarm) => _ = self.referred.insert(alarm.cause),
+            Body::Boot(_) | Body::Rejected(_) | Body::Codec(_) | Body::Clock(_) | Body::Gap(_) => {}
+        }
+        Ok(())
+    }
+}
+
+/// These boots, and for each its neighbours that were told the time: a boot that never was lies between them.
+fn near(own: &BTreeSet<BootNo>, told: &BTreeSet<BootNo>) -> BTreeSet<BootNo> {
+    let mut near = own.clone();
+    for boot in own {
+        near.extend(told.range(..boot).next_back());
+        near.extend(told.range((Bound::Excluded(boot), Bound::Unbounded)).next());
+    }
+    near
+}
+
+/// Whether it is about a device that was asked for; what is about none always is.
+fn is_of(asked: &Asked, at: &RecordAt) -> bool {
+    let body = &at.record.body;
+    let is_of_none = !matches!(body, Body::Rejected(_)) && body.source().is_none();
+    asked.sources.is_empty() || is_of_none || body.source().is_some_and(|source| asked.sources.contains(source))
+}
+
+/// Hands over every record before `end`, a page in memory.
+fn for_each(
+    reader: &Reader,
+    end: Seq,
+    mut each: impl FnMut(RecordAt) -> Result<(), EvidenceError>,
+) -> Result<(), EvidenceError> {
+    let mut next = Seq(0);
+    while let Some(range) = SeqRange::new(next, Seq(end.0.saturating_sub(1))).filter(|_| next < end) {
+        let records = reader.read(range, PAGE_BYTES).map_err(EvidenceError::Store)?;
+        let Some(last) = records.last() else { break };
+        next = last.seq.next();
+        records.into_iter().try_for_each(&mut each)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,46 @@
+//! Which time is asked for.
+
+use batch::{Asked, EvidenceSeal};
+use evidence::moment;
+use journal::Reader;
+use record::{Body, RecordAt, Seq, SeqRange, SourceId, TimeLine, UnixMs};
+
+use super::{EvidenceArgs, EvidenceError};
+
+/// What was asked, in the words of the seal.
+pub(super) fn asked(args: &EvidenceArgs, reader: &Reader, times: &TimeLine) -> Result<Asked, EvidenceError> {
+    let sources = args.source.iter().map(|name| SourceId::new(name)).collect::<Result<Vec<_>, _>>();
+    let sources = sources.map_err(|error| EvidenceError::BadName(error.to_string()))?;
+    if sources.len() > EvidenceSeal::SOURCES_MAX {
+        return Err(EvidenceError::Sources(sources.len()));
+    }
+    let (from_ms, to_ms) = match args.alarm {
+        Some(seq) => around(Seq(seq), args, reader, times)?,
+        None => {
+            let to = args.to.unwrap_or_else(jiff::Timestamp::now);
+            let from = args.from.unwrap_or(jiff::Timestamp::MIN);
+            (UnixMs(from.as_millisecond()), UnixMs(to.as_millisecond()))
+        }
+    };
+    if from_ms >= to_ms {
+        return Err(EvidenceError::Window);
+    }
+    Ok(Asked { sources, from_ms, to_ms, reason: args.reason.clone(), alarm: args.alarm.map(Seq) })
+}
+
+/// From some time before the cause of an alarm to some time after the alarm.
+fn around(seq: Seq, args: &EvidenceArgs, reader: &Reader, times: &TimeLine) -> Result<(UnixMs, UnixMs), EvidenceError> {
+    let read = |seq| read_one(reader, seq).map(|found| found.map(|at| (moment(&at, times.time(&at.record.stamp)), at)));
+    let (alarmed, alarm) = read(seq)?.ok_or(EvidenceError::NoAlarm(seq))?;
+    let Body::Alarm(transition) = &alarm.record.body else { return Err(EvidenceError::NoAlarm(seq)) };
+    // Without its cause the alarm itself is what there is.
+    let caused = read(transition.cause)?.map_or(alarmed, |(caused, _)| caused);
+    let ms = |duration: jiff::SignedDuration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    let from = caused.min(alarmed).0.saturating_sub(ms(args.before));
+    Ok((UnixMs(from), UnixMs(alarmed.0.saturating_add(ms(args.after)).saturating_add(1))))
+}
+
+pub(super) fn read_one(reader: &Reader, seq: Seq) -> Result<Option<RecordAt>, EvidenceError> {
+    let alone = SeqRange { first: seq, last: seq };
+    Ok(reader.read(alone, usize::MAX).map_err(EvidenceError::Store)?.pop())
+}
