@@ -28,6 +28,8 @@ pub struct Config {
     /// Whether a small batch whose answer is late is sent a second time beside the first; none is on a link with
     /// a budget.
     pub hedge: bool,
+    /// Most records put aside. What is refused beyond them is asked again, seldom, until a person has made room.
+    pub parked_max: NonZeroU64,
     /// How much may be carried.
     pub budget: Budget,
     /// Waiting after a failure.
@@ -70,6 +72,7 @@ impl Default for Config {
             answer_timeout_ms: 30_000,
             bytes_per_s_min: records(2_000),
             hedge: true,
+            parked_max: NonZeroU64::from(records(10_000)),
             budget: Budget::default(),
             backoff: Backoff::default(),
         }

@@ -368,9 +368,17 @@ impl Destination {
     fn refused(&mut self, id: BatchId, why: String) {
         let Some(at) = self.position(id) else { return };
         self.passed(at);
+        let divisible = self.is_divisible(&self.outstanding[at]);
+        let parked = self.parked.len().saturating_add(self.outstanding[at].ranges.len());
+        if !divisible && !invariant::b1_parked_within(parked, self.config.parked_max.get()) {
+            if self.outstanding[at].is_in_flight() {
+                self.failed(at, None, Transient::ParkingFull);
+            }
+            return;
+        }
         let batch = self.outstanding.remove(at);
         self.counters.refused += 1;
-        if self.is_divisible(&batch) {
+        if divisible {
             self.pieces.halve(batch.lane, &batch.ranges);
             self.actions.push_back(Action::Split { id, reason: Some(why) });
         } else {

@@ -103,11 +103,13 @@ pub enum Transient {
     Unreadable,
     /// The receipt is genuine but does not hold all records of the batch; found by the core.
     Short,
+    /// The destination refuses it, and as much is put aside as may be; found by the core.
+    ParkingFull,
 }
 
 impl Transient {
     /// Every cause, in the order of [`Counters::failed`](crate::Counters::failed).
-    pub const ALL: [Transient; 10] = [
+    pub const ALL: [Transient; 11] = [
         Transient::Unreachable,
         Transient::Untrusted,
         Transient::Broken,
@@ -118,6 +120,7 @@ impl Transient {
         Transient::Unverified,
         Transient::Unreadable,
         Transient::Short,
+        Transient::ParkingFull,
     ];
 
     /// The stable name.
@@ -133,6 +136,7 @@ impl Transient {
             Transient::Unverified => "receipt_unverified",
             Transient::Unreadable => "unreadable",
             Transient::Short => "receipt_short",
+            Transient::ParkingFull => "parking_full",
         }
     }
 
@@ -148,6 +152,6 @@ impl Transient {
 
     /// Whether only a person can cure it: then the wait is near the ceiling from the first failure on.
     pub(crate) fn is_slow(self) -> bool {
-        matches!(self, Transient::NotEnrolled)
+        matches!(self, Transient::NotEnrolled | Transient::ParkingFull)
     }
 }

@@ -31,6 +31,11 @@ pub fn b1_within_budget(carried: u64, limit: u64) -> bool {
     carried <= limit
 }
 
+/// **B1** of what is put aside, in records: a batch has one at least.
+pub fn b1_parked_within(parked: u64, parked_max: u64) -> bool {
+    parked <= parked_max
+}
+
 /// **D3**: every record before `end` is covered, or stands with its reason among the parked ones or those that were gone
 /// from the journal before they got into a batch.
 pub fn d3_drained(end: Seq, covered: &SeqRanges, parked: &SeqRanges, gone: &SeqRanges) -> bool {

@@ -25,7 +25,8 @@
 //! - **D3** once faults heal, every record reaches the destination exactly once in effect, or stands parked or gone.
 //! - **D5** an alarm overtakes everything: while one can leave, nothing else is sent; the backlog keeps its share of
 //!   what is cut after the alarms.
-//! - **B1** every queue here has a named bound: [`ALARMS_MAX`], [`RANGES_MAX`] and the windows of [`Config`].
+//! - **B1** every queue here has a named bound: [`ALARMS_MAX`], [`RANGES_MAX`], and windows and
+//!   [`Config::parked_max`] of [`Config`].
 //!
 //! Words: *live* is a record among the newest [`Config::live_window`]; *backlog* is an older one; both only until
 //! they are in a batch. A batch is *outstanding* from its cut to its answer.

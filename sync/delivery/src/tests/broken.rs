@@ -1,15 +1,16 @@
 //! Check the checkers: a core with one fault each, and the invariant that must name it.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU64;
 
 use batch::{BatchId, Lane};
 use proptest::test_runner::{Config as RunnerConfig, TestError, TestRunner};
 use record::{MonoMs, Seq, SeqRange, SeqRanges};
 
 use super::properties::event;
-use super::world::{Core, Make, World, config};
+use super::world::{Answer, Core, Event, Make, World, config};
 use crate::destination::Restored;
-use crate::{Action, Destination, Input, Transient};
+use crate::{Action, Config, Destination, Input, Transient};
 
 /// Which fault.
 #[derive(Clone, Copy, PartialEq)]
@@ -30,6 +31,8 @@ enum Fault {
     HoldsAlarms,
     /// Takes a batch apart when it breaks for the first time.
     DividesAtOnce,
+    /// Refuses nothing more to be put aside.
+    ParksAll,
     /// Sends a late batch beside itself as often as it is asked.
     HedgesAgain,
 }
@@ -114,7 +117,8 @@ impl Core for Broken {
 }
 
 fn broken(fault: Fault, restored: Restored) -> Box<dyn Core> {
-    let core = Destination::new(config(), 7, restored);
+    let parked_max = if fault == Fault::ParksAll { NonZeroU64::MAX } else { config().parked_max };
+    let core = Destination::new(Config { parked_max, ..config() }, 7, restored);
     Box::new(Broken {
         core,
         fault,
@@ -187,4 +191,16 @@ fn d2_catches_a_core_that_divides_what_only_broke_once() {
 #[test]
 fn b1_catches_a_core_that_hedges_without_end() {
     caught(|restored| broken(Fault::HedgesAgain, restored), "B1");
+}
+
+#[test]
+fn b1_catches_a_core_that_puts_aside_without_end() {
+    let mut refusals = vec![Event::Journal { records: 60, alarm: false }];
+    for _ in 0..200 {
+        refusals.extend([Event::Pass { ms: 40_000 }, Event::Answer { which: 0, how: Answer::Refused }]);
+    }
+    let played = |make: Make| World::new(make).run(&refusals);
+    let why = played(|restored| broken(Fault::ParksAll, restored)).unwrap_err();
+    assert!(why.starts_with("B1"), "{why}");
+    assert_eq!(played(super::world::sound), Ok(()), "and all that was not put aside arrives at last");
 }

@@ -471,3 +471,23 @@ fn a_large_batch_is_not_sent_beside_itself() {
     "#]],
     );
 }
+
+#[test]
+fn what_is_refused_beyond_what_may_be_put_aside_is_asked_again_seldom_until_there_is_room() {
+    check(
+        "records=1 live_window=9 parked=1",
+        "0 journal 2 | 10 refuse a | 20 refuse b | 40000 refuse b | 50000 retry a | 50010 ok a | 50020 refuse b",
+        expect![[r#"
+            0 cut live 0 as a
+            0 send a within 31000
+            0 cut live 1 as b
+            0 send b within 31000
+            10 park a: row 1 is odd
+            29554 send b within 31000
+            50000 send a within 31000
+            50010 advance a
+            50020 park b: row 1 is odd
+            next: nothing, covered: [0-0]
+        "#]],
+    );
+}

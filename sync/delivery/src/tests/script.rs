@@ -40,6 +40,7 @@ fn config(settings: &str) -> Config {
             "run" => config.live_run_max = number,
             "window" => config.window = number,
             "alarm_window" => config.alarm_window = number,
+            "parked" => config.parked_max = NonZeroU64::from(number),
             "timeout" => config.answer_timeout_ms = u64::from(number.get()),
             _ => panic!("no setting `{key}`"),
         }

@@ -191,6 +191,22 @@ fn a_good_link_is_soon_used_whole() {
     assert!(world.drains(200_000, 60).is_some_and(|seconds| seconds < 25), "{:?}", world.core.standing());
 }
 
+#[test]
+fn an_alarm_in_the_middle_of_a_drain_is_receipted_within_five_seconds_at_two_kilobytes_a_second() {
+    let link = Link { bytes_per_s: 2_000, holds_ms: 1, every_ms: 1, says_so: true };
+    for after_s in [3, 10, 31, 60, 100] {
+        let mut world = World::new(link, Restored::default(), greedy());
+        assert!(world.drains(10_000, after_s).is_none(), "the drain is not over");
+        let alarm = Seq(10_000);
+        world.feed(Input::Journaled { end: alarm.next(), alarms: vec![alarm] });
+        let raised = world.now;
+        while !world.core.covered().contains(alarm) {
+            world.step();
+            assert!(world.now - raised <= 5_000, "{:?}", world.core.standing());
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 

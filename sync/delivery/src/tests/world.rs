@@ -52,6 +52,7 @@ pub(super) fn config() -> Config {
         live_window: NonZeroU64::new(6).unwrap(),
         answer_timeout_ms: 5_000,
         alarm_window: NonZeroU32::new(2).unwrap(),
+        parked_max: NonZeroU64::new(PARKED_MAX).unwrap(),
         ..Config::default()
     }
 }
@@ -140,6 +141,8 @@ pub(super) struct World {
     cut_failed: bool,
 }
 
+/// More than any sound platform refuses here.
+const PARKED_MAX: u64 = 40;
 /// Actions of one event: more means that the core gives orders without end.
 const ACTIONS_MAX: usize = 100;
 /// Bytes of a record, canonical and on the wire: a few are too many for a link that is bad.
@@ -336,6 +339,9 @@ impl World {
         }
         if !invariant::d1_covered_is_acknowledged(&covered, &self.acknowledged) {
             return Err(format!("D1: covered {covered:?}, acknowledged {:?}", self.acknowledged));
+        }
+        if !invariant::b1_parked_within(self.parked.len(), config().parked_max.get()) {
+            return Err(format!("B1: {} records are put aside", self.parked.len()));
         }
         match self.core.next_timeout() {
             Some(due) if due <= self.now => Err(format!("a wake-up at {due}, already {}", self.now)),

@@ -84,6 +84,8 @@ pub struct BatchLimits {
     pub linger_ms: Within<0, 3_600_000>,
     /// How many of the newest records are live; older ones are backlog.
     pub live_records: Within<1, 1_000_000>,
+    /// Most records put aside that the platform refused; beyond them it is asked again, seldom, until there is room.
+    pub parked_max: Within<1, 1_000_000>,
 }
 
 /// How long is long.
@@ -178,6 +180,7 @@ impl Default for BatchLimits {
             bytes_max: Within::nearest(core.bytes_max.get()),
             linger_ms: Within::nearest(core.live_linger_ms),
             live_records: Within::nearest(core.live_window.get()),
+            parked_max: Within::nearest(core.parked_max.get()),
         }
     }
 }
@@ -210,6 +213,7 @@ impl DestinationConfig {
             records_max: count(self.batch.records_max),
             bytes_max: NonZeroU64::new(self.batch.bytes_max.get()).unwrap_or(NonZeroU64::MIN),
             live_window: NonZeroU64::new(self.batch.live_records.get()).unwrap_or(NonZeroU64::MIN),
+            parked_max: NonZeroU64::new(self.batch.parked_max.get()).unwrap_or(NonZeroU64::MIN),
             live_linger_ms: self.batch.linger_ms.get(),
             live_run_max: count(self.windows.live_run),
             window: count(self.windows.routine),

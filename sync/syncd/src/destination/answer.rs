@@ -121,6 +121,7 @@ pub(crate) fn cure(why: Transient) -> &'static str {
         Transient::NotEnrolled => "give the platform's operator the lines that weir identity prints",
         Transient::Unverified => "compare key in sync.toml with the platform's own public key",
         Transient::Unreadable => "weir verify",
+        Transient::ParkingFull => "weir sync parked",
         Transient::Short => "tell the platform's operator: its receipts do not hold what was sent",
     }
 }

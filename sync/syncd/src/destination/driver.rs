@@ -367,7 +367,13 @@ impl Driver {
                     self.remember(Transient::Short, format!("the receipt for {id} does not hold its records"));
                 }
             }
-            Answer::Refused { why } => self.core.handle(now, Input::Refused { id, why }),
+            Answer::Refused { why } => {
+                let full_before = self.core.counters().failed(Transient::ParkingFull);
+                self.core.handle(now, Input::Refused { id, why: why.clone() });
+                if self.core.counters().failed(Transient::ParkingFull) > full_before {
+                    self.remember(Transient::ParkingFull, format!("no room to put aside what is refused: {why}"));
+                }
+            }
             Answer::Failed { why, retry_after_ms, what } => self.failed(id, why, retry_after_ms, what),
         }
     }
@@ -383,7 +389,11 @@ impl Driver {
         let known = self.told.last_error.as_ref().is_some_and(|(_, before, _)| *before == why);
         match why {
             _ if known => {}
-            Transient::Untrusted | Transient::NotEnrolled | Transient::Unverified | Transient::Unreadable => {
+            Transient::Untrusted
+            | Transient::NotEnrolled
+            | Transient::Unverified
+            | Transient::Unreadable
+            | Transient::ParkingFull => {
                 log::error!(destination:% = self.name, why = why.as_str(), what = what.as_str(), next = cure(why);
                     "nothing is delivered until a person acts");
             }
