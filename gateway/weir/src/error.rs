@@ -45,6 +45,14 @@ pub(crate) enum CommandError {
     /// A backup.
     #[error("the backup was not made or not put back")]
     Backup(#[source] journal::BackupError),
+    /// The public keys of former machines.
+    #[error("failed to read or write the public keys in `{path}` · try: sudo, df -h")]
+    Keys {
+        /// Their folder.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
     /// What was put back must belong to the gateway's user.
     #[error("failed to give `{path}` to the owner of its folder · try: sudo")]
     Owner {

@@ -17,6 +17,7 @@ use record::merkle::Hash;
 use serde::Serialize;
 use syncd::SyncConfig;
 
+use crate::backup::FORMER;
 use crate::cli::VerifyArgs;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -44,9 +45,12 @@ pub(crate) fn run(state_dir: &Path, args: &VerifyArgs, lang: Lang) -> Result<Exi
         };
     }
     let key = public_key(state_dir)?;
+    let folder = state_dir.join(FORMER);
+    let former = identity::former(&folder).map_err(|source| CommandError::Keys { path: folder, source })?;
+    let keys: Vec<PublicKey> = [key].into_iter().chain(former).collect();
     let mut findings = Vec::new();
     let opened = Reader::open(&state_dir.join("journal/journal.db")).map_err(CommandError::Store);
-    match opened.and_then(|reader| verify_journal(&reader, &key, lang, &mut findings)) {
+    match opened.and_then(|reader| verify_journal(&reader, &keys, lang, &mut findings)) {
         // Rows that contradict each other are what this command looks for, not what keeps it from looking.
         Err(CommandError::Store(error @ StoreError::Inconsistent { .. })) => {
             findings.push(Finding { holds: false, what: chain(&error) });
@@ -78,21 +82,25 @@ fn print(out: &mut impl Write, findings: &[Finding], lang: Lang) -> Result<(), C
 /// Every record in canonical form, numbered without gap; every signed tree head equal to the tree over them.
 fn verify_journal(
     reader: &Reader,
-    key: &PublicKey,
+    keys: &[PublicKey],
     lang: Lang,
     findings: &mut Vec<Finding>,
 ) -> Result<(), CommandError> {
     let position = reader.position().map_err(CommandError::Store)?;
     let mut signed: BTreeMap<u64, Option<Hash>> = BTreeMap::new();
-    let (mut after, mut unsigned) = (0, 0u64);
+    let (mut after, mut unsigned, mut by_former) = (0, 0u64, BTreeMap::<_, u64>::new());
     loop {
         let page = reader.checkpoints_after(after, CHECKPOINTS_PAGE).map_err(CommandError::Store)?;
         let Some(last) = page.last() else { break };
         after = last.size;
         for stored in &page {
-            let root = Checkpoint::verify(&stored.cose, key).ok().filter(|c| c.head.size == stored.size);
-            unsigned += u64::from(root.is_none());
-            signed.insert(stored.size, root.map(|checkpoint| checkpoint.head.root));
+            let by = |key: &PublicKey| Some((key.id(), Checkpoint::verify(&stored.cose, key).ok()?));
+            let found = keys.iter().find_map(by).filter(|(_, found)| found.head.size == stored.size);
+            unsigned += u64::from(found.is_none());
+            if let Some((id, _)) = found.as_ref().filter(|(id, _)| keys.first().is_some_and(|key| key.id() != *id)) {
+                *by_former.entry(*id).or_default() += 1;
+            }
+            signed.insert(stored.size, found.map(|(_, checkpoint)| checkpoint.head.root));
         }
     }
     let mut differ = Vec::new();
@@ -131,6 +139,13 @@ fn verify_journal(
         what.push_str(&format!(" · {text} {first}"));
     }
     findings.push(Finding { holds: bad == 0 && unsigned == 0, what });
+    for (id, heads) in by_former {
+        let text = lang.pick(
+            "of them signed by a machine before this one, whose key a platform had enrolled or nobody knows",
+            "其中由更换前的设备签名（其公钥应曾在平台登记）",
+        );
+        findings.push(Finding { holds: true, what: format!("{text}: {id}: {heads}") });
+    }
     findings.extend(codecs.findings(lang));
     Ok(())
 }

@@ -1,9 +1,11 @@
 //! Key files: an Ed25519 seed on disk, made once, readable by its owner only, never exported.
 //!
 //! **In:** a path. **Out:** a [`SigningKey`]; beside the file `NAME.key` its public half stands in `NAME.pub` as 64 hex
-//! digits, which anyone may read.
+//! digits, which anyone may read. Of keys before it only the public halves are kept ([`former`]).
 //!
 //! **Deliberately does not know:** whose key it is, or what is signed with it.
+
+mod former;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -12,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 use batch::SigningKey;
 use zeroize::Zeroizing;
+
+pub use former::{former, remember};
 
 /// A key file is 64 hex digits and a newline; more is not read.
 const FILE_BYTES_MAX: u64 = 128;

@@ -69,8 +69,11 @@ pub struct DestinationStatus {
     pub live_waiting: u64,
     /// Backlog records in no batch yet.
     pub backlog: u64,
-    /// Records before `end` that are neither covered nor parked: all of the above and what is under way.
+    /// Numbers before `end` that are neither covered, parked nor gone: all of the above and what is under way.
     pub missing: u64,
+    /// Numbers of which the journal has no record any more, or never had one, seen since the start: nobody waits for them.
+    #[serde(default)]
+    pub gone: u64,
     /// Batches cut and not receipted.
     pub outstanding: u64,
     /// Of those, batches on the wire now.

@@ -38,7 +38,7 @@ pub(crate) fn make(args: &EvidenceArgs, state_dir: &Path, run_dir: &Path) -> Res
     let reader = Reader::open(&state_dir.join("journal/journal.db")).map_err(CommandError::Store)?;
     let position = reader.position().map_err(CommandError::Store)?;
     let box_id = BoxId::new(&position.box_id).map_err(|error| CommandError::BadName(error.to_string()))?;
-    let end = crate::export::signed_end(&reader)?.min(position.end);
+    let end = crate::export::signed_end(&reader, &key)?.min(position.end);
     let clocks = clocks(&reader, end)?;
     let mut times = TimeLine::new();
     clocks.iter().for_each(|at| times.take(&at.record));

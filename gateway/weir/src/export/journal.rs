@@ -7,7 +7,7 @@ use std::path::Path;
 
 use ::journal::{Reader, StoreError, StoredCheckpoint};
 use batch::weirlog::{WriteError, Writer};
-use batch::{BoxId, PublicKey};
+use batch::{BoxId, Checkpoint, OpenError, PublicKey};
 use record::merkle::Node;
 use record::{Seq, SeqRange};
 
@@ -27,8 +27,8 @@ pub(super) fn run(state_dir: &Path, out: Option<&Path>, lang: Lang) -> Result<Ex
     let reader = Reader::open(&state_dir.join("journal/journal.db")).map_err(CommandError::Store)?;
     let position = reader.position().map_err(CommandError::Store)?;
     let box_id = BoxId::new(&position.box_id).map_err(|error| CommandError::BadName(error.to_string()))?;
-    let end = signed_end(&reader)?.min(position.end);
-    let (nodes, heads) = (nodes(&reader, end), heads(&reader));
+    let end = signed_end(&reader, &key)?.min(position.end);
+    let (nodes, heads) = (nodes(&reader, end), heads(&reader, &key));
     match out {
         None => write(output::stdout(), CommandError::output, (&box_id, &key), nodes, heads)?,
         Some(path) => {
@@ -43,10 +43,10 @@ pub(super) fn run(state_dir: &Path, out: Option<&Path>, lang: Lang) -> Result<Ex
     Ok(Exit::Good)
 }
 
-/// The size of the newest signed tree head.
-pub(crate) fn signed_end(reader: &Reader) -> Result<Seq, CommandError> {
+/// The size of the newest tree head that this machine signed.
+pub(crate) fn signed_end(reader: &Reader, key: &PublicKey) -> Result<Seq, CommandError> {
     let mut end = None;
-    for head in heads(reader) {
+    for head in heads(reader, key) {
         end = Some(head.map_err(CommandError::Store)?.size);
     }
     end.map(Seq).ok_or(CommandError::NothingSigned)
@@ -109,10 +109,11 @@ fn nodes(reader: &Reader, end: Seq) -> impl Iterator<Item = Result<Node, StoreEr
     })
 }
 
-/// Every signed tree head, the oldest first.
-fn heads(reader: &Reader) -> impl Iterator<Item = Result<StoredCheckpoint, StoreError>> {
+/// Every tree head that is not signed by another machine, whose place this one took, the oldest first: the later ones
+/// cover the same records.
+fn heads(reader: &Reader, key: &PublicKey) -> impl Iterator<Item = Result<StoredCheckpoint, StoreError>> {
     let (mut after, mut page) = (0, VecDeque::new());
-    std::iter::from_fn(move || {
+    let all = std::iter::from_fn(move || {
         if page.is_empty() {
             match reader.checkpoints_after(after, HEADS_PAGE) {
                 Ok(heads) => page.extend(heads),
@@ -122,13 +123,16 @@ fn heads(reader: &Reader) -> impl Iterator<Item = Result<StoredCheckpoint, Store
         let head: StoredCheckpoint = page.pop_front()?;
         after = head.size;
         Some(Ok(head))
-    })
+    });
+    let is_ours =
+        |head: &StoredCheckpoint| !matches!(Checkpoint::verify(&head.cose, key), Err(OpenError::UnknownKey { .. }));
+    all.filter(move |head| head.as_ref().map_or(true, is_ours))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use batch::{Checkpoint, SigningKey, TreeHead, weirlog};
+    use batch::{SigningKey, TreeHead, weirlog};
     use record::merkle::{Block, Frontier, leaf_hash};
     use record::{BootNo, ClockQuality, MonoMs, Stamp, UnixMs};
 

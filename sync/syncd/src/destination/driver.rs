@@ -273,7 +273,7 @@ impl Driver {
         let input = match cut {
             Ok(Cut { batch, gone }) => {
                 if !gone.is_empty() {
-                    log::warn!(destination:% = self.name, records = gone.len(); "records are gone from the journal, undelivered");
+                    log::warn!(destination:% = self.name, numbers = gone.len(); "the journal has no record of these numbers, undelivered");
                     self.core.handle(mono_ms(), Input::Gone { ranges: gone });
                 }
                 let Some(cut) = batch else {

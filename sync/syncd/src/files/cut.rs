@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use batch::{Batch, BatchId, Lane, Row, SealError, TreeHead};
-use journal::{Segment, Stage, StoreError, StoredBatch};
+use batch::{Batch, BatchId, Checkpoint, Lane, OpenError, Row, SealError, TreeHead};
+use journal::{Segment, Stage, StoreError, StoredBatch, StoredCheckpoint};
 use record::{RecordAt, SeqRange, SeqRanges};
 
 use super::Files;
@@ -76,12 +76,17 @@ impl Files {
         let after = self.carried.newest.get(destination).copied().unwrap_or(0).max(sent);
         let checkpoints = self.reader.checkpoints_after(after, CHECKPOINTS_MAX).map_err(CutError::Journal)?;
         let newest = checkpoints.last().map(|checkpoint| checkpoint.size);
+        // Those of a machine whose place this one took are believed by nobody who knows this one's key.
+        let key = self.key.public();
+        let is_ours = |checkpoint: &StoredCheckpoint| {
+            !matches!(Checkpoint::verify(&checkpoint.cose, &key), Err(OpenError::UnknownKey { .. }))
+        };
         let batch = Batch {
             box_id: self.box_id.clone(),
             lane,
             ranges,
             head: TreeHead { size: position.frontier.size(), root: position.frontier.root() },
-            checkpoints: checkpoints.into_iter().map(|checkpoint| checkpoint.cose).collect(),
+            checkpoints: checkpoints.into_iter().filter(is_ours).map(|checkpoint| checkpoint.cose).collect(),
             rows: records.iter().map(Row::from).collect(),
         };
         let sealed = batch.seal(&self.key).map_err(CutError::Seal)?;
@@ -129,7 +134,10 @@ impl Files {
     fn gone_behind(&self, gone: &mut SeqRanges) -> Result<(), CutError> {
         let Some(last) = gone.bounds().map(|bounds| bounds.last) else { return Ok(()) };
         let segments = self.reader.segments().map_err(CutError::Journal)?;
-        let whole = segments.iter().filter(|segment| segment.stage == Stage::Gone).filter_map(Segment::range);
+        let whole = segments
+            .iter()
+            .filter(|segment| matches!(segment.stage, Stage::Gone | Stage::Void))
+            .filter_map(Segment::range);
         if let Some(range) = whole.into_iter().find(|range| range.first <= last && last <= range.last) {
             gone.insert(SeqRange { first: last, last: range.last });
         }
