@@ -1,7 +1,7 @@
 //! The upload daemon without its tasks and sockets: the real cores, the real cuts and signatures, the real outbox, and
 //! the real judgement of what a platform answers.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::num::{NonZeroU32, NonZeroU64};
 
 use batch::{BatchId, BoxId, Lane, SigningKey};
@@ -53,6 +53,8 @@ pub(crate) struct Lines {
     turns: u64,
     /// The batches of the outbox, and which of them were sent.
     batches: BTreeMap<BatchId, (Lane, SeqRanges, bool)>,
+    /// Batches that come in halves although nobody refused them, not yet told to the world.
+    pub(crate) divided: BTreeSet<BatchId>,
     /// A receipt or a refusal that the outbox did not take; nothing else goes on until it does (D1).
     unstored: Option<(BatchId, Unstored)>,
     /// Answers that wait behind it.
@@ -106,6 +108,7 @@ impl Sync {
                 expected: Expected { key: platform.public(), box_id: box_id.clone() },
                 tries: BTreeMap::new(),
                 turns: 0,
+                divided: BTreeSet::new(),
                 unstored: None,
                 answers: VecDeque::new(),
                 store_foreseen: false,
@@ -257,7 +260,11 @@ impl Lines {
                 self.unstored = Some((id, Unstored::Receipt(receipt)));
                 self.store_again(files, orders);
             }
-            Action::Split { id, .. } => {
+            Action::Split { id, reason } => {
+                if reason.is_none() {
+                    self.divided.insert(id);
+                    self.tries.remove(&id);
+                }
                 self.unstored = Some((id, Unstored::Halving));
                 self.store_again(files, orders);
             }

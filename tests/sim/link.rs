@@ -10,6 +10,12 @@ pub(crate) enum LinkState {
     Cut,
     /// Nothing gets through, and nobody is told.
     HalfOpen,
+    /// Carries little, and only at the beginning of each while: what is not through by then is lost, and nobody is told.
+    Thin {
+        bytes_per_s: u64,
+        holds_ms: u64,
+        every_ms: u64,
+    },
     /// Of what is sent some is lost, some comes twice, and some much later.
     Lossy {
         lost_percent: u64,
@@ -19,6 +25,8 @@ pub(crate) enum LinkState {
 }
 
 impl LinkState {
+    /// Five seconds a minute at two kilobytes a second.
+    pub(crate) const VILLAGE: LinkState = LinkState::Thin { bytes_per_s: 2_000, holds_ms: 5_000, every_ms: 60_000 };
     /// A radio, or a mobile network at its edge.
     pub(crate) const POOR: LinkState = LinkState::Lossy { lost_percent: 25, doubled_percent: 10, late_percent: 15 };
 }
@@ -42,12 +50,17 @@ impl Link {
         Link { state: LinkState::Up, chance, newest_ms: 0 }
     }
 
-    /// When a datagram that is sent `now` arrives: never, once, or twice.
-    pub(crate) fn datagram(&mut self, now: u64) -> Vec<u64> {
+    /// When what is sent `now`, of so many bytes, arrives: never, once, or twice.
+    pub(crate) fn datagram(&mut self, now: u64, bytes_len: usize) -> Vec<u64> {
         let arrival = now + self.chance.between(DELAY_MS.0, DELAY_MS.1);
         match self.state {
             LinkState::Up => vec![arrival],
             LinkState::Cut | LinkState::HalfOpen => Vec::new(),
+            LinkState::Thin { bytes_per_s, holds_ms, every_ms } => {
+                let took_ms = (bytes_len as u64) * 1_000 / bytes_per_s;
+                let is_through = now % every_ms + took_ms < holds_ms;
+                is_through.then_some(arrival + took_ms).into_iter().collect()
+            }
             LinkState::Lossy { lost_percent, doubled_percent, late_percent } => {
                 // Drawn in any case, so that the stream of chance does not depend on what they come to.
                 let [lost, doubled, late] =
@@ -66,6 +79,6 @@ impl Link {
     pub(crate) fn stream(&mut self, now: u64) -> Option<u64> {
         let arrival = now + self.chance.between(DELAY_MS.0, DELAY_MS.1);
         self.newest_ms = self.newest_ms.max(arrival);
-        matches!(self.state, LinkState::Up | LinkState::Lossy { .. }).then_some(self.newest_ms)
+        matches!(self.state, LinkState::Up | LinkState::Lossy { .. } | LinkState::Thin { .. }).then_some(self.newest_ms)
     }
 }

@@ -51,6 +51,7 @@ impl Trouble {
             Trouble::Link(_, LinkState::Cut) => "link cut",
             Trouble::Link(_, LinkState::HalfOpen) => "link half-open",
             Trouble::Link(_, LinkState::Lossy { .. }) => "link lossy",
+            Trouble::Link(_, LinkState::Thin { .. }) => "link thin",
             Trouble::Platform(_, mood) => mood.name()?,
             Trouble::Field(_, LinkState::Cut) => "field cut",
             Trouble::Field(_, LinkState::HalfOpen) => "field half-open",
@@ -62,7 +63,7 @@ impl Trouble {
             Trouble::JournalFull(false)
             | Trouble::OutboxFull(false)
             | Trouble::Link(_, LinkState::Up)
-            | Trouble::Field(_, LinkState::Up)
+            | Trouble::Field(_, LinkState::Up | LinkState::Thin { .. })
             | Trouble::Room(_) => return None,
         })
     }
@@ -112,7 +113,7 @@ pub(crate) fn draw(settings: &Settings, devices: usize) -> Vec<(u64, Trouble)> {
         }
         let chance = &mut Chance::new(settings.seed, ["city", "province"][platform]);
         spells(chance, 4, (2_000, 90_000), &mut drawn, |chance| {
-            (Trouble::Link(platform, bad_link(chance)), Trouble::Link(platform, LinkState::Up))
+            (Trouble::Link(platform, bad_way(chance)), Trouble::Link(platform, LinkState::Up))
         });
         spells(chance, 3, (2_000, 60_000), &mut drawn, |chance| {
             (Trouble::Platform(platform, *chance.pick(&Mood::BAD)), Trouble::Platform(platform, Mood::Well))
@@ -164,6 +165,11 @@ fn clocks(chance: &mut Chance, drawn: &mut Vec<(u64, Trouble)>) {
 
 fn bad_link(chance: &mut Chance) -> LinkState {
     *chance.pick(&[LinkState::Cut, LinkState::HalfOpen, LinkState::POOR])
+}
+
+/// As [`bad_link`], or one that carries little.
+fn bad_way(chance: &mut Chance) -> LinkState {
+    *chance.pick(&[LinkState::Cut, LinkState::HalfOpen, LinkState::POOR, LinkState::VILLAGE])
 }
 
 /// Up to so many spells of something, each of a length within `ms`.

@@ -41,7 +41,7 @@ impl World {
             let device = &mut self.devices[nth];
             let arrivals: Vec<u64> = match device.is_client() {
                 true => device.way.stream(self.now).into_iter().collect(),
-                false => device.way.datagram(self.now),
+                false => device.way.datagram(self.now, 0),
             };
             if arrivals.is_empty() {
                 device.lose();
@@ -184,7 +184,7 @@ impl World {
         let at = match answer {
             // A window that is over is missed, and a radio that lost the frame may lose the answer.
             Downlink::Radio { .. } => {
-                way.datagram(self.now).first().map(|_| sent_ms + RX1_MS).filter(|at| *at > self.now)
+                way.datagram(self.now, 0).first().map(|_| sent_ms + RX1_MS).filter(|at| *at > self.now)
             }
             Downlink::Acknowledge { .. } | Downlink::Close { .. } => way.stream(self.now),
         };

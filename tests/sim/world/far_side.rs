@@ -71,6 +71,7 @@ impl World {
         let Sync { files, lines } = sync;
         lines[nth].hear(files, now);
         let orders = lines[nth].work(files, now, &self.onlooker.alarms)?;
+        self.platforms[nth].divided.append(&mut lines[nth].divided);
         let others_wait = self.settings.fault == Some(Fault::WaitsForOthers) && nth == 0 && lines[1].is_sending();
         let lines = &mut lines[nth];
         let due = lines.due().map(|due| at + due.0.saturating_sub(now.0).max(1));
@@ -101,7 +102,7 @@ impl World {
             let unreachable = Event::AtSync { nth, life, id, turn, ended: Err(Transient::Unreachable) };
             return self.foresee(at + UNREACHABLE_MS, unreachable);
         }
-        for arrival in link.datagram(at) {
+        for arrival in link.datagram(at, bytes.len()) {
             self.foresee(arrival, Event::AtPlatform { nth, life, id, turn, bytes: bytes.clone() });
         }
     }
@@ -116,7 +117,7 @@ impl World {
             self.foresee(left, broken);
             return Ok(());
         }
-        for at in link.datagram(left) {
+        for at in link.datagram(left, reply.body.len()) {
             let raw = Raw { status: reply.status, retry_after: None, body: reply.body.clone() };
             self.foresee(at, Event::AtSync { nth, life, id, turn, ended: Ok(raw) });
         }
