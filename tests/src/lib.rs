@@ -17,7 +17,9 @@ pub mod patience;
 pub mod peer;
 pub mod platform;
 pub mod radio;
+pub mod relay;
 pub mod row;
+pub mod sensor;
 pub mod world;
 
 pub use config::Device;
@@ -27,5 +29,7 @@ pub use patience::until;
 pub use peer::{Finished, Peer, tools};
 pub use platform::Party;
 pub use radio::Radio;
+pub use relay::Relay;
 pub use row::Row;
+pub use sensor::Sensor;
 pub use world::World;

@@ -63,6 +63,12 @@ impl Party {
         self.process = None;
     }
 
+    /// Sends it a signal by its name: `STOP`, `CONT`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.process.as_ref().expect("it runs").pid().to_string();
+        Answer::of(Command::new("kill").args([&format!("-{name}"), &pid])).exits(0);
+    }
+
     /// Its public key as 64 hex digits.
     pub fn public_key(&self) -> String {
         fs::read_to_string(self.state.public_key()).unwrap().trim().to_owned()

@@ -228,6 +228,18 @@ impl World {
         answer
     }
 
+    /// What the upload daemon says of each destination, without a command in between, once it serves them.
+    pub fn destinations(&self) -> Vec<Value> {
+        until("the upload daemon serves its destinations", 20, || {
+            let mut socket = UnixStream::connect(self.path("run/sync.sock")).unwrap();
+            writeln!(socket, r#"{{"do":"status"}}"#).unwrap();
+            let mut line = String::new();
+            BufReader::new(socket).read_line(&mut line).unwrap();
+            let answer: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+            answer["status"]["destinations"].as_array().filter(|all| !all.is_empty()).cloned()
+        })
+    }
+
     /// The newest 1,000 records of a device, or of nobody known, as `weir tail` tells them.
     pub fn records_of(&self, source: Option<&str>) -> Vec<Value> {
         let all = self.weir(&["tail", "-n", "1000", "--json"]).exits(0).json_lines();
