@@ -63,6 +63,8 @@ fn another_machine_takes_the_place_of_a_lost_one() {
     fs::create_dir(world.path("state")).unwrap();
     world.weir(&["restore", &stick]).exits(0);
     world.start_gateway();
+    let status = world.status();
+    assert!(status["gateway"]["journal"]["salvaged"].is_null(), "nothing is damaged: {status:#}");
     let key = world.public_key();
     assert_ne!(key, lost);
     enroll(&world);

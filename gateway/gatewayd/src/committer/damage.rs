@@ -43,7 +43,7 @@ fn open_once(parts: &Parts) -> Result<Opened, StartError> {
 
 fn open_file(parts: &Parts) -> Result<(Journal, Option<Salvaged>), StoreError> {
     let opened = salvage::open(&parts.journal_path, parts.box_id.as_str(), floor(parts))?;
-    if let Some(salvaged) = &opened.1 {
+    if let Some(salvaged) = opened.1.as_ref().filter(|salvaged| !is_put_back(parts, salvaged)) {
         let Salvaged { quarantine, records, lost, unread_bytes, devices, continued } = salvaged;
         log::error!(
             records, lost = lost.len(), unread_bytes, devices, continued, kept_in:% = quarantine.display();
@@ -51,6 +51,11 @@ fn open_file(parts: &Parts) -> Result<(Journal, Option<Salvaged>), StoreError> {
         );
     }
     Ok((opened.0.with_tables(parts.tables), opened.1))
+}
+
+/// Whether it is a whole backup that was put back, which was made anew for its numbers alone.
+fn is_put_back(parts: &Parts, salvaged: &Salvaged) -> bool {
+    salvage::is_restored(&parts.journal_path) && salvaged.unread_bytes == 0
 }
 
 /// The first number that no batch ever had: what a platform may hold is never used for anything else.
@@ -120,7 +125,7 @@ impl Committer {
         if !transaction.is_empty() {
             self.journal.commit(&transaction)?;
         }
-        if salvage::is_restored(&self.parts.journal_path) {
+        if is_put_back(&self.parts, &salvaged) {
             return Ok(());
         }
         self.board().journal.salvaged = Some(format!(
