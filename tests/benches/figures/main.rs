@@ -6,7 +6,7 @@
 //! cargo bench -p system-tests -- acks wear           only these
 //! cargo bench -p system-tests -- --rounds 9 --dir /mnt/card acks
 //! ```
-//! Parts: `acks`, `uplinks`, `handshakes`, `attacks`, `wear`, `memory`, `start`. For a quick look: `--rounds 1 --seconds 1`.
+//! Parts: `acks`, `uplinks`, `handshakes`, `attacks`, `wear`, `memory`, `start`, `drain` (`--days 30` for an outage of a month). For a quick look: `--rounds 1 --seconds 1`.
 //! What needs no daemon is measured where it lives: bytes per reading on the wire by `cargo bench -p batch`, codec calls
 //! by `cargo bench -p script`, hostile datagrams, packets and payloads by `cargo bench -p lorawan`, `mqtt` and `ingest`.
 //!
@@ -25,6 +25,7 @@ mod attacks;
 mod broker;
 mod devices;
 mod disk;
+mod drain;
 mod gateway;
 mod handshakes;
 mod loop_device;
@@ -51,11 +52,13 @@ struct Plan {
     folder: PathBuf,
     /// The program.
     weir: PathBuf,
+    /// Length of the outage that drains.
+    days: f64,
 }
 
 type Part = (&'static str, fn(&Plan) -> io::Result<()>);
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     ("acks", acks::run),
     ("uplinks", uplinks::run),
     ("handshakes", handshakes::run),
@@ -63,6 +66,7 @@ const PARTS: [Part; 7] = [
     ("wear", wear::run),
     ("memory", memory::run),
     ("start", start::run),
+    ("drain", drain::run),
 ];
 
 fn main() -> io::Result<()> {
@@ -89,7 +93,7 @@ fn arguments(given: impl Iterator<Item = String>) -> io::Result<(Plan, Vec<Strin
     let invalid = |message: String| io::Error::new(io::ErrorKind::InvalidInput, message);
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let weir = target.with_file_name("release").join("weir");
-    let mut plan = Plan { rounds: 5, seconds: 4, folder: target.into(), weir };
+    let mut plan = Plan { rounds: 5, seconds: 4, folder: target.into(), weir, days: 1.0 };
     let mut parts = Vec::new();
     // Cargo adds `--bench`.
     let mut given = given.filter(|argument| argument != "--bench");
@@ -100,16 +104,25 @@ fn arguments(given: impl Iterator<Item = String>) -> io::Result<(Plan, Vec<Strin
             "--seconds" => plan.seconds = number(&value()?)?.max(1),
             "--dir" => plan.folder = value()?.into(),
             "--weir" => plan.weir = value()?.into(),
+            "--days" => plan.days = days(&value()?)?,
             part if PARTS.iter().any(|(name, _)| *name == part) => parts.push(argument),
             _ => {
                 let known = PARTS.map(|(name, _)| name).join(", ");
                 return Err(invalid(format!(
-                    "unknown argument `{argument}`; parts are {known}; options are --rounds N, --seconds N, --dir DIR, --weir FILE"
+                    "unknown argument `{argument}`; parts are {known}; options are --rounds N, --seconds N, --days N, --dir DIR, \
+                     --weir FILE"
                 )));
             }
         }
     }
     Ok((plan, parts))
+}
+
+fn days(text: &str) -> io::Result<f64> {
+    let days = text.parse().ok().filter(|days: &f64| (0.01..=400.0).contains(days));
+    days.ok_or_else(|| {
+        io::Error::new(io::ErrorKind::InvalidInput, format!("`{text}` is no number of days, 0.01 to 400"))
+    })
 }
 
 fn number(text: &str) -> io::Result<u64> {

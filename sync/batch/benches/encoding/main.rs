@@ -15,38 +15,27 @@
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 #![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "synthetic values of known size")]
 
-use std::collections::BTreeMap;
+mod series;
+
 use std::io::Write;
 use std::time::Instant;
 
 use batch::{Batch, BoxId, Content, Lane, Row, SigningKey, TreeHead};
 use record::merkle::leaf_hash;
-use record::{
-    BootNo, ClockQuality, CodecId, Decimal, MonoMs, Quality, Quantity, Reading, Seq, SeqRange, SourceId, Stamp, Unit,
-    UnixMs,
-};
+use record::{Reading, SeqRange, SourceId};
+use series::{Floor, QUANTITIES, Series};
 
-/// Name, unit, digits behind the point, mean, daily amplitude and noise in units of the last digit, analyser.
-const QUANTITIES: [(&str, &str, i32, f64, f64, f64, bool); 8] = [
-    ("cod", "mg/L", -1, 420.0, 90.0, 3.0, true),
-    ("nh3_n", "mg/L", -2, 231.0, 60.0, 2.0, true),
-    ("tp", "mg/L", -3, 312.0, 50.0, 2.0, true),
-    ("ph", "[pH]", -2, 721.0, 12.0, 0.7, false),
-    ("water_temperature", "Cel", -1, 183.0, 21.0, 0.8, false),
-    ("conductivity", "uS/cm", 0, 812.0, 70.0, 2.5, false),
-    ("turbidity", "{NTU}", -1, 234.0, 80.0, 5.0, false),
-    ("flow", "m3/h", -1, 3125.0, 900.0, 5.0, false),
-];
 const SENSORS: usize = 10;
-const START_MS: i64 = 1_777_888_800_000;
 
 fn main() {
     let key = SigningKey::from_seed(&[7; 32]);
     println!("bytes/reading; `x` = times smaller than gzip JSON; `/floor` = times the floor; M readings/s of one core");
     println!("data        readings   json.gz  senml.zst  batch    x  /floor   encode  decode");
     for (name, held) in [("continuous", false), ("held", true)] {
-        let rows = generate(held, 1_000_000 / 8);
-        let floor = floor(&rows);
+        let rows: Vec<Row> = Series::new(SENSORS, held).take(1_000_000 / 8).collect();
+        let mut floor = Floor::default();
+        rows.iter().for_each(|row| floor.add(row));
+        let floor = floor.bytes_per_reading();
         for (frames, batches) in [(13, 200), (125, 50), (1_250, 20)] {
             let batches: Vec<Batch> = rows.chunks(frames).take(batches).map(batch_of).collect();
             let readings = (batches.len() * frames * QUANTITIES.len()) as f64;
@@ -71,77 +60,6 @@ fn main() {
         }
         println!("{name:11} floor {floor:.3}");
     }
-}
-
-/// Splitmix64: the same numbers on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Uniform in -1..1.
-    fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 52) as f64 - 1.0
-    }
-
-    /// Nearly normal: the sum of twelve.
-    fn normal(&mut self) -> f64 {
-        (0..12).map(|_| self.unit()).sum::<f64>() / 2.0
-    }
-}
-
-fn generate(held: bool, frames: usize) -> Vec<Row> {
-    let mut random = Random(20_260_504);
-    let mut drift = [[0.0f64; QUANTITIES.len()]; SENSORS];
-    let mut shown = [[0i64; QUANTITIES.len()]; SENSORS];
-    let mut times = Vec::new();
-    for minute in 0..frames.div_ceil(SENSORS) {
-        for sensor in 0..SENSORS {
-            let at = minute as f64 * 60_000.0 + sensor as f64 * 6_000.0 + 3_000.0 + random.unit() * 1_000.0;
-            times.push((at as i64, minute, sensor));
-        }
-    }
-    times.truncate(frames);
-    let mut rows = Vec::new();
-    for (seq, (at, minute, sensor)) in (0..).zip(times) {
-        let mut readings = Vec::new();
-        for (place, (name, unit, exponent, mean, amplitude, noise, analyser)) in QUANTITIES.into_iter().enumerate() {
-            drift[sensor][place] += random.normal() * 0.05 * noise;
-            let day = (minute as f64 / 1440.0 + sensor as f64 / 37.0) * std::f64::consts::TAU;
-            let true_value = mean * (1.0 + sensor as f64 / 20.0) + amplitude * day.sin() + drift[sensor][place];
-            let value = (true_value + random.normal() * noise).round() as i64;
-            let last = &mut shown[sensor][place];
-            let due = if analyser { minute % 60 == sensor } else { (value - *last).abs() >= 3 };
-            if !held || due || minute == 0 {
-                *last = value;
-            }
-            readings.push(Reading {
-                quantity: Quantity::new(name).unwrap(),
-                unit: Unit::new(unit).unwrap(),
-                value: Decimal::new((*last).max(0), exponent),
-                quality: Quality::Good,
-                at_ms: None,
-            });
-        }
-        let stamp = Stamp {
-            boot: BootNo(4),
-            mono_ms: MonoMs(600_000 + at as u64),
-            wall_ms: UnixMs(START_MS + at),
-            clock: ClockQuality::Synchronised,
-        };
-        let source = SourceId::new(&format!("outfall-{sensor:02}")).unwrap();
-        // Ten sensors of one model: one codec.
-        let codec = Some(CodecId::of("the codec of this model"));
-        let content = Content::Readings { source, codec, readings, texts: Vec::new() };
-        rows.push(Row { seq: Seq(1_000_000 + seq), stamp, content });
-    }
-    rows
 }
 
 fn batch_of(rows: &[Row]) -> Batch {
@@ -226,32 +144,4 @@ fn senml(batch: &Batch) -> Vec<u8> {
         }
     }
     e.into_writer()
-}
-
-/// Bytes per reading that no lossless coder of these predictions can go below.
-fn floor(rows: &[Row]) -> f64 {
-    let mut series: BTreeMap<(&str, &SourceId), Vec<i64>> = BTreeMap::new();
-    for (row, source, readings) in frames(rows) {
-        series.entry(("time", source)).or_default().push(row.stamp.wall_ms.0);
-        for (reading, (name, _, exponent, ..)) in readings.iter().zip(QUANTITIES) {
-            let mantissa = reading.value.unwrap().mantissa_at(exponent as i8).unwrap();
-            series.entry((name, source)).or_default().push(mantissa);
-        }
-    }
-    let names = QUANTITIES.iter().map(|quantity| quantity.0).chain(["time"]);
-    let bits = names.map(|name| {
-        let of_name = || series.iter().filter(|((n, _), _)| *n == name).map(|(_, values)| values.as_slice());
-        let order_1 = of_name().flat_map(|v| v.windows(2).map(|w| w[1] - w[0]));
-        let order_2 = of_name().flat_map(|v| v.windows(3).map(|w| w[2] - 2 * w[1] + w[0]));
-        entropy_bits(order_1).min(entropy_bits(order_2))
-    });
-    bits.sum::<f64>() / 8.0 / (rows.len() * QUANTITIES.len()) as f64
-}
-
-/// Shannon entropy of the counts, times their number.
-fn entropy_bits(residuals: impl Iterator<Item = i64>) -> f64 {
-    let mut counts: BTreeMap<i64, f64> = BTreeMap::new();
-    residuals.for_each(|residual| *counts.entry(residual).or_default() += 1.0);
-    let total: f64 = counts.values().sum();
-    counts.values().map(|count| count * (total / count).log2()).sum()
 }
