@@ -1,6 +1,8 @@
 //! The newcomer's first command: ends within its time, all numbers agree, and an auditor verifies what it leaves.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a surprise is a failure")]
 
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -30,11 +32,35 @@ fn the_demo_keeps_its_promises_within_its_time() {
         assert_eq!(number("delivered"), number("journaled"), "{row:#}");
         assert!(number("sent") > 0, "{row:#}");
     }
+    evidence_of_the_alarm(&shown, &dir);
     let auditor =
         Peer::new("verify_cose.py").args([&dir]).args(["--flips", "1000", "--flip-files", "1"]).run().exits(0);
     let verified = &auditor.summary()["verified"];
     for kind in ["batch", "receipt", "checkpoint"] {
         assert!(verified[kind].as_u64() > Some(0), "{verified:#}");
+    }
+}
+
+/// The file for the alarm, as an inspector with the public keys sees it.
+fn evidence_of_the_alarm(shown: &Value, dir: &Path) {
+    let file = shown["evidence"]["file"].as_str().unwrap_or_else(|| panic!("no evidence: {shown:#}"));
+    assert_eq!(Path::new(file), dir.join("alarm.evidence"));
+    let key = |path: &str| fs::read_to_string(dir.join(path)).unwrap().trim().to_owned();
+    let mut arguments = vec!["--json".to_owned(), "--key".into(), key("state/identity/box.pub")];
+    for platform in ["city", "province"] {
+        let key = key(&format!("artifacts/{platform}/platform.pub"));
+        arguments.extend(["--platform".to_owned(), format!("{platform}={key}")]);
+    }
+    let python = Peer::new("verify_evidence.py").args([file]).args(&arguments).run().exits(0);
+    let mut all = vec!["verify", file];
+    all.extend(arguments.iter().map(String::as_str));
+    let told = Answer::of_weir(&all).exits(0).json();
+    for (word, expected) in [("records", 1), ("readings", 1), ("receipts", 2), ("alarm", 1), ("complete", 1)] {
+        for findings in [&told["findings"], &python.summary()["findings"]] {
+            let findings = findings.as_array().unwrap().iter();
+            let proven = findings.filter(|finding| finding["word"] == word && finding["state"] == "proven").count();
+            assert_eq!(proven, expected, "{word}: {told:#}");
+        }
     }
 }
 

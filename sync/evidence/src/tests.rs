@@ -46,6 +46,42 @@ fn a_file_with_all_keys_is_proven() {
     );
 }
 
+/// Files are verified for decades, and by programs that others wrote: whatever changes a byte of this one, its report
+/// included, is another version of the form. The Python verifier is shown it too (`tests/tests/evidence_file`).
+#[test]
+fn the_form_is_pinned() {
+    let sample = Sample::new();
+    let pinned = include_bytes!("tests/sample.evidence");
+    assert!(sample.file() == pinned, "the same records make another file: that needs another version");
+}
+
+/// What other languages read is what this one writes.
+#[test]
+fn the_cddls_name_what_the_code_has() {
+    let cddl = include_str!("../evidence.cddl");
+    let (media_type, members) = (crate::parts::MEDIA_TYPE, batch::EvidenceSeal::MEMBERS_MAX + 1);
+    assert!(cddl.contains(media_type) && cddl.contains(&format!("at most {members}.")));
+    assert!(cddl.contains(&format!("at most {} bytes", batch::EVIDENCE_SEAL_BYTES_MAX)));
+    assert!(cddl.contains(batch::Artifact::Evidence.content_type()));
+    for column in crate::readings::HEADING.split(',') {
+        assert!(cddl.contains(column), "{column}");
+    }
+    for finding in verify(&Sample::new().file(), &Sample::new().keys()).findings {
+        let word = finding.what.word();
+        assert!(cddl.lines().any(|line| line.starts_with(&format!(";   {word} "))), "{word}");
+    }
+    let records = include_str!("../../record/record.cddl");
+    let bounds = [
+        ("why", record::Reason::ALL.len()),
+        ("why", record::GapReason::ALL.len()),
+        ("source", record::ClockSource::ALL.len()),
+        ("quality", record::Quality::ALL.len()),
+    ];
+    for (name, count) in bounds {
+        assert!(records.contains(&format!("{name}: 0..{}", count - 1)), "{name} of {count}");
+    }
+}
+
 #[test]
 fn without_keys_it_is_only_what_it_says_itself() {
     let sample = Sample::new();

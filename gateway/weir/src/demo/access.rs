@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::alarm_file::AlarmFile;
 use super::console::Console;
 use super::devices::{Codec, Device, Link, Session};
 use super::error::DemoError;
@@ -87,7 +88,12 @@ fn lora_device(device: &Device, sources: &[Source]) -> Option<Value> {
 }
 
 /// What to try next: lines that work as they stand.
-pub(crate) fn next_steps(kept: Option<&World>, held: bool, console: &Console) -> String {
+pub(crate) fn next_steps(
+    kept: Option<&World>,
+    held: bool,
+    alarm_file: Option<&AlarmFile>,
+    console: &Console,
+) -> String {
     let exe = std::env::current_exe().map_or("weir".to_owned(), |path| shell(&path));
     let heading = console.pick("\nWhat to try next:\n", "\n接下来可以试试：\n");
     let Some(world) = kept else {
@@ -100,6 +106,11 @@ pub(crate) fn next_steps(kept: Option<&World>, held: bool, console: &Console) ->
          {exe} --state-dir {root}/state export --source cod-1 --quantity cod | head\n  \
          {exe} --state-dir {root}/state verify --sync-config {root}/sync.toml\n"
     );
+    if let Some(AlarmFile { path, .. }) = alarm_file {
+        let keys = world.platforms.iter().map(|platform| format!(" --platform {}={}", platform.name, platform.key));
+        let keys: String = keys.collect();
+        text.push_str(&format!("  {exe} verify {} --key {}{keys}\n", shell(path), world.box_key));
+    }
     if held {
         text.push_str(&held_steps(world, &exe));
         let access = path(world).display().to_string();

@@ -17,6 +17,7 @@
 //! read from the databases afterwards, and `tally` compares both message by message.
 
 mod access;
+mod alarm_file;
 mod alarm_watch;
 mod children;
 mod console;
@@ -104,7 +105,8 @@ async fn play(args: &DemoArgs, lang: Lang) -> Result<(Exit, Option<World>), Demo
     let console = Console::new(lang, args.json, clock);
     let folder = Folder::make(args.dir.as_deref())?;
     let mut world = World::start(folder, &console).await?;
-    let told = script::play(&mut world, &console, clock).await?;
+    let mut told = script::play(&mut world, &console, clock).await?;
+    let alarm_file = alarm_file::leave(&world, &mut told, &console, clock).await?;
     let verdict = verdict::judge(&world, &told, &console, clock)?;
     let is_kept = args.dir.is_some();
     let artifacts = is_kept.then(|| world.write_artifacts()).transpose()?;
@@ -112,7 +114,8 @@ async fn play(args: &DemoArgs, lang: Lang) -> Result<(Exit, Option<World>), Demo
         access::write_file(&world, &told.sources)?;
     }
     let kept = is_kept.then_some(&world);
-    let report = Report { verdict: &verdict, kept, held: args.hold, artifacts: artifacts.as_deref() };
+    let (artifacts, alarm_file) = (artifacts.as_deref(), alarm_file.as_ref());
+    let report = Report { verdict: &verdict, kept, held: args.hold, artifacts, alarm_file };
     report.print(&console)?;
     if args.hold {
         return Ok((verdict.exit(), Some(world)));

@@ -6,6 +6,7 @@ use platform::export::Exported;
 use serde_json::{Value, json};
 
 use super::access;
+use super::alarm_file::AlarmFile;
 use super::console::Console;
 use super::error::DemoError;
 use super::settings::ON_DELAY_S;
@@ -25,6 +26,8 @@ pub(crate) struct Report<'a> {
     pub(crate) held: bool,
     /// What was written as files, by platform.
     pub(crate) artifacts: Option<&'a [Exported]>,
+    /// The evidence of the alarm.
+    pub(crate) alarm_file: Option<&'a AlarmFile>,
 }
 
 impl Report<'_> {
@@ -37,7 +40,11 @@ impl Report<'_> {
         // Writing to memory does not fail.
         let _ = output::table(&mut out, &self.rows(console));
         let text = String::from_utf8_lossy(&out);
-        let all = format!("\n{text}\n{}{}", self.facts(console), access::next_steps(self.kept, self.held, console));
+        let all = format!(
+            "\n{text}\n{}{}",
+            self.facts(console),
+            access::next_steps(self.kept, self.held, self.alarm_file, console)
+        );
         console.answer(all.as_bytes())
     }
 
@@ -163,6 +170,9 @@ impl Report<'_> {
             "reasons": reasons.iter().map(|reason| reason.en.as_str()).collect::<Vec<_>>(),
             "dir": self.kept.map(|world| world.path().display().to_string()),
             "artifacts": artifacts,
+            "evidence": self.alarm_file.map(|left| {
+                json!({"file": left.path.display().to_string(), "records": left.records, "receipts": left.receipts})
+            }),
             "access": self.kept.filter(|_| self.held).map(|world| access::path(world).display().to_string()),
         })
     }

@@ -160,3 +160,80 @@ fn for_each(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use journal::{Journal, Transaction};
+    use record::{
+        AlarmState, AlarmTransition, Boot, ClockQuality, ClockSet, ClockSource, CodecText, Decimal, Frame, LimitSide,
+        Link, MonoMs, Quantity, Record, RuleId, SourceId, Stamp, UnixMs,
+    };
+
+    const BEGAN_MS: i64 = 1_800_000_000_000;
+
+    fn frame(source: &str) -> Body {
+        Body::Frame(Frame {
+            source: SourceId::new(source).unwrap(),
+            link: Link::Serial { port: "p".into(), seal: None },
+            raw: vec![1],
+            readings: vec![],
+            codec: Some(CodecId::of("x")),
+            texts: vec![],
+        })
+    }
+
+    fn alarm(cause: u64) -> Body {
+        Body::Alarm(AlarmTransition {
+            rule: RuleId::new("high").unwrap(),
+            source: SourceId::new("a").unwrap(),
+            quantity: Quantity::new("cod").unwrap(),
+            from: AlarmState::Normal,
+            to: AlarmState::Unacknowledged,
+            limit: Decimal::from(1),
+            side: LimitSide::High,
+            value: None,
+            cause: Seq(cause),
+        })
+    }
+
+    /// What is chosen of ten records, a second apart, the last boot from 7 on.
+    fn chosen(sources: &[&str], from_s: i64, to_s: i64) -> Result<Vec<u64>, EvidenceError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        let mut journal = Journal::open(&path, "box-1").unwrap();
+        let boot = || Body::Boot(Boot { boot_id: "b".into(), version: "1".into() });
+        let set = || {
+            Body::Clock(ClockSet { source: ClockSource::Ntp, before: ClockQuality::Unset, step_ms: 0, error_ms: 10 })
+        };
+        let codec = Body::Codec(CodecText { id: CodecId::of("x"), text: "x".into() });
+        let bodies = [boot(), set(), codec, frame("a"), frame("b"), frame("a"), alarm(3), boot(), set(), frame("b")];
+        let records = (0u32..).zip(bodies).map(|(seq, body)| {
+            let wall_ms = UnixMs(BEGAN_MS + 1_000 * i64::from(seq));
+            let (boot, mono_ms) = (BootNo(u32::from(seq >= 7)), MonoMs(1_000 * u64::from(seq)));
+            Record { stamp: Stamp { boot, mono_ms, wall_ms, clock: ClockQuality::Synchronised }, body }
+        });
+        journal.commit(&Transaction { records: records.collect::<Vec<Record>>(), ..Transaction::default() }).unwrap();
+        let reader = Reader::open(&path).unwrap();
+        let clocks = clocks(&reader, Seq(10))?;
+        let asked = Asked {
+            sources: sources.iter().map(|name| SourceId::new(name).unwrap()).collect(),
+            from_ms: UnixMs(BEGAN_MS + 1_000 * from_s),
+            to_ms: UnixMs(BEGAN_MS + 1_000 * to_s),
+            ..Asked::default()
+        };
+        let choice = Choice::new(&reader, &asked, &clocks, &TimeLine::new(), Seq(10))?;
+        Ok(choice.records.keys().map(|seq| seq.0).collect())
+    }
+
+    #[test]
+    fn what_explains_a_record_comes_with_it() {
+        // The neighbours, the codec, the boot, its clock, and that of the boot beside it.
+        assert_eq!(chosen(&[], 5, 6).unwrap(), [0, 1, 2, 4, 5, 6, 8]);
+        assert_eq!(chosen(&["a"], 4, 6).unwrap(), [0, 1, 2, 4, 5, 6, 8], "4 is of another device, and a neighbour");
+        assert_eq!(chosen(&[], 6, 7).unwrap(), [0, 1, 2, 3, 5, 6, 7, 8], "an alarm brings its cause");
+        assert_eq!(chosen(&[], 0, 60).unwrap(), (0..10).collect::<Vec<_>>());
+        assert!(matches!(chosen(&["a"], 9, 60), Err(EvidenceError::Nothing)));
+        assert!(matches!(chosen(&[], 60, 90), Err(EvidenceError::Nothing)));
+    }
+}
