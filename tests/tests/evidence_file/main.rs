@@ -19,9 +19,9 @@ use mutant::{Forger, Mutant};
 use random::Random;
 
 /// Mutants that both verifiers judge.
-const MUTANTS: usize = 600;
+const MUTANTS: usize = 300;
 /// Of the bits of a file, those that the Python verifier is shown: one in so many. The Rust one is shown all.
-const PYTHON_BITS: usize = 400;
+const PYTHON_BITS: usize = 1_000;
 /// More COD than this is an alarm.
 const RULE: &str = "[[rule]]\nid = \"cod-high\"\nkind = \"limit\"\ndevices = [\"cod-1\"]\nquantity = \"cod\"\nunit = \"mg/L\"\n\
                     high = 80\ndeadband = 5\npriority = \"high\"\n";
