@@ -87,10 +87,9 @@ impl Networks {
         run("ip", &format!("netns exec {link} {python} {plain}"));
         for (name, interface, addresses) in [(inside, "box0", BOX_ADDRESSES), (far, "far0", FAR_ADDRESSES)] {
             run("ip", &format!("-n {link} link set {interface} netns {name}"));
-            // A new address of IPv6 would first be looked for, for a second or two.
-            run("ip", &format!("netns exec {name} sysctl -q -w net.ipv6.conf.{interface}.accept_dad=0"));
             let [v4, v6] = addresses;
             run("ip", &format!("-n {name} addr add {v4} dev {interface}"));
+            // Else it would first be looked for whether somebody has it, for a second or two.
             run("ip", &format!("-n {name} addr add {v6} dev {interface} nodad"));
             run("ip", &format!("-n {name} link set lo up"));
             run("ip", &format!("-n {name} link set {interface} up"));
