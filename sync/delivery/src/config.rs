@@ -62,8 +62,8 @@ impl Default for Config {
     /// Large enough that signature and envelope (under 200 bytes) do not matter; a thin link gets smaller batches.
     fn default() -> Config {
         Config {
-            records_max: records(500),
-            bytes_max: NonZeroU64::from(records(262_144)),
+            records_max: records(5_000),
+            bytes_max: NonZeroU64::from(records(2_097_152)),
             live_window: NonZeroU64::from(records(1_000)),
             live_linger_ms: 1_000,
             live_run_max: records(3),
