@@ -30,6 +30,8 @@ def records(rows):
             yield first, body
             continue
         packed = io.BytesIO(zstandard.ZstdDecompressor().decompress(body))
+        if int.from_bytes(packed.read(8), "big") != first:
+            raise ValueError(f"the row of record {first} says that it has another")
         for seq in range(first, first - kind):
             yield seq, packed.read(int.from_bytes(packed.read(4), "big"))
 
