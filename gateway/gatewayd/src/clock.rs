@@ -23,8 +23,8 @@ mod saved;
 mod tests;
 
 use record::{
-    Body, BootNo, ClockQuality, ClockSet, ClockSource, MonoMs, Record, SYNCHRONISED_ERROR_MS, Stamp, TimeLine, UnixMs,
-    drift_ms, invariant,
+    BUILD_FLOOR, Body, BootNo, ClockQuality, ClockSet, ClockSource, MonoMs, Record, SYNCHRONISED_ERROR_MS, Stamp,
+    TimeLine, UnixMs, drift_ms, invariant,
 };
 use rustix::time::{ClockId, clock_gettime};
 
@@ -46,9 +46,6 @@ const SAVE_EVERY_MS: u64 = 15 * 60_000;
 const TELL_EVERY_MS: u64 = 6 * 3_600_000;
 /// A leap second makes one second of wall time ambiguous.
 const LEAP_MS: u32 = 1_000;
-
-/// No honest clock is below this: when the program was written (2026-11-01).
-const BUILD_FLOOR: UnixMs = UnixMs(1_793_491_200_000);
 
 /// Makes stamps.
 #[derive(Debug)]

@@ -57,6 +57,6 @@ pub use ranges::{SeqRange, SeqRanges};
 pub use reading::Reading;
 pub use record::{Body, Boot, CanonicalError, Kind, Record, RecordAt, Seq};
 pub use source::{SourceId, SourceIdError};
-pub use stamp::{BootNo, ClockQuality, MonoMs, Stamp, UnixMs};
+pub use stamp::{BUILD_FLOOR, BootNo, ClockQuality, MonoMs, Stamp, UnixMs};
 pub use time_line::{DRIFT_PPM, SYNCHRONISED_ERROR_MS, TimeLine, TrueTime, drift_ms};
 pub use unit::{Unit, UnitError};

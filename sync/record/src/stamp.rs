@@ -33,6 +33,9 @@ number!(
     UnixMs(i64)
 );
 
+/// No honest clock is below this: when the program was written (2026-11-01).
+pub const BUILD_FLOOR: UnixMs = UnixMs(1_793_491_200_000);
+
 /// What the box knew about its wall clock at that moment (T1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode, Serialize)]
 #[serde(rename_all = "snake_case", tag = "state")]

@@ -2,13 +2,14 @@
 //! stand at 1970 or years ahead: then no platform could be reached, and nothing would be left that sets it right.
 //!
 //! The gateway journals what its clock is worth. While that is synchronised, or carried on from a synchronised one, the
-//! newest record and the time since it tell the time. Else only this is sure: it is not before the last moment that was.
+//! newest record and the time since it tell the time. Else only this is sure: it is not before the last moment that was, nor
+//! before this program was written.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use journal::{Reader, StoreError};
-use record::{Body, ClockQuality, Kind, MonoMs, Seq, SeqRange, Stamp, UnixMs};
+use record::{BUILD_FLOOR, Body, ClockQuality, Kind, MonoMs, Seq, SeqRange, Stamp, UnixMs};
 
 /// A time, and what it is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +33,7 @@ impl fmt::Display for Known {
     }
 }
 
-/// The best known time, shared by all who need it. Until it is told something it knows nothing.
+/// The best known time, shared by all who need it. Until it is told something it knows when the program was written.
 #[derive(Debug, Clone, Default)]
 pub struct BestTime(Arc<Mutex<Option<Told>>>);
 
@@ -52,7 +53,7 @@ impl BestTime {
     /// What is known now.
     pub fn now(&self, now: MonoMs) -> Known {
         let Some(Told { known, at }) = *self.0.lock().unwrap_or_else(PoisonError::into_inner) else {
-            return Known::NotBefore(UnixMs(0));
+            return Known::NotBefore(BUILD_FLOOR);
         };
         let passed = i64::try_from(now.0.saturating_sub(at.0)).unwrap_or(i64::MAX);
         let later = |ms: UnixMs| UnixMs(ms.0.saturating_add(passed));
@@ -87,8 +88,8 @@ pub(crate) fn read(reader: &Reader, boot_id: &str, now: MonoMs) -> Result<Known,
     };
     Ok(match newest.filter(|stamp| stamp.clock != ClockQuality::Unset) {
         Some(stamp) if Some(stamp.boot) == this_boot => Known::Is(carried(&stamp)),
-        Some(stamp) => Known::NotBefore(carried(&stamp)),
-        None => Known::NotBefore(was_set.as_ref().map_or(UnixMs(0), carried)),
+        Some(stamp) => Known::NotBefore(carried(&stamp).max(BUILD_FLOOR)),
+        None => Known::NotBefore(was_set.as_ref().map_or(BUILD_FLOOR, carried).max(BUILD_FLOOR)),
     })
 }
 
@@ -113,31 +114,34 @@ mod tests {
     #[test]
     fn the_journal_tells_the_time_as_well_as_the_gateway_knows_it() {
         use ClockQuality::{Holdover, Synchronised, Unset};
-        let boot = |boot, id: &str, wall, clock| {
+        let ms = |after: i64| UnixMs(BUILD_FLOOR.0 + after);
+        let boot = |boot, id: &str, after, clock| {
             let body = Body::Boot(Boot { boot_id: id.into(), version: "1".into() });
-            record(boot, 1_000, wall, clock, body)
+            record(boot, 1_000, ms(after).0, clock, body)
         };
-        let set = |boot, mono, wall| {
+        let set = |boot, mono, after| {
             let body = ClockSet { source: ClockSource::Ntp, before: Unset, step_ms: 0, error_ms: 5 };
-            record(boot, mono, wall, Synchronised, Body::Clock(body))
+            record(boot, mono, ms(after).0, Synchronised, Body::Clock(body))
         };
-        check(vec![], Known::NotBefore(UnixMs(0)));
-        check(vec![boot(0, "this", 70_000, Synchronised)], Known::Is(UnixMs(79_000)));
-        check(vec![boot(0, "this", 70_000, Holdover { error_ms: 9 })], Known::Is(UnixMs(79_000)));
+        check(vec![], Known::NotBefore(BUILD_FLOOR));
+        check(vec![boot(0, "this", 70_000, Synchronised)], Known::Is(ms(79_000)));
+        check(vec![boot(0, "this", 70_000, Holdover { error_ms: 9 })], Known::Is(ms(79_000)));
         // Years ahead, and nobody vouches for it.
-        check(vec![boot(0, "this", 1 << 50, Unset)], Known::NotBefore(UnixMs(0)));
-        check(vec![set(0, 5, 50_000), boot(1, "this", 1 << 50, Unset)], Known::NotBefore(UnixMs(50_000)));
+        check(vec![boot(0, "this", 1 << 50, Unset)], Known::NotBefore(BUILD_FLOOR));
+        check(vec![set(0, 5, 50_000), boot(1, "this", 1 << 50, Unset)], Known::NotBefore(ms(50_000)));
         // The gateway has not started since this boot.
-        check(vec![boot(0, "other", 70_000, Synchronised)], Known::NotBefore(UnixMs(70_000)));
+        check(vec![boot(0, "other", 70_000, Synchronised)], Known::NotBefore(ms(70_000)));
         // Known for a while in this boot, and then no more.
         let lost = vec![boot(0, "this", 7, Unset), set(0, 4_000, 90_000), boot(0, "this", 8, Unset)];
-        check(lost, Known::NotBefore(UnixMs(96_000)));
+        check(lost, Known::NotBefore(ms(96_000)));
+        // Of a time that cannot have been.
+        check(vec![boot(0, "other", -70_000, Synchronised)], Known::NotBefore(BUILD_FLOOR));
     }
 
     #[test]
     fn what_is_known_moves_on() {
         let time = BestTime::default();
-        assert_eq!(time.now(MonoMs(5)), Known::NotBefore(UnixMs(0)));
+        assert_eq!(time.now(MonoMs(5)), Known::NotBefore(BUILD_FLOOR));
         time.tell(Known::Is(UnixMs(1_000)), MonoMs(5));
         assert_eq!(time.clone().now(MonoMs(25)), Known::Is(UnixMs(1_020)));
         time.tell(Known::NotBefore(UnixMs(2_000)), MonoMs(30));

@@ -5,10 +5,11 @@ mod random;
 mod scenarios;
 
 use record::{
-    Body, Boot, BootNo, ClockQuality, ClockSource, MonoMs, Record, Stamp, TimeLine, UnixMs, drift_ms, invariant,
+    BUILD_FLOOR, Body, Boot, BootNo, ClockQuality, ClockSource, MonoMs, Record, Stamp, TimeLine, UnixMs, drift_ms,
+    invariant,
 };
 
-use super::{BUILD_FLOOR, Clock, Discipline, Rtc, SavedTime};
+use super::{Clock, Discipline, Rtc, SavedTime};
 
 /// When the world begins: some days after the program was written.
 const EPOCH_MS: i64 = BUILD_FLOOR.0 + 20 * DAY_MS.cast_signed();

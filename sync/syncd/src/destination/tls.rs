@@ -217,7 +217,7 @@ mod tests {
             Err(rustls::Error::InvalidCertificate(CertificateError::ExpiredContext { .. })) => "expired",
             Err(error) => panic!("{error}"),
         };
-        assert_eq!(judged(), "valid", "nothing is known of the time");
+        assert_eq!(judged(), "valid", "of the time only that the program was written is known");
         let sure = |ms| Known::Is(UnixMs(ms));
         let bound = |ms| Known::NotBefore(UnixMs(ms));
         for (known, expected) in [
