@@ -1,6 +1,8 @@
 //! `weir identity enroll`, and `weir platform invite`, which makes the code for it.
 
+use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -20,7 +22,7 @@ use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::lang::Lang;
 use crate::output::{self, line};
-use crate::toml_file::{TomlFile, TomlFileError};
+use crate::toml_file::{TomlFile, TomlFileError, folder_of};
 
 /// Certificates and `sync.toml` hold no secret.
 const MODE: u32 = 0o640;
@@ -141,16 +143,18 @@ fn pin(
 
 /// Whole or not at all, and for those who may read `sync.toml`.
 fn write_certificate(path: &Path, like: &Path, text: &str) -> std::io::Result<()> {
-    use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
     let unfinished = path.with_extension("pem.new");
-    let _ = std::fs::remove_file(&unfinished);
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(MODE).open(&unfinished)?;
+    // Nobody may have prepared a file or a link of this name.
+    let _ = fs::remove_file(&unfinished);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&unfinished)?;
     file.write_all(text.as_bytes())?;
-    if let Ok(facts) = std::fs::metadata(like) {
+    if let Ok(facts) = fs::metadata(like) {
         fchown(&file, Some(facts.uid()), Some(facts.gid()))?;
     }
     file.sync_all()?;
-    std::fs::rename(&unfinished, path)
+    fs::rename(&unfinished, path)?;
+    // Before the file that names it.
+    File::open(folder_of(path))?.sync_all()
 }
 
 fn base_url(text: &str) -> Result<BaseUrl, EnrollError> {

@@ -96,6 +96,23 @@ impl TomlFile {
         file.write_all(self.document.to_string().as_bytes())?;
         file.sync_all()?;
         fs::rename(unfinished, &self.path)?;
-        File::open(self.path.parent().unwrap_or(Path::new(".")))?.sync_all()
+        File::open(folder_of(&self.path))?.sync_all()
+    }
+}
+
+/// Where a file stands; the parent of a bare name is the empty path, which cannot be opened.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_name_stands_in_the_folder_where_one_is() {
+        for (path, folder) in [("sync.toml", "."), ("etc/sync.toml", "etc"), ("/sync.toml", "/")] {
+            assert_eq!(folder_of(Path::new(path)), Path::new(folder), "{path}");
+        }
     }
 }
