@@ -143,6 +143,10 @@ class Box:
             14: ("alarm", "probe-2", ("cod-high", "cod", 0, 1, "80.5", 0, "99", max(seq - 1, 0))),
             15: ("alarm", "probe-2", ("cod-high", "cod", 1, 3, "80.5", 0, None, max(seq - 1, 0))),
             20: ("clock", None, (0, [2, []], 1_500, 12)),
+            24: ("audit", None, ((0, 1000), (1, (0, seq)), "the bureau asked, 监测站")),
+            25: ("audit", None, ((1, "province"), (2, seq - 1), "done")),
+            26: ("audit", None, ((0, 0), (0, "province", (3, 4)), "never taken")),
+            27: ("audit", None, ((0, 0), (3, "province", bytes(range(32))), "")),
             30: ("gap", None, (0, ((0, 0),), 1, 0, 0, 120)) if seq > 40 else None,
         }.get(seq % 40)
         if facts is None:

@@ -17,7 +17,7 @@ from weir_payload import QUALITIES, REGISTRY, SHAPE_FIRST
 
 from cose_sign1 import kid_of
 
-KINDS = ["boot", "refused", "alarm", "codec", "clock", "gap"]
+KIND_NUMBERS = {"audit": -1, "boot": 0, "refused": 1, "alarm": 2, "codec": 3, "clock": 4, "gap": 5}
 NUMBERS = {name: (number, unit) for number, (name, unit) in enumerate(REGISTRY)}
 VERSION = 1
 
@@ -141,7 +141,7 @@ def groups(rows):
     for place, row in enumerate(rows):
         if row.kind == "frame":
             by_layout.setdefault(layout(row), {}).setdefault((row.source, row.codec), []).append(place)
-    kinds = [KINDS.index(row.kind) if row.kind in KINDS else None for row in rows]
+    kinds = [KIND_NUMBERS.get(row.kind) for row in rows]
     items, shape = [], SHAPE_FIRST
     for (names, _, shared, again), by_shape in by_layout.items():
         for places in by_shape.values():
@@ -169,6 +169,8 @@ def rare(rows, kind):
         return [[row.source, *row.facts] for row in found]
     if kind == "alarm":
         return [alarm(row) for row in found]
+    if kind == "audit":
+        return [audit(row) for row in found]
     return [list(row.facts) for row in found]
 
 
@@ -176,6 +178,11 @@ def alarm(row):
     rule, name, before, after, limit, side, value, cause = row.facts
     value = None if value is None else list(parts(value))
     return [rule, row.source, name, before, after, list(parts(limit)), side, value, cause]
+
+
+def audit(row):
+    (kind, who), (number, *parts), reason = row.facts
+    return [[kind, [who]], [number, parts], reason]
 
 
 def spans(seqs):
@@ -200,7 +207,7 @@ def batch_body(box, lane, rows, head, checkpoints=()):
         steps(row.stamp[0] for row in rows),
         steps(row.stamp[3] for row in rows),
         items, rare(rows, "alarm"), rare(rows, "boot"), rare(rows, "refused"), rare(rows, "codec"), texts,
-        list(checkpoints), rare(rows, "clock"), rare(rows, "gap"),
+        list(checkpoints), rare(rows, "clock"), rare(rows, "gap"), rare(rows, "audit"),
     )
 
 

@@ -12,12 +12,13 @@ from weir_words import (
 from cose_sign1 import Bad
 
 PAYLOAD_BYTES_MAX = 64 * 1024 * 1024
-SHAPE_FIRST = 6  # row kinds below: 0 boot, 1 refused, 2 alarm, 3 codec, 4 clock, 5 gap
+SHAPE_FIRST = 6  # row kinds below: -1 audit, 0 boot, 1 refused, 2 alarm, 3 codec, 4 clock, 5 gap
 QUALITIES = ["good", "out_of_range", "not_a_number", "missing", "unknown_unit"]
 REASONS = 12
 CLOCK_SOURCES = 4
 GAP_REASONS = 5
 GAP_RANGES_MAX = 1024
+AUDIT_TEXT_BYTES_MAX = 1000
 # Registered quantities by number, with the unit that is not repeated.
 REGISTRY = [
     ("flow", "m3/h"), ("cod", "mg/L"), ("nh3_n", "mg/L"), ("tp", "mg/L"), ("tn", "mg/L"), ("ph", "[pH]"),
@@ -51,7 +52,7 @@ class Reading(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One record: a frame with its readings, or a boot, refused frame, alarm, codec, clock or gap with its facts.
+    """One record: a frame with its readings, or a boot, refused frame, alarm, codec, clock, gap or audit with its facts.
 
     `of`: the record whose readings these replace, where a frame was decoded again. `texts`: (quantity, words) of readings.
     """
@@ -139,6 +140,49 @@ def gap(item):
     spans = ranges(spans, "ranges of a gap")
     want(len(spans) <= GAP_RANGES_MAX, "ranges of a gap")
     return None, (why, spans, *(uint(count, "count of a gap") for count in counts))
+
+
+def audit(item):
+    by, act, reason = array(item, "audit", 3)
+    kind, who = array(by, "actor", 2)
+    want(uint(kind, "kind of an actor") < 2, "kind of an actor")
+    (who,) = array(who, "actor", 1)
+    who = uint(who, "user", 32) if kind == 0 else bounded(who, "platform of an audit")
+    number, parts = array(act, "act", 2)
+    want(uint(number, "kind of an act") < len(ACTS), "kind of an act")
+    return None, ((kind, who), (number, *ACTS[number](parts)), bounded(reason, "reason of an audit"))
+
+
+def bounded(item, what):
+    want(len(text(item, what).encode()) <= AUDIT_TEXT_BYTES_MAX, what)
+    return item
+
+
+def span(item):
+    return ranges([item], "records of an audit")[0]
+
+
+def dropped(parts):
+    platform, records = array(parts, "dropped", 2)
+    return bounded(platform, "platform of an audit"), span(records)
+
+
+def pinned(parts):
+    (records,) = array(parts, "pinned", 1)
+    return (span(records),)
+
+
+def released(parts):
+    (pin,) = array(parts, "released", 1)
+    return (uint(pin, "pin"),)
+
+
+def enrolled_platform(parts):
+    platform, key = array(parts, "enrolled", 2)
+    return bounded(platform, "platform of an audit"), octets(key, "key of a platform", 32)
+
+
+ACTS = [dropped, pinned, released, enrolled_platform]
 
 
 def named(item, what):
@@ -229,9 +273,9 @@ def inflate(payload):
 
 
 def batch(payload):
-    parts = body(inflate(payload), "batch", 9, 18)
+    parts = body(inflate(payload), "batch", 9, 19)
     box, lane, spans, tree, kinds, mono, offset, boots_of, clocks = parts[:9]
-    in_groups, alarms, boots, refusals, codecs, texts, checkpoints, clock_sets, gaps = parts[9:]
+    in_groups, alarms, boots, refusals, codecs, texts, checkpoints, clock_sets, gaps, audits = parts[9:]
     spans = ranges(spans, "ranges")
     count = sum(last - first + 1 for first, last in spans)
     want(count <= 200_000, "rows")
@@ -245,6 +289,7 @@ def batch(payload):
     shapes, readings, replaced = groups(listed(in_groups, "groups"), kinds, wall_ms)
     texts = words(listed(texts, "texts"), readings)
     rare = {
+        -1: ("audit", map(audit, listed(audits, "audits"))),
         0: ("boot", map(boot, listed(boots, "boots"))),
         1: ("refused", map(refused, listed(refusals, "refused frames"))),
         2: ("alarm", map(alarm, listed(alarms, "alarms"))),

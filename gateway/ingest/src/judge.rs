@@ -64,7 +64,8 @@ impl Ingest {
                     self.budget.spend(rejected.raw.len(), record.stamp.mono_ms);
                 }
             },
-            Body::Boot(_) | Body::Alarm(_) | Body::Codec(_) | Body::Redecoded(_) | Body::Clock(_) | Body::Gap(_) => {}
+            Body::Boot(_) | Body::Alarm(_) | Body::Codec(_) | Body::Redecoded(_) => {}
+            Body::Clock(_) | Body::Gap(_) | Body::Audit(_) => {}
         }
     }
 

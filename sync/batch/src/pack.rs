@@ -6,7 +6,7 @@ use minicbor::bytes::ByteVec;
 use record::{ClockQuality, CodecId, Decimal, Gap, Quality, Quantity, Reading, Seq, SourceId, Unit, UnixMs};
 
 use crate::bits::Predict;
-use crate::wire::{Body, Field, GapRow, Group, List, QuantityRef, RejectedFrame, SHAPE_FIRST, Shape, Text};
+use crate::wire::{Body, Field, GapRow, Group, KIND_AUDIT, List, QuantityRef, RejectedFrame, SHAPE_FIRST, Shape, Text};
 use crate::{Batch, Content, Decoded, Row, bits, column};
 
 /// What all frames of a group have in common.
@@ -64,6 +64,7 @@ pub(crate) fn pack(batch: &Batch) -> Body {
         checkpoints: List::some(batch.checkpoints.iter().map(|bytes| ByteVec::from(bytes.clone())).collect()),
         clocks: None,
         gaps: None,
+        audits: None,
     };
     pack_rare(rows, &mut body);
     body
@@ -115,6 +116,7 @@ fn kinds(rows: &[Row], groups: &[Frames]) -> Vec<i64> {
             Content::Codec(_) => 3,
             Content::Clock(_) => 4,
             Content::Gap(_) => 5,
+            Content::Audit(_) => KIND_AUDIT,
             Content::Readings { .. } | Content::Redecoded(_) => SHAPE_FIRST,
         })
         .collect();
@@ -151,10 +153,10 @@ fn texts(rows: &[Row]) -> Vec<Text> {
         .collect()
 }
 
-/// Alarms, boots, codecs, refused frames, clocks and gaps travel row by row: there are few.
+/// Alarms, boots, codecs, refused frames, clocks, gaps and orders travel row by row: there are few.
 fn pack_rare(rows: &[Row], body: &mut Body) {
     let (mut alarms, mut boots, mut refused, mut codecs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let (mut clocks, mut gaps) = (Vec::new(), Vec::new());
+    let (mut clocks, mut gaps, mut audits) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows {
         match &row.content {
             Content::Readings { .. } | Content::Redecoded(_) => {}
@@ -163,6 +165,7 @@ fn pack_rare(rows: &[Row], body: &mut Body) {
             Content::Boot(boot) => boots.push(boot.clone()),
             Content::Clock(set) => clocks.push(set.clone()),
             Content::Gap(gap) => gaps.push(gap_row(gap)),
+            Content::Audit(audit) => audits.push(audit.clone()),
             Content::Rejected { source, why, detail, raw_len, raw_sha256 } => refused.push(RejectedFrame {
                 source: source.clone(),
                 why: *why,
@@ -178,6 +181,7 @@ fn pack_rare(rows: &[Row], body: &mut Body) {
     body.codecs = List::some(codecs);
     body.clocks = List::some(clocks);
     body.gaps = List::some(gaps);
+    body.audits = List::some(audits);
 }
 
 fn gap_row(gap: &Gap) -> GapRow {

@@ -1,7 +1,7 @@
 //! What travels of a record.
 
 use record::{
-    AlarmTransition, Body, Boot, ClockSet, CodecId, CodecText, Gap, Reading, Reason, RecordAt, Redecoded, Seq,
+    AlarmTransition, Audit, Body, Boot, ClockSet, CodecId, CodecText, Gap, Reading, Reason, RecordAt, Redecoded, Seq,
     SourceId, Stamp, TextValue,
 };
 use serde::Serialize;
@@ -60,6 +60,8 @@ pub enum Content {
     Clock(ClockSet),
     /// Records that the box can no longer show.
     Gap(Gap),
+    /// Somebody ordered something.
+    Audit(Audit),
 }
 
 /// What a codec made of a frame, now or anew: what [`Content::Readings`] and [`Content::Redecoded`] have in common.
@@ -88,7 +90,7 @@ impl Content {
                 Some(Decoded { source, codec: Some(*codec), of: Some(*of), readings, texts })
             }
             Content::Boot(_) | Content::Rejected { .. } | Content::Alarm(_) | Content::Codec(_) => None,
-            Content::Clock(_) | Content::Gap(_) => None,
+            Content::Clock(_) | Content::Gap(_) | Content::Audit(_) => None,
         }
     }
 }
@@ -119,6 +121,7 @@ impl From<&RecordAt> for Row {
             Body::Redecoded(redecoded) => Content::Redecoded(redecoded.clone()),
             Body::Clock(set) => Content::Clock(set.clone()),
             Body::Gap(gap) => Content::Gap(gap.clone()),
+            Body::Audit(audit) => Content::Audit(audit.clone()),
         };
         Row { seq: at.seq, stamp: at.record.stamp, content }
     }

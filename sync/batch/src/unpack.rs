@@ -2,13 +2,13 @@
 
 use minicbor::bytes::ByteVec;
 use record::{
-    AlarmTransition, Boot, BootNo, ClockQuality, ClockSet, CodecText, Decimal, Gap, MonoMs, Quality, Quantity, Reading,
-    Redecoded, Seq, SeqRange, SeqRanges, Stamp, TextValue, Unit, UnixMs,
+    AlarmTransition, Audit, Boot, BootNo, ClockQuality, ClockSet, CodecText, Decimal, Gap, MonoMs, Quality, Quantity,
+    Reading, Redecoded, Seq, SeqRange, SeqRanges, Stamp, TextValue, Unit, UnixMs,
 };
 
 use crate::bits::Predict;
 use crate::pack::by_kind;
-use crate::wire::{Body, Field, GapRow, Group, List, RejectedFrame, SHAPE_FIRST, Shape, Text};
+use crate::wire::{Body, Field, GapRow, Group, KIND_AUDIT, List, RejectedFrame, SHAPE_FIRST, Shape, Text};
 use crate::{Batch, Content, Inconsistency, READINGS_MAX, ROWS_MAX, Row, bits, column};
 
 const fn wrong(column: &'static str, why: &'static str) -> Inconsistency {
@@ -40,6 +40,7 @@ pub(crate) fn unpack(mut body: Body) -> Result<Batch, Inconsistency> {
         codecs: list(body.codecs).into_iter(),
         clocks: list(body.clocks).into_iter(),
         gaps: list(body.gaps).into_iter(),
+        audits: list(body.audits).into_iter(),
     };
     let seqs = ranges.iter().flat_map(|SeqRange { first, last }| (first.0..=last.0).map(Seq));
     let mut rows = Vec::with_capacity(count);
@@ -103,6 +104,7 @@ struct Rare {
     codecs: std::vec::IntoIter<CodecText>,
     clocks: std::vec::IntoIter<ClockSet>,
     gaps: std::vec::IntoIter<GapRow>,
+    audits: std::vec::IntoIter<Audit>,
 }
 
 impl Rare {
@@ -122,15 +124,16 @@ impl Rare {
             3 => self.codecs.next().map(Content::Codec).ok_or(wrong("codecs", "fewer than rows of that kind")),
             4 => self.clocks.next().map(Content::Clock).ok_or(wrong("clocks", "fewer than rows of that kind")),
             5 => gap(self.gaps.next().ok_or(wrong("gaps", "fewer than rows of that kind"))?).map(Content::Gap),
-            _ => Err(wrong("kinds", "a negative number")),
+            KIND_AUDIT => self.audits.next().map(Content::Audit).ok_or(wrong("audits", "fewer than rows of that kind")),
+            _ => Err(wrong("kinds", "a number below -1")),
         }
     }
 
     fn must_be_empty(self) -> Result<(), Inconsistency> {
         let few = self.boots.len() + self.rejected.len() + self.alarms.len() + self.codecs.len();
-        match few + self.clocks.len() + self.gaps.len() {
+        match few + self.clocks.len() + self.gaps.len() + self.audits.len() {
             0 => Ok(()),
-            _ => Err(wrong("boots, rejected, alarms, codecs, clocks, gaps", "more than rows of that kind")),
+            _ => Err(wrong("boots, rejected, alarms, codecs, clocks, gaps, audits", "more than rows of that kind")),
         }
     }
 }

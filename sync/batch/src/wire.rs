@@ -3,7 +3,7 @@
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use record::{
-    AlarmTransition, Boot, ClockSet, CodecId, CodecText, GapReason, Quantity, Reason, SeqRange, SourceId, Unit,
+    AlarmTransition, Audit, Boot, ClockSet, CodecId, CodecText, GapReason, Quantity, Reason, SeqRange, SourceId, Unit,
 };
 
 use crate::{BoxId, Lane, TreeHead};
@@ -14,6 +14,9 @@ pub(crate) const ENTRIES_MAX: usize = 400_000;
 
 /// Row kinds below this are no shapes: 0 boot, 1 rejected, 2 alarm, 3 codec, 4 clock, 5 gap.
 pub(crate) const SHAPE_FIRST: i64 = 6;
+
+/// Below all of these, because every number above 5 is a shape's since the first batch.
+pub(crate) const KIND_AUDIT: i64 = -1;
 
 #[derive(Encode, Decode)]
 #[cbor(array, context_bound = "AsMut<Entries>")]
@@ -26,7 +29,7 @@ pub(crate) struct Body {
     pub(crate) ranges: List<SeqRange>,
     #[n(3)]
     pub(crate) head: TreeHead,
-    /// Per row: 0 boot, 1 rejected, 2 alarm, 3 codec, 4 clock, 5 gap, 6 + number of the shape.
+    /// Per row: -1 order, 0 boot, 1 rejected, 2 alarm, 3 codec, 4 clock, 5 gap, 6 + number of the shape.
     #[n(4)]
     pub(crate) kinds: ByteVec,
     /// Per row: milliseconds since the boot.
@@ -60,6 +63,8 @@ pub(crate) struct Body {
     pub(crate) clocks: Option<List<ClockSet>>,
     #[n(17)]
     pub(crate) gaps: Option<List<GapRow>>,
+    #[n(18)]
+    pub(crate) audits: Option<List<Audit>>,
 }
 
 impl Body {
@@ -74,7 +79,7 @@ impl Body {
         let rare = rare + len(self.codecs.as_ref()) + len(self.texts.as_ref());
         let gaps = self.gaps.iter().flat_map(|list| &list.0);
         let in_gaps: usize = gaps.map(|gap| gap.ranges.0.len()).sum();
-        let rare = rare + len(self.clocks.as_ref()) + len(self.gaps.as_ref()) + in_gaps;
+        let rare = rare + len(self.clocks.as_ref()) + len(self.gaps.as_ref()) + in_gaps + len(self.audits.as_ref());
         self.ranges.0.len() + len(self.groups.as_ref()) + in_groups + rare + len(self.checkpoints.as_ref())
     }
 }

@@ -9,9 +9,9 @@ use expect_test::{Expect, expect};
 use proptest::prelude::*;
 use record::merkle::leaf_hash;
 use record::{
-    AlarmState, AlarmTransition, Boot, BootNo, ClockQuality, ClockSet, ClockSource, CodecId, CodecText, Decimal, Gap,
-    GapReason, LimitSide, MonoMs, Quality, Quantity, Reading, Reason, Redecoded, RuleId, Seq, SeqRange, SeqRanges,
-    SourceId, Stamp, TextValue, Unit, UnixMs,
+    Act, Actor, AlarmState, AlarmTransition, Audit, Boot, BootNo, ClockQuality, ClockSet, ClockSource, CodecId,
+    CodecText, Decimal, Gap, GapReason, LimitSide, MonoMs, Quality, Quantity, Reading, Reason, Redecoded, RuleId, Seq,
+    SeqRange, SeqRanges, SourceId, Stamp, TextValue, Unit, UnixMs,
 };
 
 fn key() -> SigningKey {
@@ -124,6 +124,11 @@ fn example() -> Batch {
             error_ms: 12,
         }),
         Content::Gap(gap([(0, 9), (11, 11)])),
+        Content::Audit(Audit {
+            by: Actor::User(1_000),
+            act: Act::Enrolled { platform: "municipal".into(), key: [7; 32] },
+            reason: "moved to the city's new platform".into(),
+        }),
     ]);
     batch.rows[5].stamp.clock = ClockQuality::Holdover { error_ms: 250 };
     let checkpoint = Checkpoint { box_id: batch.box_id.clone(), head: batch.head, stamp: stamp(1) };

@@ -74,7 +74,8 @@ impl Decoded<'_> {
             Body::Redecoded(Redecoded { source, of, codec, readings, .. }) => {
                 Some(Decoded { source, codec: Some(*codec), of: Some(*of), readings })
             }
-            Body::Boot(_) | Body::Rejected(_) | Body::Alarm(_) | Body::Codec(_) | Body::Clock(_) | Body::Gap(_) => None,
+            Body::Boot(_) | Body::Rejected(_) | Body::Alarm(_) | Body::Codec(_) => None,
+            Body::Clock(_) | Body::Gap(_) | Body::Audit(_) => None,
         }
     }
 }

@@ -10,6 +10,7 @@
 //! a stored frame, another codec ─► Redecoded { of, readings, codec } ┘  (the frame itself stays)
 //! the kernel's word about its clock ─► ClockSet { source, step } ─► corrects the stamps of that boot before it
 //! records that had to go, or were damaged ─► Gap { why, ranges } ─► their numbers stay explained
+//! a technician's or a platform's order ─► Audit { by, act, reason } ─► and only then it is carried out
 //! ```
 //! A [`Link`] says how a frame came: MQTT, LoRaWAN with every gateway that heard it, a serial module, ChirpStack, a
 //! join-request.
@@ -25,6 +26,7 @@
 //! ISA-18.2 (alarm states).
 
 mod alarm;
+mod audit;
 mod clock_set;
 mod codec;
 mod decimal;
@@ -45,6 +47,7 @@ mod time_line;
 mod unit;
 
 pub use alarm::{AlarmState, AlarmTransition, LimitSide, RuleId, RuleIdError};
+pub use audit::{Act, Actor, Audit};
 pub use clock_set::{ClockSet, ClockSource};
 pub use codec::{CodecId, CodecText, Redecoded};
 pub use decimal::{Decimal, DecimalError};

@@ -6,9 +6,10 @@ use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 use record::{
-    AlarmState, AlarmTransition, Body, Boot, BootNo, ClockQuality, ClockSet, ClockSource, CodecId, CodecText, Decimal,
-    Frame, Gap, GapReason, GatewayEui, LimitSide, Link, MonoMs, Quality, Quantity, Reading, Reason, Reception, Record,
-    Redecoded, Rejected, RuleId, Seal, Seq, SeqRange, SeqRanges, SourceId, Stamp, TextValue, Unit, UnixMs,
+    Act, Actor, AlarmState, AlarmTransition, Audit, Body, Boot, BootNo, ClockQuality, ClockSet, ClockSource, CodecId,
+    CodecText, Decimal, Frame, Gap, GapReason, GatewayEui, LimitSide, Link, MonoMs, Quality, Quantity, Reading, Reason,
+    Reception, Record, Redecoded, Rejected, RuleId, Seal, Seq, SeqRange, SeqRanges, SourceId, Stamp, TextValue, Unit,
+    UnixMs,
 };
 
 /// A change here breaks every checkpoint in the field: it needs a new variant, not new bytes.
@@ -314,6 +315,31 @@ fn any_gap() -> impl Strategy<Value = Gap> {
     })
 }
 
+fn any_audit() -> impl Strategy<Value = Audit> {
+    let span = (any::<u64>(), any::<u64>()).prop_map(|(a, b)| SeqRange { first: Seq(a.min(b)), last: Seq(a.max(b)) });
+    let by = prop_oneof![any::<u32>().prop_map(Actor::User), ".{0,40}".prop_map(Actor::Platform)];
+    let act = prop_oneof![
+        (".{0,40}", span.clone()).prop_map(|(platform, records)| Act::Dropped { platform, records }),
+        span.prop_map(|records| Act::Pinned { records }),
+        any::<u64>().prop_map(|pin| Act::Released { pin: Seq(pin) }),
+        (".{0,40}", any::<[u8; 32]>()).prop_map(|(platform, key)| Act::Enrolled { platform, key }),
+    ];
+    (by, act, ".{0,200}").prop_map(|(by, act, reason)| Audit { by, act, reason })
+}
+
+#[test]
+fn a_text_of_an_audit_beyond_its_bound_is_refused() {
+    for (len, taken) in [(Audit::TEXT_BYTES_MAX, true), (Audit::TEXT_BYTES_MAX + 1, false)] {
+        let text = "x".repeat(len);
+        for (by, platform, reason) in [(&*text, "", ""), ("", &*text, ""), ("", "", &*text)] {
+            let act = Act::Dropped { platform: platform.into(), records: SeqRange { first: Seq(0), last: Seq(0) } };
+            let audit = Audit { by: Actor::Platform(by.into()), act, reason: reason.into() };
+            assert_eq!(audit.is_bounded(), taken);
+            assert_eq!(minicbor::decode::<Audit>(&minicbor::to_vec(&audit).unwrap()).is_ok(), taken);
+        }
+    }
+}
+
 fn any_body() -> impl Strategy<Value = Body> {
     let raw = || vec(any::<u8>(), 0..64);
     let frame = (any_source(), any_link(), raw(), any_readings(), of(any_codec()), any_texts());
@@ -334,6 +360,7 @@ fn any_body() -> impl Strategy<Value = Body> {
         }),
         any_clock_set().prop_map(Body::Clock),
         any_gap().prop_map(Body::Gap),
+        any_audit().prop_map(Body::Audit),
     ]
 }
 

@@ -21,7 +21,9 @@ use system_tests::sensor::noise;
 use system_tests::{Device, Sensor, World, until};
 
 /// The shortest and longest pauses of the box between tries are 50 and 500 ms, as in every test.
-const TIMEOUTS: &str = "[destination.timeouts]\nconnect_ms = 1000\nanswer_ms = 1000\n";
+const HASTY: &str = "[destination.timeouts]\nconnect_ms = 1000\nanswer_ms = 1000\n";
+/// More than nginx has patience with what is behind it (1 s to connect, 1 s to answer): the box is to hear of that.
+const PATIENT: &str = "[destination.timeouts]\nconnect_ms = 1000\nanswer_ms = 10000\n";
 const CEILING: Duration = Duration::from_millis(500);
 
 /// A box whose municipal platform is well and whose provincial one is not.
@@ -43,11 +45,11 @@ impl Scene {
     }
 
     /// Starts the upload daemon, with the provincial platform behind this port and certificate.
-    fn start_sync(&mut self, port: u16, ca_file: &Path) {
+    fn start_sync(&mut self, port: u16, ca_file: &Path, timeouts: &str) {
         let [city, province] = self.world.platforms.as_slice() else { panic!("two platforms") };
         let city_ca = city.state.tls_cert().display().to_string();
         let text = format!(
-            "state_dir = \"state\"\nrun_dir = \"run\"\n{}{TIMEOUTS}{}{TIMEOUTS}",
+            "state_dir = \"state\"\nrun_dir = \"run\"\n{}{timeouts}{}{timeouts}",
             destination_toml(city.name, city.port, &city_ca, &city.public_key()),
             destination_toml(province.name, port, &ca_file.display().to_string(), &province.public_key()),
         );
@@ -138,7 +140,7 @@ fn whatever_stands_before_one_platform_harms_neither() {
     let mut scene = Scene::new();
     let province = &scene.world.platforms[1];
     let front = Front::start(province.port, &province.state.tls_cert(), &scene.world.path("."));
-    scene.start_sync(front.port, &front.ca_file);
+    scene.start_sync(front.port, &front.ca_file, HASTY);
     scene.publish(3);
     scene.healed();
     let redirect = format!("HTTP/1.1 302 Found\r\nlocation: http://10.0.0.1/login\r\n{CLOSE}");
@@ -198,7 +200,7 @@ fn a_platform_behind_nginx_gets_everything_once() {
     let (folder, target) = (scene.world.path(""), scene.world.platforms[1].port);
     let (port, ca_file) = (free_tcp_port(), folder.join("nginx-ca.crt"));
     let nginx = Nginx::start(&folder, port, target, &ca_file);
-    scene.start_sync(port, &ca_file);
+    scene.start_sync(port, &ca_file, PATIENT);
     scene.healed();
     let province = &scene.world.destinations()[1];
     assert!(province["counters"]["refused"].as_u64() > Some(0), "413 comes of nginx: {province}");

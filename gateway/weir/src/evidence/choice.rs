@@ -122,7 +122,7 @@ impl Choice {
                 self.referred.insert(redecoded.of);
             }
             Body::Alarm(alarm) => _ = self.referred.insert(alarm.cause),
-            Body::Boot(_) | Body::Rejected(_) | Body::Codec(_) | Body::Clock(_) | Body::Gap(_) => {}
+            Body::Boot(_) | Body::Rejected(_) | Body::Codec(_) | Body::Clock(_) | Body::Gap(_) | Body::Audit(_) => {}
         }
         Ok(())
     }

@@ -189,6 +189,7 @@ fn count(tally: &mut Tally, row: &batch::Row) {
         Content::Boot(_) => ("boot", None, 0),
         Content::Clock(_) => ("clock", None, 0),
         Content::Gap(_) => ("gap", None, 0),
+        Content::Audit(_) => ("audit", None, 0),
         Content::Rejected { source, .. } => ("rejected", source.as_ref(), 0),
         Content::Alarm(alarm) => ("alarm", Some(&alarm.source), 0),
     };

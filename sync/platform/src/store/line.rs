@@ -3,7 +3,10 @@
 //! Comparing columns and not bytes keeps "the same record" true when the wire format gets a second version.
 
 use batch::{BoxId, Content, Decoded, Row};
-use record::{AlarmTransition, ClockQuality, ClockSet, Decimal, Gap, LimitSide, Reading, SourceId, TextValue};
+use record::{
+    Act, Actor, AlarmTransition, Audit, ClockQuality, ClockSet, Decimal, Gap, LimitSide, Reading, Seq, SeqRange,
+    SourceId, TextValue,
+};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
@@ -20,6 +23,7 @@ pub(super) enum Detail {
     Codec,
     Clock,
     Gap,
+    Audit,
 }
 
 /// One line of a detail table, its columns in the table's order.
@@ -42,7 +46,7 @@ const RECORD_SELECT: &str = "SELECT box, seq, kind, source, boot, mono_ms, wall_
                              redecoded_of FROM record WHERE box = ?1 AND seq = ?2";
 
 impl Detail {
-    const ALL: [Detail; 8] = [
+    const ALL: [Detail; 9] = [
         Detail::Reading,
         Detail::Text,
         Detail::Boot,
@@ -51,6 +55,7 @@ impl Detail {
         Detail::Codec,
         Detail::Clock,
         Detail::Gap,
+        Detail::Audit,
     ];
 
     fn insert(self) -> &'static str {
@@ -61,6 +66,7 @@ impl Detail {
             Detail::Boot => "INSERT INTO boot VALUES (?1, ?2, ?3, ?4)",
             Detail::Clock => "INSERT INTO clock_set VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             Detail::Gap => "INSERT INTO gap VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            Detail::Audit => "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             Detail::Rejected => "INSERT INTO rejected VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             Detail::Alarm => "INSERT INTO alarm VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         }
@@ -74,6 +80,7 @@ impl Detail {
             Detail::Boot => "SELECT * FROM boot WHERE box = ?1 AND seq = ?2",
             Detail::Clock => "SELECT * FROM clock_set WHERE box = ?1 AND seq = ?2",
             Detail::Gap => "SELECT * FROM gap WHERE box = ?1 AND seq = ?2",
+            Detail::Audit => "SELECT * FROM audit WHERE box = ?1 AND seq = ?2",
             Detail::Rejected => "SELECT * FROM rejected WHERE box = ?1 AND seq = ?2",
             Detail::Alarm => "SELECT * FROM alarm WHERE box = ?1 AND seq = ?2",
         }
@@ -155,6 +162,7 @@ fn details<'a>(
         Content::Boot(boot) => ("boot", None, vec![line(Detail::Boot, vec![text(&boot.boot_id), text(&boot.version)])]),
         Content::Clock(set) => ("clock", None, vec![line(Detail::Clock, clock_set_columns(set))]),
         Content::Gap(gap) => ("gap", None, vec![line(Detail::Gap, gap_columns(gap)?)]),
+        Content::Audit(audit) => ("audit", None, vec![line(Detail::Audit, audit_columns(audit)?)]),
         Content::Rejected { source, why, detail, raw_len, raw_sha256 } => {
             let digest = Value::Text(hex::encode(raw_sha256));
             let columns = vec![text(why.as_str()), text(detail), integer("raw_len", *raw_len)?, digest];
@@ -188,6 +196,29 @@ fn gap_columns(gap: &Gap) -> Result<Vec<Value>, Refused> {
         integer("rejected", gap.rejected)?,
         integer("other", gap.other)?,
         integer("bytes", gap.bytes)?,
+    ])
+}
+
+fn audit_columns(audit: &Audit) -> Result<Vec<Value>, Refused> {
+    let actor = match &audit.by {
+        Actor::User(uid) => format!("user {uid}"),
+        Actor::Platform(platform) => format!("platform {platform}"),
+    };
+    let (platform, records, key) = match &audit.act {
+        Act::Dropped { platform, records } => (Some(platform), Some(*records), None),
+        Act::Pinned { records } => (None, Some(*records), None),
+        Act::Released { pin } => (None, Some(SeqRange { first: *pin, last: *pin }), None),
+        Act::Enrolled { platform, key } => (Some(platform), None, Some(key)),
+    };
+    let bound = |seq: Option<Seq>| seq.map_or(Ok(Value::Null), |seq| integer("seq", seq.0));
+    Ok(vec![
+        Value::Text(actor),
+        text(audit.act.as_str()),
+        platform.map_or(Value::Null, |platform| text(platform)),
+        bound(records.map(|range| range.first))?,
+        bound(records.map(|range| range.last))?,
+        key.map_or(Value::Null, |key| Value::Text(hex::encode(key))),
+        text(&audit.reason),
     ])
 }
 

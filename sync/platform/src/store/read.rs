@@ -47,7 +47,7 @@ pub struct Tally {
     pub box_id: String,
     /// The device; empty where records are about none.
     pub source: String,
-    /// `readings`, `redecoded`, `boot`, `rejected`, `alarm`, `codec`, `clock` or `gap`.
+    /// `readings`, `redecoded`, `boot`, `rejected`, `alarm`, `codec`, `clock`, `gap` or `audit`.
     pub kind: String,
     /// Records of that kind.
     pub records: u64,

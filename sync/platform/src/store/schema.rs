@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-/// `PRAGMA user_version` of the schema in `schema.sql`.
-const VERSION: i64 = 3;
+/// `PRAGMA user_version` of the schema in `schema.sql` with `since_3.sql` after it.
+const VERSION: i64 = 4;
+/// The oldest one that is brought up to date.
+const VERSION_OLDEST: i64 = 3;
 /// SQLite's page, in bytes; the unit of `PRAGMA max_page_count`.
 const PAGE_BYTES: u64 = 4096;
 /// How long a reader waits for a lock: in WAL mode only recovery after a crash takes one.
@@ -114,13 +116,17 @@ fn configure_writer(db: &Connection, bytes_max: u64) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Makes the schema in an empty database; the version that is there afterwards.
+/// Makes the schema in an empty database, or brings an older one up to date; the version that is there afterwards.
 fn create(db: &mut Connection) -> rusqlite::Result<i64> {
     let transaction = db.transaction()?;
     let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if found == 0 && tables == 0 {
+    let is_new = found == 0 && tables == 0;
+    if is_new {
         transaction.execute_batch(include_str!("schema.sql"))?;
+    }
+    if is_new || found == VERSION_OLDEST {
+        transaction.execute_batch(include_str!("since_3.sql"))?;
         transaction.pragma_update(None, "user_version", VERSION)?;
         transaction.commit()?;
         return Ok(VERSION);

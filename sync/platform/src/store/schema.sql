@@ -1,4 +1,4 @@
--- The platform's database, version 3. Any SQLite tool may read it while the platform runs:
+-- The platform's database as version 3 had it; `since_3.sql` follows. Any SQLite tool may read it while the platform runs:
 --   sqlite3 -readonly platform.db "SELECT * FROM reading WHERE box = 'outfall-1' AND quantity = 'cod' LIMIT 10"
 -- All times are milliseconds since 1970-01-01 UTC. A wall time is worth what `clock` says:
 -- synchronised, holdover (may be off by clock_error_ms), unset (nobody had told the box the time).
@@ -36,7 +36,7 @@ CREATE TABLE batch_bytes (
 CREATE TABLE record (
     box         TEXT NOT NULL,
     seq         INTEGER NOT NULL,
-    kind        TEXT NOT NULL,           -- readings, redecoded, boot, rejected, alarm, codec, clock, gap
+    kind        TEXT NOT NULL,           -- readings, redecoded, boot, rejected, alarm, codec, clock, gap, audit
     source      TEXT,                    -- the device, if it is about one
     boot        INTEGER NOT NULL,        -- ordinal of the box's boot
     mono_ms     INTEGER NOT NULL,        -- since that boot; orders records within it

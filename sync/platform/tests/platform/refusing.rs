@@ -119,6 +119,7 @@ async fn another_record_under_a_stored_number() {
             Content::Codec(codec) => codec.text.push('x'),
             Content::Clock(set) => set.step_ms += 1,
             Content::Gap(gap) => gap.ranges.insert(SeqRange { first: Seq(4), last: Seq(4) }),
+            Content::Audit(audit) => audit.reason.push('x'),
             Content::Redecoded(redecoded) => redecoded.texts[0].text.push('x'),
             Content::Readings { .. } => unreachable!("others() has none, {at}"),
         }

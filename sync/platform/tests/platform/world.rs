@@ -7,9 +7,9 @@ use batch::{Batch, BatchId, BoxId, Checkpoint, Content, Lane, PublicKey, Receipt
 use platform::{Config, Platform, Running};
 use record::merkle::Hash;
 use record::{
-    AlarmState, AlarmTransition, Boot, BootNo, ClockQuality, ClockSet, ClockSource, CodecId, CodecText, Decimal, Gap,
-    GapReason, LimitSide, MonoMs, Quality, Quantity, Reading, Reason, Redecoded, RuleId, Seq, SeqRange, SourceId,
-    Stamp, TextValue, Unit, UnixMs,
+    Act, Actor, AlarmState, AlarmTransition, Audit, Boot, BootNo, ClockQuality, ClockSet, ClockSource, CodecId,
+    CodecText, Decimal, Gap, GapReason, LimitSide, MonoMs, Quality, Quantity, Reading, Reason, Redecoded, RuleId, Seq,
+    SeqRange, SourceId, Stamp, TextValue, Unit, UnixMs,
 };
 use reqwest::{Client, Response, StatusCode};
 use rusqlite::Connection;
@@ -219,13 +219,15 @@ pub(crate) fn others(seq: u64) -> Vec<Row> {
     rows.chain([redecoded(seq + 4, 0, "41")]).collect()
 }
 
-/// What a box tells of itself: its clock was set, records are gone. From this number on.
+/// What a box tells of itself: its clock was set, records are gone, a technician gave one up. From this number on.
 pub(crate) fn told(seq: u64) -> Vec<Row> {
     let ranges = SeqRange::new(Seq(1), Seq(2)).into_iter().collect();
     let gap = Gap { why: GapReason::Thinned, ranges, frames: 2, rejected: 0, other: 0, bytes: 180 };
     let before = ClockQuality::Holdover { error_ms: 250 };
     let set = ClockSet { source: ClockSource::Ntp, before, step_ms: -3_600_000, error_ms: 12 };
-    let contents = [Content::Clock(set), Content::Gap(gap)];
+    let act = Act::Dropped { platform: "municipal".into(), records: SeqRange { first: Seq(4), last: Seq(4) } };
+    let audit = Audit { by: Actor::User(1_000), act, reason: "refused for good".into() };
+    let contents = [Content::Clock(set), Content::Gap(gap), Content::Audit(audit)];
     (seq..).zip(contents).map(|(seq, content)| Row { seq: Seq(seq), stamp: stamp(seq), content }).collect()
 }
 

@@ -338,6 +338,7 @@ impl Bench {
             Body::Redecoded(_) => "redecoded",
             Body::Clock(_) => "clock",
             Body::Gap(_) => "gap",
+            Body::Audit(_) => "audit",
         };
         self.records().iter().map(kind).collect::<Vec<_>>().join(" ")
     }

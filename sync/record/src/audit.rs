@@ -1,0 +1,125 @@
+//! What people and platforms ordered on the box: the trail that its data need before a court.
+
+use minicbor::{Decode, Decoder, Encode, decode};
+use serde::Serialize;
+
+use crate::{Seq, SeqRange};
+
+/// Somebody ordered something that changes what is sent, kept or believed. Committed before it is carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(array)]
+pub struct Audit {
+    /// Who.
+    #[n(0)]
+    pub by: Actor,
+    /// What.
+    #[n(1)]
+    #[serde(flatten)]
+    pub act: Act,
+    /// Why, in that one's words: at most [`Audit::TEXT_BYTES_MAX`].
+    #[n(2)]
+    #[cbor(decode_with = "bounded")]
+    pub reason: String,
+}
+
+/// Who ordered.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    /// A user of the box: the number that its kernel knows of whoever asked.
+    #[n(0)]
+    User(#[n(0)] u32),
+    /// A platform of this name, by a command that it signed.
+    #[n(1)]
+    Platform(
+        #[n(0)]
+        #[cbor(decode_with = "bounded")]
+        String,
+    ),
+}
+
+/// What was ordered.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+#[serde(rename_all = "snake_case", tag = "act")]
+pub enum Act {
+    /// A platform refused records, and gets them no more.
+    #[n(0)]
+    Dropped {
+        /// The platform.
+        #[n(0)]
+        #[cbor(decode_with = "bounded")]
+        platform: String,
+        /// The records.
+        #[n(1)]
+        records: SeqRange,
+    },
+    /// Records are kept until they are released, whatever the age and the room.
+    #[n(1)]
+    Pinned {
+        /// The records.
+        #[n(0)]
+        records: SeqRange,
+    },
+    /// A pin is taken away.
+    #[n(2)]
+    Released {
+        /// The record that pinned.
+        #[n(0)]
+        pin: Seq,
+    },
+    /// A platform is believed by this key from now on.
+    #[n(3)]
+    Enrolled {
+        /// The platform.
+        #[n(0)]
+        #[cbor(decode_with = "bounded")]
+        platform: String,
+        /// Its Ed25519 key.
+        #[n(1)]
+        #[cbor(with = "minicbor::bytes")]
+        #[serde(serialize_with = "as_hex")]
+        key: [u8; 32],
+    },
+}
+
+impl Act {
+    /// The stable name.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Act::Dropped { .. } => "dropped",
+            Act::Pinned { .. } => "pinned",
+            Act::Released { .. } => "released",
+            Act::Enrolled { .. } => "enrolled",
+        }
+    }
+}
+
+impl Audit {
+    /// Longest text of an entry, in bytes.
+    pub const TEXT_BYTES_MAX: usize = 1_000;
+
+    /// Whether every text keeps the bound.
+    pub fn is_bounded(&self) -> bool {
+        let by = match &self.by {
+            Actor::User(_) => "",
+            Actor::Platform(platform) => platform,
+        };
+        let act = match &self.act {
+            Act::Dropped { platform, .. } | Act::Enrolled { platform, .. } => platform,
+            Act::Pinned { .. } | Act::Released { .. } => "",
+        };
+        [by, act, &self.reason].into_iter().all(|text| text.len() <= Audit::TEXT_BYTES_MAX)
+    }
+}
+
+fn bounded<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<String, decode::Error> {
+    let text = d.str()?;
+    if text.len() > Audit::TEXT_BYTES_MAX {
+        return Err(decode::Error::message("a text of an audit entry has at most 1000 bytes"));
+    }
+    Ok(text.to_owned())
+}
+
+fn as_hex<S: serde::Serializer>(bytes: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&hex::encode(bytes))
+}
