@@ -14,7 +14,7 @@ number; a record that came twice is the same; no key signs for two roles or name
 what was decoded again is an earlier frame of the same source; who set its clock knows the time; a gap names earlier
 records only.
 --complete: all batches together have the numbers 0, 1, 2, ... but for those that a gap names, and each platform's last
-receipt holds them all; the text
+receipt holds them all but those that it refused and that an audit of the box drops for it; the text
 of each codec that decoded a frame stands in an earlier record.
 --flip-files: of so many files of each kind (seeded choice) each bit is flipped in turn, or a seeded sample of --flips
 bits of a larger file, and every such file must be refused. 0: none.
@@ -39,6 +39,7 @@ from cose_sign1 import Bad, open_sign1, read_keys
 
 PROBLEMS_SHOWN = 50
 CLOCK_UNSET = 1  # in the column of clocks
+ACT_DROPPED = 0  # of an audit
 
 
 class Run:
@@ -153,6 +154,12 @@ class Run:
             if row.kind == "gap" and row.facts[1][-1][1] >= seq:
                 self.problem(box, f"record {seq}: misses records up to {row.facts[1][-1][1]}, which come later")
 
+    def given_up(self, box, platform):
+        """The numbers that somebody on the box ordered not to be sent to this platform, which refused them."""
+        audits = [row.facts[1] for (owner, _), row in self.rows.items() if owner == box and row.kind == "audit"]
+        dropped = [parts for act, *parts in audits if act == ACT_DROPPED]
+        return {seq for name, (first, last) in dropped if name == platform for seq in range(first, last + 1)}
+
     def check_complete(self, held):
         for box in {box for box, _ in self.rows}:
             numbers = {seq for owner, seq in self.rows if owner == box}
@@ -162,7 +169,8 @@ class Run:
             if len(numbers) != last + 1:
                 self.problem(box, f"{last + 1 - len(numbers)} of its numbers 0..{last} are in no batch and no gap")
             for (platform, owner), holds in held.items():
-                sent = [(seq, seq) for name, seq in self.rows if name == box]
+                given_up = self.given_up(box, platform)
+                sent = [(seq, seq) for name, seq in self.rows if name == box and seq not in given_up]
                 if owner == box and not within(sent, holds):
                     self.problem(platform, f"does not hold all records of {box}: {holds}")
         if not held:

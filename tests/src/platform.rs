@@ -117,6 +117,12 @@ impl Party {
         self.query("SELECT why FROM rejected WHERE box = ?1 ORDER BY seq", |row| row.get(0))
     }
 
+    /// What it was told that somebody ordered on the box: act, platform, first number, reason.
+    pub fn audits(&self) -> Vec<(String, Option<String>, Option<i64>, String)> {
+        let sql = "SELECT act, platform, first_seq, reason FROM audit WHERE box = ?1 ORDER BY seq";
+        self.query(sql, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+    }
+
     fn query<T>(&self, sql: &str, read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>) -> Vec<T> {
         let database = Connection::open_with_flags(self.state.database(), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
         let mut statement = database.prepare(sql).unwrap();

@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::config::{
@@ -219,23 +219,28 @@ impl World {
 
     /// One request to the gateway's control socket, as any program of the box's group may make it.
     pub fn ask(&self, request: &Value) -> Value {
-        let mut socket = UnixStream::connect(self.path("run/gateway.sock")).unwrap();
+        let answer = self.converse("gateway.sock", request);
+        assert_eq!(answer["ok"], true, "{request}: {answer}");
+        answer
+    }
+
+    /// One request to the upload daemon's control socket, and whatever it answers.
+    pub fn ask_sync(&self, request: &Value) -> Value {
+        self.converse("sync.sock", request)
+    }
+
+    fn converse(&self, socket: &str, request: &Value) -> Value {
+        let mut socket = UnixStream::connect(self.path("run").join(socket)).unwrap();
         writeln!(socket, "{request}").unwrap();
         let mut line = String::new();
         BufReader::new(socket).read_line(&mut line).unwrap();
-        let answer: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{request}: {error}: {line}"));
-        assert_eq!(answer["ok"], true, "{request}: {answer}");
-        answer
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{request}: {error}: {line}"))
     }
 
     /// What the upload daemon says of each destination, without a command in between, once it serves them.
     pub fn destinations(&self) -> Vec<Value> {
         until("the upload daemon serves its destinations", 20, || {
-            let mut socket = UnixStream::connect(self.path("run/sync.sock")).unwrap();
-            writeln!(socket, r#"{{"do":"status"}}"#).unwrap();
-            let mut line = String::new();
-            BufReader::new(socket).read_line(&mut line).unwrap();
-            let answer: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+            let answer = self.ask_sync(&json!({"do": "status"}));
             answer["status"]["destinations"].as_array().filter(|all| !all.is_empty()).cloned()
         })
     }

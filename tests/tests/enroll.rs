@@ -65,6 +65,13 @@ fn one_line_on_each_side_and_data_flows() {
     let ours = |row: &&system_tests::Row| row.source == "cod-1" && row.quantity == "n";
     assert_eq!(world.delivered().iter().filter(ours).count() as u64, FRAMES);
 
+    let enrolled = |row: &(String, Option<String>, Option<i64>, String)| (row.0.clone(), row.1.clone());
+    for party in &world.platforms {
+        let told: Vec<_> = party.audits().iter().map(enrolled).collect();
+        let each = ["municipal", "provincial"].map(|name| ("enrolled".to_owned(), Some(name.to_owned())));
+        assert_eq!(told, each, "{}: whom the box believes is journaled", party.name);
+    }
+
     // The platform moved: the destination of that name changes, no other comes.
     let again = invite(&world, &world.platforms[0], BOX);
     enroll(&world, &[&url(&world.platforms[0]).replace("127.0.0.1", "localhost"), &again]).exits(0);

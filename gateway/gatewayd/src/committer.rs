@@ -10,6 +10,7 @@
 //! that a failed commit, an order or a SIGKILL in between has nothing to undo.
 
 mod anew;
+mod audits;
 mod damage;
 mod decoders;
 mod intake;
@@ -37,7 +38,7 @@ use std::time::Duration;
 use batch::{BoxId, Checkpoint, SigningKey, TreeHead};
 use control::chain;
 use ingest::{Arrival, DeviceTable, Network};
-use journal::{Journal, Reader, TableSize, Transaction};
+use journal::{Journal, Pins, Reader, TableSize, Transaction};
 use mqtt::StoredSession;
 use record::{ClockSet, Record};
 use rules::RuleSet;
@@ -79,6 +80,8 @@ pub(crate) struct Parts {
     pub(crate) checkpoint: CheckpointEvery,
     pub(crate) evidence: Evidence,
     pub(crate) tables: TableSize,
+    /// What the journal may have of the disk; pins get a part of it.
+    pub(crate) journal_bytes_max: u64,
     pub(crate) boot_id: String,
     pub(crate) board: Arc<Mutex<Board>>,
     pub(crate) lost: Arc<Mutex<Lost>>,
@@ -117,6 +120,8 @@ pub(crate) struct Committer {
     redecoding: VecDeque<Redecoding>,
     decoders: Decoders,
     lanes: Lanes<(Arrival, Sender)>,
+    /// As far as they were read; the journal has them all.
+    pins: Pins,
     /// Where the journal was read it is damaged: this committer ends.
     damaged: bool,
 }
@@ -160,9 +165,20 @@ impl Committer {
         let signed = journal.checkpoint_size().map_err(StartError::Journal)?;
         let checkpoints = Schedule::new(parts.checkpoint, signed, journal.end().0);
         let pace = Pace::new(parts.commit.linger_ms);
-        let (redecoding, lanes, damaged) = (VecDeque::new(), Lanes::default(), false);
-        let mut committer =
-            Committer { parts, journal, clock, restored, checkpoints, pace, redecoding, decoders, lanes, damaged };
+        let (redecoding, lanes, pins, damaged) = (VecDeque::new(), Lanes::default(), Pins::default(), false);
+        let mut committer = Committer {
+            parts,
+            journal,
+            clock,
+            restored,
+            checkpoints,
+            pace,
+            redecoding,
+            decoders,
+            lanes,
+            pins,
+            damaged,
+        };
         if let Some(salvaged) = salvaged {
             committer.journal_salvage(salvaged).map_err(StartError::Journal)?;
         }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use control::Uid;
 use mqtt::{Edge, Submission};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -86,9 +87,10 @@ impl Field {
             serial: serial.view.clone(),
             started: mono_ms(),
         });
-        let serving =
-            control::serve_async(&config.socket_path(), move |request| answer(view.clone(), orders.clone(), request))
-                .map_err(StartError::Control)?;
+        let serving = control::serve_async(&config.socket_path(), move |uid, request| {
+            answer(view.clone(), orders.clone(), uid, request)
+        })
+        .map_err(StartError::Control)?;
         let serving = tokio::spawn(serving);
         let conserving = edge.as_ref().map(|edge| tokio::spawn(edge::conserve(Arc::downgrade(edge), lost, stopping)));
         log::info!(
@@ -125,8 +127,8 @@ impl Field {
 }
 
 /// Answers a request: what the committer must do waits for it, the rest is looked up.
-async fn answer(view: Arc<View>, orders: mpsc::Sender<Ordered>, request: Value) -> Result<Value, String> {
-    let Some(order) = Order::parse(&request) else { return view.answer(&request) };
+async fn answer(view: Arc<View>, orders: mpsc::Sender<Ordered>, uid: Uid, request: Value) -> Result<Value, String> {
+    let Some(order) = Order::parse(&request, uid) else { return view.answer(&request) };
     let strangers = matches!(order, Ok(Order::Strangers));
     let (answer, answered) = oneshot::channel();
     let stopping = |_| "the gateway is stopping · try: systemctl status weir-gateway".to_owned();

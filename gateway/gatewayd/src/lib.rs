@@ -106,6 +106,7 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
         checkpoint: config.file.checkpoint,
         evidence: config.file.evidence,
         tables: TableSize::of_budget(config.file.journal.bytes_max),
+        journal_bytes_max: config.file.journal.bytes_max,
         boot_id: boot_id.trim().to_owned(),
         board: board.clone(),
         lost: lost.clone(),

@@ -1,9 +1,10 @@
 //! What a technician asks of the committer over the control socket.
 
 use batch::{Asked, MemberDigest};
+use control::Uid;
 use journal::SegmentChange;
 use record::merkle::Hash;
-use record::{Gap, Seq, SourceId};
+use record::{Act, Actor, Audit, Gap, Seq, SourceId};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -30,6 +31,9 @@ pub(crate) enum Order {
     /// `{"do":"seal_evidence","asked":{...},"report_version":N,"members":[["report.html",HEX],...]}`: the box signs that it
     /// was asked so, and that the file has these parts. It signs nothing else that anybody words.
     SealEvidence { asked: Asked, report_version: u32, members: Vec<MemberDigest> },
+    /// `{"do":"audit","act":"pinned","records":{"first":SEQ,"last":SEQ},"reason":TEXT}`, the other acts as [`Act`] has them.
+    /// Who orders it the kernel says; the upload daemon adds `"ordered_by":PLATFORM` to what a platform signed.
+    Audit(Audit),
     /// `{"do":"strangers"}`
     Strangers,
     /// Of the edge: what to remember of an MQTT client; empty: nothing any more.
@@ -60,7 +64,7 @@ impl Order {
     ///
     /// # Errors
     /// What is wrong with it, in words.
-    pub(crate) fn parse(request: &Value) -> Option<Result<Order, String>> {
+    pub(crate) fn parse(request: &Value, uid: Uid) -> Option<Result<Order, String>> {
         let parsed = match request.get("do")?.as_str()? {
             "flush_nonces" => device(request).map(|device| Order::FlushNonces { device }),
             "reset_counter" => device(request).map(|device| Order::ResetCounter { device }),
@@ -69,6 +73,7 @@ impl Order {
             "send" => send(request),
             "redecode" => redecode(request),
             "seal_evidence" => seal_evidence(request),
+            "audit" => audit(request, uid),
             "strangers" => Ok(Order::Strangers),
             "salvage" => Ok(Order::GiveUp),
             _ => return None,
@@ -125,6 +130,20 @@ fn redecode(request: &Value) -> Result<Order, String> {
     Ok(Order::Redecode { device: device(request)?, from: seq("from").unwrap_or_default(), to: seq("to") })
 }
 
+fn audit(request: &Value, uid: Uid) -> Result<Order, String> {
+    let act = Act::deserialize(request).map_err(|error| format!("`act` does not say what to do: {error}"))?;
+    let by = match request["ordered_by"].as_str() {
+        Some(platform) => Actor::Platform(platform.to_owned()),
+        None => Actor::User(uid.ok_or("the kernel does not say who asks")?),
+    };
+    let reason = request["reason"].as_str().unwrap_or_default().trim().to_owned();
+    let audit = Audit { by, act, reason };
+    if !audit.is_bounded() {
+        return Err(format!("a text is too long: use at most {} bytes", Audit::TEXT_BYTES_MAX));
+    }
+    Ok(Order::Audit(audit))
+}
+
 fn seal_evidence(request: &Value) -> Result<Order, String> {
     let no_asked = |error| format!("`asked` does not say what the evidence is of: {error}");
     let asked = Asked::deserialize(&request["asked"]).map_err(no_asked)?;
@@ -152,7 +171,7 @@ mod tests {
     #[test]
     fn requests_are_read_or_refused_in_words() {
         let check = |request: Value, expected: &str| {
-            let shown = match Order::parse(&request) {
+            let shown = match Order::parse(&request, Some(1_000)) {
                 None => "not ours".to_owned(),
                 Some(Ok(order)) => format!("{order:?}"),
                 Some(Err(why)) => why,
@@ -196,6 +215,25 @@ mod tests {
             json!({"do": "seal_evidence", "asked": {}}),
             "`asked` does not say what the evidence is of: missing field `sources`",
         );
+        let range = json!({"first": 3, "last": 5});
+        check(
+            json!({"do": "audit", "act": "pinned", "records": range, "reason": " the bureau asked "}),
+            "Audit(Audit { by: User(1000), act: Pinned { records: 3-5 }, reason: \"the bureau asked\" })",
+        );
+        check(
+            json!({"do": "audit", "ordered_by": "province", "act": "released", "pin": 9}),
+            "Audit(Audit { by: Platform(\"province\"), act: Released { pin: Seq(9) }, reason: \"\" })",
+        );
+        check(
+            json!({"do": "audit", "act": "pinned", "records": {"first": 5, "last": 3}}),
+            "`act` does not say what to do: a range ends before it begins",
+        );
+        check(
+            json!({"do": "audit", "act": "released", "pin": 9, "reason": "x".repeat(1_001)}),
+            "a text is too long: use at most 1000 bytes",
+        );
+        let unknown = Order::parse(&json!({"do": "audit", "act": "released", "pin": 9}), None);
+        assert_eq!(unknown.unwrap().unwrap_err(), "the kernel does not say who asks");
         check(json!({"do": "import_sessions", "sessions": "", "jump": 65_536}), "`jump` is not 0 to 65535");
     }
 }

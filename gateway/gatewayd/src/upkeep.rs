@@ -9,7 +9,9 @@ use std::io;
 use std::path::Path;
 
 use journal::retention::{Budget, Cause, Step, Usage, plan};
-use journal::{Loss, Outbox, Reader, Segment, SegmentChange, Stage, StoreError, check, mend, reduce, seal, weigh};
+use journal::{
+    Loss, Outbox, Pins, Reader, Segment, SegmentChange, Stage, StoreError, check, mend, reduce, seal, weigh,
+};
 use record::{Gap, GapReason, MonoMs, Seq, SeqRange, SeqRanges};
 
 /// All that is stored is checked this often, for the first time after a start.
@@ -80,6 +82,7 @@ pub struct Limits {
 pub struct Upkeep {
     reader: Reader,
     limits: Limits,
+    pins: Pins,
     /// First record of the segment that is checked next; none between two passes.
     checking: Option<Seq>,
     next_check: MonoMs,
@@ -88,7 +91,7 @@ pub struct Upkeep {
 impl Upkeep {
     /// Of the journal that `reader` reads.
     pub fn new(reader: Reader, limits: Limits) -> Upkeep {
-        Upkeep { reader, limits, checking: Some(Seq(0)), next_check: MonoMs(0) }
+        Upkeep { reader, limits, pins: Pins::default(), checking: Some(Seq(0)), next_check: MonoMs(0) }
     }
 
     /// Its own view of the journal.
@@ -125,7 +128,7 @@ impl Upkeep {
         Ok(self.reader.database_bytes()?.saturating_add(files))
     }
 
-    fn keep_to_budget(&self, host: &mut impl Host) -> Result<(), UpkeepError> {
+    fn keep_to_budget(&mut self, host: &mut impl Host) -> Result<(), UpkeepError> {
         let end = self.reader.position()?.end;
         let budget = Budget {
             bytes_max: self.limits.bytes_max,
@@ -133,10 +136,13 @@ impl Upkeep {
             aged_before: host.delivered_before(),
             spared_from: Seq(end.0.saturating_sub(self.limits.spared_records)),
         };
+        self.pins.catch_up(&self.reader)?;
         for _ in 0..STEPS_MAX {
             let disk_short_bytes = host.disk_short_bytes().map_err(UpkeepError::Space)?;
             let usage = Usage { bytes: self.bytes()?, disk_short_bytes };
-            let Some(step) = plan(&self.reader.segments()?, usage, budget) else { return Ok(()) };
+            let mut segments = self.reader.segments()?;
+            segments.retain(|segment| !segment.range().is_some_and(|range| self.pins.hold(range)));
+            let Some(step) = plan(&segments, usage, budget) else { return Ok(()) };
             match self.reduce(step, host) {
                 // What rotted there is told and put aside first; what is left is weighed again.
                 Err(UpkeepError::Store(StoreError::Archive(_))) if self.mend(&step.segment, host)? => {}
@@ -223,7 +229,8 @@ fn delivered(outbox: &Path) -> Result<Seq, StoreError> {
     let mut first = Seq(u64::MAX);
     for destination in outbox.destinations()? {
         let mut settled = outbox.coverage(&destination)?;
-        outbox.parked(&destination)?.iter().for_each(|range| settled.insert(range));
+        let undelivered = [outbox.parked(&destination)?, outbox.dropped(&destination)?];
+        undelivered.iter().flat_map(SeqRanges::iter).for_each(|range| settled.insert(range));
         let lacks = settled.missing_in(SeqRange { first: Seq(0), last: Seq(u64::MAX - 1) });
         first = first.min(lacks.bounds().map_or(Seq(u64::MAX), |lacks| lacks.first));
     }

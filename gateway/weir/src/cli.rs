@@ -187,6 +187,23 @@ pub(crate) enum SyncCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Give up a parked batch for its platform, for ever. The journal keeps its records, and tells who gave them up and why.
+    Drop(DropArgs),
+}
+
+/// `weir sync drop`
+#[derive(Debug, Args)]
+pub(crate) struct DropArgs {
+    /// The platform.
+    pub(crate) platform: String,
+    /// The batch, or the first digits of its name, as `weir sync parked` shows it.
+    pub(crate) batch: String,
+    /// Why. It is journaled, and every platform reads it.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// One JSON object instead of text for people.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// How an answer is printed.

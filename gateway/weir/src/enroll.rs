@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use batch::{BoxId, CodeError, Enrolled, EnrolmentCode};
 use journal::Reader;
-use record::UnixMs;
+use record::{Act, UnixMs};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::Error as UrlError;
@@ -17,6 +17,7 @@ use syncd::enrolment::{self, EnrolError};
 use syncd::{BaseUrl, BestTime, ConfigError, SyncConfig, TlsError, Transport};
 use toml_edit::{ArrayOfTables, Item, Table, value};
 
+use crate::audit;
 use crate::cli::{EnrollArgs, InviteArgs};
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -71,17 +72,25 @@ pub(crate) enum EnrollError {
 }
 
 /// Enrols the box by a code, and writes whom to trust from now on.
-pub(crate) fn enroll(args: &EnrollArgs, state_dir: &Path, lang: Lang) -> Result<Exit, CommandError> {
+pub(crate) fn enroll(
+    args: &EnrollArgs,
+    (state_dir, run_dir): (&Path, &Path),
+    lang: Lang,
+) -> Result<Exit, CommandError> {
     let code: EnrolmentCode = args.code.join("").parse().map_err(EnrollError::Code)?;
     let url = base_url(&args.url)?;
     let proxy = args.proxy.as_deref().map(base_url).transpose()?;
     let key = identity::load(&state_dir.join("identity/box.key")).map_err(EnrollError::Key)?;
     let position = Reader::open(&state_dir.join("journal/journal.db")).and_then(|reader| reader.position());
     let box_id = BoxId::new(&position.map_err(CommandError::Store)?.box_id).map_err(EnrollError::Name)?;
+    // Before the code is used up: whom the box believes is journaled, and nobody but the gateway can do that.
+    control::ask(&run_dir.join("gateway.sock"), &json!({"do": "status"})).map_err(CommandError::Control)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::Runtime)?;
     let asked = runtime.block_on(enrolment::enrol(&url, proxy.as_ref(), &code, &box_id, &key));
     let enrolled = asked.map_err(EnrollError::Platform)?;
     let name = args.name.clone().unwrap_or_else(|| enrolled.platform.to_string());
+    let act = Act::Enrolled { platform: enrolled.platform.to_string(), key: enrolled.key.to_bytes() };
+    audit::order(run_dir, &act, &url.to_string())?;
     pin(&args.config, &name, &url, proxy.as_ref(), &enrolled)?;
     let mut out = output::stdout();
     let text = match args.json {

@@ -64,6 +64,9 @@ pub(crate) enum CommandError {
     /// The gateway does not answer.
     #[error("the gateway was not told")]
     Control(#[source] control::AskError),
+    /// The gateway answers in another way than it should.
+    #[error("the order was not journaled: {0} · try: weir --version, systemctl restart weir-gateway")]
+    Order(String),
     /// The upload daemon does not answer.
     #[error("the upload daemon was not told")]
     AskSync(#[source] control::AskError),

@@ -3,6 +3,7 @@
 mod choice;
 mod error;
 mod file;
+mod pin;
 mod receipts;
 mod window;
 
@@ -12,12 +13,14 @@ use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
+use crate::cli::Output;
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::lang::Lang;
 use crate::output::{self, line};
 pub(crate) use error::EvidenceError;
 pub(crate) use file::{Made, make};
+use pin::{PinArgs, ReleaseArgs};
 
 /// Before an alarm's cause.
 const BEFORE: &str = "1h";
@@ -29,11 +32,17 @@ const AFTER: &str = "30min";
 pub(crate) enum EvidenceCommand {
     /// Write the records of some hours with all that proves them, a report and a table: a file for `weir verify FILE`.
     Export(EvidenceArgs),
+    /// Keep the records of some hours from being taken away for age or room, until they are released.
+    Pin(PinArgs),
+    /// What is pinned.
+    Pins(Output),
+    /// Take a pin away: its records go when their time has come.
+    Release(ReleaseArgs),
 }
 
-/// `weir evidence export`
-#[derive(Debug, Args)]
-pub(crate) struct EvidenceArgs {
+/// Which hours.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct WindowArgs {
     /// From this time on, as 2026-11-23T08:00:00Z.
     #[arg(long, value_name = "TIME", required_unless_present = "alarm")]
     pub(crate) from: Option<Timestamp>,
@@ -49,6 +58,13 @@ pub(crate) struct EvidenceArgs {
     /// So long after the alarm.
     #[arg(long, value_name = "TIME", default_value = AFTER, requires = "alarm")]
     pub(crate) after: SignedDuration,
+}
+
+/// `weir evidence export`
+#[derive(Debug, Args)]
+pub(crate) struct EvidenceArgs {
+    #[command(flatten)]
+    pub(crate) window: WindowArgs,
     /// Only this device; may be repeated. Without it all devices, so that it can be seen that nothing was left out.
     #[arg(long, value_name = "DEVICE")]
     pub(crate) source: Vec<String>,
@@ -69,7 +85,12 @@ pub(crate) fn run(
     (state_dir, run_dir): (&Path, &Path),
     lang: Lang,
 ) -> Result<Exit, CommandError> {
-    let EvidenceCommand::Export(args) = command;
+    let args = match command {
+        EvidenceCommand::Export(args) => args,
+        EvidenceCommand::Pin(args) => return pin::pin(args, (state_dir, run_dir), lang),
+        EvidenceCommand::Pins(output) => return pin::list(state_dir, output.json, lang),
+        EvidenceCommand::Release(args) => return pin::release(args, run_dir, lang),
+    };
     let Made { records, receipts, bytes, unsigned, .. } = make(args, state_dir, run_dir)?;
     let mut out = output::stdout();
     if args.json {

@@ -5,6 +5,7 @@
 //! **Deliberately does not know:** how anything is done; it asks the daemons and the crates below. It never writes the
 //! journal or the outbox.
 
+mod audit;
 mod backup;
 mod check;
 mod cli;
@@ -62,6 +63,7 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Sync(SyncCommand::Retry { platform, batch, json }) => {
             parked::retry(&platform, batch.as_deref(), (state_dir, run_dir), json, lang)
         }
+        Command::Sync(SyncCommand::Drop(args)) => parked::drop_batch(&args, (state_dir, run_dir), lang),
         Command::Platform(PlatformCommand::Run { config }) => daemon::platform(&config),
         Command::Platform(PlatformCommand::Invite(args)) => enroll::invite(&args, lang),
         Command::Status(output) => status::run(run_dir, output.json, lang),
@@ -73,7 +75,7 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Restore { from, json } => backup::restore_from(&from, state_dir, json, lang),
         Command::Journal(command) => journal::run(&command, state_dir, run_dir, lang),
         Command::Identity(IdentityArgs { command: Some(IdentityCommand::Enroll(args)), .. }) => {
-            enroll::enroll(&args, state_dir, lang)
+            enroll::enroll(&args, (state_dir, run_dir), lang)
         }
         Command::Identity(IdentityArgs { output, .. }) => identity_card::run(state_dir, output.json, lang),
         Command::Config(ConfigCommand::Check { files, json }) => check::run(&files, json, lang),

@@ -1,12 +1,15 @@
-//! `weir sync parked | retry`: what platforms refused, and sending it again.
+//! `weir sync parked | retry | drop`: what platforms refused, and sending it again or never.
 
 use std::io::Write;
 use std::path::Path;
 
 use batch::{BatchId, Lane};
 use journal::{Outbox, ParkedBatch};
+use record::Act;
 use serde_json::json;
 
+use crate::audit;
+use crate::cli::DropArgs;
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::lang::Lang;
@@ -87,7 +90,7 @@ pub(crate) fn retry(
     json: bool,
     lang: Lang,
 ) -> Result<Exit, CommandError> {
-    let id = batch.map(|prefix| resolve(state_dir, platform, prefix)).transpose()?;
+    let id = batch.map(|prefix| find(state_dir, platform, prefix).map(|parked| parked.id)).transpose()?;
     let mut request = json!({"do": "retry", "destination": platform});
     if let Some(id) = id {
         request["batch"] = id.to_string().into();
@@ -104,13 +107,45 @@ pub(crate) fn retry(
     Ok(Exit::Good)
 }
 
+/// Has the gateway journal that a batch is given up, and then the upload daemon forget it.
+pub(crate) fn drop_batch(
+    args: &DropArgs,
+    (state_dir, run_dir): (&Path, &Path),
+    lang: Lang,
+) -> Result<Exit, CommandError> {
+    let DropArgs { platform, batch, reason, json } = args;
+    let Parked { id, stored, .. } = find(state_dir, platform, batch)?;
+    let mut audits = Vec::new();
+    for records in stored.batch.ranges.iter() {
+        let act = Act::Dropped { platform: platform.clone(), records };
+        audits.push(audit::order(run_dir, &act, reason)?);
+    }
+    let request = json!({"do": "drop", "destination": platform, "batch": id.to_string(), "audits": audits});
+    control::ask(&run_dir.join("sync.sock"), &request).map_err(CommandError::AskSync)?;
+    let records = stored.batch.ranges.len();
+    let mut out = output::stdout();
+    if *json {
+        line(&mut out, &json!({"batch": id.to_string(), "records": records, "audits": audits}).to_string())?;
+    } else {
+        let text = lang.pick("given up for", "不再发送至");
+        let (records_text, journaled) =
+            (lang.pick("records", "记录数"), lang.pick("journaled as record", "已记入日志，记录号"));
+        let numbers: Vec<String> = audits.iter().map(ToString::to_string).collect();
+        line(&mut out, &format!("{text} {platform}: {records_text} {records} · {journaled} {}", numbers.join(", ")))?;
+    }
+    out.flush().map_err(CommandError::output)?;
+    Ok(Exit::Good)
+}
+
 /// The one parked batch whose name begins so.
-fn resolve(state_dir: &Path, platform: &str, prefix: &str) -> Result<BatchId, CommandError> {
-    let all = read(state_dir)?;
-    let fitting = all.iter().filter(|parked| parked.platform == platform && parked.id.to_string().starts_with(prefix));
-    let fitting: Vec<BatchId> = fitting.map(|parked| parked.id).collect();
-    match fitting[..] {
-        [id] => Ok(id),
-        _ => Err(CommandError::Parked { platform: platform.into(), prefix: prefix.into(), count: fitting.len() }),
+fn find(state_dir: &Path, platform: &str, prefix: &str) -> Result<Parked, CommandError> {
+    let mut fitting = read(state_dir)?;
+    fitting.retain(|parked| parked.platform == platform && parked.id.to_string().starts_with(prefix));
+    match (fitting.pop(), fitting.len()) {
+        (Some(parked), 0) => Ok(parked),
+        (found, more) => {
+            let count = more + usize::from(found.is_some());
+            Err(CommandError::Parked { platform: platform.into(), prefix: prefix.into(), count })
+        }
     }
 }

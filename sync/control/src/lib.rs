@@ -13,7 +13,7 @@ mod server;
 
 pub use chain::chain;
 pub use client::{AskError, ask, ask_within};
-pub use server::{ControlError, serve, serve_async};
+pub use server::{ControlError, Uid, serve, serve_async};
 
 /// Longest request or answer line.
 const LINE_BYTES_MAX: usize = 1024 * 1024;

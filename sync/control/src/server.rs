@@ -20,6 +20,9 @@ const SOCKET_MODE: u32 = 0o660;
 /// After an accept error (out of descriptors) the loop rests instead of spinning.
 const ACCEPT_PAUSE_MS: u64 = 50;
 
+/// Who asks: the number that the kernel knows of that user; none where it does not say.
+pub type Uid = Option<u32>;
+
 /// Why the socket could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
@@ -48,7 +51,7 @@ pub fn serve<H>(path: &Path, handle: H) -> Result<impl Future<Output = ()> + Sen
 where
     H: Fn(&Value) -> Result<Value, String> + Send + Sync + 'static,
 {
-    serve_async(path, move |request| std::future::ready(handle(&request)))
+    serve_async(path, move |_, request| std::future::ready(handle(&request)))
 }
 
 /// The same for answers that take a while: only the client who asked waits.
@@ -57,7 +60,7 @@ where
 /// [`ControlError`], before the future is returned.
 pub fn serve_async<H, A>(path: &Path, handle: H) -> Result<impl Future<Output = ()> + Send + use<H, A>, ControlError>
 where
-    H: Fn(Value) -> A + Send + Sync + 'static,
+    H: Fn(Uid, Value) -> A + Send + Sync + 'static,
     A: Future<Output = Result<Value, String>> + Send + 'static,
 {
     let listener = bind(path)?;
@@ -103,9 +106,10 @@ fn bind(path: &Path) -> Result<UnixListener, ControlError> {
 /// One client: request lines in, answer lines out, until it hangs up, idles, or writes too long a line.
 async fn converse<H, A>(stream: UnixStream, handle: &H)
 where
-    H: Fn(Value) -> A,
+    H: Fn(Uid, Value) -> A,
     A: Future<Output = Result<Value, String>>,
 {
+    let uid = stream.peer_cred().map(|cred| cred.uid()).ok();
     let (input, mut output) = stream.into_split();
     let mut input = BufReader::new(input);
     loop {
@@ -118,7 +122,7 @@ where
             _ => return,
         }
         let answer = match serde_json::from_slice(&line) {
-            Ok(request) => handle(request).await,
+            Ok(request) => handle(uid, request).await,
             Err(error) => Err(format!("the request is no JSON: {error}")),
         };
         let answer = match answer {
@@ -167,6 +171,18 @@ mod tests {
         assert!(matches!(dance, Err(AskError::Refused { .. })));
         assert!(matches!(list, Err(AskError::Refused { .. })));
         assert!(matches!(bind(&path), Err(ControlError::InUse { .. })));
+    }
+
+    #[tokio::test]
+    async fn who_asks_is_told_by_the_kernel() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gateway.sock");
+        let who = |uid, _| std::future::ready(Ok(json!({ "who": uid })));
+        tokio::spawn(serve_async(&path, who).unwrap());
+        let asked = path.clone();
+        let answer = tokio::task::spawn_blocking(move || ask(&asked, &json!({"do": "who", "uid": 4_242_424})));
+        let own = fs::metadata(&path).map(|of| std::os::unix::fs::MetadataExt::uid(&of)).unwrap();
+        assert_eq!(answer.await.unwrap().unwrap()["who"], own);
     }
 
     #[tokio::test]

@@ -35,6 +35,8 @@ pub struct Restored {
     pub covered: SeqRanges,
     /// The records of every parked batch.
     pub parked: SeqRanges,
+    /// Records that were parked, and that somebody gave up.
+    pub dropped: SeqRanges,
     /// Batches without an answer, in the order in which they were cut.
     pub outstanding: Vec<RestoredBatch>,
     /// What was carried, as it was noted last.
@@ -51,6 +53,7 @@ pub struct Destination {
     told: Seq,
     covered: SeqRanges,
     parked: SeqRanges,
+    dropped: SeqRanges,
     /// What can no longer be read and is in no batch: none of the above, none of those outstanding.
     gone: SeqRanges,
     /// What can no longer be read and is in an outstanding or parked batch, whose bytes are all that is left of it.
@@ -67,7 +70,7 @@ pub struct Destination {
     refused_run: u32,
     /// The destination refuses everything: nothing is cut or sent before this.
     hold: Option<MonoMs>,
-    /// `covered`, `parked`, `gone`, `alarms`, `outstanding`, `cutting` and `pieces` together: what is in no other batch's
+    /// `covered`, `parked`, `dropped`, `gone`, `alarms`, `outstanding`, `cutting` and `pieces` together: what is in no other batch's
     /// way.
     claimed: SeqRanges,
     /// Since when a live record waits for its batch.
@@ -95,6 +98,8 @@ pub struct Standing {
     pub covered: u64,
     /// Records put aside in refused batches.
     pub parked: u64,
+    /// Records that were put aside, and given up by a person.
+    pub dropped: u64,
     /// Records that were gone from the journal before they got into a batch.
     pub gone: u64,
     /// Alarm records in no batch yet.
@@ -124,9 +129,10 @@ pub struct Standing {
 impl Destination {
     /// A destination as the outbox left it. `seed` only spreads the backoff of different boxes.
     pub fn new(config: Config, seed: u64, restored: Restored) -> Destination {
-        let Restored { covered, parked, outstanding, usage } = restored;
+        let Restored { covered, parked, dropped, outstanding, usage } = restored;
         let outstanding: Vec<_> = outstanding.into_iter().map(Outstanding::new).collect();
-        let claimed = union([&covered, &parked].into_iter().chain(outstanding.iter().map(|batch| &batch.ranges)));
+        let claimed =
+            union([&covered, &parked, &dropped].into_iter().chain(outstanding.iter().map(|batch| &batch.ranges)));
         let meter = Meter::new(config.budget, usage);
         Destination {
             config,
@@ -135,6 +141,7 @@ impl Destination {
             told: first_unclaimed(&claimed),
             covered,
             parked,
+            dropped,
             gone: SeqRanges::new(),
             only_in_batch: SeqRanges::new(),
             alarms: BTreeSet::new(),
@@ -176,6 +183,7 @@ impl Destination {
                 }
             }
             Input::Retry { batch } => self.retry(batch),
+            Input::Dropped { ranges } => self.dropped(&ranges),
             Input::Calendar { date } => self.meter.turn(self.now, date),
             Input::LinkUp => self.link_up(),
             Input::Tick => {}
@@ -231,6 +239,7 @@ impl Destination {
             told: self.told,
             covered: self.covered.len(),
             parked: self.parked.len(),
+            dropped: self.dropped.len(),
             gone: self.gone.len(),
             alarms: len(self.alarms.len()) + self.pieces.records(Lane::Alarm),
             live: count(&self.claimed, self.live_floor(), self.told) + self.pieces.records(Lane::Live),
@@ -262,7 +271,7 @@ impl Destination {
     fn lost(&mut self, ranges: &SeqRanges) {
         let stored = union(self.outstanding.iter().map(|batch| &batch.ranges).chain([&self.parked]));
         self.only_in_batch = union([&self.only_in_batch, &within(ranges, &stored)]);
-        let in_batches = union([&self.covered, &stored]);
+        let in_batches = union([&self.covered, &self.dropped, &stored]);
         for range in without(ranges, &in_batches).iter() {
             self.gone.insert(range);
             self.claimed.insert(range);
@@ -325,7 +334,7 @@ impl Destination {
     fn claim(&mut self) {
         let alarms = self.alarms.iter().map(|seq| SeqRange { first: *seq, last: *seq }).collect();
         let batches = self.outstanding.iter().map(|batch| &batch.ranges);
-        let sets = [&self.covered, &self.parked, &self.gone, &alarms];
+        let sets = [&self.covered, &self.parked, &self.dropped, &self.gone, &alarms];
         let under_way = batches.chain(self.cutting.iter().flatten()).chain(self.pieces.ranges());
         self.claimed = union(sets.into_iter().chain(under_way));
     }
@@ -400,6 +409,14 @@ impl Destination {
             self.outstanding.push(Outstanding::new(batch));
         }
         (self.refused_run, self.hold) = (0, None);
+    }
+
+    /// What is no longer parked makes room for what the destination refuses next.
+    fn dropped(&mut self, ranges: &SeqRanges) {
+        self.dropped = union([&self.dropped, &within(ranges, &self.parked)]);
+        self.parked = without(&self.parked, ranges);
+        (self.refused_run, self.hold) = (0, None);
+        self.free(|why| why == Transient::ParkingFull);
     }
 
     fn failed(&mut self, at: usize, retry_after_ms: Option<u64>, why: Transient) {

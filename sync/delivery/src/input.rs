@@ -69,6 +69,11 @@ pub enum Input {
         /// The batch, as it was cut.
         batch: RestoredBatch,
     },
+    /// Someone gave up these parked records: they are sent no more, and nobody waits for them. The shell has stored that.
+    Dropped {
+        /// The records; those that are not parked stay as they are.
+        ranges: SeqRanges,
+    },
     /// What day it is where the box stands, if anybody knows. Told once a minute.
     Calendar {
         /// The date.

@@ -31,6 +31,7 @@ mod hot;
 pub mod invariant;
 mod outbox;
 mod pack;
+mod pin;
 mod reader;
 pub mod retention;
 pub mod salvage;
@@ -48,6 +49,7 @@ pub use command::{COMMAND_BYTES_MAX, COMMANDS_PER_DEVICE_MAX, Command, CommandCh
 pub use database::StoreError;
 pub use device::{DeviceRow, Tally};
 pub use outbox::{DestinationTally, Outbox, ParkedBatch, ReceiptAt, StoredBatch, StoredUsage};
+pub use pin::{PINS_MAX, Pins};
 pub use reader::{Position, Reader, StoredCheckpoint};
 pub use seal::{Loss, reduce, seal, weigh};
 pub use segment::{BLOCK_RECORDS, HOT_BYTES_MAX, HOT_RECORDS_MAX, Segment, SegmentChange, Stage, TableSize};

@@ -101,7 +101,7 @@ impl Outbox {
     /// # Errors
     /// [`StoreError::Read`].
     pub fn coverage(&self, destination: &str) -> Result<SeqRanges, StoreError> {
-        coverage_of(&self.connection, destination).map_err(self.read_failed("coverage"))
+        ranges_of(&self.connection, Ranges::Coverage, destination).map_err(self.read_failed("coverage"))
     }
 
     /// The records in parked batches.
@@ -112,6 +112,14 @@ impl Outbox {
         let sql = "SELECT ranges FROM parked WHERE destination = ?1";
         let all = self.rows("parked batches", sql, [destination], |row| decode_ranges(row, 0))?;
         Ok(all.iter().flat_map(SeqRanges::iter).collect())
+    }
+
+    /// The records that were parked, and given up by order.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn dropped(&self, destination: &str) -> Result<SeqRanges, StoreError> {
+        ranges_of(&self.connection, Ranges::Dropped, destination).map_err(self.read_failed("what was given up"))
     }
 
     /// Names of destinations with parked batches.
@@ -141,8 +149,12 @@ impl Outbox {
     /// # Errors
     /// [`StoreError::Read`].
     pub fn end(&self) -> Result<Seq, StoreError> {
-        let covered =
-            self.rows("coverage", "SELECT max(last) FROM coverage", [], |row| row.get::<_, Option<i64>>(0))?;
+        let covered = self.rows(
+            "coverage",
+            "SELECT max(last) FROM coverage UNION ALL SELECT max(last) FROM dropped",
+            [],
+            |row| row.get::<_, Option<i64>>(0),
+        )?;
         let covered = covered.into_iter().flatten().map(|last| Seq(from_sql(last)));
         let sql = "SELECT ranges FROM batch UNION ALL SELECT ranges FROM parked";
         let cut = self.rows("batches", sql, [], |row| decode_ranges(row, 0))?;
@@ -260,9 +272,9 @@ impl Outbox {
             let Some(StoredBatch { ranges, bytes, .. }) = take_batch(transaction, destination, id)? else {
                 return Ok(());
             };
-            let mut covered = coverage_of(transaction, destination)?;
+            let mut covered = ranges_of(transaction, Ranges::Coverage, destination)?;
             ranges.iter().for_each(|range| covered.insert(range));
-            store_coverage(transaction, destination, &covered)?;
+            store_ranges(transaction, Ranges::Coverage, destination, &covered)?;
             let sql = "INSERT OR IGNORE INTO receipt VALUES (?1, ?2, ?3)";
             transaction.execute(sql, params![destination, id, receipt])?;
             let sql = "INSERT INTO destination VALUES (?1, ?2, 1, ?3, ?4) ON CONFLICT (name) DO UPDATE SET \
@@ -306,6 +318,21 @@ impl Outbox {
             batches.iter().try_for_each(|batch| insert_batch(transaction, destination, batch))
         })?;
         Ok(batches)
+    }
+
+    /// Gives up a parked batch: its records are settled without a receipt, its bytes go. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub fn drop_parked(&mut self, destination: &str, id: &[u8; 32]) -> Result<(), StoreError> {
+        self.write("a batch that is given up", |transaction| {
+            let sql = "DELETE FROM parked WHERE destination = ?1 AND id = ?2 RETURNING ranges";
+            let mut statement = transaction.prepare_cached(sql)?;
+            let taken = statement.query_row(params![destination, id], |row| decode_ranges(row, 0)).optional()?;
+            let mut dropped = ranges_of(transaction, Ranges::Dropped, destination)?;
+            taken.iter().flat_map(SeqRanges::iter).for_each(|range| dropped.insert(range));
+            store_ranges(transaction, Ranges::Dropped, destination, &dropped)
+        })
     }
 
     /// Takes away a refused batch whose records will come in smaller ones. Doing it again changes nothing.
@@ -354,9 +381,25 @@ impl Outbox {
     }
 }
 
-fn coverage_of(connection: &Connection, destination: &str) -> rusqlite::Result<SeqRanges> {
-    let sql = "SELECT first, last FROM coverage WHERE destination = ?1 ORDER BY first";
-    let mut statement = connection.prepare_cached(sql)?;
+/// A table with ranges of records by destination.
+#[derive(Clone, Copy)]
+enum Ranges {
+    Coverage,
+    Dropped,
+}
+
+impl Ranges {
+    fn table(self) -> &'static str {
+        match self {
+            Ranges::Coverage => "coverage",
+            Ranges::Dropped => "dropped",
+        }
+    }
+}
+
+fn ranges_of(connection: &Connection, of: Ranges, destination: &str) -> rusqlite::Result<SeqRanges> {
+    let sql = format!("SELECT first, last FROM {} WHERE destination = ?1 ORDER BY first", of.table());
+    let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement.query_map([destination], |row| {
         let (first, last) = (Seq(from_sql(row.get(0)?)), Seq(from_sql(row.get(1)?)));
         Ok(SeqRange { first, last })
@@ -365,16 +408,22 @@ fn coverage_of(connection: &Connection, destination: &str) -> rusqlite::Result<S
 }
 
 /// Writes only the rows that changed: coverage is a handful of ranges, and mostly one row grows.
-fn store_coverage(transaction: &Transaction<'_>, destination: &str, covered: &SeqRanges) -> rusqlite::Result<()> {
-    let before = coverage_of(transaction, destination)?;
-    let mut remove = transaction.prepare_cached("DELETE FROM coverage WHERE destination = ?1 AND first = ?2")?;
-    for gone in before.iter().filter(|old| !covered.iter().any(|new| new.first == old.first)) {
+fn store_ranges(
+    transaction: &Transaction<'_>,
+    of: Ranges,
+    destination: &str,
+    ranges: &SeqRanges,
+) -> rusqlite::Result<()> {
+    let (before, table) = (ranges_of(transaction, of, destination)?, of.table());
+    let remove = format!("DELETE FROM {table} WHERE destination = ?1 AND first = ?2");
+    let mut remove = transaction.prepare_cached(&remove)?;
+    for gone in before.iter().filter(|old| !ranges.iter().any(|new| new.first == old.first)) {
         remove.execute(params![destination, to_sql(gone.first.0)])?;
     }
-    let mut upsert = transaction.prepare_cached(
-        "INSERT INTO coverage VALUES (?1, ?2, ?3) ON CONFLICT (destination, first) DO UPDATE SET last = ?3",
-    )?;
-    for changed in covered.iter().filter(|new| !before.iter().any(|old| old == *new)) {
+    let upsert =
+        format!("INSERT INTO {table} VALUES (?1, ?2, ?3) ON CONFLICT (destination, first) DO UPDATE SET last = ?3");
+    let mut upsert = transaction.prepare_cached(&upsert)?;
+    for changed in ranges.iter().filter(|new| !before.iter().any(|old| old == *new)) {
         upsert.execute(params![destination, to_sql(changed.first.0), to_sql(changed.last.0)])?;
     }
     Ok(())

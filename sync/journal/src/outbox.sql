@@ -51,3 +51,11 @@ CREATE TABLE usage (
     day_bytes   INTEGER NOT NULL,
     month_bytes INTEGER NOT NULL
 ) STRICT;
+
+-- Refused and given up by order: settled, not delivered.
+CREATE TABLE dropped (
+    destination TEXT NOT NULL,
+    first       INTEGER NOT NULL,
+    last        INTEGER NOT NULL,
+    PRIMARY KEY (destination, first)
+) STRICT, WITHOUT ROWID;

@@ -23,10 +23,15 @@ pub(crate) const JOURNAL: Schema = Schema {
     ],
 };
 
-/// Of the outbox. Number 2 added the lane of parked batches; number 3 what a metered link carried.
+/// Of the outbox. Number 2 added the lane of parked batches; number 3 what a metered link carried;
+/// number 4 what was given up.
 pub(crate) const OUTBOX: Schema = Schema {
     text: include_str!("outbox.sql"),
-    migrations: &[include_str!("migrations/outbox_2.sql"), include_str!("migrations/outbox_3.sql")],
+    migrations: &[
+        include_str!("migrations/outbox_2.sql"),
+        include_str!("migrations/outbox_3.sql"),
+        include_str!("migrations/outbox_4.sql"),
+    ],
 };
 
 impl Schema {

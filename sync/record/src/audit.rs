@@ -1,7 +1,7 @@
 //! What people and platforms ordered on the box: the trail that its data need before a court.
 
 use minicbor::{Decode, Decoder, Encode, decode};
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{Seq, SeqRange};
 
@@ -39,7 +39,7 @@ pub enum Actor {
 }
 
 /// What was ordered.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "act")]
 pub enum Act {
     /// A platform refused records, and gets them no more.
@@ -77,7 +77,7 @@ pub enum Act {
         /// Its Ed25519 key.
         #[n(1)]
         #[cbor(with = "minicbor::bytes")]
-        #[serde(serialize_with = "as_hex")]
+        #[serde(serialize_with = "as_hex", deserialize_with = "from_hex")]
         key: [u8; 32],
     },
 }
@@ -122,4 +122,11 @@ fn bounded<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<String, decode::Error> {
 
 fn as_hex<S: serde::Serializer>(bytes: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&hex::encode(bytes))
+}
+
+fn from_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let mut bytes = [0; 32];
+    hex::decode_to_slice(&text, &mut bytes).map_err(|_| serde::de::Error::custom("a key is 64 hex digits"))?;
+    Ok(bytes)
 }

@@ -1,7 +1,7 @@
 //! Sets of sequence numbers as ranges: what a destination holds, what a batch carries.
 
 use minicbor::{Decode, Encode};
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Seq;
 
@@ -41,6 +41,19 @@ impl<'b, C> Decode<'b, C> for SeqRange {
         }
         let range = SeqRange::new(Seq(d.u64()?), Seq(d.u64()?));
         range.ok_or_else(|| minicbor::decode::Error::message("a range ends before it begins"))
+    }
+}
+
+impl<'de> Deserialize<'de> for SeqRange {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<SeqRange, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Bounds {
+            first: Seq,
+            last: Seq,
+        }
+        let Bounds { first, last } = Bounds::deserialize(deserializer)?;
+        SeqRange::new(first, last).ok_or_else(|| serde::de::Error::custom("a range ends before it begins"))
     }
 }
 

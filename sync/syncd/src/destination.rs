@@ -11,7 +11,7 @@ mod transport;
 pub use answer::{Answer, Expected, Raw};
 pub(crate) use board::Board;
 pub use driver::restore;
-pub(crate) use driver::{Driver, Retry, Signals};
+pub(crate) use driver::{Decided, Decision, Driver, Signals};
 pub use tls::TlsError;
 pub use transport::Transport;
 use transport::Way;

@@ -2,6 +2,7 @@
 //! outlives the job that began it.
 
 mod cut;
+mod parked;
 
 use std::path::Path;
 use std::thread::JoinHandle;

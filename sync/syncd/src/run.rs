@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use batch::{BatchIdError, BoxId, SigningKey};
+use batch::{BatchId, BatchIdError, BoxId, SigningKey};
 use control::ControlError;
 use control::chain;
 use journal::{Outbox, Reader, StoreError};
@@ -14,7 +14,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::best_time;
 use crate::clock::mono_ms;
-use crate::destination::{Board, Driver, Retry, Signals, restore};
+use crate::destination::{Board, Decided, Decision, Driver, Signals, restore};
 use crate::files::{FileThread, FileThreadEnded, Files, open};
 use crate::link::{self, LinkWatch};
 use crate::status::{Request, Status};
@@ -77,7 +77,7 @@ struct Shown {
     config: DestinationConfig,
     board: watch::Receiver<Board>,
     link_up: Arc<Notify>,
-    orders: mpsc::Sender<Retry>,
+    orders: mpsc::Sender<Decision>,
 }
 
 /// Serves all destinations until `shutdown` is ready, on the current tokio runtime. While journal or key are missing
@@ -96,7 +96,7 @@ pub async fn run(config: SyncConfig, shutdown: impl Future<Output = ()> + Send) 
     let outbox = outbox.map_err(SyncError::Outbox)?;
     let (phase, shown) = watch::channel(Phase::Waiting("the gateway's files".into()));
     let started = mono_ms();
-    let answer = move |request: Value| answer(request, shown.clone(), started);
+    let answer = move |_, request: Value| answer(request, shown.clone(), started);
     let mut control = JoinSet::new();
     control.spawn(control::serve_async(&config.socket_path(), answer).map_err(SyncError::Control)?);
     log::info!(socket:% = config.socket_path().display(), destinations = destinations.len(); "sync started");
@@ -258,10 +258,10 @@ async fn watch_journal(
 async fn answer(request: Value, shown: watch::Receiver<Phase>, started: MonoMs) -> Result<Value, String> {
     let request: Request = serde_json::from_value(request).map_err(|error| {
         format!(
-            "unknown request ({error}) · known: {{\"do\":\"status\"}}, {{\"do\":\"link_up\"}}, {{\"do\":\"retry\",…}}"
+            "unknown request ({error}) · known: {{\"do\":\"status\"}}, {{\"do\":\"link_up\"}}, {{\"do\":\"retry\",…}}, {{\"do\":\"drop\",…}}"
         )
     })?;
-    let (orders, id) = match (request, &*shown.borrow()) {
+    let (destination, what) = match (request, &*shown.borrow()) {
         (Request::Status, phase) => {
             return serde_json::to_value(status(phase, started))
                 .map(|status| json!({ "status": status }))
@@ -272,19 +272,35 @@ async fn answer(request: Value, shown: watch::Receiver<Phase>, started: MonoMs) 
             destinations.iter().for_each(|shown| shown.link_up.notify_one());
             return Ok(json!({}));
         }
-        (Request::Retry { destination, batch }, Phase::Running { destinations, .. }) => {
-            let shown = destinations.iter().find(|shown| shown.config.name.as_str() == destination);
-            let unknown = || format!("there is no platform `{destination}` · try: weir status");
-            let id = batch.map(|hex| hex.parse()).transpose();
-            let id = id.map_err(|error: BatchIdError| error.to_string())?;
-            (shown.ok_or_else(unknown)?.orders.clone(), id)
+        (Request::Retry { destination, batch }, _) => {
+            (destination, Decided::Retry { id: batch.as_deref().map(batch_id).transpose()? })
+        }
+        (Request::Drop { destination, batch, audits }, _) => {
+            (destination, Decided::Drop { id: batch_id(&batch)?, audits })
         }
     };
+    let orders = orders(&shown.borrow(), &destination)?;
     let stopping = |_| "the upload daemon is stopping · try: the same again".to_owned();
     let (answer, answered) = oneshot::channel();
-    orders.send(Retry { id, answer }).await.map_err(|_| stopping(()))?;
+    orders.send(Decision { what, answer }).await.map_err(|_| stopping(()))?;
     let count = answered.await.map_err(|_| stopping(()))??;
     Ok(json!({ "batches": count }))
+}
+
+fn batch_id(hex: &str) -> Result<BatchId, String> {
+    hex.parse().map_err(|error: BatchIdError| error.to_string())
+}
+
+/// The way to the task of a destination.
+fn orders(phase: &Phase, destination: &str) -> Result<mpsc::Sender<Decision>, String> {
+    let shown = match phase {
+        Phase::Waiting(_) => None,
+        Phase::Running { destinations, .. } => {
+            destinations.iter().find(|shown| shown.config.name.as_str() == destination)
+        }
+    };
+    let unknown = || format!("there is no platform `{destination}` · try: weir status");
+    Ok(shown.ok_or_else(unknown)?.orders.clone())
 }
 
 fn status(phase: &Phase, started: MonoMs) -> Status {

@@ -2,11 +2,14 @@
 //!
 //! Request `{"do":"status"}`, answer `{"ok":true,"status":{…}}` with a [`Status`]. Request `{"do":"link_up"}`: everything
 //! that waits is tried at once; answer `{"ok":true}`. Request `{"do":"retry","destination":"city","batch":"<hex>"}`: a parked
-//! batch, or without `batch` all of that destination, is sent again; answer `{"ok":true,"batches":1}`. Anything else:
+//! batch, or without `batch` all of that destination, is sent again; answer `{"ok":true,"batches":1}`. Request
+//! `{"do":"drop","destination":"city","batch":"<hex>","audits":[SEQ,…]}`: a parked batch is given up, as these records of
+//! the journal order; answer `{"ok":true,"batches":1}`. Anything else:
 //! `{"ok":false,"error":"…"}`.
 
 use std::collections::BTreeMap;
 
+use record::Seq;
 use serde::{Deserialize, Serialize};
 
 /// Most coverage ranges listed; the number of all of them stands beside.
@@ -26,6 +29,15 @@ pub enum Request {
         destination: String,
         /// This one, in hex; without it all.
         batch: Option<String>,
+    },
+    /// Give up a parked batch.
+    Drop {
+        /// Of this destination.
+        destination: String,
+        /// This one, in hex.
+        batch: String,
+        /// The numbers of the records that order it: the gateway has journaled them.
+        audits: Vec<Seq>,
     },
 }
 
@@ -63,13 +75,15 @@ pub struct DestinationStatus {
     pub covered_ranges_total: u64,
     /// Records set aside in batches that it refused.
     pub parked: u64,
+    /// Records that were parked, and that somebody gave up.
+    pub dropped: u64,
     /// Alarm records in no batch yet.
     pub alarms_waiting: u64,
     /// Live records in no batch yet.
     pub live_waiting: u64,
     /// Backlog records in no batch yet.
     pub backlog: u64,
-    /// Numbers before `end` that are neither covered, parked nor gone: all of the above and what is under way.
+    /// Numbers before `end` that are neither covered, parked, dropped nor gone: all of the above and what is under way.
     pub missing: u64,
     /// Numbers of which the journal has no record any more, or never had one, seen since the start: nobody waits for them.
     #[serde(default)]

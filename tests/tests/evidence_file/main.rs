@@ -276,3 +276,39 @@ fn what_cannot_be_made_says_what_to_do() {
     assert!(refused(&scene, &["--from", "2001-01-01T00:00:00Z"], 3).contains("try: systemctl status weir-gateway"));
     scene.verify(&file).exits(0);
 }
+
+#[test]
+fn records_are_pinned_by_an_alarm_or_a_time_and_released() {
+    let scene = Scene::new();
+    let (world, alarm) = (&scene.world, scene.alarm());
+    let (seq, cause) = (alarm["seq"].as_u64().unwrap(), alarm["cause"].as_u64().unwrap());
+    let evidence = |more: &[&str]| world.weir(&[&["evidence"], more].concat());
+    assert!(evidence(&["pins"]).exits(0).out.contains("weir evidence pin"));
+    let by_alarm = evidence(&["pin", "--alarm", &seq.to_string(), "--reason", "the bureau asked", "--json"]).exits(0);
+    let pinned = by_alarm.json();
+    let bounds = |records: &Value| (records["first"].as_u64().unwrap(), records["last"].as_u64().unwrap());
+    let (first, last) = bounds(&pinned["records"]);
+    assert!(first <= cause && seq <= last && pinned["pin"].as_u64() > Some(last), "{pinned}");
+    evidence(&["pin", "--from", "2020-01-01T00:00:00Z", "--reason", "一口一档"]).exits(0);
+
+    let all = evidence(&["pins", "--json"]).exits(0).json();
+    let reasons: Vec<&str> =
+        all["pins"].as_array().unwrap().iter().map(|pin| pin["reason"].as_str().unwrap()).collect();
+    assert_eq!(reasons, ["the bureau asked", "一口一档"], "{all}");
+    assert_eq!(all["pins"][0]["by"]["user"], u64::from(rustix::process::getuid().as_raw()), "{all}");
+    let zh = world.weir(&["--lang", "zh", "evidence", "pins"]).exits(0).out;
+    assert!(zh.contains("锁定") && zh.contains("一口一档"), "{zh}");
+
+    let pin = pinned["pin"].to_string();
+    evidence(&["release", &pin, "--reason", "closed"]).exits(0);
+    let twice = evidence(&["release", &pin, "--reason", "closed"]).exits(3);
+    assert!(twice.err.contains("weir evidence pins"), "{}", twice.err);
+    assert_eq!(evidence(&["pins", "--json"]).exits(0).json()["pins"].as_array().unwrap().len(), 1);
+    let nothing = evidence(&["pin", "--from", "2020-01-01T00:00:00Z", "--to", "2020-01-02T00:00:00Z", "--reason", "x"]);
+    assert!(nothing.exits(3).err.contains("weir export"));
+    scene.settle();
+    for party in &world.platforms {
+        let acts: Vec<String> = party.audits().into_iter().map(|(act, ..)| act).collect();
+        assert_eq!(acts, ["pinned", "pinned", "released"], "{}", party.name);
+    }
+}

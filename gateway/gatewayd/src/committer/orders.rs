@@ -36,11 +36,13 @@ impl Committer {
             Order::SealEvidence { asked, report_version, members } => {
                 self.seal_evidence(asked, report_version, members)
             }
+            Order::Audit(audit) => self.audit(audit, draft),
             Order::KeepSession { device, state } => {
                 self.restored.rows.entry(Some(device.clone())).or_default().client = state;
                 draft.touched.insert(Some(device));
                 Ok(json!({}))
             }
+            Order::Keep { changes, .. } if self.is_pinned(&changes) => Err("pinned meanwhile".into()),
             Order::Keep { gaps, changes } => {
                 self.tell_gaps(gaps, &mut draft.transaction);
                 let reduced = changes.iter().any(|change| matches!(change, SegmentChange::Reduced { .. }));

@@ -113,6 +113,27 @@ fn the_budget_is_kept_and_each_loss_is_a_record() {
 }
 
 #[test]
+fn what_is_pinned_stays_until_it_is_released() {
+    let mut bench = bench(60_000);
+    let all = keep(&mut bench, config::Journal::default(), |status| status.whole == 3);
+    let pinned = serde_json::json!({
+        "do": "audit", "act": "pinned", "records": {"first": 20_000, "last": 20_010}, "reason": "evidence",
+    });
+    let pin = bench.order(&pinned).unwrap()["seq"].as_u64().unwrap();
+    // Less than anything can be: all goes that may.
+    let limits = config::Journal { bytes_max: 1, ..config::Journal::default() };
+    let status = keep(&mut bench, limits, |status| status.whole == 1 && status.thinned + status.remnant == 0);
+    assert!(status.bytes < all.bytes);
+    let file = |bench: &Bench, first: u64| {
+        bench.reader().segments().unwrap().iter().any(|s| s.first.0 == first && s.has_file())
+    };
+    assert!(file(&bench, 16_384) && !file(&bench, 0) && !file(&bench, 32_768));
+    let mut bench = bench.reopen("boot-b");
+    bench.order(&serde_json::json!({"do": "audit", "act": "released", "pin": pin})).unwrap();
+    keep(&mut bench, limits, |status| status.whole + status.thinned + status.remnant == 0);
+}
+
+#[test]
 fn rot_in_a_file_is_found_told_and_kept() {
     let mut bench = bench(20_000);
     keep(&mut bench, config::Journal::default(), |status| status.whole == 1);

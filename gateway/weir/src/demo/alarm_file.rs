@@ -13,7 +13,7 @@ use super::script::{Reason, Told};
 use super::wait::Clock;
 use super::world::{World, status};
 use crate::error::CommandError;
-use crate::evidence::{EvidenceArgs, Made, make};
+use crate::evidence::{EvidenceArgs, Made, WindowArgs, make};
 
 /// Its name in the demo's folder.
 const NAME: &str = "alarm.evidence";
@@ -46,11 +46,13 @@ pub(crate) async fn leave(
     let _ = clock.until(SIGNED, covers).await;
     let path = world.path().join(NAME);
     let args = EvidenceArgs {
-        from: None,
-        to: None,
-        alarm: Some(seq),
-        before: SignedDuration::from_mins(5),
-        after: SignedDuration::from_mins(5),
+        window: WindowArgs {
+            from: None,
+            to: None,
+            alarm: Some(seq),
+            before: SignedDuration::from_mins(5),
+            after: SignedDuration::from_mins(5),
+        },
         source: Vec::new(),
         reason: "weir demo".into(),
         out: path.clone(),

@@ -146,7 +146,7 @@ fn is_of(asked: &Asked, at: &RecordAt) -> bool {
 }
 
 /// Hands over every record before `end`, a page in memory.
-fn for_each(
+pub(super) fn for_each(
     reader: &Reader,
     end: Seq,
     mut each: impl FnMut(RecordAt) -> Result<(), EvidenceError>,

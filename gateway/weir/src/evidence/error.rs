@@ -29,6 +29,9 @@ pub(crate) enum EvidenceError {
         "no record of that time is signed · try: weir export --from … for what there is; or this again in a minute"
     )]
     Nothing,
+    /// Nothing was recorded then that is still there.
+    #[error("no record of that time is in the journal · try: weir export --from … for what there is")]
+    Unrecorded,
     /// Too much was recorded then.
     #[error(
         "more than {RECORDS_MAX} records or {RECORDS_BYTES_MAX} bytes do not go into one file · try: a shorter time, or --source"

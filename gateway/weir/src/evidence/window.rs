@@ -5,7 +5,7 @@ use evidence::moment;
 use journal::Reader;
 use record::{Body, RecordAt, Seq, SeqRange, SourceId, TimeLine, UnixMs};
 
-use super::{EvidenceArgs, EvidenceError};
+use super::{EvidenceArgs, EvidenceError, WindowArgs};
 
 /// What was asked, in the words of the seal.
 pub(super) fn asked(args: &EvidenceArgs, reader: &Reader, times: &TimeLine) -> Result<Asked, EvidenceError> {
@@ -14,6 +14,12 @@ pub(super) fn asked(args: &EvidenceArgs, reader: &Reader, times: &TimeLine) -> R
     if sources.len() > EvidenceSeal::SOURCES_MAX {
         return Err(EvidenceError::Sources(sources.len()));
     }
+    let (from_ms, to_ms) = bounds(&args.window, reader, times)?;
+    Ok(Asked { sources, from_ms, to_ms, reason: args.reason.clone(), alarm: args.window.alarm.map(Seq) })
+}
+
+/// From when on, and before when.
+pub(super) fn bounds(args: &WindowArgs, reader: &Reader, times: &TimeLine) -> Result<(UnixMs, UnixMs), EvidenceError> {
     let (from_ms, to_ms) = match args.alarm {
         Some(seq) => around(Seq(seq), args, reader, times)?,
         None => {
@@ -25,11 +31,11 @@ pub(super) fn asked(args: &EvidenceArgs, reader: &Reader, times: &TimeLine) -> R
     if from_ms >= to_ms {
         return Err(EvidenceError::Window);
     }
-    Ok(Asked { sources, from_ms, to_ms, reason: args.reason.clone(), alarm: args.alarm.map(Seq) })
+    Ok((from_ms, to_ms))
 }
 
 /// From some time before the cause of an alarm to some time after the alarm.
-fn around(seq: Seq, args: &EvidenceArgs, reader: &Reader, times: &TimeLine) -> Result<(UnixMs, UnixMs), EvidenceError> {
+fn around(seq: Seq, args: &WindowArgs, reader: &Reader, times: &TimeLine) -> Result<(UnixMs, UnixMs), EvidenceError> {
     let read = |seq| read_one(reader, seq).map(|found| found.map(|at| (moment(&at, times.time(&at.record.stamp)), at)));
     let (alarmed, alarm) = read(seq)?.ok_or(EvidenceError::NoAlarm(seq))?;
     let Body::Alarm(transition) = &alarm.record.body else { return Err(EvidenceError::NoAlarm(seq)) };

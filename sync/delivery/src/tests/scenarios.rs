@@ -294,6 +294,26 @@ fn a_parked_batch_is_sent_again_as_it_was_when_somebody_says_so() {
     );
 }
 
+/// What is given up is settled: nothing has it again, and there is room for what is refused next. A batch that is not
+/// parked cannot be given up.
+#[test]
+fn what_is_given_up_is_never_sent_again_and_makes_room() {
+    check(
+        "records=1 live_window=9 parked=1 window=1",
+        "0 journal 2 | 100 drop a | 100 refuse a | 200 refuse b | 300 drop a | 400 refuse b | 500 drop b | 600 gone 0-1 | 90000",
+        expect![[r#"
+            0 cut live 0 as a
+            0 send a within 31000
+            100 park a: row 1 is odd
+            100 cut live 1 as b
+            100 send b within 31000
+            300 send b within 31000
+            400 park b: row 1 is odd
+            next: nothing, covered: []
+        "#]],
+    );
+}
+
 #[test]
 fn a_platform_that_refuses_everything_is_asked_seldom() {
     let mut core = Destination::new(Config::default(), 1, Restored::default());

@@ -103,6 +103,7 @@ impl Run {
                 let batch = RestoredBatch { id: id(batch()), lane, ranges, bytes_len: 2_000 };
                 self.feed(now, Input::Retry { batch });
             }
+            Some("drop") => self.feed(now, Input::Dropped { ranges: self.cuts[batch()].clone() }),
             Some("fail") => {
                 let why = *Transient::ALL.iter().find(|why| why.as_str() == words[3]).unwrap();
                 let retry_after_ms = words.get(4).map(|ms| ms.parse().unwrap());

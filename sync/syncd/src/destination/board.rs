@@ -56,10 +56,12 @@ impl Board {
             covered_ranges: self.covered_ranges.clone(),
             covered_ranges_total: self.covered_ranges_total,
             parked: standing.parked,
+            dropped: standing.dropped,
             alarms_waiting: standing.alarms,
             live_waiting: standing.live,
             backlog: standing.backlog,
-            missing: standing.told.0.saturating_sub(standing.covered + standing.parked + standing.gone),
+            missing: (standing.told.0)
+                .saturating_sub(standing.covered + standing.parked + standing.dropped + standing.gone),
             gone: standing.gone,
             outstanding: standing.outstanding,
             in_flight: standing.in_flight,

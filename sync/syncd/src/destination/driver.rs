@@ -1,5 +1,7 @@
 //! The task of one destination: waits for one event, hands it to the core, does what the core orders.
 
+mod parking;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +11,7 @@ use control::chain;
 use delivery::{Action, Date, Destination, Input, Restored, RestoredBatch, Transient, Usage};
 use journal::{Outbox, StoreError, StoredBatch};
 use record::{MonoMs, Seq, SeqRanges};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
 use super::answer::{Answer, Expected, cure};
@@ -20,6 +22,7 @@ use crate::DestinationConfig;
 use crate::best_time::{BestTime, Known};
 use crate::clock::mono_ms;
 use crate::files::{Cut, CutBatch, FileThread, FileThreadEnded, Files};
+pub(crate) use parking::{Decided, Decision};
 
 /// Alarm numbers read from the journal at once.
 const ALARMS_READ_MAX: usize = 1_024;
@@ -48,16 +51,7 @@ pub(crate) struct Driver {
     told: Told,
     board: watch::Sender<Board>,
     signals: Signals,
-    orders: mpsc::Receiver<Retry>,
-}
-
-/// Someone wants parked batches sent again.
-#[derive(Debug)]
-pub(crate) struct Retry {
-    /// This one; all if none is named.
-    pub(crate) id: Option<BatchId>,
-    /// How many there were, or why it could not be done.
-    pub(crate) answer: oneshot::Sender<Result<u64, String>>,
+    orders: mpsc::Receiver<Decision>,
 }
 
 /// What a task listens to.
@@ -95,7 +89,7 @@ enum Event {
     Answered(Result<Tried, JoinError>),
     Grew,
     LinkUp,
-    Retry(Retry),
+    Decided(Decision),
     Time,
 }
 
@@ -107,7 +101,8 @@ pub fn restore(outbox: &Outbox, name: &str) -> Result<(Restored, journal::Destin
     let outstanding = outbox.batches(name)?.into_iter().map(restored).collect();
     let journal::StoredUsage { date, day_bytes, month_bytes } = outbox.usage(name)?;
     let usage = Usage { date: date.map(|(day, month)| Date { day, month }), day_bytes, month_bytes };
-    let restored = Restored { covered: outbox.coverage(name)?, parked: outbox.parked(name)?, outstanding, usage };
+    let (covered, parked, dropped) = (outbox.coverage(name)?, outbox.parked(name)?, outbox.dropped(name)?);
+    let restored = Restored { covered, parked, dropped, outstanding, usage };
     Ok((restored, outbox.tally(name)?))
 }
 
@@ -130,7 +125,7 @@ impl Driver {
         files: FileThread,
         seed: u64,
         (restored, tally): (Restored, journal::DestinationTally),
-        (signals, orders): (Signals, mpsc::Receiver<Retry>),
+        (signals, orders): (Signals, mpsc::Receiver<Decision>),
     ) -> (Driver, watch::Receiver<Board>) {
         let core = Destination::new(config.delivery(), seed, restored);
         let told = Told { tally, ..Told::default() };
@@ -182,7 +177,7 @@ impl Driver {
                 Event::Answered(Err(_)) | Event::Grew => {}
                 Event::Answered(Ok(tried)) => self.answered(tried),
                 Event::LinkUp => self.link_up(),
-                Event::Retry(retry) => self.retry(retry).await?,
+                Event::Decided(decision) => self.decide(decision).await?,
                 Event::Time => self.core.handle(mono_ms(), Input::Tick),
             }
         }
@@ -199,7 +194,7 @@ impl Driver {
             // The journal's watcher ends first only when the daemon stops or its thread broke.
             grew = end.changed() => if grew.is_ok() { Event::Grew } else { Event::Stop },
             () = link_up.notified() => Event::LinkUp,
-            Some(retry) = self.orders.recv() => Event::Retry(retry),
+            Some(decision) = self.orders.recv() => Event::Decided(decision),
             () = tokio::time::sleep(sleep) => Event::Time,
         }
     }
@@ -469,22 +464,6 @@ impl Driver {
             }
         }
         Ok(None)
-    }
-
-    /// Takes parked batches back among those that are sent.
-    async fn retry(&mut self, Retry { id, answer }: Retry) -> Result<(), FileThreadEnded> {
-        let name = self.name.clone();
-        let unparked = self.files.run(move |files| files.outbox.unpark(&name, id.as_ref().map(|id| &id.0))).await?;
-        let answered = unparked.map(|batches| {
-            let count = u64::try_from(batches.len()).unwrap_or(u64::MAX);
-            for batch in batches.into_iter().map(restored) {
-                self.core.handle(mono_ms(), Input::Retry { batch });
-            }
-            count
-        });
-        // Whoever hung up does not want to know.
-        let _ = answer.send(answered.map_err(|error| chain(&error)));
-        Ok(())
     }
 
     /// Says so the 1st, 2nd, 4th, 8th … time, and rests.

@@ -218,6 +218,7 @@ impl Bench {
             checkpoint: CheckpointEvery::default(),
             evidence: Evidence::default(),
             tables: TableSize::default(),
+            journal_bytes_max: 8 * 1024 * 1024,
             boot_id: boot_id.into(),
             board: board.clone(),
             lost: lost.clone(),
@@ -297,7 +298,7 @@ impl Bench {
     }
 
     /// What an order is answered, alone in its transaction.
-    pub(super) fn order(&mut self, request: &Value) -> Result<Value, String> {
+    pub(crate) fn order(&mut self, request: &Value) -> Result<Value, String> {
         self.orders(&[request]).remove(0)
     }
 
@@ -305,7 +306,7 @@ impl Bench {
     pub(super) fn orders(&mut self, requests: &[&Value]) -> Vec<Result<Value, String>> {
         let ordered = requests.iter().map(|request| {
             let (answer, answered) = oneshot::channel();
-            (Ordered { order: Order::parse(request).expect("an order").unwrap(), answer }, answered)
+            (Ordered { order: Order::parse(request, Some(1_000)).expect("an order").unwrap(), answer }, answered)
         });
         let (orders, answers): (Vec<_>, Vec<_>) = ordered.unzip();
         self.take(Vec::new(), Vec::new(), orders);

@@ -1,6 +1,8 @@
 //! What a technician orders, stored before it is answered.
 
 use batch::EvidenceSeal;
+use journal::PINS_MAX;
+use record::Body;
 use serde_json::json;
 
 use super::bench::{Bench, WARM, flow, heard};
@@ -129,4 +131,57 @@ fn evidence_is_sealed_within_bounds_and_nothing_is_stored_for_it() {
     assert!(refused.contains("ask for less"), "{refused}");
     assert!(bench.order(&seal(1, &"x".repeat(2_000))).unwrap_err().contains("reason"));
     assert_eq!(bench.records().len(), records);
+}
+
+#[test]
+fn an_order_is_journaled_with_who_gave_it_or_refused_with_what_to_do() {
+    let mut bench = Bench::new();
+    bench.apply([heard(0, WARM)]);
+    let end = bench.records().len() as u64;
+    let mut order = |mut request: serde_json::Value| {
+        request["do"] = "audit".into();
+        bench.order(&request)
+    };
+    let records = json!({"first": 0, "last": 1});
+    let pinned = order(json!({"act": "pinned", "records": records, "reason": "the bureau asked"})).unwrap();
+    assert_eq!(pinned, json!({ "seq": end }));
+    let released = json!({"act": "released", "pin": end});
+    assert_eq!(order(released.clone()).unwrap(), json!({"seq": end + 1}));
+    for (request, expected) in [
+        (released, format!("record {end} is no pin · try: weir evidence pins")),
+        (
+            json!({"act": "dropped", "platform": "municipal", "records": records}),
+            "what is given up needs a reason".into(),
+        ),
+        (
+            json!({"act": "pinned", "records": {"first": 0, "last": end + 9}}),
+            format!("the journal ends before record {}", end + 2),
+        ),
+    ] {
+        let refused = order(request).unwrap_err();
+        assert!(refused.starts_with(&expected), "{refused}");
+    }
+    let dropped = json!({"act": "dropped", "platform": "municipal", "records": records, "reason": "never taken"});
+    assert_eq!(order(dropped).unwrap(), json!({"seq": end + 2}));
+    let orders: Vec<String> = bench
+        .records()
+        .into_iter()
+        .filter_map(|at| match at.record.body {
+            Body::Audit(audit) => Some(format!("{:?} {}", audit.by, audit.act.as_str())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(orders, ["User(1000) pinned", "User(1000) released", "User(1000) dropped"]);
+}
+
+#[test]
+fn pins_are_counted_and_each_is_known_after_a_restart() {
+    let mut bench = Bench::new();
+    let pin = json!({"do": "audit", "act": "pinned", "records": {"first": 0, "last": 0}});
+    for n in 0..PINS_MAX {
+        assert!(bench.order(&pin).is_ok(), "pin {n}");
+    }
+    let mut bench = bench.reopen("boot-b");
+    let refused = bench.order(&pin).unwrap_err();
+    assert!(refused.contains("weir evidence release"), "{refused}");
 }

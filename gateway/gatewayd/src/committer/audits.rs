@@ -1,0 +1,110 @@
+//! What is ordered of the box's records, journaled before it is carried out.
+
+use journal::{PINS_MAX, Reader, SegmentChange, StoreError};
+use record::{Act, Audit, Body, Record, Seq, SeqRange};
+use serde_json::{Value, json};
+
+use super::{Committer, Draft};
+
+/// What is pinned may take this part of the journal's budget: the rest goes on being kept as ever. 1/n.
+const PINNED_SHARE: u64 = 2;
+
+impl Committer {
+    /// Journals an order, if it can be carried out; answers with its number.
+    pub(super) fn audit(&mut self, audit: Audit, draft: &mut Draft) -> Result<Value, String> {
+        self.check(&audit)?;
+        let ahead = u64::try_from(draft.transaction.records.len()).unwrap_or(u64::MAX);
+        let seq = Seq(self.journal.end().0.saturating_add(ahead));
+        log::info!(seq:% = seq, act = audit.act.as_str(), by:? = audit.by, reason = audit.reason.as_str(); "order journaled");
+        let record = Record { stamp: self.stamp(), body: Body::Audit(audit) };
+        self.append(record, &mut draft.transaction);
+        Ok(json!({ "seq": seq }))
+    }
+
+    fn check(&mut self, audit: &Audit) -> Result<(), String> {
+        match &audit.act {
+            Act::Dropped { records, .. } => {
+                if audit.reason.is_empty() {
+                    return Err("what is given up needs a reason · try: weir sync drop … --reason TEXT".into());
+                }
+                self.check_written(*records)
+            }
+            Act::Pinned { records } => {
+                self.check_written(*records)?;
+                self.check_room(*records)
+            }
+            Act::Released { pin } => {
+                let mut pins = self.pins().map_err(|error| control::chain(&error))?;
+                let is_one = pins.any(|(seq, _)| seq == *pin);
+                is_one.then_some(()).ok_or_else(|| format!("record {pin} is no pin · try: weir evidence pins"))
+            }
+            Act::Enrolled { .. } => Ok(()),
+        }
+    }
+
+    fn check_written(&self, records: SeqRange) -> Result<(), String> {
+        let end = self.journal.end();
+        if records.last < end {
+            return Ok(());
+        }
+        Err(format!("the journal ends before record {end}: {} is not there yet · try: weir tail", records.last))
+    }
+
+    /// Whether what is pinned leaves enough of the budget to everything else.
+    fn check_room(&mut self, records: SeqRange) -> Result<(), String> {
+        let segments = self.segments().map_err(|error| control::chain(&error))?;
+        let pinned: Vec<(Seq, SeqRange)> = self.pins().map_err(|error| control::chain(&error))?.collect();
+        if pinned.len() >= PINS_MAX {
+            return Err(format!("there are {PINS_MAX} pins · try: weir evidence pins, then weir evidence release"));
+        }
+        let meets =
+            |segment: SeqRange, records: SeqRange| segment.first <= records.last && records.first <= segment.last;
+        let all = pinned.iter().map(|(_, records)| *records).chain([records]);
+        let held = |segment: &SeqRange| all.clone().any(|records| meets(*segment, records));
+        let bytes = segments.iter().filter(|(range, _)| held(range)).map(|(_, bytes)| bytes).sum::<u64>();
+        let bytes_max = self.parts.journal_bytes_max / PINNED_SHARE;
+        if bytes <= bytes_max {
+            return Ok(());
+        }
+        Err(format!(
+            "pins would hold {bytes} bytes, and may hold {bytes_max}, half of the journal's budget · try: a shorter time, or \
+             weir evidence release"
+        ))
+    }
+
+    /// Whether the keeper is about to take away what was pinned since it looked.
+    pub(super) fn is_pinned(&mut self, changes: &[SegmentChange]) -> bool {
+        let condemned: Vec<Seq> = changes
+            .iter()
+            .filter_map(|change| match change {
+                SegmentChange::Condemned { first, .. } => Some(*first),
+                _ => None,
+            })
+            .collect();
+        if condemned.is_empty() {
+            return false;
+        }
+        let looked = self.segments().and_then(|segments| self.pins().map(drop).map(|()| segments));
+        match looked {
+            Ok(segments) => {
+                segments.iter().any(|(range, _)| condemned.contains(&range.first) && self.pins.hold(*range))
+            }
+            Err(error) => {
+                log::warn!(error = control::chain(&error).as_str(); "pins cannot be read, nothing is taken away");
+                true
+            }
+        }
+    }
+
+    fn pins(&mut self) -> Result<impl Iterator<Item = (Seq, SeqRange)> + '_, StoreError> {
+        let reader = Reader::open(&self.parts.journal_path)?;
+        self.pins.catch_up(&reader)?;
+        Ok(self.pins.iter())
+    }
+
+    /// The records that have ended tables or files, with the bytes of the files.
+    fn segments(&self) -> Result<Vec<(SeqRange, u64)>, StoreError> {
+        let segments = Reader::open(&self.parts.journal_path)?.segments()?;
+        Ok(segments.into_iter().filter_map(|segment| Some((segment.range()?, segment.bytes))).collect())
+    }
+}
