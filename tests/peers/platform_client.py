@@ -147,6 +147,7 @@ class Box:
             25: ("audit", None, ((1, "province"), (2, seq - 1), "done")),
             26: ("audit", None, ((0, 0), (0, "province", (3, 4)), "never taken")),
             27: ("audit", None, ((0, 0), (3, "province", bytes(range(32))), "")),
+            28: ("audit", None, ((0, 1000), (6, "cod-high", "probe-2"), "on the way")),
             30: ("gap", None, (0, ((0, 0),), 1, 0, 0, 120)) if seq > 40 else None,
         }.get(seq % 40)
         if facts is None:

@@ -149,7 +149,7 @@ def audit(item):
     (who,) = array(who, "actor", 1)
     who = uint(who, "user", 32) if kind == 0 else bounded(who, "platform of an audit")
     number, parts = array(act, "act", 2)
-    want(uint(number, "kind of an act") < len(ACTS), "kind of an act")
+    want(uint(number, "kind of an act") in ACTS, "kind of an act")
     return None, ((kind, who), (number, *ACTS[number](parts)), bounded(reason, "reason of an audit"))
 
 
@@ -182,7 +182,12 @@ def enrolled_platform(parts):
     return bounded(platform, "platform of an audit"), octets(key, "key of a platform", 32)
 
 
-ACTS = [dropped, pinned, released, enrolled_platform]
+def acknowledged(parts):
+    rule, source = array(parts, "acknowledged", 2)
+    return text(rule, "rule", RULE), text(source, "source", NAME)
+
+
+ACTS = {0: dropped, 1: pinned, 2: released, 3: enrolled_platform, 6: acknowledged}
 
 
 def named(item, what):

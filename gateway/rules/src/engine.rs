@@ -137,6 +137,30 @@ impl Engine {
         alarms
     }
 
+    /// The step that follows when somebody has seen the alarm of a rule for a device; none where nobody waits for that. Its
+    /// cause is that of the alarm.
+    pub fn acknowledged(&self, rule: &RuleId, source: &SourceId) -> Option<AlarmTransition> {
+        let place = self.rules.iter().position(|known| known.id == *rule)?;
+        let (rule, latch) = (&self.rules[place], self.latches.get(&(place, source.clone()))?);
+        let from = latch.derived;
+        let to = match from {
+            AlarmState::Unacknowledged => AlarmState::Acknowledged,
+            AlarmState::ReturnedUnacknowledged => AlarmState::Normal,
+            AlarmState::Normal | AlarmState::Acknowledged => return None,
+        };
+        Some(AlarmTransition {
+            rule: rule.id.clone(),
+            source: source.clone(),
+            quantity: rule.quantity.clone(),
+            from,
+            to,
+            limit: rule.limit.setpoint,
+            side: rule.limit.side,
+            value: None,
+            cause: latch.journaled.as_ref().map(|journaled| journaled.cause)?,
+        })
+    }
+
     /// Devices whose unit does not fit a rule.
     pub fn unit_mismatches(&self) -> impl Iterator<Item = UnitMismatch> + '_ {
         let counted = self.latches.iter().filter(|(_, latch)| latch.unit_mismatches > 0);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use batch::{PlatformId, PublicKey};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::alarm::AlarmCommand;
 use crate::demo::DemoArgs;
 use crate::device::DeviceArgs;
 use crate::evidence::EvidenceCommand;
@@ -79,6 +80,9 @@ pub(crate) enum Command {
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// The alarms that stand, and saying that somebody has seen one.
+    #[command(subcommand)]
+    Alarm(AlarmCommand),
     /// The devices: the table, the keys, the radio sessions.
     Device(DeviceArgs),
     /// The main job, end to end, in a folder of its own: two platforms, both daemons, sensors, faults, a table.

@@ -64,6 +64,9 @@ pub(crate) enum CommandError {
     /// The gateway does not answer.
     #[error("the gateway was not told")]
     Control(#[source] control::AskError),
+    /// It does not say how it is.
+    #[error("the gateway does not say how it is: {0} · try: systemctl status weir-gateway")]
+    NoStatus(String),
     /// The gateway answers in another way than it should.
     #[error("the order was not journaled: {0} · try: weir --version, systemctl restart weir-gateway")]
     Order(String),

@@ -5,6 +5,7 @@
 //! **Deliberately does not know:** how anything is done; it asks the daemons and the crates below. It never writes the
 //! journal or the outbox.
 
+mod alarm;
 mod audit;
 mod backup;
 mod check;
@@ -79,6 +80,7 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         }
         Command::Identity(IdentityArgs { output, .. }) => identity_card::run(state_dir, output.json, lang),
         Command::Config(ConfigCommand::Check { files, json }) => check::run(&files, json, lang),
+        Command::Alarm(command) => alarm::run(&command, run_dir, lang),
         Command::Device(args) => device::run(&args, run_dir, lang).map_err(|error| error.into()),
         Command::Demo(args) => demo::run(&args, lang).map_err(CommandError::Demo),
     }

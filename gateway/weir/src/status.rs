@@ -45,6 +45,11 @@ pub(crate) fn run(run_dir: &Path, json: bool, lang: Lang) -> Result<Exit, Comman
     Ok(exit)
 }
 
+/// What the gateway says of itself.
+pub(crate) fn ask_gateway(run_dir: &Path) -> Result<Gateway, CommandError> {
+    ask(&run_dir.join("gateway.sock")).map_err(CommandError::NoStatus)
+}
+
 fn ask<T: DeserializeOwned>(socket: &Path) -> Result<T, String> {
     let mut answer = control::ask(socket, &json!({"do": "status"})).map_err(|error| chain(&error))?;
     let status = answer.get_mut("status").map(Value::take).unwrap_or_default();
@@ -165,12 +170,19 @@ fn show_clock(clock: &ClockStatus, lang: Lang) -> String {
     format!("{} {}  {state}{source}{error}", lang.pick("clock", "时钟"), output::time(UnixMs(clock.wall_ms)))
 }
 
-fn show_alarm(alarm: &AlarmStatus, lang: Lang) -> String {
+/// An alarm in a line.
+pub(crate) fn show_alarm(alarm: &AlarmStatus, lang: Lang) -> String {
     let AlarmStatus { rule, source, quantity, unit, state, limit, value, since_ms, since_error_ms } = alarm;
     let (text, limit_text) = (lang.pick("alarm", "报警"), lang.pick("limit", "限值"));
     let (value, since) = (value.as_deref().unwrap_or("-"), output::time(UnixMs(*since_ms)));
     // Nobody knows the time of that boot.
     let doubt = if since_error_ms.is_none() { "?" } else { "" };
+    let state = match state.as_str() {
+        "unacknowledged" => lang.pick("unacknowledged", "未确认"),
+        "acknowledged" => lang.pick("acknowledged", "已确认"),
+        "returned_unacknowledged" => lang.pick("came back, unacknowledged", "已恢复，未确认"),
+        other => other,
+    };
     format!("{text} {rule} {source} {quantity} {value} {unit}, {limit_text} {limit}: {state}, {since}{doubt}")
 }
 

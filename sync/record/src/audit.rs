@@ -3,7 +3,7 @@
 use minicbor::{Decode, Decoder, Encode, decode};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Seq, SeqRange};
+use crate::{RuleId, Seq, SeqRange, SourceId};
 
 /// Somebody ordered something that changes what is sent, kept or believed. Committed before it is carried out.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
@@ -80,6 +80,16 @@ pub enum Act {
         #[serde(serialize_with = "as_hex", deserialize_with = "from_hex")]
         key: [u8; 32],
     },
+    /// Somebody has seen an alarm. The transition that follows has the cause of the alarm.
+    #[n(6)]
+    Acknowledged {
+        /// The rule that judged.
+        #[n(0)]
+        rule: RuleId,
+        /// The device that it judged.
+        #[n(1)]
+        source: SourceId,
+    },
 }
 
 impl Act {
@@ -90,6 +100,7 @@ impl Act {
             Act::Pinned { .. } => "pinned",
             Act::Released { .. } => "released",
             Act::Enrolled { .. } => "enrolled",
+            Act::Acknowledged { .. } => "acknowledged",
         }
     }
 }
@@ -106,7 +117,7 @@ impl Audit {
         };
         let act = match &self.act {
             Act::Dropped { platform, .. } | Act::Enrolled { platform, .. } => platform,
-            Act::Pinned { .. } | Act::Released { .. } => "",
+            Act::Pinned { .. } | Act::Released { .. } | Act::Acknowledged { .. } => "",
         };
         [by, act, &self.reason].into_iter().all(|text| text.len() <= Audit::TEXT_BYTES_MAX)
     }

@@ -323,6 +323,7 @@ fn any_audit() -> impl Strategy<Value = Audit> {
         span.prop_map(|records| Act::Pinned { records }),
         any::<u64>().prop_map(|pin| Act::Released { pin: Seq(pin) }),
         (".{0,40}", any::<[u8; 32]>()).prop_map(|(platform, key)| Act::Enrolled { platform, key }),
+        any_source().prop_map(|source| Act::Acknowledged { rule: RuleId::new("cod-high").unwrap(), source }),
     ];
     (by, act, ".{0,200}").prop_map(|(by, act, reason)| Audit { by, act, reason })
 }

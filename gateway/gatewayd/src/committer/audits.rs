@@ -1,7 +1,7 @@
 //! What is ordered of the box's records, journaled before it is carried out.
 
 use journal::{PINS_MAX, Reader, SegmentChange, StoreError};
-use record::{Act, Audit, Body, Record, Seq, SeqRange};
+use record::{Act, AlarmTransition, Audit, Body, Record, Seq, SeqRange};
 use serde_json::{Value, json};
 
 use super::{Committer, Draft};
@@ -16,8 +16,12 @@ impl Committer {
         let ahead = u64::try_from(draft.transaction.records.len()).unwrap_or(u64::MAX);
         let seq = Seq(self.journal.end().0.saturating_add(ahead));
         log::info!(seq:% = seq, act = audit.act.as_str(), by:? = audit.by, reason = audit.reason.as_str(); "order journaled");
-        let record = Record { stamp: self.stamp(), body: Body::Audit(audit) };
-        self.append(record, &mut draft.transaction);
+        let seen = self.seen(&audit);
+        let stamp = self.stamp();
+        self.append(Record { stamp, body: Body::Audit(audit) }, &mut draft.transaction);
+        if let Some(step) = seen {
+            self.append(Record { stamp, body: Body::Alarm(step) }, &mut draft.transaction);
+        }
         Ok(json!({ "seq": seq }))
     }
 
@@ -39,7 +43,17 @@ impl Committer {
                 is_one.then_some(()).ok_or_else(|| format!("record {pin} is no pin · try: weir evidence pins"))
             }
             Act::Enrolled { .. } => Ok(()),
+            Act::Acknowledged { rule, source } => {
+                let nobody = || format!("no alarm {rule} of {source} waits for anyone · try: weir alarm list");
+                self.seen(audit).map(drop).ok_or_else(nobody)
+            }
         }
+    }
+
+    /// The step of an alarm that somebody has seen.
+    fn seen(&self, audit: &Audit) -> Option<AlarmTransition> {
+        let Act::Acknowledged { rule, source } = &audit.act else { return None };
+        self.restored.engine.acknowledged(rule, source)
     }
 
     fn check_written(&self, records: SeqRange) -> Result<(), String> {

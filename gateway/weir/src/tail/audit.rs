@@ -34,6 +34,8 @@ fn act(act: &Act, lang: Lang) -> String {
         (Act::Released { pin }, Lang::En) => format!("pin {pin} released"),
         (Act::Released { pin }, Lang::Zh) => format!("锁定 {pin} 已解除"),
         (Act::Enrolled { platform, key }, Lang::En) => format!("{platform} enrolled, its key {}", hex::encode(key)),
+        (Act::Acknowledged { rule, source }, Lang::En) => format!("alarm {rule} of {source} acknowledged"),
+        (Act::Acknowledged { rule, source }, Lang::Zh) => format!("已确认 {source} 的报警 {rule}"),
         (Act::Enrolled { platform, key }, Lang::Zh) => format!("已登记平台 {platform}，其公钥 {}", hex::encode(key)),
     }
 }
@@ -45,7 +47,7 @@ fn span(records: SeqRange) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use record::Seq;
+    use record::{RuleId, Seq, SourceId};
 
     #[test]
     fn an_order_is_told_with_who_what_and_why() {
@@ -74,6 +76,13 @@ mod tests {
             "",
             "AUDIT by user 0: pin 9 released",
             "审计 用户 0：锁定 9 已解除",
+        );
+        check(
+            Actor::User(0),
+            Act::Acknowledged { rule: RuleId::new("cod-high").unwrap(), source: SourceId::new("cod-1").unwrap() },
+            "on the way",
+            "AUDIT by user 0: alarm cod-high of cod-1 acknowledged · reason: on the way",
+            "审计 用户 0：已确认 cod-1 的报警 cod-high · 理由：on the way",
         );
         check(
             Actor::User(0),

@@ -66,7 +66,7 @@ impl Detail {
             Detail::Boot => "INSERT INTO boot VALUES (?1, ?2, ?3, ?4)",
             Detail::Clock => "INSERT INTO clock_set VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             Detail::Gap => "INSERT INTO gap VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            Detail::Audit => "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            Detail::Audit => "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             Detail::Rejected => "INSERT INTO rejected VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             Detail::Alarm => "INSERT INTO alarm VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         }
@@ -209,6 +209,11 @@ fn audit_columns(audit: &Audit) -> Result<Vec<Value>, Refused> {
         Act::Pinned { records } => (None, Some(*records), None),
         Act::Released { pin } => (None, Some(SeqRange { first: *pin, last: *pin }), None),
         Act::Enrolled { platform, key } => (Some(platform), None, Some(key)),
+        Act::Acknowledged { .. } => (None, None, None),
+    };
+    let (rule, source) = match &audit.act {
+        Act::Acknowledged { rule, source } => (text(rule.as_str()), text(source.as_str())),
+        _ => (Value::Null, Value::Null),
     };
     let bound = |seq: Option<Seq>| seq.map_or(Ok(Value::Null), |seq| integer("seq", seq.0));
     Ok(vec![
@@ -218,6 +223,8 @@ fn audit_columns(audit: &Audit) -> Result<Vec<Value>, Refused> {
         bound(records.map(|range| range.first))?,
         bound(records.map(|range| range.last))?,
         key.map_or(Value::Null, |key| Value::Text(hex::encode(key))),
+        rule,
+        source,
         text(&audit.reason),
     ])
 }

@@ -98,15 +98,9 @@ impl Writer {
 
     /// A person acknowledges the first alarm that waits for one.
     pub(crate) fn acknowledge(&mut self, stamp: Stamp) {
-        let waits = |alarm: &ActiveAlarm| alarm.state != AlarmState::Acknowledged;
-        let Some(alarm) = self.engine.alarms().into_iter().find(waits) else { return };
-        let to = if alarm.state.is_active() { AlarmState::Acknowledged } else { AlarmState::Normal };
-        let ActiveAlarm { rule, source, quantity, state: from, limit, side, cause, .. } = alarm;
-        let value = None;
-        self.append(
-            stamp,
-            Body::Alarm(AlarmTransition { rule, source, quantity, from, to, limit, side, value, cause }),
-        );
+        let waits = |alarm: &ActiveAlarm| self.engine.acknowledged(&alarm.rule, &alarm.source);
+        let Some(step) = self.engine.alarms().iter().find_map(waits) else { return };
+        self.append(stamp, Body::Alarm(step));
     }
 
     fn append(&mut self, stamp: Stamp, body: Body) -> Vec<AlarmTransition> {
