@@ -49,7 +49,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "weir",
         &[
             "batch", "control", "evidence", "gatewayd", "identity", "ingest", "journal", "lorawan", "platform",
-            "record", "script", "syncd",
+            "record", "rules", "script", "syncd",
         ],
     ),
     ("system-tests", &["platform"]),

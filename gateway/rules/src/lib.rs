@@ -10,6 +10,9 @@
 //!                            └─► alarms()        what stands, as far as it is journaled (R1)
 //! ```
 //!
+//! A [`Backtest`] is the same fold under other rules, beside what the journal has; [`Scenarios`] are tests of rules that a
+//! technician can write.
+//!
 //! An engine is a fold over the journal: it has no clock and no file of its own. An on-delay is judged when a sample
 //! arrives, not by a timer, so the same records give the same transitions at any speed and after any restart. The price:
 //! a sensor that falls silent while its delay runs raises nothing; silence is another rule's work.
@@ -25,6 +28,7 @@
 //!
 //! [`AlarmTransition`]: record::AlarmTransition
 
+mod backtest;
 mod elapsed;
 mod engine;
 pub mod invariant;
@@ -32,8 +36,11 @@ mod latch;
 mod limit;
 mod rule;
 mod rule_set;
+mod scenario;
 
+pub use backtest::{Backtest, Outcome, StepAt, TRANSITIONS_MAX};
 pub use engine::{ActiveAlarm, Engine, OUTSTANDING_MAX, OUTSTANDING_RECORDS_MAX, STATES_MAX, UnitMismatch};
 pub use limit::Limit;
 pub use rule::{Devices, Priority, Rule};
 pub use rule_set::{ON_DELAY_S_MAX, RULES_MAX, RuleError, RuleSet, RuleSetError};
+pub use scenario::{SAMPLES_MAX, ScenarioError, Scenarios, TESTS_MAX, Tried};

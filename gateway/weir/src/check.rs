@@ -52,9 +52,16 @@ fn check(path: &Path) -> Result<(), String> {
         Some("platform") => platform::Config::load(path).map(drop).map_err(|error| chain(&error)),
         Some("devices") => check_devices(path, &path.with_file_name("keys.toml")),
         Some("keys") => check_devices(&path.with_file_name("devices.toml"), path),
+        Some("rules") if name.ends_with(".test") => check_tests(path),
         Some("rules") => gatewayd::config::load_rules(path).map(drop).map_err(|error| chain(&error)),
         _ => Err(format!("what `{name}` is cannot be told · try: a name with one of {}", KINDS.join(", "))),
     }
+}
+
+/// Tests of rules; whether they pass, `weir rules test` says.
+fn check_tests(path: &Path) -> Result<(), String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("failed to read it: {error}"))?;
+    ::rules::Scenarios::from_toml(&text).map(drop).map_err(|error| chain(&error))
 }
 
 /// Neither says anything without the other.

@@ -10,6 +10,7 @@ use crate::demo::DemoArgs;
 use crate::device::DeviceArgs;
 use crate::evidence::EvidenceCommand;
 use crate::lang::Lang;
+use crate::rules::RulesCommand;
 
 /// Weir keeps what outfall sensors say, judges it, and delivers it signed to the platforms.
 ///
@@ -83,6 +84,9 @@ pub(crate) enum Command {
     /// The alarms that stand, and saying that somebody has seen one.
     #[command(subcommand)]
     Alarm(AlarmCommand),
+    /// Try rules before they are trusted: tests, the journal played again, what stands behind an alarm.
+    #[command(subcommand)]
+    Rules(RulesCommand),
     /// The devices: the table, the keys, the radio sessions.
     Device(DeviceArgs),
     /// The main job, end to end, in a folder of its own: two platforms, both daemons, sensors, faults, a table.

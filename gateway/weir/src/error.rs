@@ -27,6 +27,9 @@ pub(crate) enum CommandError {
     /// The platform.
     #[error("the platform did not start")]
     PlatformStart(#[source] platform::StartError),
+    /// Rules that were to be tried.
+    #[error(transparent)]
+    Rules(#[from] crate::rules::RulesError),
     /// The platform.
     #[error("the platform ended")]
     PlatformStop(#[source] platform::StopError),

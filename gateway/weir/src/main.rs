@@ -24,6 +24,7 @@ mod lang;
 mod logging;
 mod output;
 mod parked;
+mod rules;
 mod status;
 mod tail;
 mod times;
@@ -81,6 +82,7 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Identity(IdentityArgs { output, .. }) => identity_card::run(state_dir, output.json, lang),
         Command::Config(ConfigCommand::Check { files, json }) => check::run(&files, json, lang),
         Command::Alarm(command) => alarm::run(&command, run_dir, lang),
+        Command::Rules(command) => rules::run(&command, state_dir, lang),
         Command::Device(args) => device::run(&args, run_dir, lang).map_err(|error| error.into()),
         Command::Demo(args) => demo::run(&args, lang).map_err(CommandError::Demo),
     }

@@ -4,7 +4,7 @@ mod journal;
 
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
-use record::{AlarmState, AlarmTransition, Body, BootNo, MonoMs, Quality, RecordAt, Seq};
+use record::{Act, Actor, AlarmState, AlarmTransition, Audit, Body, BootNo, MonoMs, Quality, Record, RecordAt, Seq};
 
 use super::*;
 use crate::invariant::r1_legal;
@@ -312,4 +312,63 @@ fn r2_fails_for_a_core_that_replays_only_half() {
     assert!(!differs(|_| true));
     assert!(differs(|record| matches!(record.record.body, Body::Alarm(_))), "without samples the delay is lost");
     assert!(differs(|record| matches!(record.record.body, Body::Frame(_))), "without alarms all are raised again");
+}
+
+/// The records as the field daemon writes them: an order before each step that a person took.
+fn with_orders(journal: &Journal) -> Vec<RecordAt> {
+    let order = |at: &RecordAt| {
+        let Body::Alarm(alarm) = &at.record.body else { return None };
+        let act = Act::Acknowledged { rule: alarm.rule.clone(), source: alarm.source.clone() };
+        let audit = Audit { by: Actor::User(0), act, reason: String::new() };
+        let record = Record { stamp: at.record.stamp, body: Body::Audit(audit) };
+        alarm.value.is_none().then_some(RecordAt { seq: at.seq, record })
+    };
+    journal.records.iter().flat_map(|at| order(at).into_iter().chain([at.clone()])).collect()
+}
+
+fn backtest(rule: &str, records: &[RecordAt]) -> crate::Outcome {
+    let mut backtest = crate::Backtest::new(rule_set(rule));
+    records.iter().for_each(|at| backtest.take(at));
+    backtest.outcome()
+}
+
+proptest! {
+    #[test]
+    fn r2_a_backtest_equals_live(inputs in inputs()) {
+        let journal = uninterrupted(RULE, &inputs);
+        let outcome = backtest(RULE, &with_orders(&journal));
+        prop_assert_eq!((&outcome.added, &outcome.removed), (&Vec::new(), &Vec::new()));
+        prop_assert_eq!(outcome.same, journal.alarms().len());
+    }
+}
+
+#[test]
+fn a_backtest_tells_what_other_rules_would_have_changed() {
+    let journal = uninterrupted(RULE, &eventful());
+    let told = |rule: &str| {
+        let outcome = backtest(rule, &journal.records);
+        let count = |steps: &[crate::StepAt]| steps.len();
+        (outcome.frames, outcome.same, count(&outcome.added), count(&outcome.removed))
+    };
+    assert_eq!(told(RULE), (6, 4, 0, 0));
+    assert_eq!(
+        told("high=85 deadband=2 on_delay=3s"),
+        (6, 1, 1, 3),
+        "the first alarm would not have been, so the second is the first"
+    );
+    assert_eq!(told("high=80 deadband=2"), (6, 2, 2, 2), "both at once, and not after 3 s");
+    assert_eq!(told("high=80 id=other"), (6, 0, 4, 4), "another rule is another alarm");
+}
+
+#[test]
+fn a_backtest_of_a_part_begins_in_the_states_that_were() {
+    let journal = uninterrupted(RULE, &flushed(&["0s 81", "4s 82", "5s 83", "6s 70", "7s 81", "9s 81", "10s 82"]));
+    let at = |seq: u64| journal.records.iter().find(|at| at.seq == Seq(seq)).unwrap();
+    let alarm = journal.records.iter().position(|at| matches!(at.record.body, Body::Alarm(_))).unwrap();
+    let mut part = crate::Backtest::new(rule_set(RULE));
+    part.begin(&journal.records[alarm]);
+    part.warm(at(alarm as u64 + 1));
+    journal.records[alarm + 2..].iter().for_each(|at| part.take(at));
+    let outcome = part.outcome();
+    assert_eq!((outcome.same, outcome.added, outcome.removed), (2, vec![], vec![]));
 }

@@ -19,7 +19,7 @@ struct Timed<'a> {
 }
 
 /// The record for people, or as JSON.
-pub(super) fn show(record: &RecordAt, times: &TimeLine, json: bool, lang: Lang) -> String {
+pub(crate) fn show(record: &RecordAt, times: &TimeLine, json: bool, lang: Lang) -> String {
     let stamp = &record.record.stamp;
     let true_time = times.time(stamp);
     if json {

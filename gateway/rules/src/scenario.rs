@@ -1,0 +1,314 @@
+//! Tests of rules that a technician can write: what a sensor would say, and which alarms that must make.
+//!
+//! ```toml
+//! [[test]]
+//! name = "a short peak raises nothing"
+//! device = "cod-1"
+//! quantity = "cod"
+//! unit = "mg/L"
+//! samples = ["0s 79", "5s 85", "10s 79"]
+//! expect = []
+//!
+//! [[test]]
+//! name = "what lasts is an alarm until it is seen and over"
+//! device = "cod-1"
+//! quantity = "cod"
+//! unit = "mg/L"
+//! samples = ["0s 85", "10s 86", "1min ack cod-high", "2min 70"]
+//! expect = ["10s cod-high unacknowledged", "1min cod-high acknowledged", "2min cod-high normal"]
+//! ```
+
+use record::{
+    Act, Actor, AlarmState, Audit, Body, BootNo, ClockQuality, Decimal, Frame, Link, MonoMs, Quality, Quantity,
+    Reading, Record, RecordAt, RuleId, Seq, SourceId, Stamp, Unit, UnixMs,
+};
+use serde::Deserialize;
+
+use crate::{Backtest, RuleSet};
+
+/// Most tests in a file.
+pub const TESTS_MAX: usize = 1_000;
+/// Most samples of a test.
+pub const SAMPLES_MAX: usize = 10_000;
+/// When the first sample of a test is taken: any time serves, this one is 2026-01-01 UTC.
+const BEGAN_MS: i64 = 1_767_225_600_000;
+
+/// Why a text is no file of tests. Correct it and try again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ScenarioError {
+    /// Not TOML, an unknown or missing key, or a value of the wrong form.
+    #[error("line {line}: {why}")]
+    Toml {
+        /// Where.
+        line: usize,
+        /// What is wrong, by key.
+        why: String,
+    },
+    /// Beyond [`TESTS_MAX`] or [`SAMPLES_MAX`].
+    #[error("more than {TESTS_MAX} tests, or more than {SAMPLES_MAX} samples of one: use several files")]
+    TooMany,
+    /// Not a sample.
+    #[error("test `{test}`: `{text}` is no sample: write `16s 83.5`, or `1min ack RULE`, in the order of time")]
+    Sample {
+        /// Of which test.
+        test: String,
+        /// What was written.
+        text: String,
+    },
+    /// Not an expectation.
+    #[error("test `{test}`: `{text}` is no expectation: write `16s RULE STATE`, where STATE is {}", states())]
+    Expectation {
+        /// Of which test.
+        test: String,
+        /// What was written.
+        text: String,
+    },
+}
+
+const STATES: [AlarmState; 4] =
+    [AlarmState::Normal, AlarmState::Unacknowledged, AlarmState::Acknowledged, AlarmState::ReturnedUnacknowledged];
+
+fn states() -> String {
+    STATES.map(AlarmState::as_str).join(", ")
+}
+
+/// Tests of rules, read.
+#[derive(Debug, Clone)]
+pub struct Scenarios(Vec<Scenario>);
+
+#[derive(Debug, Clone)]
+struct Scenario {
+    name: String,
+    records: Vec<RecordAt>,
+    expected: Vec<Expected>,
+}
+
+/// An alarm's step: when, counted from the first sample's zero; of which rule; to which state.
+type Expected = (u64, RuleId, &'static str);
+
+/// What a test came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tried {
+    /// Its name.
+    pub name: String,
+    /// What should have happened and did not, as it is written.
+    pub missing: Vec<String>,
+    /// What happened and is not expected.
+    pub unexpected: Vec<String>,
+}
+
+impl Tried {
+    /// Whether it passed.
+    pub fn passed(&self) -> bool {
+        self.missing.is_empty() && self.unexpected.is_empty()
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    test: Vec<Section>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Section {
+    name: String,
+    device: SourceId,
+    quantity: Quantity,
+    unit: Unit,
+    samples: Vec<String>,
+    expect: Vec<String>,
+}
+
+impl Scenarios {
+    /// Reads a file of tests.
+    ///
+    /// # Errors
+    /// [`ScenarioError`] for the first fault.
+    pub fn from_toml(text: &str) -> Result<Scenarios, ScenarioError> {
+        let line_of = |at: usize| 1 + text.bytes().take(at).filter(|b| *b == b'\n').count();
+        let file: File = toml::from_str(text).map_err(|error| ScenarioError::Toml {
+            line: line_of(error.span().map_or(text.len(), |span| span.start)),
+            why: error.message().to_owned(),
+        })?;
+        if file.test.len() > TESTS_MAX || file.test.iter().any(|test| test.samples.len() > SAMPLES_MAX) {
+            return Err(ScenarioError::TooMany);
+        }
+        file.test.into_iter().map(Section::read).collect::<Result<_, _>>().map(Scenarios)
+    }
+
+    /// Plays each test to these rules.
+    pub fn run(&self, rules: &RuleSet) -> Vec<Tried> {
+        self.0.iter().map(|scenario| scenario.run(rules.clone())).collect()
+    }
+}
+
+impl Section {
+    fn read(self) -> Result<Scenario, ScenarioError> {
+        let mut records: Vec<RecordAt> = Vec::new();
+        for text in &self.samples {
+            let wrong = || ScenarioError::Sample { test: self.name.clone(), text: text.clone() };
+            let (at_ms, body) = self.sample(text).ok_or_else(wrong)?;
+            if records.last().is_some_and(|last| last.record.stamp.mono_ms.0 > at_ms) {
+                return Err(wrong());
+            }
+            let seq = Seq(u64::try_from(records.len()).unwrap_or(u64::MAX));
+            records.push(RecordAt { seq, record: Record { stamp: stamp(at_ms), body } });
+        }
+        let wrong = |text: &String| ScenarioError::Expectation { test: self.name.clone(), text: text.clone() };
+        let expected = self.expect.iter().map(|text| expectation(text).ok_or_else(|| wrong(text)));
+        Ok(Scenario { expected: expected.collect::<Result<_, _>>()?, name: self.name, records })
+    }
+
+    fn sample(&self, text: &str) -> Option<(u64, Body)> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let body = match words[..] {
+            [_, "ack", rule] => {
+                let act = Act::Acknowledged { rule: RuleId::new(rule).ok()?, source: self.device.clone() };
+                Body::Audit(Audit { by: Actor::User(0), act, reason: String::new() })
+            }
+            [_, value] => Body::Frame(self.frame(Decimal::parse(value).ok()?)),
+            _ => return None,
+        };
+        Some((time_ms(words[0])?, body))
+    }
+
+    fn frame(&self, value: Decimal) -> Frame {
+        let reading = Reading {
+            quantity: self.quantity.clone(),
+            unit: self.unit.clone(),
+            value: Some(value),
+            quality: Quality::Good,
+            at_ms: None,
+        };
+        let link = Link::Serial { port: "test".into(), seal: None };
+        let (source, readings) = (self.device.clone(), vec![reading]);
+        Frame { source, link, raw: Vec::new(), readings, codec: None, texts: Vec::new() }
+    }
+}
+
+impl Scenario {
+    fn run(&self, rules: RuleSet) -> Tried {
+        let mut played = Backtest::new(rules);
+        self.records.iter().for_each(|record| played.take(record));
+        let happened = played.outcome().added.into_iter();
+        let happened: Vec<Expected> =
+            happened.map(|(stamp, step)| (stamp.mono_ms.0, step.rule, step.to.as_str())).collect();
+        Tried {
+            name: self.name.clone(),
+            missing: left(&self.expected, &happened),
+            unexpected: left(&happened, &self.expected),
+        }
+    }
+}
+
+/// What the one has and the other has not, each as often as it stands there.
+fn left(of: &[Expected], others: &[Expected]) -> Vec<String> {
+    let mut others = others.to_vec();
+    let mut left = Vec::new();
+    for one in of {
+        match others.iter().position(|other| other == one) {
+            Some(at) => drop(others.swap_remove(at)),
+            None => left.push(format!("{} {} {}", time(one.0), one.1, one.2)),
+        }
+    }
+    left
+}
+
+fn expectation(text: &str) -> Option<Expected> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let [at, rule, state] = words[..] else { return None };
+    let state = STATES.map(AlarmState::as_str).into_iter().find(|known| *known == state)?;
+    Some((time_ms(at)?, RuleId::new(rule).ok()?, state))
+}
+
+/// `16s`, `5min` or `2h`.
+fn time_ms(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_lowercase());
+    let unit_ms = match &text[digits.len()..] {
+        "s" => 1_000,
+        "min" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(unit_ms)
+}
+
+fn time(at_ms: u64) -> String {
+    match at_ms {
+        0 => "0s".to_owned(),
+        ms if ms % 3_600_000 == 0 => format!("{}h", ms / 3_600_000),
+        ms if ms % 60_000 == 0 => format!("{}min", ms / 60_000),
+        ms => format!("{}s", ms / 1_000),
+    }
+}
+
+fn stamp(at_ms: u64) -> Stamp {
+    let wall_ms = UnixMs(BEGAN_MS.saturating_add_unsigned(at_ms));
+    Stamp { boot: BootNo(0), mono_ms: MonoMs(at_ms), wall_ms, clock: ClockQuality::Synchronised }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    /// Shipped beside the example of rules that they test.
+    const EXAMPLE: &str = include_str!("../../../config/rules.test.toml");
+    const RULES: &str = include_str!("../../../config/rules.toml");
+
+    #[test]
+    fn the_shipped_tests_pass_with_the_shipped_rules_and_fail_with_others() {
+        let tests = Scenarios::from_toml(EXAMPLE).unwrap();
+        let tried = tests.run(&RuleSet::from_toml(RULES).unwrap());
+        assert!(tried.len() >= 4 && tried.iter().all(Tried::passed), "{tried:#?}");
+        let others = RuleSet::from_toml(&RULES.replace("high = 80", "high = 800")).unwrap();
+        assert!(!tests.run(&others).iter().all(Tried::passed));
+    }
+
+    fn check(test: &str, expected: Expect) {
+        let head = "[[test]]\nname = \"t\"\ndevice = \"cod-1\"\nquantity = \"cod\"\nunit = \"mg/L\"\n";
+        let shown = match Scenarios::from_toml(&format!("{head}{test}")) {
+            Err(error) => error.to_string(),
+            Ok(tests) => format!("{:?}", tests.run(&RuleSet::from_toml(RULES).unwrap())),
+        };
+        expected.assert_eq(&shown);
+    }
+
+    #[test]
+    fn what_differs_is_told_and_bad_lines_are_named() {
+        check(
+            "samples = [\"0s 85\", \"10s 86\", \"1min 70\"]\nexpect = [\"10s cod-high unacknowledged\", \"2h cod-high normal\"]",
+            expect![[
+                r#"[Tried { name: "t", missing: ["2h cod-high normal"], unexpected: ["1min cod-high returned_unacknowledged"] }]"#
+            ]],
+        );
+        check(
+            "samples = [\"85\"]\nexpect = []",
+            expect!["test `t`: `85` is no sample: write `16s 83.5`, or `1min ack RULE`, in the order of time"],
+        );
+        check(
+            "samples = [\"5s 1\", \"4s 1\"]\nexpect = []",
+            expect!["test `t`: `4s 1` is no sample: write `16s 83.5`, or `1min ack RULE`, in the order of time"],
+        );
+        check(
+            "samples = [\"1d 1\"]\nexpect = []",
+            expect!["test `t`: `1d 1` is no sample: write `16s 83.5`, or `1min ack RULE`, in the order of time"],
+        );
+        check(
+            "samples = []\nexpect = [\"1s cod-high on\"]",
+            expect![
+                "test `t`: `1s cod-high on` is no expectation: write `16s RULE STATE`, where STATE is normal, unacknowledged, acknowledged, returned_unacknowledged"
+            ],
+        );
+        check(
+            "samples = []\nexpect = []\nexpected = []",
+            expect![
+                "line 8: unknown field `expected`, expected one of `name`, `device`, `quantity`, `unit`, `samples`, `expect`"
+            ],
+        );
+    }
+}

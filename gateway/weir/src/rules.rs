@@ -1,0 +1,116 @@
+//! `weir rules`: whether rules can be trusted, before they are.
+
+mod backtest;
+mod explain;
+mod trial;
+
+use std::path::{Path, PathBuf};
+
+use ::rules::{RuleSet, ScenarioError};
+use clap::{Args, Subcommand};
+use control::chain;
+use jiff::Timestamp;
+
+use crate::cli::Output;
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::lang::Lang;
+
+/// Where the rules of an installed box are.
+const INSTALLED: &str = "/etc/weir/rules.toml";
+
+/// `weir rules`
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// Play the tests of a file to the rules: samples, and which alarms they must make.
+    Test(TestArgs),
+    /// Play the journal of this box to rules: which alarms they would have made, beside those that were.
+    Backtest(BacktestArgs),
+    /// What stands behind an alarm: its cause as received and decoded, the clock, what was before, and the rule as it is now.
+    Explain(ExplainArgs),
+}
+
+/// `weir rules test`
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// The tests; config/rules.test.toml is an example.
+    #[arg(value_name = "FILE")]
+    tests: PathBuf,
+    /// The rules.
+    #[arg(long, value_name = "FILE", default_value = INSTALLED)]
+    rules: PathBuf,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// `weir rules backtest`
+#[derive(Debug, Args)]
+pub(crate) struct BacktestArgs {
+    /// The rules.
+    #[arg(long, value_name = "FILE", default_value = INSTALLED)]
+    rules: PathBuf,
+    /// From this time on, as 2026-11-23T08:00:00Z; without it, from the first record.
+    #[arg(long, value_name = "TIME")]
+    from: Option<Timestamp>,
+    /// Before this time; without it, to the newest record.
+    #[arg(long, value_name = "TIME")]
+    to: Option<Timestamp>,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// `weir rules explain`
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The number of the alarm's record, as `weir tail` shows it.
+    #[arg(value_name = "ALARM")]
+    seq: u64,
+    /// The rules.
+    #[arg(long, value_name = "FILE", default_value = INSTALLED)]
+    rules: PathBuf,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Why rules were not tried.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RulesError {
+    /// The rules.
+    #[error("the rules were not read: {0} · try: weir config check FILE")]
+    Rules(String),
+    /// A file of tests.
+    #[error("failed to read `{path}` · try: another path")]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// What stands in it.
+    #[error("`{path}` is no file of tests · try: config/rules.test.toml is an example")]
+    Tests {
+        /// Which.
+        path: PathBuf,
+        /// The cause.
+        source: ScenarioError,
+    },
+    /// The journal.
+    #[error("failed to look into the journal · try: weir journal check")]
+    Store(#[source] journal::StoreError),
+    /// No such alarm.
+    #[error("record {0} is no alarm that can be read · try: weir tail -n 1000")]
+    NoAlarm(u64),
+}
+
+/// Does what was typed.
+pub(crate) fn run(command: &RulesCommand, state_dir: &Path, lang: Lang) -> Result<Exit, CommandError> {
+    match command {
+        RulesCommand::Test(args) => trial::run(args, lang),
+        RulesCommand::Backtest(args) => backtest::run(args, state_dir, lang),
+        RulesCommand::Explain(args) => explain::run(args, state_dir, lang),
+    }
+}
+
+fn load(path: &Path) -> Result<RuleSet, RulesError> {
+    gatewayd::config::load_rules(path).map_err(|error| RulesError::Rules(chain(&error)))
+}

@@ -1,0 +1,202 @@
+//! `weir rules backtest`: the journal played to rules.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+
+use ::rules::{Backtest, Outcome, StepAt};
+use journal::{Reader, StoreError};
+use record::{AlarmState, RecordAt, Seq, SeqRange};
+use serde_json::{Value, json};
+
+use super::{BacktestArgs, RulesError, load};
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::export::PAGE_BYTES;
+use crate::lang::Lang;
+use crate::output::{self, line, table};
+
+/// Steps that are shown to people, of either kind; `--json` has all.
+const STEPS_SHOWN: usize = 20;
+/// Alarm numbers asked for at one time.
+const ALARMS_PAGE: usize = 4_096;
+/// Days drawn, the newest.
+const DAYS_DRAWN: usize = 31;
+const DAY_MS: i64 = 86_400_000;
+
+/// Plays it. [`Exit::NotWell`] where the rules would have changed something.
+pub(super) fn run(args: &BacktestArgs, state_dir: &Path, lang: Lang) -> Result<Exit, CommandError> {
+    let rules = load(&args.rules)?;
+    let delay_ms = rules.iter().map(|rule| rule.limit.on_delay_ms).max().unwrap_or(0);
+    let reader = Reader::open(&state_dir.join("journal/journal.db")).map_err(RulesError::Store)?;
+    let outcome = play(&reader, Backtest::new(rules), args, delay_ms).map_err(RulesError::Store)?;
+    let mut out = output::stdout();
+    if args.output.json {
+        line(&mut out, &as_json(&outcome).to_string())?;
+    } else {
+        print(&mut out, &outcome, lang)?;
+    }
+    out.flush().map_err(CommandError::output)?;
+    let same = outcome.added.is_empty() && outcome.removed.is_empty();
+    Ok(if same { Exit::Good } else { Exit::NotWell })
+}
+
+/// Each alarm begins in the state that it had, and a run of samples may have begun a delay before.
+fn play(reader: &Reader, mut backtest: Backtest, args: &BacktestArgs, delay_ms: u64) -> Result<Outcome, StoreError> {
+    let end = reader.position()?.end;
+    let ms = |time: jiff::Timestamp| time.as_millisecond();
+    let first = args.from.map_or(Ok(Seq(0)), |from| first_at(reader, end, ms(from)))?;
+    let warm = args.from.map(|from| ms(from).saturating_sub_unsigned(delay_ms.saturating_mul(2)));
+    let warm = warm.map_or(Ok(Seq(0)), |warm| first_at(reader, end, warm))?;
+    let end = args.to.map_or(Ok(end), |to| first_at(reader, end, ms(to)))?;
+    for seq in alarms_before(reader, warm)? {
+        read_one(reader, seq)?.iter().for_each(|alarm| backtest.begin(alarm));
+    }
+    let mut next = warm;
+    while let Some(range) = end.0.checked_sub(1).and_then(|last| SeqRange::new(next, Seq(last))) {
+        let records = reader.read(range, PAGE_BYTES)?;
+        let Some(last) = records.last() else { break };
+        next = last.seq.next();
+        for at in &records {
+            if at.seq < first { backtest.warm(at) } else { backtest.take(at) }
+        }
+    }
+    Ok(backtest.outcome())
+}
+
+/// The first record stamped at this time or later. Stamps never go back (design of the box's clock), so it can be searched.
+fn first_at(reader: &Reader, end: Seq, wall_ms: i64) -> Result<Seq, StoreError> {
+    let (mut low, mut high) = (Seq(0), end);
+    while low < high {
+        let middle = Seq(low.0 + (high.0 - low.0) / 2);
+        // What was taken away has no stamp: the next one that is there tells.
+        let next = SeqRange::new(middle, Seq(high.0 - 1)).map(|rest| reader.read(rest, 1)).transpose()?;
+        match next.and_then(|found| found.into_iter().next()) {
+            Some(at) if at.record.stamp.wall_ms.0 < wall_ms => low = at.seq.next(),
+            _ => high = middle,
+        }
+    }
+    Ok(low)
+}
+
+/// Every alarm before this number.
+fn alarms_before(reader: &Reader, end: Seq) -> Result<Vec<Seq>, StoreError> {
+    let (mut all, mut from) = (Vec::new(), Seq(0));
+    loop {
+        let page = reader.alarms(from, ALARMS_PAGE)?;
+        let is_last = page.len() < ALARMS_PAGE || page.last().is_some_and(|seq| *seq >= end);
+        from = page.last().map_or(from, |seq| seq.next());
+        all.extend(page.into_iter().filter(|seq| *seq < end));
+        if is_last {
+            return Ok(all);
+        }
+    }
+}
+
+fn read_one(reader: &Reader, seq: Seq) -> Result<Option<RecordAt>, StoreError> {
+    Ok(reader.read(SeqRange { first: seq, last: seq }, PAGE_BYTES)?.pop())
+}
+
+fn as_json(outcome: &Outcome) -> Value {
+    let steps = |steps: &[StepAt]| -> Vec<Value> {
+        steps.iter().map(|(stamp, step)| json!({ "stamp": stamp, "step": step })).collect()
+    };
+    json!({ "frames": outcome.frames, "same": outcome.same, "added": steps(&outcome.added),
+        "removed": steps(&outcome.removed), "not_compared": outcome.forgotten })
+}
+
+fn print(out: &mut impl Write, outcome: &Outcome, lang: Lang) -> Result<(), CommandError> {
+    let Outcome { frames, same, added, removed, forgotten } = outcome;
+    line(
+        out,
+        &match lang {
+            Lang::En => format!(
+                "{frames} frames judged: {same} steps of alarms as they were, {} more, {} less",
+                added.len(),
+                removed.len()
+            ),
+            Lang::Zh => {
+                format!("研判 {frames} 帧：报警变化一致 {same} 次，新增 {} 次，减少 {} 次", added.len(), removed.len())
+            }
+        },
+    )?;
+    if *forgotten > 0 {
+        line(out, &format!("! {}: {forgotten}", lang.pick("more steps than are compared", "超出比较上限的变化")))?;
+    }
+    if added.is_empty() && removed.is_empty() {
+        return Ok(());
+    }
+    let raised = |steps: &[StepAt]| -> Vec<StepAt> {
+        steps.iter().filter(|(_, step)| step.to == AlarmState::Unacknowledged).cloned().collect()
+    };
+    summary(out, &raised(added), &raised(removed), lang)?;
+    for (sign, steps) in [('+', added), ('-', removed)] {
+        for (stamp, step) in steps.iter().take(STEPS_SHOWN) {
+            let value = step.value.map_or_else(|| "-".to_owned(), |value| value.to_string());
+            let (from, to) = (step.from.as_str(), step.to.as_str());
+            line(
+                out,
+                &format!(
+                    "{sign} {} {} {} {value} {}: {from} -> {to}",
+                    output::time(stamp.wall_ms),
+                    step.rule,
+                    step.source,
+                    step.quantity
+                ),
+            )?;
+        }
+        let more = steps.len().saturating_sub(STEPS_SHOWN);
+        if more > 0 {
+            let text = lang.pick("and more, try --json", "其余用 --json 查看");
+            line(out, &format!("{sign} … {more} {text}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// By rule and device: alarms that would come and those that would not, and on which days.
+fn summary(out: &mut impl Write, more: &[StepAt], less: &[StepAt], lang: Lang) -> Result<(), CommandError> {
+    let mut by_alarm: BTreeMap<(String, String), [Vec<i64>; 2]> = BTreeMap::new();
+    for (which, steps) in [more, less].into_iter().enumerate() {
+        for (stamp, step) in steps {
+            let key = (step.rule.to_string(), step.source.to_string());
+            by_alarm.entry(key).or_default()[which].push(stamp.wall_ms.0.div_euclid(DAY_MS));
+        }
+    }
+    let heading = match lang {
+        Lang::En => ["rule", "device", "more", "less", "more by day, the newest last"],
+        Lang::Zh => ["规则", "设备", "新增", "减少", "新增按日（最近一日在右）"],
+    };
+    let newest = by_alarm.values().flatten().flatten().max().copied().unwrap_or(0);
+    let mut rows = vec![heading.map(str::to_owned).to_vec()];
+    for ((rule, source), [more, less]) in by_alarm {
+        let (count_more, count_less) = (more.len().to_string(), less.len().to_string());
+        rows.push(vec![rule, source, count_more, count_less, draw(&more, newest)]);
+    }
+    table(out, &rows)
+}
+
+/// A digit a day, `+` beyond 9.
+fn draw(days: &[i64], newest: i64) -> String {
+    let first = days.iter().min().copied().unwrap_or(newest);
+    let first = first.max(newest - (i64::try_from(DAYS_DRAWN).unwrap_or(i64::MAX) - 1));
+    let digit = |day: i64| match days.iter().filter(|one| **one == day).count() {
+        0 => '.',
+        count @ 1..=9 => char::from_digit(u32::try_from(count).unwrap_or(9), 10).unwrap_or('+'),
+        _ => '+',
+    };
+    (first..=newest).map(digit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_drawn_to_the_newest() {
+        assert_eq!(draw(&[10, 12, 12], 14), "1.2..");
+        assert_eq!(draw(&[14; 12], 14), "+");
+        assert_eq!(draw(&[0], 100).len(), DAYS_DRAWN);
+        assert_eq!(draw(&[], 14), ".");
+    }
+}
