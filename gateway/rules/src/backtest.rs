@@ -96,7 +96,8 @@ impl Backtest {
             match (would.last(), was.last()) {
                 (Some((key, _)), Some((other, _))) if key == other => {
                     same += 1;
-                    (would.pop(), was.pop());
+                    would.pop();
+                    was.pop();
                 }
                 (Some((key, _)), other) if other.is_none_or(|(other, _)| key > other) => {
                     added.extend(would.pop().map(|(_, step)| step));
