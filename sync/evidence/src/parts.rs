@@ -14,6 +14,8 @@ pub(crate) const REPORT: &str = "report.html";
 pub(crate) const READINGS: &str = "readings.csv";
 /// The records in their exact bytes, with what proves them.
 pub(crate) const RECORDS: &str = "records.weirlog";
+/// Before the names of receipts.
+pub(crate) const RECEIPTS: &str = "receipts/";
 /// Last in every file.
 pub(crate) const SEAL: &str = "seal.cose";
 /// Parts that are no receipts.
@@ -55,11 +57,11 @@ impl<'f> Parts<'f> {
 
 /// `receipts/<platform>-<batch>.cose`
 pub(crate) fn receipt_name(platform: &PlatformId, batch: &BatchId) -> String {
-    format!("receipts/{platform}-{batch}.cose")
+    format!("{RECEIPTS}{platform}-{batch}.cose")
 }
 
 fn receipt<'f>(name: &'f str, cose: &'f [u8]) -> Option<ReceiptPart<'f>> {
-    let (platform, batch) = name.strip_prefix("receipts/")?.strip_suffix(".cose")?.rsplit_once('-')?;
+    let (platform, batch) = name.strip_prefix(RECEIPTS)?.strip_suffix(".cose")?.rsplit_once('-')?;
     Some(ReceiptPart { name, platform: PlatformId::new(platform).ok()?, batch: batch.parse().ok()?, cose })
 }
 

@@ -20,7 +20,7 @@ use crate::readings;
 use html::escape;
 
 /// Version of the rule that makes it.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 /// How it looks.
 const STYLE: &str = include_str!("report.css");
 /// China has one time zone.
@@ -38,6 +38,7 @@ pub(crate) fn of(box_id: &BoxId, asked: &Asked, log: &Log, members: &[Member<'_>
     let sections = [
         sections::head(box_id, asked, log),
         sections::alarms(log),
+        sections::orders(log),
         sections::charts(log),
         sections::completeness(asked, log),
         sections::times(asked, log),

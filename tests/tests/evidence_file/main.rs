@@ -307,6 +307,14 @@ fn records_are_pinned_by_an_alarm_or_a_time_and_released() {
     let nothing = evidence(&["pin", "--from", "2020-01-01T00:00:00Z", "--to", "2020-01-02T00:00:00Z", "--reason", "x"]);
     assert!(nothing.exits(3).err.contains("weir export"));
     scene.settle();
+    // Parts stand in the file as they are: what people ordered is in the report.
+    let (file, exported) = scene.export("orders.evidence", &["--from", "2020-01-01T00:00:00Z"]);
+    exported.exits(0);
+    let text = String::from_utf8_lossy(&fs::read(&file).unwrap()).into_owned();
+    assert!(
+        text.contains("操作记录") && text.contains("锁定保存") && text.contains("解除锁定"),
+        "the report lists orders"
+    );
     for party in &world.platforms {
         let acts: Vec<String> = party.audits().into_iter().map(|(act, ..)| act).collect();
         assert_eq!(acts, ["pinned", "pinned", "released"], "{}", party.name);

@@ -1,8 +1,10 @@
 //! The sections of the report, in their order.
 
+use std::collections::BTreeMap;
+
 use batch::{Asked, BoxId, Receipt};
 use record::merkle::Hash;
-use record::{AlarmState, Body, GapReason, LimitSide, RecordAt, TrueTime, UnixMs};
+use record::{Act, Actor, AlarmState, Body, GapReason, LimitSide, RecordAt, SeqRanges, TrueTime, UnixMs};
 use sha2::{Digest, Sha256};
 
 use super::chart;
@@ -11,7 +13,7 @@ use super::local_time;
 use super::series::collect;
 use crate::container::Member;
 use crate::log::Log;
-use crate::parts::{MIMETYPE, REPORT, SEAL};
+use crate::parts::{MIMETYPE, RECEIPTS, REPORT, SEAL};
 use crate::readings::Decoded;
 use crate::verifier::{complete, times as clock_times};
 
@@ -82,8 +84,20 @@ pub(super) fn alarms(log: &Log) -> String {
     heading("报警", "Alarms")
         + &match rows.is_empty() {
             true => paragraph("此时段内没有报警。", "No alarm in this time."),
-            false => table(&head, &rows, ROWS_MAX),
+            false => table(&head, &rows, ROWS_MAX) + &doubt(log),
         }
+}
+
+/// What a question mark before a time means, where there is one.
+fn doubt(log: &Log) -> String {
+    match log.timed().any(|(_, time)| matches!(time, TrueTime::Unknown { .. })) {
+        false => String::new(),
+        true => paragraph(
+            "时间前的“?”：当时站点时钟未经校准，事后也无法校正，所列为站点当时的时钟读数。",
+            "A ? before a time: nobody had told the box the time, and nothing later corrects it; what stands there is what its \
+             clock said.",
+        ),
+    }
 }
 
 fn state(state: AlarmState) -> &'static str {
@@ -92,6 +106,34 @@ fn state(state: AlarmState) -> &'static str {
         AlarmState::Unacknowledged => "报警，未确认 unacknowledged",
         AlarmState::Acknowledged => "报警，已确认 acknowledged",
         AlarmState::ReturnedUnacknowledged => "已恢复，未确认 returned, unacknowledged",
+    }
+}
+
+/// What people and platforms ordered on the box meanwhile.
+pub(super) fn orders(log: &Log) -> String {
+    let mut rows = Vec::new();
+    for (at, time) in log.timed() {
+        let Body::Audit(audit) = &at.record.body else { continue };
+        let by = match &audit.by {
+            Actor::User(uid) => format!("本机用户 user {uid}"),
+            Actor::Platform(platform) => format!("平台 platform {platform}"),
+        };
+        rows.push(vec![at.seq.to_string(), shown_time(at, time), by, order(&audit.act), audit.reason.clone()]);
+    }
+    if rows.is_empty() {
+        return String::new();
+    }
+    let head = [("编号", "record"), ("时间", "time"), ("操作人", "by"), ("操作", "order"), ("理由", "reason")];
+    heading("操作记录", "Orders") + &table(&head, &rows, ROWS_MAX)
+}
+
+fn order(act: &Act) -> String {
+    match act {
+        Act::Dropped { platform, records } => format!("不再发送 {records:?} 至 {platform} not sent any more"),
+        Act::Pinned { records } => format!("锁定保存 {records:?} kept"),
+        Act::Released { pin } => format!("解除锁定 {pin} released"),
+        Act::Enrolled { platform, .. } => format!("登记平台 {platform} enrolled"),
+        Act::Acknowledged { rule, source } => format!("确认报警 {rule} {source} acknowledged"),
     }
 }
 
@@ -204,30 +246,44 @@ pub(super) fn times(asked: &Asked, log: &Log) -> String {
     heading("时间质量", "Time quality") + &counts + &table(&head, &rows, ROWS_MAX)
 }
 
+/// What one platform said.
+#[derive(Default)]
+struct Said {
+    receipts: u64,
+    first_ms: Option<UnixMs>,
+    last_ms: Option<UnixMs>,
+    holds: SeqRanges,
+}
+
 pub(super) fn receipts(log: &Log, members: &[Member<'_>]) -> String {
-    let mut rows = Vec::new();
-    for (name, bytes) in members.iter().filter(|(name, _)| name.starts_with("receipts/")) {
+    let mut by_platform: BTreeMap<String, Said> = BTreeMap::new();
+    let mut unread = 0_u64;
+    for (_, bytes) in members.iter().filter(|(name, _)| name.starts_with(RECEIPTS)) {
         let Ok(receipt) = Receipt::claimed(bytes) else {
-            rows.push(vec![(*name).to_owned()]);
+            unread += 1;
             continue;
         };
-        let held = log.records.iter().filter(|at| receipt.holds.contains(at.seq)).count();
-        rows.push(vec![
-            receipt.platform.to_string(),
-            local_time(receipt.received_ms),
-            format!("{held} / {}", log.records.len()),
-            receipt.head.size.to_string(),
-            receipt.batch.to_string(),
-        ]);
+        let said = by_platform.entry(receipt.platform.to_string()).or_default();
+        said.receipts += 1;
+        said.first_ms = said.first_ms.min(Some(receipt.received_ms)).or(Some(receipt.received_ms));
+        said.last_ms = said.last_ms.max(Some(receipt.received_ms));
+        receipt.holds.iter().for_each(|range| said.holds.insert(range));
     }
+    let row = |(platform, said): (String, Said)| {
+        let held = log.records.iter().filter(|at| said.holds.contains(at.seq)).count();
+        let time = |at: Option<UnixMs>| at.map_or_else(|| "–".to_owned(), local_time);
+        let (first, last) = (time(said.first_ms), time(said.last_ms));
+        vec![platform, said.receipts.to_string(), first, last, format!("{held} / {}", log.records.len())]
+    };
+    let mut rows: Vec<Vec<String>> = by_platform.into_iter().map(row).collect();
+    rows.extend((unread > 0).then(|| vec!["无法读取 unreadable".to_owned(), unread.to_string()]));
     let head = [
         ("平台", "platform"),
-        ("平台接收时间", "received"),
+        ("回执数", "receipts"),
+        ("首次接收", "first received"),
+        ("末次接收", "last received"),
         ("已持有本文件记录", "records held"),
-        ("树头记录数", "tree size"),
-        ("批次", "batch"),
     ];
-    rows.sort();
     heading("平台回执", "Receipts of the platforms")
         + &match rows.is_empty() {
             true => paragraph("文件内没有平台回执。", "No receipt is in this file."),
@@ -255,11 +311,19 @@ pub(super) fn codecs(log: &Log) -> String {
 }
 
 pub(super) fn files(members: &[Member<'_>]) -> String {
-    let listed = members.iter().filter(|(name, _)| ![MIMETYPE, REPORT, SEAL].contains(name));
+    let (receipts, others): (Vec<_>, Vec<_>) = members
+        .iter()
+        .filter(|(name, _)| ![MIMETYPE, REPORT, SEAL].contains(name))
+        .partition(|(name, _)| name.starts_with(RECEIPTS));
     let row = |(name, bytes): &Member<'_>| {
         vec![(*name).to_owned(), bytes.len().to_string(), Hash(Sha256::digest(bytes).into()).to_string()]
     };
-    let rows: Vec<_> = listed.map(row).collect();
+    let mut rows: Vec<_> = others.into_iter().map(row).collect();
+    let bytes: usize = receipts.iter().map(|(_, bytes)| bytes.len()).sum();
+    let sealed = "各文件的摘要见封签 the digest of each is in seal.cose".to_owned();
+    rows.extend(
+        (!receipts.is_empty()).then(|| vec![format!("{RECEIPTS}* × {}", receipts.len()), bytes.to_string(), sealed]),
+    );
     let head = [("文件", "part"), ("字节", "bytes"), ("SHA-256", "")];
     heading("文件组成", "Parts of the file") + &table(&head, &rows, ROWS_MAX)
 }
