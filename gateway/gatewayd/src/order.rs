@@ -34,6 +34,9 @@ pub(crate) enum Order {
     /// `{"do":"audit","act":"pinned","records":{"first":SEQ,"last":SEQ},"reason":TEXT}`, the other acts as [`Act`] has them.
     /// Who orders it the kernel says; the upload daemon adds `"ordered_by":PLATFORM` to what a platform signed.
     Audit(Audit),
+    /// `{"do":"probe"}`: answered by the committer in the transaction that is next, with nothing. Who gets no answer knows
+    /// that frames are not stored either.
+    Probe,
     /// `{"do":"strangers"}`
     Strangers,
     /// Of the edge: what to remember of an MQTT client; empty: nothing any more.
@@ -74,6 +77,7 @@ impl Order {
             "redecode" => redecode(request),
             "seal_evidence" => seal_evidence(request),
             "audit" => audit(request, uid),
+            "probe" => Ok(Order::Probe),
             "strangers" => Ok(Order::Strangers),
             "salvage" => Ok(Order::GiveUp),
             _ => return None,

@@ -1,7 +1,10 @@
 //! The long-running verbs: load, start, wait for a signal, stop.
 
+mod supervised;
+
 use std::path::Path;
 
+use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -20,6 +23,7 @@ pub(crate) fn gateway(path: &Path) -> Result<Exit, CommandError> {
     let config = gatewayd::GatewayConfig::load(path).map_err(CommandError::GatewayConfig)?;
     let runtime = runtime(WORKERS)?;
     let stop = stop_signal(&runtime)?;
+    supervised::watch(config.socket_path(), json!({"do": "probe"}))?;
     runtime.block_on(gatewayd::run(config, stop)).map_err(CommandError::Gateway)?;
     Ok(Exit::Good)
 }
@@ -30,6 +34,7 @@ pub(crate) fn sync(path: &Path) -> Result<Exit, CommandError> {
     let config = syncd::SyncConfig::load(path).map_err(CommandError::SyncConfig)?;
     let runtime = runtime(WORKERS)?;
     let stop = stop_signal(&runtime)?;
+    supervised::watch(config.socket_path(), json!({"do": "status"}))?;
     runtime.block_on(syncd::run(config, stop)).map_err(CommandError::Sync)?;
     Ok(Exit::Good)
 }
@@ -71,5 +76,6 @@ fn stop_signal(runtime: &Runtime) -> Result<impl Future<Output = ()> + use<>, Co
             _ = interrupt.recv() => {}
         }
         log::info!("stopping");
+        supervised::stopping();
     })
 }

@@ -32,6 +32,7 @@ impl Committer {
             Order::ExportSessions { after } => self.export(after.as_ref()),
             Order::ImportSessions { sessions, jump } => self.import(&sessions, jump, draft),
             Order::Send { device, payload, f_port, confirmed } => self.queue(device, payload, f_port, confirmed, draft),
+            Order::Probe => Ok(json!({})),
             Order::Strangers => Ok(json!({ "strangers": self.strangers() })),
             Order::SealEvidence { asked, report_version, members } => {
                 self.seal_evidence(asked, report_version, members)

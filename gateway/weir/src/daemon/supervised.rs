@@ -1,0 +1,60 @@
+//! Telling systemd how a daemon is (sd_notify(3)): ready once it answers on its control socket, and alive for as long as it
+//! does. What answers is not this thread but the part that does the work, so that one that hangs is started again.
+
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use control::AskError;
+use sd_notify::NotifyState;
+use serde_json::Value;
+
+use crate::error::CommandError;
+
+/// How soon it is asked again before it is ready.
+const START_POLL: Duration = Duration::from_millis(100);
+/// It is asked so often within the time that systemd gives it.
+const ASKED_TIMES: u32 = 3;
+
+/// Watches over a daemon of this process from a thread of its own, if systemd wants to know.
+///
+/// # Errors
+/// [`CommandError::Watch`] if there is no thread.
+pub(super) fn watch(socket: PathBuf, probe: Value) -> Result<(), CommandError> {
+    if std::env::var_os("NOTIFY_SOCKET").is_none() {
+        return Ok(());
+    }
+    let within = sd_notify::watchdog_enabled();
+    let work = move || {
+        while !is_alive(&socket, &probe) {
+            thread::sleep(START_POLL);
+        }
+        tell(NotifyState::Ready);
+        let Some(within) = within else { return };
+        loop {
+            if is_alive(&socket, &probe) {
+                tell(NotifyState::Watchdog);
+            } else {
+                log::warn!("the daemon does not answer itself; systemd starts it again if that lasts");
+            }
+            thread::sleep(within / ASKED_TIMES);
+        }
+    };
+    thread::Builder::new().name("weir-watch".into()).spawn(work).map(drop).map_err(CommandError::Watch)
+}
+
+/// Says that it stops by itself.
+pub(super) fn stopping() {
+    tell(NotifyState::Stopping);
+}
+
+/// A refusal is an answer too: a full disk is not mended by another start.
+fn is_alive(socket: &std::path::Path, probe: &Value) -> bool {
+    matches!(control::ask(socket, probe), Ok(_) | Err(AskError::Refused { .. }))
+}
+
+fn tell(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        log::warn!(error:% = error; "systemd cannot be told");
+    }
+}
