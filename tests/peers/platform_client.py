@@ -25,6 +25,7 @@ import sys
 import urllib.parse
 
 import cbor2
+import merkle
 import weir_encode
 import weir_payload
 from cose_sign1 import Bad, kid_of, open_sign1
@@ -96,7 +97,7 @@ class Box:
 
     def __init__(self, name, key, seed):
         self.name, self.key, self.random = name, key, random.Random(seed)
-        self.rows, self.shown, self.head = [], {}, None
+        self.rows, self.leaves, self.shown, self.head = [], [], {}, None
         self.of = {}  # frames that may be decoded again, by source
 
     def stamp(self, seq):
@@ -159,26 +160,23 @@ class Box:
         """So many new records, and the tree's head after them: [size, root] over leaves that only this box can tell."""
         rows = [self.record(seq) for seq in range(len(self.rows), len(self.rows) + count)]
         self.rows += rows
-        self.head = (len(self.rows), root([repr(row).encode() for row in self.rows]))
+        self.leaves += [merkle.leaf(repr(row).encode()) for row in rows]
+        self.head = (len(self.leaves), merkle.root(self.leaves))
         return rows
 
-    def seal(self, rows, box=None, head=None, checkpoints=()):
+    def seal(self, rows, box=None, head=None, checkpoints=(), proofs=()):
         return weir_encode.seal(
-            self.key, weir_encode.batch_body(box or self.name, LIVE, rows, head or self.head, checkpoints)
+            self.key, weir_encode.batch_body(box or self.name, LIVE, rows, head or self.head, checkpoints, proofs)
         )
+
+    def proof(self, older):
+        """That the tree as it is now continues that of the first `older` records."""
+        return older, merkle.consistency_proof(older, self.leaves)
 
     def checkpoint(self, box=None):
         boot, mono, wall, clock = self.rows[-1].stamp
         state = [clock, []] if clock == 0 else [2, []] if clock == 1 else [1, [clock - 2]]
         return weir_encode.checkpoint(self.key, box or self.name, self.head, [boot, mono, wall, state])
-
-
-def root(leaves):
-    """Of a Merkle tree, RFC 9162 §2.1.1."""
-    if len(leaves) == 1:
-        return hashlib.sha256(b"\0" + leaves[0]).digest()
-    split = 1 << (len(leaves) - 1).bit_length() - 1
-    return hashlib.sha256(b"\1" + root(leaves[:split]) + root(leaves[split:])).digest()
 
 
 def id_of(data):
@@ -269,6 +267,8 @@ class Client:
         rewritten = rewritten._replace(stamp=(boot, mono, wall + 1, clock))
         loose = box.key.sign("batch", weir_encode.zstandard.ZstdCompressor().compress(b"\x82\x18\x01\x80"))
         bad_checkpoint = weir_encode.checkpoint(weir_encode.Key(bytes(32)), box.name, box.head, [0, 1, 2, [0, []]])
+        older, path = box.proof(len(box.rows) - 3)
+        altered = older, [merkle.leaf(hash_) for hash_ in path]
         return [
             ("cut on the way", "id_mismatch", self.put(fresh[:-10], batch_id=id_of(fresh))),
             ("one bit changed on the way", "id_mismatch", self.put(bytes(flipped), batch_id=id_of(fresh))),
@@ -292,6 +292,7 @@ class Client:
             ("a checkpoint by another key", "bad_checkpoint", self.put(box.seal(rows, checkpoints=[bad_checkpoint]))),
             ("a rewritten record", "conflict", self.put(box.seal([*stored[:-1], rewritten]))),
             ("another history", "fork", self.put(box.seal(rows, head=(box.head[0] - 3, bytes(32))))),
+            ("a history that went on otherwise", "inconsistent", self.put(box.seal(rows, proofs=[altered]))),
         ], rows, fresh
 
 
@@ -309,9 +310,16 @@ def run(args):
     platform = Platform(args.url, args.ca)
     box = Box(args.box, weir_encode.Key(bytes.fromhex(args.seed)), args.random)
     client = Client(platform, box, bytes.fromhex(args.platform_key))
+    waiting = []
     for n in range(args.batches):
         rows = box.grow(1 + box.random.randrange(60))
-        client.deliver(rows, box.seal(rows, checkpoints=[box.checkpoint()] if n % 3 == 0 else []))
+        # Some batches prove nothing; a later one makes up for it.
+        proofs = [] if n % 4 == 2 else [box.proof(size) for size in waiting]
+        client.deliver(rows, box.seal(rows, checkpoints=[box.checkpoint()] if n % 3 == 0 else [], proofs=proofs))
+        waiting = [*waiting, len(box.rows)] if n % 4 == 2 else [len(box.rows)]
+    proven = json.loads(platform.ask("GET", "/v1/boxes")[2])
+    proven = next(one for one in proven if one["box"] == box.name)
+    want((proven["proven_size"], proven["unproven"]) == (len(box.rows), 0), f"not one history: {proven}")
     print(json.dumps({"delivered": args.batches, "records": len(box.rows), "readings": client.read_back()}))
     refusals, rows, fresh = client.refusals()
     before = client.state()

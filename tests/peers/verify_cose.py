@@ -10,7 +10,7 @@ Takes every `.cose` file below the folders, and every `.pub` file (64 hex digits
 form and signature; deterministic CBOR; a batch's id (its file name, where that is 64 hex digits) is its SHA-256;
 one row for each number of its ranges; a receipt names a batch here and repeats its box and head, and holds its ranges;
 coverage of a platform never shrinks; tree heads of equal size have equal roots, none is smaller than a batch's last
-number; a record that came twice is the same; no key signs for two roles or names; a codec's name is that of its text;
+number; each proof that a head continues an older one (RFC 9162) does prove it; a record that came twice is the same; no key signs for two roles or names; a codec's name is that of its text;
 what was decoded again is an earlier frame of the same source; who set its clock knows the time; a gap names earlier
 records only.
 --complete: all batches together have the numbers 0, 1, 2, ... but for those that a gap names, and each platform's last
@@ -34,6 +34,7 @@ import random
 import re
 import sys
 
+import merkle
 import weir_payload
 from cose_sign1 import Bad, open_sign1, read_keys
 
@@ -126,10 +127,24 @@ class Run:
             if not within(last, receipt.holds):
                 self.problem(path, "holds less than an earlier receipt")
             held[receipt.platform, receipt.box] = receipt.holds
+        self.check_proofs()
         self.check_codecs(complete)
         self.check_clocks_and_gaps()
         if complete:
             self.check_complete(held)
+
+    def check_proofs(self):
+        """Each from a head that somebody signed, to that of its batch."""
+        for batch_id, batch in self.batches.items():
+            for size, path in batch.proofs:
+                # A platform that lost its store has not all that was signed.
+                older = self.heads.get((batch.box, size))
+                if older is None:
+                    self.counts["continued from elsewhere"] += 1
+                    continue
+                if not merkle.continues(size, older, *batch.head, path):
+                    self.problem(batch_id.hex(), f"does not prove that it continues the tree of {size} records")
+                self.counts["continued"] += 1
 
     def check_codecs(self, complete):
         told = collections.defaultdict(set)  # box -> codecs of the records so far

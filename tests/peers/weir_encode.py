@@ -195,7 +195,7 @@ def spans(seqs):
     return found
 
 
-def batch_body(box, lane, rows, head, checkpoints=()):
+def batch_body(box, lane, rows, head, checkpoints=(), proofs=()):
     items, kinds = groups(rows)
     order = sorted(range(len(rows)), key=lambda place: kinds[place])
     firsts = [n == 0 or kinds[order[n - 1]] != kinds[place] for n, place in enumerate(order)]
@@ -208,6 +208,7 @@ def batch_body(box, lane, rows, head, checkpoints=()):
         steps(row.stamp[3] for row in rows),
         items, rare(rows, "alarm"), rare(rows, "boot"), rare(rows, "refused"), rare(rows, "codec"), texts,
         list(checkpoints), rare(rows, "clock"), rare(rows, "gap"), rare(rows, "audit"),
+        None, [[size, b"".join(path)] for size, path in proofs],
     )
 
 

@@ -19,6 +19,7 @@ CLOCK_SOURCES = 4
 GAP_REASONS = 5
 GAP_RANGES_MAX = 1024
 AUDIT_TEXT_BYTES_MAX = 1000
+PROOFS_MAX = 64
 # Registered quantities by number, with the unit that is not repeated.
 REGISTRY = [
     ("flow", "m3/h"), ("cod", "mg/L"), ("nh3_n", "mg/L"), ("tp", "mg/L"), ("tn", "mg/L"), ("ph", "[pH]"),
@@ -78,6 +79,7 @@ class Batch(NamedTuple):
     head: Head
     rows: list
     checkpoints: list
+    proofs: list  # (size of the older tree, its hashes)
 
 
 class Checkpoint(NamedTuple):
@@ -278,9 +280,10 @@ def inflate(payload):
 
 
 def batch(payload):
-    parts = body(inflate(payload), "batch", 9, 19)
+    parts = body(inflate(payload), "batch", 9, 21)
     box, lane, spans, tree, kinds, mono, offset, boots_of, clocks = parts[:9]
-    in_groups, alarms, boots, refusals, codecs, texts, checkpoints, clock_sets, gaps, audits = parts[9:]
+    in_groups, alarms, boots, refusals, codecs, texts, checkpoints, clock_sets, gaps, audits, unused, proofs = parts[9:]
+    want(unused is None, "what is not used")
     spans = ranges(spans, "ranges")
     count = sum(last - first + 1 for first, last in spans)
     want(count <= 200_000, "rows")
@@ -317,7 +320,20 @@ def batch(payload):
             rows.append(Row(seq, "frame", wall_ms[n], stamp_, source, readings[n], (), by, replaced.get(n), said))
     want(all(next(entries, None) is None for _, entries in rare.values()), "more rare entries than rows")
     inner = [octets(entry, "checkpoint") for entry in listed(checkpoints, "checkpoints")]
-    return Batch(text(box, "box", NAME), uint(lane, "lane", 2), spans, head(tree), rows, inner)
+    tree = head(tree)
+    return Batch(text(box, "box", NAME), uint(lane, "lane", 2), spans, tree, rows, inner, continued(proofs, tree))
+
+
+def continued(items, tree):
+    """That the tree continues older ones; what the hashes prove is for whoever has the older roots."""
+    found = []
+    for item in listed(items, "proofs"):
+        size, path = array(item, "proof", 2)
+        want((found[-1][0] if found else 0) < uint(size, "size of a proof") < tree.size, "sizes of proofs")
+        want(len(octets(path, "path of a proof")) % 32 == 0 and len(path) <= 65 * 32, "path of a proof")
+        found.append((size, [path[at:at + 32] for at in range(0, len(path), 32)]))
+    want(len(found) <= PROOFS_MAX, "proofs")
+    return found
 
 
 DECODERS = {"batch": batch, "receipt": receipt, "checkpoint": checkpoint}

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use batch::{Batch, BatchId, BoxId, PlatformId, PublicKey, Receipt, Row, SigningKey};
+use batch::{Batch, BatchId, BoxId, PlatformId, PublicKey, Receipt, Row, SigningKey, TreeHead};
 use record::{Seq, SeqRanges, UnixMs};
 
 use crate::invariants::{Checked, violation};
@@ -67,6 +67,9 @@ pub(crate) struct Platform {
     holds: SeqRanges,
     rows: BTreeMap<Seq, (Row, BatchId)>,
     receipts: BTreeMap<BatchId, Vec<u8>>,
+    /// Every tree head that a batch brought, and the sizes from which a proof led on.
+    heads: BTreeMap<u64, TreeHead>,
+    pub(crate) continued: BTreeSet<u64>,
     refused: BTreeSet<BatchId>,
     /// Batches that the box sent in halves because they never got through, for all it knew.
     pub(crate) divided: BTreeSet<BatchId>,
@@ -86,6 +89,8 @@ impl Platform {
             holds: SeqRanges::new(),
             rows: BTreeMap::new(),
             receipts: BTreeMap::new(),
+            heads: BTreeMap::new(),
+            continued: BTreeSet::new(),
             refused: BTreeSet::new(),
             divided: BTreeSet::new(),
             receipted: SeqRanges::new(),
@@ -148,6 +153,17 @@ impl Platform {
             self.refused.insert(id);
             return Ok(Err(format!("record {} is odd", row.seq)));
         }
+        for proof in &batch.proofs {
+            let Some(older) = self.heads.get(&proof.size) else { continue };
+            if let Err(error) = proof.verify(older, &batch.head) {
+                return violation(
+                    "J1",
+                    format!("{id} continues the tree of {} records otherwise: {error}", proof.size),
+                );
+            }
+            self.continued.insert(proof.size);
+        }
+        self.heads.insert(batch.head.size, batch.head);
         for row in batch.rows {
             if let Some((known, first)) = self.rows.get(&row.seq) {
                 // It had come through after all, or comes now behind its halves: the same record is kept once.
@@ -186,7 +202,7 @@ impl Platform {
                     box_id: self.enrolled.0.clone(),
                     batch: id,
                     holds: [everything].into_iter().collect(),
-                    head: batch::TreeHead { size: 0, root: record::merkle::Hash([0; 32]) },
+                    head: TreeHead { size: 0, root: record::merkle::Hash([0; 32]) },
                     received_ms: UnixMs(0),
                 };
                 forged.sign(&SigningKey::from_seed(&[99; 32]))

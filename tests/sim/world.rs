@@ -376,6 +376,7 @@ impl World {
             ("a record parked", parked > 0),
             ("an alarm raised", !self.onlooker.alarms.is_empty()),
             ("a clock record", self.onlooker.clocks > 0),
+            ("a history continued", self.platforms.iter().any(|platform| !platform.continued.is_empty())),
             ("delivered around what is gone", lines().any(|lines| !lines.core.gone().is_empty())),
         ];
         self.seen.extend(outcomes.into_iter().filter(|(_, seen)| *seen).map(|(name, _)| name));

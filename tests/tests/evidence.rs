@@ -21,6 +21,7 @@ fn audit(world: &World) -> Vec<Row> {
     let audited = auditor.with("--csv", csv.display()).run().exits(0);
     let (problems, verified) = (audited.number("problems"), &audited.summary()["verified"]);
     assert!(problems == 0 && verified["flips"].as_u64() > Some(1_000), "{verified:#}");
+    assert!(verified["continued"].as_u64() > Some(0), "heads are proven to be of one history: {verified:#}");
     Row::of_csv(&fs::read_to_string(csv).unwrap())
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use minicbor::{Decode, Encode};
+use record::merkle::ConsistencyProof;
 use record::{SeqRange, SeqRanges};
 use sha2::{Digest, Sha256};
 use zstd::zstd_safe;
@@ -12,7 +13,8 @@ use crate::pack::pack;
 use crate::unpack::unpack;
 use crate::wire::{Body, ENTRIES_MAX};
 use crate::{
-    Artifact, BoxId, Inconsistency, KeyId, Lane, OpenError, PublicKey, Row, SealError, SigningKey, TreeHead, payload,
+    Artifact, BoxId, Continuation, Inconsistency, KeyId, Lane, OpenError, PublicKey, Row, SealError, SigningKey,
+    TreeHead, payload,
 };
 
 /// Most bytes of a sealed batch.
@@ -102,6 +104,8 @@ pub struct Batch {
     pub head: TreeHead,
     /// Signed checkpoints that travel along, byte for byte, not verified here.
     pub checkpoints: Vec<Vec<u8>>,
+    /// Proofs that `head` continues older ones, by ascending size; none is verified here, which needs the older roots.
+    pub proofs: Vec<Continuation>,
     /// The records, by ascending number: one for each number of `ranges`.
     pub rows: Vec<Row>,
 }
@@ -114,7 +118,9 @@ impl Batch {
     pub fn seal(&self, key: &SigningKey) -> Result<Sealed, SealError> {
         bound("its number of rows", self.rows.len(), ROWS_MAX)?;
         bound("its number of readings", readings(&self.rows), READINGS_MAX)?;
+        bound("its number of proofs", self.proofs.len(), Continuation::PER_BATCH_MAX)?;
         check_rows(&self.ranges, &self.rows).map_err(SealError::Inconsistent)?;
+        check_proofs(&self.head, &self.proofs).map_err(SealError::Inconsistent)?;
         let body = pack(self);
         bound("its number of ranges, sources, fields and rare rows", body.entries(), ENTRIES_MAX)?;
         let plain = payload::encode(&body);
@@ -192,4 +198,20 @@ fn check_rows(ranges: &SeqRanges, rows: &[Row]) -> Result<(), Inconsistency> {
         Some((row, expected)) => Err(Inconsistency::RowNumber { row: row.seq, expected: record::Seq(expected) }),
         None => Ok(()),
     }
+}
+
+/// Each leads on from a smaller tree, the smallest first, with a path that a tree can have.
+pub(crate) fn check_proofs(head: &TreeHead, proofs: &[Continuation]) -> Result<(), Inconsistency> {
+    let wrong = |why| Err(Inconsistency::Column { column: "proofs", why });
+    if !proofs.is_sorted_by(|one, next| one.size < next.size) {
+        return wrong("not by ascending size");
+    }
+    let sizes = [proofs.first(), proofs.last()].map(|proof| proof.map(|proof| proof.size));
+    if sizes[0] == Some(0) || sizes[1].is_some_and(|size| size >= head.size) {
+        return wrong("from a tree that the head cannot continue");
+    }
+    if proofs.iter().any(|proof| proof.proof.path.len() > ConsistencyProof::PATH_MAX) {
+        return wrong("a path longer than any tree is high");
+    }
+    Ok(())
 }

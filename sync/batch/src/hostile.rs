@@ -2,15 +2,15 @@
 
 use minicbor::bytes::ByteVec;
 use proptest::prelude::*;
-use record::merkle::leaf_hash;
+use record::merkle::{ConsistencyProof, leaf_hash};
 use record::{
     BootNo, ClockQuality, CodecId, CodecText, Decimal, Gap, GapReason, MonoMs, Quality, Quantity, Reading, Seq,
     SeqRange, SourceId, Stamp, Unit, UnixMs,
 };
 
 use crate::pack::pack;
-use crate::wire::{Body, GapRow, List, QuantityRef, Text};
-use crate::{Artifact, Batch, BoxId, Content, Lane, OpenError, Row, SigningKey, TreeHead, payload};
+use crate::wire::{Body, GapRow, List, Proof, QuantityRef, Text};
+use crate::{Artifact, Batch, BoxId, Content, Continuation, Lane, OpenError, Row, SigningKey, TreeHead, payload};
 
 fn key() -> SigningKey {
     SigningKey::from_seed(&[7; 32])
@@ -46,6 +46,7 @@ fn example() -> Batch {
         ranges: SeqRange::new(Seq(0), Seq(9)).into_iter().collect(),
         head: TreeHead { size: 10, root: leaf_hash(b"") },
         checkpoints: vec![vec![1, 2]],
+        proofs: vec![Continuation { size: 9, proof: ConsistencyProof { path: Vec::new() } }],
         rows: (0..10).map(row).collect(),
     }
 }
@@ -98,6 +99,20 @@ fn columns_that_do_not_fit_are_refused() {
 }
 
 #[test]
+fn proofs_that_no_tree_can_have_are_refused() {
+    let proof = |size, bytes| Proof { size, path: ByteVec::from(vec![7; bytes]) };
+    let spoil = |proofs: Vec<Proof>, why: &str| {
+        check(|b| b.proofs = Some(List(proofs)), &format!("proofs: {why}"));
+    };
+    spoil(vec![proof(9, 31)], "a path that is no list of hashes");
+    spoil(vec![proof(9, 66 * 32)], "a path that is no list of hashes");
+    spoil(vec![proof(0, 0)], "from a tree that the head cannot continue");
+    spoil(vec![proof(10, 0)], "from a tree that the head cannot continue");
+    spoil(vec![proof(9, 0), proof(9, 0)], "not by ascending size");
+    spoil((0..65).map(|size| proof(size, 0)).collect(), "more than a batch may have");
+}
+
+#[test]
 fn a_range_that_ends_before_it_begins_is_refused() {
     let mut body = pack(&example());
     body.ranges.0[0] = SeqRange { first: Seq(1), last: Seq(0) };
@@ -142,7 +157,7 @@ fn a_small_batch_cannot_claim_very_much() {
 #[test]
 fn lists_are_bounded_before_they_are_built() {
     let mut plain = payload::encode(&pack(&example()));
-    // The list of checkpoints is the last: 81 42 01 02. Claim 2^32 of them.
+    // The list of proofs is the last: 81 82 09 40. Claim 2^32 of them.
     plain.truncate(plain.len() - 4);
     plain.extend([0x9a, 0xff, 0xff, 0xff, 0xff]);
     assert!(matches!(open_plain(&plain), Err(OpenError::Payload { .. })));

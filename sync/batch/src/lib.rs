@@ -7,7 +7,8 @@
 //! box       Batch ── seal ──► COSE_Sign1( zstd( CBOR columns )) ──► Batch::open ─► rows   platform
 //! box       Receipt::verify ◄──────── COSE_Sign1( CBOR ) ◄──────── Receipt::sign          platform
 //! ```
-//! How both ends come to know each other's keys: [`Enrolment`], [`Enrolled`] and their [`EnrolmentCode`].
+//! How both ends come to know each other's keys: [`Enrolment`], [`Enrolled`] and their [`EnrolmentCode`]. What platforms
+//! say to each other about a box: [`CosignedCheckpoint`].
 //!
 //!
 //! | layer | what it is | where |
@@ -39,12 +40,14 @@
 //! beyond [`BATCH_BYTES_MAX`], [`PAYLOAD_BYTES_MAX`], [`ROWS_MAX`], [`READINGS_MAX`] and a bound on list entries).
 //!
 //! Standards: RFC 9052/9053 (COSE), RFC 8032 (Ed25519), RFC 8949 §4.2 (deterministic CBOR), RFC 8610 (CDDL),
-//! RFC 8878 (zstd), RFC 8742 (CBOR sequences), RFC 9162 (tree heads).
+//! RFC 8878 (zstd), RFC 8742 (CBOR sequences), RFC 9162 (tree heads), C2SP `tlog-checkpoint` and `tlog-cosignature`.
 
 mod batch;
 mod bits;
 mod checkpoint;
 mod column;
+mod continuation;
+mod cosigned;
 mod enrolment;
 mod envelope;
 mod error;
@@ -64,6 +67,8 @@ mod wire;
 
 pub use batch::{BATCH_BYTES_MAX, Batch, BatchId, BatchIdError, PAYLOAD_BYTES_MAX, READINGS_MAX, ROWS_MAX, Sealed};
 pub use checkpoint::{CHECKPOINT_BYTES_MAX, Checkpoint};
+pub use continuation::Continuation;
+pub use cosigned::{CosignedCheckpoint, NOTE_BYTES_MAX, NoteError, verifier_key};
 pub use enrolment::{CodeError, ENROLMENT_BYTES_MAX, Enrolled, Enrolment, EnrolmentCode};
 pub use envelope::Artifact;
 pub use error::{Inconsistency, OpenError, SealError};

@@ -6,8 +6,10 @@ use minicbor::bytes::ByteVec;
 use record::{ClockQuality, CodecId, Decimal, Gap, Quality, Quantity, Reading, Seq, SourceId, Unit, UnixMs};
 
 use crate::bits::Predict;
-use crate::wire::{Body, Field, GapRow, Group, KIND_AUDIT, List, QuantityRef, RejectedFrame, SHAPE_FIRST, Shape, Text};
-use crate::{Batch, Content, Decoded, Row, bits, column};
+use crate::wire::{
+    Body, Field, GapRow, Group, KIND_AUDIT, List, Proof, QuantityRef, RejectedFrame, SHAPE_FIRST, Shape, Text,
+};
+use crate::{Batch, Content, Continuation, Decoded, Row, bits, column};
 
 /// What all frames of a group have in common.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,9 +67,14 @@ pub(crate) fn pack(batch: &Batch) -> Body {
         clocks: None,
         gaps: None,
         audits: None,
+        proofs: List::some(batch.proofs.iter().map(proof).collect()),
     };
     pack_rare(rows, &mut body);
     body
+}
+
+fn proof(continuation: &Continuation) -> Proof {
+    Proof { size: continuation.size, path: ByteVec::from(continuation.proof.to_bytes()) }
 }
 
 /// Sorts the frames by layout and shape, both in the order of their first row.

@@ -1,15 +1,17 @@
 //! Columns to rows. The columns were signed by a known key, but they are not trusted to fit each other.
 
 use minicbor::bytes::ByteVec;
+use record::merkle::ConsistencyProof;
 use record::{
     AlarmTransition, Audit, Boot, BootNo, ClockQuality, ClockSet, CodecText, Decimal, Gap, MonoMs, Quality, Quantity,
     Reading, Redecoded, Seq, SeqRange, SeqRanges, Stamp, TextValue, Unit, UnixMs,
 };
 
+use crate::batch::check_proofs;
 use crate::bits::Predict;
 use crate::pack::by_kind;
-use crate::wire::{Body, Field, GapRow, Group, KIND_AUDIT, List, RejectedFrame, SHAPE_FIRST, Shape, Text};
-use crate::{Batch, Content, Inconsistency, READINGS_MAX, ROWS_MAX, Row, bits, column};
+use crate::wire::{Body, Field, GapRow, Group, KIND_AUDIT, List, Proof, RejectedFrame, SHAPE_FIRST, Shape, Text};
+use crate::{Batch, Content, Continuation, Inconsistency, READINGS_MAX, ROWS_MAX, Row, bits, column};
 
 const fn wrong(column: &'static str, why: &'static str) -> Inconsistency {
     Inconsistency::Column { column, why }
@@ -53,7 +55,20 @@ pub(crate) fn unpack(mut body: Body) -> Result<Batch, Inconsistency> {
     }
     rare.must_be_empty()?;
     let checkpoints = list(body.checkpoints).into_iter().map(Vec::from).collect();
-    Ok(Batch { box_id: body.box_id, lane: body.lane, ranges, head: body.head, checkpoints, rows })
+    let proofs = continuations(list(body.proofs))?;
+    check_proofs(&body.head, &proofs)?;
+    Ok(Batch { box_id: body.box_id, lane: body.lane, ranges, head: body.head, checkpoints, proofs, rows })
+}
+
+fn continuations(proofs: Vec<Proof>) -> Result<Vec<Continuation>, Inconsistency> {
+    if proofs.len() > Continuation::PER_BATCH_MAX {
+        return Err(wrong("proofs", "more than a batch may have"));
+    }
+    let continuation = |Proof { size, path }: Proof| {
+        let proof = ConsistencyProof::from_bytes(&path).ok_or(wrong("proofs", "a path that is no list of hashes"))?;
+        Ok(Continuation { size, proof })
+    };
+    proofs.into_iter().map(continuation).collect()
 }
 
 /// A list that is left out is empty.

@@ -65,6 +65,9 @@ pub(crate) struct Body {
     pub(crate) gaps: Option<List<GapRow>>,
     #[n(18)]
     pub(crate) audits: Option<List<Audit>>,
+    /// By ascending size.
+    #[n(20)]
+    pub(crate) proofs: Option<List<Proof>>,
 }
 
 impl Body {
@@ -80,7 +83,8 @@ impl Body {
         let gaps = self.gaps.iter().flat_map(|list| &list.0);
         let in_gaps: usize = gaps.map(|gap| gap.ranges.0.len()).sum();
         let rare = rare + len(self.clocks.as_ref()) + len(self.gaps.as_ref()) + in_gaps + len(self.audits.as_ref());
-        self.ranges.0.len() + len(self.groups.as_ref()) + in_groups + rare + len(self.checkpoints.as_ref())
+        let heads = len(self.checkpoints.as_ref()) + len(self.proofs.as_ref());
+        self.ranges.0.len() + len(self.groups.as_ref()) + in_groups + rare + heads
     }
 }
 
@@ -182,6 +186,18 @@ pub(crate) struct GapRow {
     pub(crate) other: u64,
     #[n(5)]
     pub(crate) bytes: u64,
+}
+
+/// That the head continues an older tree.
+#[derive(Encode, Decode)]
+#[cbor(array)]
+pub(crate) struct Proof {
+    /// Of the older tree.
+    #[n(0)]
+    pub(crate) size: u64,
+    /// The hashes, 32 bytes each.
+    #[n(1)]
+    pub(crate) path: ByteVec,
 }
 
 /// A quantity by its registered number, else by name.

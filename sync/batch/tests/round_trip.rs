@@ -2,12 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise, in their helpers too")]
 
 use batch::{
-    Artifact, Batch, BatchId, BoxId, Checkpoint, Content, Inconsistency, Lane, OpenError, PlatformId, Receipt, Row,
-    SealError, SigningKey, TreeHead,
+    Artifact, Batch, BatchId, BoxId, Checkpoint, Content, Continuation, Inconsistency, Lane, OpenError, PlatformId,
+    Receipt, Row, SealError, SigningKey, TreeHead,
 };
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
-use record::merkle::leaf_hash;
+use record::merkle::{ConsistencyProof, leaf_hash};
 use record::{
     Act, Actor, AlarmState, AlarmTransition, Audit, Boot, BootNo, ClockQuality, ClockSet, ClockSource, CodecId,
     CodecText, Decimal, Gap, GapReason, LimitSide, MonoMs, Quality, Quantity, Reading, Reason, Redecoded, RuleId, Seq,
@@ -49,6 +49,7 @@ fn batch(contents: Vec<Content>) -> Batch {
         ranges: SeqRange::new(Seq(20), last).into_iter().collect(),
         head: TreeHead { size: last.0 + 1, root: leaf_hash(b"root") },
         checkpoints: Vec::new(),
+        proofs: Vec::new(),
         rows,
     }
 }
@@ -133,6 +134,11 @@ fn example() -> Batch {
     batch.rows[5].stamp.clock = ClockQuality::Holdover { error_ms: 250 };
     let checkpoint = Checkpoint { box_id: batch.box_id.clone(), head: batch.head, stamp: stamp(1) };
     batch.checkpoints.push(checkpoint.sign(&key()));
+    let proof = |size, path: &[&[u8]]| {
+        let path = path.iter().map(|leaf| leaf_hash(leaf)).collect();
+        Continuation { size, proof: ConsistencyProof { path } }
+    };
+    batch.proofs = vec![proof(8, &[b"beside"]), proof(20, &[b"edge", b"beside", b"above"])];
     batch
 }
 
@@ -266,7 +272,7 @@ fn golden_bytes() {
         &example().seal(&key()).unwrap().bytes,
         expect![[r#"
             d284582aa3012703781a6170706c69636174696f6e2f766e642e776569722e62617463680448fe812c12f3ab4ce6a059
-            022d28b52ffd607e011d1100f41f82019365626f782d3101818214181f82182058203c06f9a65725af605261f636672c
+            029b28b52ffd6008028d1400942682019565626f782d3101818214181f82182058203c06f9a65725af605261f636672c
             9620d409731d89a451d7455fe9c4ae1678294c000c00070a0b040a0007020b5822fff52bf201ffea5090fd24f803a97f
             2bf202bf200ea6060f57fffe8753015f9015f94680b4f1a6be6741084900f803f7038382818265636f642d314816cedf
             80ade01c6282830143fc6da020856473696c74410300626d6d42000e8381816470682d3181830541482045fff4e49efc
@@ -276,10 +282,12 @@ fn golden_bytes() {
             6b706f696e740448fe812c12f3ab4ce6a0583d8201838404011b0000019df26e2d018200805840f1a7bdb219c7a0a185
             d800b27922ec35a5f36f3581a0d90593704957d01c3f2ea983ff78ef0e103a6a2527b48dc1798fd1389bab8c9d39ce87
             dbedb6bff9a80a8184008202803a0036ee7f0c81860082820009820b0b09010119038481838200811903e8820382696d
-            756e69636970616c58200778206d6f76656420746f2074686520636974792773206e657720706c6174666f726d0c0005
-            bc1187fbc237ee409c5d3bfa508cd5c96a8409420c7031641e8050070e40145840439943109bf8a9148d2a192b363a9f
-            03983537497944e54ec3b30ca1e27c2881a11901c0dbe9d7882495defd0616e151df73a5db8b1da7d5475b8ad739382b
-            02"#]],
+            756e69636970616c58200778206d6f76656420746f2074686520636974792773206e657720706c6174666f726df68282
+            085820abc6c40b768027e7e627d9a620668254160cd09282184fc167744b3cdc1d570d821458607cf5352124dc21a720
+            37f34740b054cf6c1a57e3ba4db7e21990e742e3c840b6a0ef6b8175bcf58847fd66c655f328ec4acf39a5700c8569e8
+            0b66b7bdd0d7e10d00ec11f058c01b71b82f7ce30ec4d9b5a30fc5589dac469820c4001743e6010875e0004401584077
+            3ee9537fb924335d16bdf7afe690ce2cda19bb5e6895f8a237fa1878bfa3a5d0c400286486672aae4d58c4bcb3e27ea1
+            b4ccf355af61d7eb3f27979fd96c03"#]],
     );
     check_hex(
         &receipt.sign(&key()),

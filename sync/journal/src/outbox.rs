@@ -248,6 +248,19 @@ impl Outbox {
         Ok(())
     }
 
+    /// The newest receipts of a destination, the newest first, at most `max`.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn newest_receipts(&self, destination: &str, max: usize) -> Result<Vec<ReceiptAt>, StoreError> {
+        // Without the index, which would have all of them sorted for a few.
+        let sql = "SELECT id, cose FROM receipt WHERE +destination = ?1 ORDER BY rowid DESC LIMIT ?2";
+        let max = i64::try_from(max).unwrap_or(i64::MAX);
+        self.rows("receipts", sql, params![destination, max], |row| {
+            Ok(ReceiptAt { id: row.get(0)?, cose: row.get(1)? })
+        })
+    }
+
     /// Stores a batch before it is sent for the first time. Storing it again changes nothing.
     ///
     /// # Errors

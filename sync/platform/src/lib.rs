@@ -4,6 +4,7 @@
 //! PUT COSE bytes ─► id = hash? ─► enrolled key, signature ─► Batch ─► one transaction ─► COMMIT ─► receipt (COSE)
 //!                        └────────────── refused: JSON {code, message, next}, counted ◄──┘
 //! POST an enrolment ─► does its code wait? ─► the box's key ─► the platform's key and certificate (COSE)
+//! GET a box's checkpoint ─► cosigned note
 //! GET ─► coverage, readings, alarms, batches, receipts, counts
 //! ```
 //! **In:** HTTPS requests (`openapi.json`), `platform.toml`. **Out:** receipts, answers to readers, and a database that
@@ -13,13 +14,13 @@
 //! (`rules`), the bytes a sensor sent (they stay on the box; their hash travels).
 //!
 //! Invariants: **J1** a record that is stored never changes, and a box that shows another one, or a second history of
-//! its tree, is refused and counted. **D1** a receipt names only what is committed with `synchronous=FULL`. **D2** the id is the
-//! hash of the bytes, so a repeated batch changes nothing and gets the same receipt. **D3** a record that comes in
-//! two batches is stored once. **B1** connections, bodies, uploads at once, queue, pages of answers and the file have bounds.
-//! **S1** SQL lives in `store` only.
+//! its tree, is refused and counted; proofs (RFC 9162) show how far its tree heads are one history. **D1** a receipt names
+//! only what is committed with `synchronous=FULL`. **D2** the id is the hash of the bytes, so a repeated batch changes
+//! nothing and gets the same receipt. **D3** a record that comes in two batches is stored once. **B1** connections, bodies,
+//! uploads at once, queue, pages of answers and the file have bounds. **S1** SQL lives in `store` only.
 //!
 //! Standards: RFC 9052 (COSE), RFC 8032 (Ed25519), RFC 9110 (HTTP), RFC 8446 (TLS 1.3), RFC 6750 (bearer tokens),
-//! RFC 8288 (`Link`), RFC 4180 (CSV), OpenAPI 3.1.
+//! RFC 8288 (`Link`), RFC 4180 (CSV), RFC 9162 (proofs), C2SP `tlog-cosignature`, OpenAPI 3.1.
 
 mod accept;
 mod config;

@@ -107,6 +107,7 @@ impl Platform {
         let server = axum_server::from_tcp(listener).map_err(refused)?;
         let again = identity::load_or_create(&state.key()).map_err(StartError::Key)?;
         let certificate = tls::pinned(&config, &state).map_err(StartError::Tls)?;
+        let cosigner = identity::load_or_create(&state.key()).map_err(StartError::Key)?;
         let enrolments = Enrolments::open(&config, &state, again, certificate).map_err(StartError::Enrolments)?;
         let boxes = enrolments.boxes();
         let store = Store::open(&state.database(), config.store_bytes_max, &boxes, config.name.clone(), key)
@@ -117,7 +118,7 @@ impl Platform {
         let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(tls)).acceptor(bounded);
         let mut server = server.acceptor(acceptor).accept_error_handler(log_failures());
         server.http_builder().http1().header_read_timeout(HEAD_READ);
-        let router = http::router(&config, public, Arc::new(enrolments), Arc::clone(&store));
+        let router = http::router(&config, cosigner, Arc::new(enrolments), Arc::clone(&store));
         let server = server.http1_only().first_request_timeout(HEAD_READ).handle(handle.clone());
         let serving = tokio::spawn(server.serve(router.into_make_service()));
         log::info!(listen:% = local_addr, boxes = boxes.len(), key:% = public; "platform listens");

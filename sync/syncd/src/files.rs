@@ -1,6 +1,7 @@
 //! Journal, outbox and key on one thread of their own: SQLite never runs on an async worker, and no transaction
 //! outlives the job that began it.
 
+mod continuity;
 mod cut;
 mod parked;
 
@@ -27,12 +28,14 @@ pub struct Files {
     key: SigningKey,
     box_id: BoxId,
     carried: cut::Carried,
+    continuity: continuity::Continuity,
 }
 
 impl Files {
     /// The box signs with `key`.
     pub fn new(reader: Reader, outbox: Outbox, key: SigningKey, box_id: BoxId) -> Files {
-        Files { reader, outbox, key, box_id, carried: cut::Carried::default() }
+        let (carried, continuity) = (cut::Carried::default(), continuity::Continuity::default());
+        Files { reader, outbox, key, box_id, carried, continuity }
     }
 }
 

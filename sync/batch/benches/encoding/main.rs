@@ -20,8 +20,8 @@ mod series;
 use std::io::Write;
 use std::time::Instant;
 
-use batch::{Batch, BoxId, Content, Lane, Row, SigningKey, TreeHead};
-use record::merkle::leaf_hash;
+use batch::{Batch, BoxId, Content, Continuation, Lane, Row, SigningKey, TreeHead};
+use record::merkle::{ConsistencyProof, Subtree, leaf_hash};
 use record::{Reading, SeqRange, SourceId};
 use series::{Floor, QUANTITIES, Series};
 
@@ -60,6 +60,32 @@ fn main() {
         }
         println!("{name:11} floor {floor:.3}");
     }
+    proofs(&key);
+}
+
+/// What it costs that batches of a minute prove to continue one another, 40 records apart.
+fn proofs(key: &SigningKey) {
+    let rows: Vec<Row> = Series::new(SENSORS, false).take(4 * SENSORS).collect();
+    let plain = batch_of(&rows);
+    let without = plain.seal(key).unwrap().bytes.len();
+    // The same leaf everywhere would be packed to nothing.
+    let node = |of: Subtree| Ok::<_, ()>(leaf_hash(format!("{of:?}").as_bytes()));
+    println!("\nbytes a batch for proofs; records in the tree   with each batch   8 with each 8th");
+    for records in [50_000, 1_000_000, 20_000_000] {
+        let cost = |heads: u64| {
+            let sizes = (0..100).map(|nth| records + nth * records / 100 + nth);
+            let bytes = sizes.map(|size| {
+                let mut batch = plain.clone();
+                batch.head.size = size;
+                let olds = (1..=heads).rev().map(|nth| size - 40 * nth);
+                let proof = |older| ConsistencyProof::generate(older..size, node).unwrap();
+                batch.proofs = olds.map(|size| Continuation { size, proof: proof(size) }).collect();
+                batch.seal(key).unwrap().bytes.len() - without
+            });
+            bytes.sum::<usize>() as f64 / 100.0 / heads as f64
+        };
+        println!("{records:46} {:17.0} {:17.0}", cost(1), cost(8));
+    }
 }
 
 fn batch_of(rows: &[Row]) -> Batch {
@@ -69,6 +95,7 @@ fn batch_of(rows: &[Row]) -> Batch {
         ranges: SeqRange::new(rows[0].seq, rows[rows.len() - 1].seq).into_iter().collect(),
         head: TreeHead { size: rows[rows.len() - 1].seq.0 + 1, root: leaf_hash(&rows[0].seq.0.to_be_bytes()) },
         checkpoints: Vec::new(),
+        proofs: Vec::new(),
         rows: rows.to_vec(),
     }
 }

@@ -16,7 +16,7 @@ use axum::http::{HeaderName, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post, put};
-use batch::{PlatformId, PublicKey};
+use batch::{PlatformId, PublicKey, SigningKey};
 use record::UnixMs;
 use tokio::sync::Semaphore;
 
@@ -36,11 +36,16 @@ const READING_MAX: usize = 8;
 /// The media type of batches, receipts and checkpoints (RFC 9052 §10.2).
 const COSE: [(HeaderName, &str); 1] = [(header::CONTENT_TYPE, "application/cose; cose-type=\"cose-sign1\"")];
 
+/// The media type of a note.
+const TEXT: [(HeaderName, &str); 1] = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+
 /// What every request may use.
 #[derive(Debug)]
 struct App {
     name: PlatformId,
     public_key: PublicKey,
+    /// Of the same key.
+    cosigner: SigningKey,
     enrolments: Arc<Enrolments>,
     read_token: Option<ReadToken>,
     body_bytes_max: usize,
@@ -55,10 +60,11 @@ struct App {
 }
 
 /// Everything the platform answers to.
-pub(crate) fn router(config: &Config, public_key: PublicKey, enrolments: Arc<Enrolments>, store: Arc<Store>) -> Router {
+pub(crate) fn router(config: &Config, cosigner: SigningKey, enrolments: Arc<Enrolments>, store: Arc<Store>) -> Router {
     let app = Arc::new(App {
         name: config.name.clone(),
-        public_key,
+        public_key: cosigner.public(),
+        cosigner,
         enrolments,
         read_token: config.read_token.clone(),
         body_bytes_max: config.body_bytes_max,
@@ -85,6 +91,7 @@ fn open_routes() -> Vec<Route> {
         ("/healthz", get(read::healthz)),
         ("/openapi.json", get(read::openapi)),
         ("/v1/key", get(read::key)),
+        ("/v1/boxes/{box}/checkpoint", get(read::checkpoint)),
         ("/v1/boxes/{box}/batches/{id}", put(upload::put)),
         ("/v1/enrolments", post(enrol::post)),
     ]

@@ -92,6 +92,18 @@ pub(super) fn readings_after(query: &ReadingsQuery, format: Format, next: u64) -
     text
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SizeParams {
+    size: Option<String>,
+}
+
+/// `size`, optional.
+pub(super) fn size(uri: &Uri) -> Result<Option<u64>, Refusal> {
+    let params: SizeParams = params(uri)?;
+    number("size", params.size)
+}
+
 /// `after limit`, both optional.
 pub(super) fn page(uri: &Uri) -> Result<(Option<u64>, usize), Refusal> {
     let params: PageParams = params(uri)?;

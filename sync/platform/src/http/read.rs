@@ -7,13 +7,13 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
-use batch::BatchId;
+use batch::{BatchId, CosignedCheckpoint};
 use serde_json::json;
 
 use super::query::{self, Format};
 use super::refusal::{Code, Refusal};
-use super::{App, COSE};
-use crate::store::{Archive, Page, ReadingLine};
+use super::{App, COSE, TEXT};
+use crate::store::{Archive, Page, ProvenCheckpoint, ReadingLine};
 
 /// OpenAPI 3.1.
 pub(super) const OPENAPI: &str = include_str!("openapi.json");
@@ -25,7 +25,8 @@ pub(super) async fn openapi() -> Response {
 }
 
 pub(super) async fn key(State(app): State<Arc<App>>) -> Response {
-    Json(json!({ "platform": app.name, "public_key": app.public_key })).into_response()
+    let cosigner = batch::verifier_key(&app.name, &app.public_key);
+    Json(json!({ "platform": app.name, "public_key": app.public_key, "cosigner": cosigner })).into_response()
 }
 
 /// Probes what a platform is for: that the writer takes a job and its database answers.
@@ -61,6 +62,21 @@ pub(super) async fn coverage(State(app): State<Arc<App>>, Path(box_id): Path<Str
         let box_id = query::box_id(&box_id)?;
         let holds = archive.coverage(&box_id)?;
         Ok(Json(json!({ "box": box_id, "records": holds.len(), "holds": holds })).into_response())
+    })
+    .await
+}
+
+/// The newest checkpoint that is proven, cosigned: what platforms compare.
+pub(super) async fn checkpoint(State(app): State<Arc<App>>, Path(box_id): Path<String>, uri: Uri) -> Response {
+    let (asked, cosigner) = (uri.clone(), Arc::clone(&app));
+    ask(&app, &uri, move |archive| {
+        let (box_id, size) = (query::box_id(&box_id)?, query::size(&asked)?);
+        let missing = || Refusal::new(Code::NotFound, "no checkpoint of this box and size is proven here");
+        let ProvenCheckpoint { head, since, proven_ms } =
+            archive.proven_checkpoint(&box_id, size)?.ok_or_else(missing)?;
+        let time_s = u64::try_from(proven_ms.0).unwrap_or(0) / 1_000;
+        let checkpoint = CosignedCheckpoint { platform: cosigner.name.clone(), box_id, since, head, time_s };
+        Ok((TEXT, checkpoint.sign(&cosigner.cosigner)).into_response())
     })
     .await
 }

@@ -86,6 +86,10 @@ codes! {
     /// Another root is stored for the same tree size (J1).
     Fork = "fork", CONFLICT,
         "the stored history stays; run `weir verify` on the box and ask who restored or changed its journal";
+    /// The batch's tree does not continue one that is stored (J1).
+    Inconsistent = "inconsistent", CONFLICT,
+        "the stored history stays, keep this batch as evidence; run `weir verify` on the box and ask who restored or changed \
+         its journal";
     /// No receipt could name what would be held.
     Scattered = "scattered", SERVICE_UNAVAILABLE,
         "deliver the oldest records first, then this batch again";
@@ -203,6 +207,7 @@ impl From<AcceptError> for Refusal {
         let code = match &error {
             AcceptError::Refused(Refused::Conflict { .. }) => Code::Conflict,
             AcceptError::Refused(Refused::Fork { .. }) => Code::Fork,
+            AcceptError::Refused(Refused::Inconsistent { .. }) => Code::Inconsistent,
             AcceptError::Refused(Refused::Number { .. }) => Code::Malformed,
             AcceptError::Scattered { .. } => Code::Scattered,
             AcceptError::Full(_) => Code::StoreFull,

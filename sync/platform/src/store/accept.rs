@@ -7,6 +7,7 @@ use record::{SeqRange, SeqRanges, UnixMs};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::{AcceptError, Refused, StoreError};
+use super::history;
 use super::line::{Lines, signed};
 use super::read;
 
@@ -81,6 +82,7 @@ pub(super) fn accept(db: &Connection, signer: &Signer, delivery: &Delivery) -> R
     let signed_receipt = receipt.sign(&signer.key);
     let batch_no = insert_batch(db, delivery, received_ms, &signed_receipt)?;
     insert_heads(db, delivery, batch_no)?;
+    history::prove(db, batch, batch_no)?;
     let doubled = insert_rows(db, delivery, &held, batch_no)?;
     if doubled > 0 {
         db.prepare_cached("UPDATE batch SET doubled = ?2 WHERE batch_no = ?1")
@@ -147,7 +149,7 @@ fn insert_head(db: &Connection, box_id: &str, head: &TreeHead, batch_no: i64) ->
         Some(stored) if stored == offered => Ok(()),
         Some(stored) => Err(AcceptError::Refused(Refused::Fork { size: head.size, stored, offered: head.root })),
         None => {
-            db.prepare_cached("INSERT INTO head VALUES (?1, ?2, ?3, ?4)")
+            db.prepare_cached("INSERT INTO head (box, size, root, batch_no, linked) VALUES (?1, ?2, ?3, ?4, 0)")
                 .and_then(|mut insert| insert.execute(params![box_id, size, offered, batch_no]))
                 .map_err(StoreError::from)?;
             Ok(())
@@ -220,6 +222,6 @@ fn extend_coverage(db: &Connection, batch: &Batch, holds: &SeqRanges) -> Result<
     Ok(())
 }
 
-fn number(what: &'static str, number: u64) -> Result<i64, AcceptError> {
+pub(super) fn number(what: &'static str, number: u64) -> Result<i64, AcceptError> {
     signed(what, number).map_err(AcceptError::Refused)
 }

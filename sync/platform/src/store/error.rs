@@ -1,7 +1,7 @@
 //! Why a batch is not stored, or a question not answered.
 
 use record::Seq;
-use record::merkle::Hash;
+use record::merkle::{Hash, ProofError};
 
 /// A batch that contradicts what is stored. Sending it again changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +21,17 @@ pub enum Refused {
         stored: String,
         /// The root of this batch.
         offered: Hash,
+    },
+    /// A proof of the batch does not lead from the tree that is stored to its own: the box showed two histories (J1).
+    #[error("the tree of size {newer} in the batch does not continue the one of size {older} that is stored here")]
+    Inconsistent {
+        /// Records of the tree that is stored.
+        older: u64,
+        /// Records of the batch's tree.
+        newer: u64,
+        /// How the proof fails.
+        #[source]
+        why: ProofError,
     },
     /// A number beyond what the store can hold.
     #[error("{what} is {number}, more than 2^63 - 1")]

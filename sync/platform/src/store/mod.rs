@@ -9,6 +9,7 @@
 
 mod accept;
 mod error;
+mod history;
 mod line;
 mod read;
 mod schema;
@@ -25,7 +26,9 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use accept::{Accepted, Delivery};
 pub use error::{AcceptError, Refused, StoreError};
-pub use read::{AlarmLine, BatchLine, BoxSummary, CodecLine, Page, ReadingLine, ReadingsQuery, Tally};
+pub use read::{
+    AlarmLine, BatchLine, BoxSummary, CodecLine, HeldHead, Page, ProvenCheckpoint, ReadingLine, ReadingsQuery, Tally,
+};
 pub use schema::OpenError;
 
 use crate::config::EnrolledBox;
@@ -226,6 +229,30 @@ impl Archive {
     /// [`StoreError`].
     pub fn checkpoints(&self, box_id: &BoxId) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
         self.with(|db| read::checkpoints(db, box_id))
+    }
+
+    /// The newest checkpoint of a box that is proven to be of one history, or the one of this size.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn proven_checkpoint(&self, box_id: &BoxId, size: Option<u64>) -> Result<Option<ProvenCheckpoint>, StoreError> {
+        self.with(|db| read::proven_checkpoint(db, box_id, size))
+    }
+
+    /// Sizes of such checkpoints, the largest first, at most `max`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn proven_sizes(&self, box_id: &BoxId, max: usize) -> Result<Vec<u64>, StoreError> {
+        self.with(|db| read::proven_sizes(db, box_id, max))
+    }
+
+    /// The tree head of this size, whether it is proven or not.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn head(&self, box_id: &BoxId, size: u64) -> Result<Option<HeldHead>, StoreError> {
+        self.with(|db| read::head(db, box_id, size))
     }
 
     fn with<T>(&self, ask: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {

@@ -1,6 +1,7 @@
 //! Questions to the store. Each is answered whole and at once: no read is held open while a client is slow.
 
-use batch::{BatchId, BoxId};
+use batch::{BatchId, BoxId, TreeHead};
+use record::merkle::Hash;
 use record::{Quantity, Seq, SeqRange, SeqRanges, SourceId, UnixMs};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -37,6 +38,12 @@ pub struct BoxSummary {
     pub doubled: u64,
     /// When the newest batch came, by the platform's clock.
     pub received_ms: Option<i64>,
+    /// Size of the largest tree head that is proven to continue earlier ones; none before the first proof.
+    pub proven_size: Option<u64>,
+    /// Size of the smallest one that it is proven to continue.
+    pub proven_since: Option<u64>,
+    /// Smaller heads from which no proof leads on. More than some minutes after they came that means another history.
+    pub unproven: u64,
 }
 
 /// What is held of one source.
@@ -53,6 +60,26 @@ pub struct Tally {
     pub records: u64,
     /// Readings in them.
     pub readings: u64,
+}
+
+/// A checkpoint of a box, and how far it is proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProvenCheckpoint {
+    /// What the box signed.
+    pub head: TreeHead,
+    /// Where another history came before: the smallest head of this one.
+    pub since: Option<u64>,
+    /// When the batch came that proved it.
+    pub proven_ms: UnixMs,
+}
+
+/// A tree head that is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldHead {
+    /// Its root.
+    pub root: Hash,
+    /// The batch that brought it first, signed by the box.
+    pub batch: String,
 }
 
 /// Which readings.
@@ -163,6 +190,61 @@ pub struct BatchLine {
     pub received_ms: i64,
 }
 
+/// The newest checkpoint of a box that is proven to be of one history, or the one of this size; none if there is none.
+pub(super) fn proven_checkpoint(
+    db: &Connection,
+    box_id: &BoxId,
+    size: Option<u64>,
+) -> Result<Option<ProvenCheckpoint>> {
+    // Another history is one that this one was not proven to continue, and that came before it.
+    let sql = "SELECT size, root, since, received_ms, EXISTS (SELECT 1 FROM head AS other WHERE other.box = head.box \
+               AND other.size < head.since AND other.linked = 0) \
+               FROM head JOIN batch ON batch.batch_no = head.proven_by \
+               WHERE head.box = ?1 AND since IS NOT NULL AND (?2 IS NULL OR size = ?2) \
+               AND EXISTS (SELECT 1 FROM checkpoint WHERE checkpoint.box = head.box AND checkpoint.size = head.size) \
+               ORDER BY size DESC LIMIT 1";
+    let size = size.map(|size| i64::try_from(size).unwrap_or(i64::MAX));
+    let mut statement = db.prepare_cached(sql)?;
+    let found = statement.query_row(params![box_id.as_str(), size], |row| {
+        let (root, is_later): (String, bool) = (row.get(1)?, row.get(4)?);
+        let since = unsigned(row, 2)?;
+        Ok(ProvenCheckpoint {
+            head: TreeHead { size: unsigned(row, 0)?, root: hash(&root) },
+            since: is_later.then_some(since),
+            proven_ms: UnixMs(row.get(3)?),
+        })
+    });
+    Ok(found.optional()?)
+}
+
+/// What a tree head of a box is here, by its size.
+pub(super) fn head(db: &Connection, box_id: &BoxId, size: u64) -> Result<Option<HeldHead>> {
+    let sql = "SELECT root, id FROM head JOIN batch USING (batch_no) WHERE head.box = ?1 AND size = ?2";
+    let mut statement = db.prepare_cached(sql)?;
+    let size = i64::try_from(size).unwrap_or(i64::MAX);
+    let found = statement.query_row(params![box_id.as_str(), size], |row| {
+        let root: String = row.get(0)?;
+        Ok(HeldHead { root: hash(&root), batch: row.get(1)? })
+    });
+    Ok(found.optional()?)
+}
+
+/// Sizes of the checkpoints that are proven, the largest first, at most `max`.
+pub(super) fn proven_sizes(db: &Connection, box_id: &BoxId, max: usize) -> Result<Vec<u64>> {
+    let sql = "SELECT DISTINCT head.size FROM head JOIN checkpoint USING (box, size) \
+               WHERE head.box = ?1 AND since IS NOT NULL ORDER BY head.size DESC LIMIT ?2";
+    let mut statement = db.prepare_cached(sql)?;
+    let max = i64::try_from(max).unwrap_or(i64::MAX);
+    let rows = statement.query_map(params![box_id.as_str(), max], |row| unsigned(row, 0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// A root as it is stored. Where somebody changed it by hand, it is none that any tree has.
+pub(super) fn hash(digits: &str) -> Hash {
+    let mut bytes = [0; 32];
+    hex::decode_to_slice(digits, &mut bytes).map_or(Hash([0; 32]), |()| Hash(bytes))
+}
+
 /// When the newest batch of a box was received; none if there is none.
 pub(super) fn newest_received(db: &Connection, box_id: &BoxId) -> Result<Option<UnixMs>> {
     let sql = "SELECT received_ms FROM batch WHERE box = ?1 ORDER BY batch_no DESC LIMIT 1";
@@ -197,13 +279,16 @@ pub(super) fn coverage(db: &Connection, box_id: &BoxId) -> Result<SeqRanges> {
 
 /// Every box that was ever enrolled.
 pub(super) fn boxes(db: &Connection) -> Result<Vec<BoxSummary>> {
-    let sql = "SELECT box, public_key, \
+    let sql = "SELECT box.box, public_key, \
                (SELECT count(*) FROM batch WHERE batch.box = box.box), \
                (SELECT coalesce(sum(records), 0) FROM tally WHERE tally.box = box.box), \
                (SELECT coalesce(sum(readings), 0) FROM tally WHERE tally.box = box.box), \
                (SELECT coalesce(sum(doubled), 0) FROM batch WHERE batch.box = box.box), \
-               (SELECT received_ms FROM batch WHERE batch.box = box.box ORDER BY batch_no DESC LIMIT 1) \
-               FROM box ORDER BY box";
+               (SELECT received_ms FROM batch WHERE batch.box = box.box ORDER BY batch_no DESC LIMIT 1), \
+               proven.size, proven.since, \
+               (SELECT count(*) FROM head WHERE head.box = box.box AND linked = 0 AND head.size < proven.size) \
+               FROM box LEFT JOIN head AS proven ON proven.box = box.box AND proven.size = \
+               (SELECT max(size) FROM head WHERE head.box = box.box AND since IS NOT NULL) ORDER BY box.box";
     let mut statement = db.prepare_cached(sql)?;
     let rows = statement.query_map([], |row| {
         Ok(BoxSummary {
@@ -214,6 +299,9 @@ pub(super) fn boxes(db: &Connection) -> Result<Vec<BoxSummary>> {
             readings: unsigned(row, 4)?,
             doubled: unsigned(row, 5)?,
             received_ms: row.get(6)?,
+            proven_size: unsigned_if(row, 7)?,
+            proven_since: unsigned_if(row, 8)?,
+            unproven: unsigned(row, 9)?,
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)

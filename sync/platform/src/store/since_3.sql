@@ -15,3 +15,13 @@ CREATE TABLE audit (
     reason      TEXT NOT NULL,
     PRIMARY KEY (box, seq)
 ) STRICT, WITHOUT ROWID;
+
+-- Whether a tree head is of the one history of its box, by proofs (RFC 9162 2.1.4) that came with batches. linked: 1 if one
+-- leads on from it to a larger head, 0 if none does, NULL if it came before such proofs. since: the smallest head from
+-- which proofs lead here, NULL if none does. A head with linked = 0 below one with a since is not proven: the box may
+-- have shown two histories there, or has none to prove, as after a restored backup.
+ALTER TABLE head ADD COLUMN linked INTEGER;
+ALTER TABLE head ADD COLUMN since INTEGER;
+ALTER TABLE head ADD COLUMN proven_by INTEGER;       -- the batch with the first proof from or to it
+CREATE INDEX head_unlinked ON head (box, size) WHERE linked = 0;
+CREATE INDEX head_proven ON head (box, size) WHERE since IS NOT NULL;

@@ -152,6 +152,7 @@ mod tests {
             ranges: rows.iter().map(|row| SeqRange { first: row.seq, last: row.seq }).collect(),
             head: TreeHead { size: 10_000, root: Hash([0; 32]) },
             checkpoints: Vec::new(),
+            proofs: Vec::new(),
             rows,
         };
         let sealed = batch.seal(&SigningKey::from_seed(&[1; 32])).unwrap();

@@ -5,6 +5,7 @@
 mod delivering;
 mod enrolling;
 mod keeping;
+mod one_history;
 mod reading;
 mod refusing;
 mod world;

@@ -239,7 +239,7 @@ pub(crate) fn batch(rows: Vec<Row>) -> Batch {
     let ranges = rows.iter().map(|row| SeqRange { first: row.seq, last: row.seq }).collect();
     let head = head(rows.last().unwrap().seq.0 + 1);
     let box_id = BoxId::new(BOX).unwrap();
-    Batch { box_id, lane: Lane::Live, ranges, head, checkpoints: Vec::new(), rows }
+    Batch { box_id, lane: Lane::Live, ranges, head, checkpoints: Vec::new(), proofs: Vec::new(), rows }
 }
 
 pub(crate) fn seal(batch: &Batch) -> Sealed {

@@ -14,6 +14,21 @@ pub struct ConsistencyProof {
 }
 
 impl ConsistencyProof {
+    /// Most hashes of a path: a tree has less than 2^64 leaves.
+    pub const PATH_MAX: usize = 65;
+
+    /// The hashes, 32 bytes each, in their order.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.path.iter().flat_map(|hash| hash.0).collect()
+    }
+
+    /// The proof of these bytes; `None` unless they are whole hashes, at most [`ConsistencyProof::PATH_MAX`].
+    pub fn from_bytes(bytes: &[u8]) -> Option<ConsistencyProof> {
+        let (hashes, rest) = bytes.as_chunks::<32>();
+        let fits = rest.is_empty() && hashes.len() <= ConsistencyProof::PATH_MAX;
+        fits.then(|| ConsistencyProof { path: hashes.iter().copied().map(Hash).collect() })
+    }
+
     /// The proof that the tree of the first `sizes.end` leaves continues that of the first `sizes.start`. `node` gives
     /// the root of a complete subtree within the newer one; it is asked at most twice for each level.
     ///

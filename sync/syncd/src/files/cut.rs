@@ -7,6 +7,7 @@ use journal::{Segment, Stage, StoreError, StoredBatch, StoredCheckpoint};
 use record::{RecordAt, SeqRange, SeqRanges};
 
 use super::Files;
+use super::continuity::Cutting;
 
 /// Signed tree heads that travel in one batch, under 512 bytes each. The rest goes with the next ones.
 const CHECKPOINTS_MAX: usize = 8;
@@ -74,19 +75,28 @@ impl Files {
         let ranges: SeqRanges = records.iter().map(|at| SeqRange { first: at.seq, last: at.seq }).collect();
         let sent = self.outbox.checkpoints_sent(destination).map_err(CutError::Outbox)?;
         let after = self.carried.newest.get(destination).copied().unwrap_or(0).max(sent);
-        let checkpoints = self.reader.checkpoints_after(after, CHECKPOINTS_MAX).map_err(CutError::Journal)?;
+        let head = TreeHead { size: position.frontier.size(), root: position.frontier.root() };
+        let mut checkpoints = self.reader.checkpoints_after(after, CHECKPOINTS_MAX).map_err(CutError::Journal)?;
+        // One that was signed just now is proven, and travels, with the next batch.
+        checkpoints.retain(|checkpoint| checkpoint.size <= head.size);
         let newest = checkpoints.last().map(|checkpoint| checkpoint.size);
         // Those of a machine whose place this one took are believed by nobody who knows this one's key.
         let key = self.key.public();
-        let is_ours = |checkpoint: &StoredCheckpoint| {
-            !matches!(Checkpoint::verify(&checkpoint.cose, &key), Err(OpenError::UnknownKey { .. }))
+        let is_ours = |checkpoint: &StoredCheckpoint| match Checkpoint::verify(&checkpoint.cose, &key) {
+            Err(OpenError::UnknownKey { .. }) => None,
+            verified => Some((checkpoint.cose.clone(), verified.ok().map(|ours| ours.head))),
         };
+        let (checkpoints, heads): (Vec<_>, Vec<_>) = checkpoints.iter().filter_map(is_ours).unzip();
+        let checkpoint_heads = heads.into_iter().flatten().collect();
+        let cutting = Cutting { destination, head, checkpoints: checkpoint_heads, content_len };
+        let proofs = self.continuity.proofs(&cutting, &self.reader, &self.outbox).map_err(CutError::Outbox)?;
         let batch = Batch {
             box_id: self.box_id.clone(),
             lane,
             ranges,
-            head: TreeHead { size: position.frontier.size(), root: position.frontier.root() },
-            checkpoints: checkpoints.into_iter().filter(is_ours).map(|checkpoint| checkpoint.cose).collect(),
+            head,
+            checkpoints,
+            proofs,
             rows: records.iter().map(Row::from).collect(),
         };
         let sealed = batch.seal(&self.key).map_err(CutError::Seal)?;
@@ -95,6 +105,7 @@ impl Files {
         let (id, ranges) = (sealed.id, batch.ranges);
         let stored = StoredBatch { id: id.0, lane: lane as u8, ranges: ranges.clone(), bytes: sealed.bytes };
         self.outbox.put_batch(destination, &stored).map_err(CutError::Outbox)?;
+        self.continuity.sent(destination, id, &batch.proofs);
         if let Some(size) = newest {
             self.carried.newest.insert(destination.to_owned(), size);
             self.carried.by_batch.insert((destination.to_owned(), id), size);
@@ -158,6 +169,7 @@ impl Files {
         let checkpoints = self.carried.by_batch.get(&batch).copied().unwrap_or(0);
         self.outbox.settle(destination, &id.0, receipt, checkpoints)?;
         self.carried.by_batch.remove(&batch);
+        self.continuity.settled(destination, id, receipt);
         self.outbox.tally(destination)
     }
 
@@ -182,6 +194,7 @@ impl Files {
     }
 
     fn carry_again(&mut self, destination: &str, id: BatchId) {
+        self.continuity.given_up(destination, id);
         if self.carried.by_batch.remove(&(destination.to_owned(), id)).is_some() {
             self.carried.newest.remove(destination);
         }
