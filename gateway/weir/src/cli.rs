@@ -115,6 +115,25 @@ pub(crate) enum PlatformCommand {
     },
     /// Make a code that lets one box in, once, while the platform runs. A box that was let in before gets another key by it.
     Invite(InviteArgs),
+    /// Whether another platform was shown the same history of a box as this one, by its cosigned checkpoint.
+    Compare(Box<CompareArgs>),
+}
+
+/// `weir platform compare`
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// The other platform's note: a file, or its URL, `https://…/v1/boxes/BOX/checkpoint`, where older ones are asked for as well.
+    #[arg(value_name = "NOTE|URL")]
+    pub(crate) note: String,
+    /// The other platform and its public key; the connection to it need not be trusted.
+    #[arg(long, value_name = "NAME=HEX", value_parser = platform_key)]
+    pub(crate) with: (PlatformId, PublicKey),
+    /// This platform's configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// One JSON object instead of text for people.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `weir platform invite`

@@ -42,6 +42,9 @@ pub(crate) enum CommandError {
     /// Nobody watches over the daemon.
     #[error("failed to start a thread · try: systemctl show weir-gateway -p TasksMax")]
     Watch(#[source] io::Error),
+    /// Two platforms' words about a box.
+    #[error("nothing was compared")]
+    Compare(#[from] crate::compare::CompareError),
     /// Signals.
     #[error("failed to listen for SIGTERM and SIGINT")]
     Signals(#[source] io::Error),

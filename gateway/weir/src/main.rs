@@ -10,6 +10,7 @@ mod audit;
 mod backup;
 mod check;
 mod cli;
+mod compare;
 mod daemon;
 mod demo;
 mod device;
@@ -67,6 +68,7 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         }
         Command::Sync(SyncCommand::Drop(args)) => parked::drop_batch(&args, (state_dir, run_dir), lang),
         Command::Platform(PlatformCommand::Run { config }) => daemon::platform(&config),
+        Command::Platform(PlatformCommand::Compare(args)) => compare::run(&args, lang),
         Command::Platform(PlatformCommand::Invite(args)) => enroll::invite(&args, lang),
         Command::Status(output) => status::run(run_dir, output.json, lang),
         Command::Tail(args) => tail::run(state_dir, &args, lang),

@@ -4,7 +4,7 @@
 //! PUT COSE bytes ─► id = hash? ─► enrolled key, signature ─► Batch ─► one transaction ─► COMMIT ─► receipt (COSE)
 //!                        └────────────── refused: JSON {code, message, next}, counted ◄──┘
 //! POST an enrolment ─► does its code wait? ─► the box's key ─► the platform's key and certificate (COSE)
-//! GET a box's checkpoint ─► cosigned note
+//! GET a box's checkpoint ─► cosigned note; compare ─► same history as the other platform's note?
 //! GET ─► coverage, readings, alarms, batches, receipts, counts
 //! ```
 //! **In:** HTTPS requests (`openapi.json`), `platform.toml`. **Out:** receipts, answers to readers, and a database that
@@ -23,6 +23,7 @@
 //! RFC 8288 (`Link`), RFC 4180 (CSV), RFC 9162 (proofs), C2SP `tlog-cosignature`, OpenAPI 3.1.
 
 mod accept;
+mod compare;
 mod config;
 mod enrolment;
 pub mod export;
@@ -32,6 +33,7 @@ mod state_dir;
 pub mod store;
 mod tls;
 
+pub use compare::{Comparison, compare};
 pub use config::{Config, ConfigError, EnrolledBox, ReadToken, TlsFiles};
 pub use enrolment::{ENROLLED_MAX, EnrolmentError, INVITATION_HOURS_MAX, invite};
 pub use run::{Platform, Running, StartError, StopError};

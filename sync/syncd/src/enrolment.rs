@@ -128,12 +128,12 @@ async fn try_certificate(
     asked.map(drop).map_err(unfit)
 }
 
-fn tls13(provider: &Arc<CryptoProvider>) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, EnrolError> {
+pub(crate) fn tls13(provider: &Arc<CryptoProvider>) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, EnrolError> {
     let builder = ClientConfig::builder_with_provider(provider.clone());
     builder.with_protocol_versions(&[&rustls::version::TLS13]).map_err(|error| EnrolError::Setup(error.into()))
 }
 
-fn client(tls: ClientConfig, proxy: Option<&BaseUrl>) -> Result<Client, EnrolError> {
+pub(crate) fn client(tls: ClientConfig, proxy: Option<&BaseUrl>) -> Result<Client, EnrolError> {
     let setup = |error: reqwest::Error| EnrolError::Setup(error.into());
     let builder = Client::builder()
         .tls_backend_preconfigured(tls)
@@ -188,7 +188,7 @@ fn refused(status: u16, body: &[u8]) -> EnrolError {
 
 /// Takes any certificate whose key signs the connection: what is said over it is believed for its own signature.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+pub(crate) struct Anybody(pub(crate) Arc<CryptoProvider>);
 
 impl ServerCertVerifier for Anybody {
     fn verify_server_cert(

@@ -31,6 +31,7 @@ mod destination;
 pub mod enrolment;
 mod files;
 mod link;
+pub mod note;
 mod run;
 pub mod status;
 

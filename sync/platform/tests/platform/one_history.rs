@@ -1,6 +1,8 @@
 //! Proofs that each batch continues the ones before it: what is proven, what is not, and what is refused.
 
-use batch::{Batch, Checkpoint, Continuation, CosignedCheckpoint, Sealed, TreeHead};
+use batch::{Batch, BoxId, Checkpoint, Continuation, CosignedCheckpoint, Sealed, TreeHead};
+use platform::store::{Archive, StoreError};
+use platform::{Comparison, compare};
 use record::Seq;
 use record::merkle::{ConsistencyProof, Frontier, Hash, Subtree, leaf_hash};
 
@@ -168,6 +170,36 @@ async fn the_newest_checkpoint_that_is_proven_is_cosigned() {
     restored.show(&world, 80, 90, &[85], 85).await;
     assert_eq!((note(&world, "").await.head, note(&world, "").await.since), (restored.head(85), Some(85)));
     assert_eq!(note(&world, "?size=32").await.since, None);
+}
+
+#[tokio::test]
+async fn platforms_that_compare_notes_see_two_histories() {
+    let (world, tree, other) = (World::new().await, Tree::new(100), Tree::forked(100, 35));
+    tree.show(&world, 0, 20, &[16], 16).await;
+    tree.show(&world, 1, 40, &[20, 32], 32).await;
+    tree.show(&world, 2, 60, &[32, 40, 48], 48).await;
+    let archive = Archive::new(&world.running.state_dir().database());
+    let box_id = BoxId::new(BOX).unwrap();
+    // The other platform holds these checkpoints of this tree.
+    let compared = |theirs: &Tree, sizes: &[u64]| {
+        let newest = theirs.head(*sizes.last().unwrap());
+        let ask = |size: u64| Ok::<_, StoreError>(sizes.contains(&size).then(|| theirs.head(size)));
+        compare(&archive, &box_id, &newest, Some(ask)).unwrap()
+    };
+    assert_eq!(compared(&tree, &[16, 32, 48]), Comparison::Same { size: 48 });
+    assert_eq!(compared(&tree, &[16, 32]), Comparison::Same { size: 32 }, "it is behind");
+    assert_eq!(compared(&tree, &[16, 32, 48, 64]), Comparison::Same { size: 48 }, "it is ahead");
+    let batches = world.get(&format!("/v1/boxes/{BOX}/batches")).await.json();
+    let (here, there) = (tree.head(48).root, other.head(48).root);
+    let fork = Comparison::Fork { size: 48, here, batch: batches["items"][2]["id"].as_str().unwrap().into(), there };
+    assert_eq!(compared(&other, &[16, 32, 48]), fork);
+    assert_eq!(compared(&other, &[16, 32, 48, 64]), fork, "whichever is newest");
+    // Whoever chooses other sizes for the second history is seen by that.
+    assert_eq!(compared(&other, &[16, 32, 47]), Comparison::Apart { common: Some(32), here: 48, there: 47 });
+    assert_eq!(compared(&other, &[47]), Comparison::Apart { common: None, here: 48, there: 47 });
+    let nobody = None::<fn(u64) -> Result<Option<TreeHead>, StoreError>>;
+    let alone = compare(&archive, &box_id, &tree.head(64), nobody).unwrap();
+    assert_eq!(alone, Comparison::Incomparable { here: Some(48), there: 64 });
 }
 
 /// Every bit of every hash counts.
