@@ -18,8 +18,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use crate::archive::{ArchiveError, sync_directory};
 use crate::schema::{Schema, number_of};
 
-/// Group may read and enter; new files take the directory's group (the other daemon's user is in it).
-pub(crate) const DIRECTORY_MODE: u32 = 0o2750;
+/// Group may read and enter. That new files take the directory's group (the other daemon's user is in it) comes down from
+/// the state directory, which systemd makes with that bit: the daemons are forbidden to set it (`RestrictSUIDSGID`).
+pub(crate) const DIRECTORY_MODE: u32 = 0o750;
 /// The group reads.
 pub(crate) const FILE_MODE: u32 = 0o640;
 /// Readers wait this long while a writer recovers the WAL.
