@@ -13,8 +13,8 @@ coverage of a platform never shrinks; tree heads of equal size have equal roots,
 number; each proof that a head continues an older one (RFC 9162) does prove it; a record that came twice is the same; no key signs for two roles or names; a codec's name is that of its text;
 what was decoded again is an earlier frame of the same source; who set its clock knows the time; a gap names earlier
 records only.
---complete: all batches together have the numbers 0, 1, 2, ... but for those that a gap names, and each platform's last
-receipt holds them all but those that it refused and that an audit of the box drops for it; the text
+--complete: all batches together have the numbers 0, 1, 2, ... but for those that a gap names or a filter left out, and each
+platform's last receipt holds them all but those that it refused and that an audit of the box drops for it; the text
 of each codec that decoded a frame stands in an earlier record.
 --flip-files: of so many files of each kind (seeded choice) each bit is flipped in turn, or a seeded sample of --flips
 bits of a larger file, and every such file must be refused. 0: none.
@@ -51,7 +51,8 @@ class Run:
         self.problems, self.counts = 0, collections.Counter()
         self.batches, self.receipts, self.checkpoints = {}, [], []
         self.files = collections.defaultdict(list)  # kind -> paths
-        self.rows = {}  # (box, seq) -> row
+        self.rows = {}  # (box, seq) -> (row, quantities whose readings alone it has)
+        self.left_out = collections.defaultdict(set)  # box -> numbers that a batch has no row for
         self.signers = collections.defaultdict(set)  # kid -> {(role, name)}
         self.heads = {}  # (box, size) -> root
         for folder in folders:
@@ -83,8 +84,9 @@ class Run:
             self.problem(path, "its tree head is smaller than its last number")
         if self.batches.setdefault(batch_id, batch) is batch:
             for row in batch.rows:
-                if self.rows.setdefault((batch.box, row.seq), row) != row:
-                    self.problem(path, f"record {row.seq} differs from the one in another batch")
+                self.take_row(path, batch, row)
+            self.left_out[batch.box].update(seq for first, last in batch.left_out for seq in range(first, last + 1))
+            self.counts["left out"] += covered(batch.left_out)
         for inner in batch.checkpoints:
             try:
                 kind, inner_kid, checkpoint = open_artifact(inner, self.keys)
@@ -95,6 +97,15 @@ class Run:
                 continue
             self.counts["checkpoint inside a batch"] += 1
             self.take_checkpoint(path, inner, inner_kid, checkpoint)
+
+    def take_row(self, path, batch, row):
+        """A record is the same in each batch, as far as the filters of the two let it through."""
+        key = batch.box, row.seq
+        known, quantities = self.rows.get(key, (row, batch.quantities))
+        if only(quantities, row) != only(batch.quantities, known):
+            self.problem(path, f"record {row.seq} differs from the one in another batch")
+        if key not in self.rows or len(row.readings) > len(known.readings):
+            self.rows[key] = row, batch.quantities
 
     def take_receipt(self, path, data, kid, receipt):
         self.signers[kid].add(("platform", receipt.platform))
@@ -110,6 +121,7 @@ class Run:
             self.problem(path, f"another root of {head.size} records of {box} was signed elsewhere")
 
     def cross_check(self, complete):
+        self.rows = {key: row for key, (row, _) in self.rows.items()}
         for kid, roles in self.signers.items():
             if len(roles) > 1:
                 self.problem(f"key {kid.hex()}", f"signs as {sorted(roles)}")
@@ -121,8 +133,8 @@ class Run:
                 continue
             if (batch.box, batch.head) != (receipt.box, receipt.head):
                 self.problem(path, "repeats not the box and head of its batch")
-            if not within(batch.ranges, receipt.holds):
-                self.problem(path, "does not hold its batch")
+            if not within(batch.ranges, receipt.holds) or not within(receipt.left_out, receipt.holds):
+                self.problem(path, "does not hold its batch, or leaves out what it does not hold")
             last = held[receipt.platform, receipt.box]
             if not within(last, receipt.holds):
                 self.problem(path, "holds less than an earlier receipt")
@@ -181,6 +193,7 @@ class Run:
             last = max(numbers)
             gaps = [row.facts[1] for (owner, _), row in self.rows.items() if owner == box and row.kind == "gap"]
             numbers.update(seq for spans in gaps for first, end in spans for seq in range(first, end + 1))
+            numbers.update(seq for seq in self.left_out[box] if seq < last)
             if len(numbers) != last + 1:
                 self.problem(box, f"{last + 1 - len(numbers)} of its numbers 0..{last} are in no batch and no gap")
             for (platform, owner), holds in held.items():
@@ -208,6 +221,14 @@ def open_artifact(data, keys):
     """(kind, kid, content) of a signed artifact."""
     kind, kid, payload = open_sign1(data, keys)
     return kind, kid, weir_payload.DECODERS[kind](payload)
+
+
+def only(quantities, row):
+    """The row as a batch has it that leaves out readings of all but these quantities; of none if there are none."""
+    if not quantities:
+        return row
+    readings = tuple(reading for reading in row.readings if reading.quantity in quantities)
+    return row._replace(readings=readings, texts=tuple(text for text in row.texts if text[0] in quantities))
 
 
 def covered(ranges):

@@ -277,12 +277,17 @@ class Receipt:
         body = opened(cose, "receipt", RECEIPT_BYTES_MAX, key)
         self.is_signed = body is not None
         if self.is_signed:
-            platform, box, batch, holds, head, received = array(body, 6)
+            platform, box, batch, holds, head, received, other, left_out = array(body, 6, 8)
+            want(other is None)
             self.platform, self.box, self.batch = text(platform, NAME), text(box, NAME), octets(batch, 32)
             self.holds, self.head, self.received = ranges(holds), head_of(head), integer(received)
+            self.left_out = [] if left_out is None else ranges(left_out)
+            want(left_out != [])
 
     def has(self, seq):
-        return any(first <= seq <= last for first, last in self.holds)
+        """Whether the platform says that it has this very record: among numbers left out it may not."""
+        held, left_out = (any(first <= seq <= last for first, last in spans) for spans in (self.holds, self.left_out))
+        return held and not left_out
 
 
 # ---- Container -------------------------------------------------------------------------------------------------------

@@ -195,20 +195,33 @@ def spans(seqs):
     return found
 
 
-def batch_body(box, lane, rows, head, checkpoints=(), proofs=()):
+def filtered(seqs, left_out, quantities):
+    """What a filter keeps back of the numbers of a batch."""
+    runs = [0]
+    for seq in seqs:
+        if (seq in left_out) == (len(runs) % 2 == 1):
+            runs.append(0)
+        runs[-1] += 1
+    found = [[len(runs), steps(runs)] if left_out else None, [quantity(name) for name in sorted(quantities)]]
+    return shortened(*found) or None
+
+
+def batch_body(box, lane, rows, head, checkpoints=(), proofs=(), left_out=(), quantities=()):
+    """`rows` stand by number; of the numbers in `left_out` there is none."""
+    seqs = sorted({row.seq for row in rows} | set(left_out))
     items, kinds = groups(rows)
     order = sorted(range(len(rows)), key=lambda place: kinds[place])
     firsts = [n == 0 or kinds[order[n - 1]] != kinds[place] for n, place in enumerate(order)]
     texts = [[place, quantity(name), words] for place, row in enumerate(rows) for name, words in row.texts]
     return shortened(
-        box, lane, spans(row.seq for row in rows), list(head), steps(kinds),
+        box, lane, spans(seqs), list(head), steps(kinds),
         bits([signed(rows[place].stamp[1]) for place in order], firsts, True),
         steps(signed(row.stamp[2] - row.stamp[1]) for row in rows),
         steps(row.stamp[0] for row in rows),
         steps(row.stamp[3] for row in rows),
         items, rare(rows, "alarm"), rare(rows, "boot"), rare(rows, "refused"), rare(rows, "codec"), texts,
         list(checkpoints), rare(rows, "clock"), rare(rows, "gap"), rare(rows, "audit"),
-        None, [[size, b"".join(path)] for size, path in proofs],
+        filtered(seqs, left_out, quantities), [[size, b"".join(path)] for size, path in proofs],
     )
 
 

@@ -40,6 +40,7 @@ class Receipt(NamedTuple):
     holds: tuple
     head: Head
     received_ms: int
+    left_out: tuple = ()
 
 
 class Reading(NamedTuple):
@@ -80,6 +81,8 @@ class Batch(NamedTuple):
     rows: list
     checkpoints: list
     proofs: list  # (size of the older tree, its hashes)
+    left_out: tuple = ()  # ranges of numbers without a row
+    quantities: tuple = ()  # readings of others were left out; empty: none were
 
 
 class Checkpoint(NamedTuple):
@@ -91,10 +94,12 @@ class Checkpoint(NamedTuple):
 
 
 def receipt(payload):
-    platform, box, batch, holds, tree, received_ms = body(payload, "receipt", 6)
+    platform, box, batch, holds, tree, received_ms, other, left_out = body(payload, "receipt", 6, 8)
+    want(other is None, "receipt")
     return Receipt(
         text(platform, "platform", NAME), text(box, "box", NAME), octets(batch, "batch id", 32),
         ranges(holds, "holds", may_be_empty=True), head(tree), integer(received_ms, "received_ms"),
+        () if left_out is None else ranges(left_out, "left out"),
     )
 
 
@@ -279,14 +284,51 @@ def inflate(payload):
     return data
 
 
+def filtered(item, spans):
+    """(ranges of numbers without a row, quantities whose readings alone are here) of what a filter kept back."""
+    if item is None:
+        return (), ()
+    runs, names = array(item, "filter", 0, 2)
+    want(runs is not None or names is not None, "a filter that keeps nothing back")
+    names = tuple(named(name, "quantity of a filter")[0] for name in listed(names, "quantities of a filter"))
+    want(all(one < other for one, other in zip(names, names[1:])), "quantities of a filter: not ascending")
+    if runs is None:
+        return (), names
+    count, lengths = array(runs, "numbers left out", 2)
+    want(2 <= uint(count, "number of runs") <= 200_000, "number of runs")
+    lengths = plain(octets(lengths, "runs"), count, "runs")
+    want(lengths[0] >= 0 and all(length > 0 for length in lengths[1:]), "an empty run")
+    numbers = [seq for first, last in spans for seq in range(first, last + 1)]
+    want(sum(lengths) == len(numbers), "runs that do not fill the ranges")
+    missing, at = [], 0
+    for n, length in enumerate(lengths):
+        if n % 2 == 1:
+            missing += numbers[at : at + length]
+        at += length
+    return joined(missing), names
+
+
+def joined(seqs):
+    """Ascending numbers as ranges."""
+    found = []
+    for seq in seqs:
+        if found and found[-1][1] + 1 == seq:
+            found[-1] = (found[-1][0], seq)
+        else:
+            found.append((seq, seq))
+    return tuple(found)
+
+
 def batch(payload):
     parts = body(inflate(payload), "batch", 9, 21)
     box, lane, spans, tree, kinds, mono, offset, boots_of, clocks = parts[:9]
-    in_groups, alarms, boots, refusals, codecs, texts, checkpoints, clock_sets, gaps, audits, unused, proofs = parts[9:]
-    want(unused is None, "what is not used")
+    in_groups, alarms, boots, refusals, codecs, texts, checkpoints, clock_sets, gaps, audits, kept_back, proofs = parts[9:]
     spans = ranges(spans, "ranges")
-    count = sum(last - first + 1 for first, last in spans)
-    want(count <= 200_000, "rows")
+    want(sum(last - first + 1 for first, last in spans) <= 200_000, "numbers")
+    left_out, quantities = filtered(kept_back, spans)
+    without = {seq for first, last in left_out for seq in range(first, last + 1)}
+    seqs = [seq for first, last in spans for seq in range(first, last + 1) if seq not in without]
+    count = len(seqs)
     kinds = plain(octets(kinds, "kinds"), count, "kinds")
     order = sorted(range(count), key=lambda place: kinds[place])
     firsts = [n == 0 or kinds[order[n - 1]] != kinds[place] for n, place in enumerate(order)]
@@ -306,7 +348,7 @@ def batch(payload):
         5: ("gap", map(gap, listed(gaps, "gaps"))),
     }
     rows = []
-    for n, seq in enumerate(seq for first, last in spans for seq in range(first, last + 1)):
+    for n, seq in enumerate(seqs):
         stamp_ = (uint(boots_of[n], "boot", 32), mono_ms[n] % (1 << 64), wall_ms[n], uint(clocks[n], "clock", 33))
         if kinds[n] in rare:
             kind, entries = rare[kinds[n]]
@@ -321,7 +363,10 @@ def batch(payload):
     want(all(next(entries, None) is None for _, entries in rare.values()), "more rare entries than rows")
     inner = [octets(entry, "checkpoint") for entry in listed(checkpoints, "checkpoints")]
     tree = head(tree)
-    return Batch(text(box, "box", NAME), uint(lane, "lane", 2), spans, tree, rows, inner, continued(proofs, tree))
+    return Batch(
+        text(box, "box", NAME), uint(lane, "lane", 2), spans, tree, rows, inner, continued(proofs, tree), left_out,
+        quantities,
+    )
 
 
 def continued(items, tree):

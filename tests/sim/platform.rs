@@ -185,6 +185,7 @@ impl Platform {
             holds: self.holds.clone(),
             head: batch.head,
             received_ms: UnixMs(i64::try_from(at_ms).unwrap_or(i64::MAX)),
+            left_out: SeqRanges::new(),
         };
         let signed = receipt.sign(&self.key);
         self.receipts.insert(id, signed.clone());
@@ -204,6 +205,7 @@ impl Platform {
                     holds: [everything].into_iter().collect(),
                     head: TreeHead { size: 0, root: record::merkle::Hash([0; 32]) },
                     received_ms: UnixMs(0),
+                    left_out: SeqRanges::new(),
                 };
                 forged.sign(&SigningKey::from_seed(&[99; 32]))
             }

@@ -13,8 +13,8 @@ use crate::pack::pack;
 use crate::unpack::unpack;
 use crate::wire::{Body, ENTRIES_MAX};
 use crate::{
-    Artifact, BoxId, Continuation, Inconsistency, KeyId, Lane, OpenError, PublicKey, Row, SealError, SigningKey,
-    TreeHead, payload,
+    Artifact, BoxId, Continuation, Filtered, Inconsistency, KeyId, Lane, OpenError, PublicKey, Row, SealError,
+    SigningKey, TreeHead, payload,
 };
 
 /// Most bytes of a sealed batch.
@@ -98,15 +98,17 @@ pub struct Batch {
     pub box_id: BoxId,
     /// In which lane they left.
     pub lane: Lane,
-    /// Their numbers.
+    /// Their numbers, and those of what a filter withholds among them.
     pub ranges: SeqRanges,
     /// The journal's tree when the batch was cut.
     pub head: TreeHead,
     /// Signed checkpoints that travel along, byte for byte, not verified here.
     pub checkpoints: Vec<Vec<u8>>,
+    /// What the platform does not get of those numbers.
+    pub filtered: Filtered,
     /// Proofs that `head` continues older ones, by ascending size; none is verified here, which needs the older roots.
     pub proofs: Vec<Continuation>,
-    /// The records, by ascending number: one for each number of `ranges`.
+    /// The records, by ascending number: one for each number of `ranges` that is not left out.
     pub rows: Vec<Row>,
 }
 
@@ -116,10 +118,11 @@ impl Batch {
     /// # Errors
     /// [`SealError`] if rows and ranges disagree or a bound of the format is passed.
     pub fn seal(&self, key: &SigningKey) -> Result<Sealed, SealError> {
-        bound("its number of rows", self.rows.len(), ROWS_MAX)?;
+        let numbers = usize::try_from(self.ranges.len()).unwrap_or(usize::MAX);
+        bound("its number of rows", self.rows.len().max(numbers), ROWS_MAX)?;
         bound("its number of readings", readings(&self.rows), READINGS_MAX)?;
         bound("its number of proofs", self.proofs.len(), Continuation::PER_BATCH_MAX)?;
-        check_rows(&self.ranges, &self.rows).map_err(SealError::Inconsistent)?;
+        check_rows(self).map_err(SealError::Inconsistent)?;
         check_proofs(&self.head, &self.proofs).map_err(SealError::Inconsistent)?;
         let body = pack(self);
         bound("its number of ranges, sources, fields and rare rows", body.entries(), ENTRIES_MAX)?;
@@ -183,17 +186,19 @@ fn readings(rows: &[Row]) -> usize {
     rows.iter().filter_map(|row| row.content.decoded()).map(|decoded| decoded.readings.len()).sum()
 }
 
-/// Every number of the ranges has exactly one row, in order (J2, D1). [`Batch::open`] needs no such check: the wire
-/// has no numbers but the ranges'.
-fn check_rows(ranges: &SeqRanges, rows: &[Row]) -> Result<(), Inconsistency> {
-    if rows.is_empty() {
+/// Every number of the ranges that is not left out has exactly one row, in order (J2, D1). [`Batch::open`] needs no such
+/// check: the wire has no numbers but the ranges'.
+fn check_rows(batch: &Batch) -> Result<(), Inconsistency> {
+    let Batch { ranges, filtered, rows, .. } = batch;
+    if rows.is_empty() && filtered.left_out.is_empty() || !ranges.covers(&filtered.left_out) {
         return Err(Inconsistency::Empty);
     }
-    let (count, numbers) = (rows.len() as u64, ranges.len());
+    let with_rows = filtered.rows(ranges);
+    let (count, numbers) = (rows.len() as u64, with_rows.len());
     if count != numbers {
         return Err(Inconsistency::RowCount { rows: count, numbers });
     }
-    let expected = ranges.iter().flat_map(|SeqRange { first, last }| first.0..=last.0);
+    let expected = with_rows.iter().flat_map(|SeqRange { first, last }| first.0..=last.0);
     match rows.iter().zip(expected).find(|(row, expected)| row.seq.0 != *expected) {
         Some((row, expected)) => Err(Inconsistency::RowNumber { row: row.seq, expected: record::Seq(expected) }),
         None => Ok(()),

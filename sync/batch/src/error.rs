@@ -7,8 +7,8 @@ use crate::{Artifact, BatchId, KeyId};
 /// Rows that do not fit the ranges they claim (J2, D1).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Inconsistency {
-    /// A batch of nothing.
-    #[error("the batch has no rows")]
+    /// A batch of nothing, or one that leaves out what is not in it.
+    #[error("the batch has no numbers, or leaves out others than its own")]
     Empty,
     /// Another number of rows than of numbers in the ranges.
     #[error("{rows} rows stand for {numbers} numbers of the ranges")]

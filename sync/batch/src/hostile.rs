@@ -9,8 +9,10 @@ use record::{
 };
 
 use crate::pack::pack;
-use crate::wire::{Body, GapRow, List, Proof, QuantityRef, Text};
-use crate::{Artifact, Batch, BoxId, Content, Continuation, Lane, OpenError, Row, SigningKey, TreeHead, payload};
+use crate::wire::{Body, Filter, GapRow, List, Proof, QuantityRef, Runs, Text};
+use crate::{
+    Artifact, Batch, BoxId, Content, Continuation, Filtered, Lane, OpenError, Row, SigningKey, TreeHead, payload,
+};
 
 fn key() -> SigningKey {
     SigningKey::from_seed(&[7; 32])
@@ -46,6 +48,7 @@ fn example() -> Batch {
         ranges: SeqRange::new(Seq(0), Seq(9)).into_iter().collect(),
         head: TreeHead { size: 10, root: leaf_hash(b"") },
         checkpoints: vec![vec![1, 2]],
+        filtered: Filtered::default(),
         proofs: vec![Continuation { size: 9, proof: ConsistencyProof { path: Vec::new() } }],
         rows: (0..10).map(row).collect(),
     }
@@ -70,6 +73,17 @@ fn columns_that_do_not_fit_are_refused() {
     check(|b| b.kinds = ByteVec::from(vec![126]), "kinds: a number that no shape has");
     check(|b| b.kinds = ByteVec::from(vec![12]), "groups: a shape without a frame");
     check(|b| b.kinds = ByteVec::from(vec![2; 11]), "kinds: it has more values than rows");
+    let filter = |count, lengths: Vec<u8>| {
+        Some(Filter { left_out: Some(Runs { count, lengths: lengths.into() }), quantities: None })
+    };
+    check(|b| b.filtered = filter(2, vec![2, 2]), "filtered: its runs do not fill the ranges");
+    check(|b| b.filtered = filter(u64::MAX, vec![18, 15]), "filtered: its runs do not fill the ranges");
+    check(|b| b.filtered = filter(2, vec![18, 15]), "kinds: it has more values than rows");
+    let names = |names: [&str; 2]| {
+        let quantities = names.map(|name| QuantityRef(Quantity::new(name).unwrap()));
+        Some(Filter { left_out: None, quantities: Some(List(quantities.into())) })
+    };
+    check(|b| b.filtered = names(["cod", "cod"]), "filtered: the quantities do not ascend by name");
     check(|b| b.clock = ByteVec::from(vec![1]), "clock: an error beyond 32 bits");
     check(|b| b.boot = ByteVec::from(vec![1]), "boot: a number beyond 32 bits");
     check(|b| b.groups.as_mut().unwrap().0[0].at.as_mut().unwrap().push(0), "at: not the one spelling of its values");

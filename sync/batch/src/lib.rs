@@ -36,7 +36,7 @@
 //! environment, file or socket.
 //!
 //! Invariants carried here: **D2** (a [`BatchId`] is the hash of the bytes; sealing is deterministic), **D1/J2** (every
-//! number of the ranges has exactly one row), **T1** (every row has its clock quality), **B1** (nothing is allocated
+//! number of the ranges has exactly one row, or is left out by a filter), **T1** (every row has its clock quality), **B1** (nothing is allocated
 //! beyond [`BATCH_BYTES_MAX`], [`PAYLOAD_BYTES_MAX`], [`ROWS_MAX`], [`READINGS_MAX`] and a bound on list entries).
 //!
 //! Standards: RFC 9052/9053 (COSE), RFC 8032 (Ed25519), RFC 8949 §4.2 (deterministic CBOR), RFC 8610 (CDDL),
@@ -52,6 +52,7 @@ mod enrolment;
 mod envelope;
 mod error;
 mod evidence_seal;
+mod filtered;
 #[cfg(test)]
 mod hostile;
 mod id;
@@ -73,6 +74,7 @@ pub use enrolment::{CodeError, ENROLMENT_BYTES_MAX, Enrolled, Enrolment, Enrolme
 pub use envelope::Artifact;
 pub use error::{Inconsistency, OpenError, SealError};
 pub use evidence_seal::{Asked, EVIDENCE_SEAL_BYTES_MAX, EvidenceSeal, MemberDigest, SealTooLarge};
+pub use filtered::Filtered;
 pub use id::{BoxId, IdError, PlatformId};
 pub use key::{KeyId, PublicKey, PublicKeyError, SigningKey};
 pub use lane::Lane;

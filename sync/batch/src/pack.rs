@@ -67,6 +67,7 @@ pub(crate) fn pack(batch: &Batch) -> Body {
         clocks: None,
         gaps: None,
         audits: None,
+        filtered: batch.filtered.pack(&batch.ranges),
         proofs: List::some(batch.proofs.iter().map(proof).collect()),
     };
     pack_rare(rows, &mut body);

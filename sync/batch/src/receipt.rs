@@ -1,7 +1,7 @@
 //! A platform's signed word about what it holds.
 
 use minicbor::{Decode, Encode};
-use record::{SeqRanges, UnixMs};
+use record::{Seq, SeqRanges, UnixMs};
 use serde::Serialize;
 
 use crate::{Artifact, BatchId, BoxId, OpenError, PlatformId, PublicKey, SigningKey, TreeHead, payload};
@@ -22,7 +22,7 @@ pub struct Receipt {
     /// Which batch.
     #[n(2)]
     pub batch: BatchId,
-    /// Every number of that box that the platform holds, this batch included.
+    /// Every number of that box that the platform holds, this batch included, and those that its batches left out.
     #[n(3)]
     pub holds: SeqRanges,
     /// The tree head that stood in the batch.
@@ -31,9 +31,23 @@ pub struct Receipt {
     /// When, by the platform's clock.
     #[n(5)]
     pub received_ms: UnixMs,
+    /// Parts of `holds` in which batches left out numbers: of these it may have no record.
+    #[n(7)]
+    #[cbor(skip_if = "SeqRanges::is_empty")]
+    pub left_out: SeqRanges,
 }
 
 impl Receipt {
+    /// Whether it says that the platform has this very record.
+    pub fn has(&self, seq: Seq) -> bool {
+        self.holds.contains(seq) && !self.left_out.contains(seq)
+    }
+
+    /// The numbers of which it says that the platform has the very record.
+    pub fn held(&self) -> SeqRanges {
+        self.holds.iter().flat_map(|range| self.left_out.missing_in(range).iter().collect::<Vec<_>>()).collect()
+    }
+
     /// The signed bytes; the same for the same receipt and key.
     pub fn sign(&self, key: &SigningKey) -> Vec<u8> {
         crate::envelope::sign(Artifact::Receipt, payload::encode(self), key)

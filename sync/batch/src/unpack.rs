@@ -11,7 +11,7 @@ use crate::batch::check_proofs;
 use crate::bits::Predict;
 use crate::pack::by_kind;
 use crate::wire::{Body, Field, GapRow, Group, KIND_AUDIT, List, Proof, RejectedFrame, SHAPE_FIRST, Shape, Text};
-use crate::{Batch, Content, Continuation, Inconsistency, READINGS_MAX, ROWS_MAX, Row, bits, column};
+use crate::{Batch, Content, Continuation, Filtered, Inconsistency, READINGS_MAX, ROWS_MAX, Row, bits, column};
 
 const fn wrong(column: &'static str, why: &'static str) -> Inconsistency {
     Inconsistency::Column { column, why }
@@ -23,8 +23,12 @@ pub(crate) fn unpack(mut body: Body) -> Result<Batch, Inconsistency> {
     if !ranges.iter().eq(body.ranges.0.iter().copied()) {
         return Err(Inconsistency::Ranges);
     }
-    let count = usize::try_from(ranges.len()).ok().filter(|count| *count <= ROWS_MAX);
-    let count = count.ok_or(wrong("ranges", "they have more numbers than a batch may have rows"))?;
+    if ranges.len() > ROWS_MAX as u64 {
+        return Err(wrong("ranges", "they have more numbers than a batch may have rows"));
+    }
+    let filtered = Filtered::unpack(body.filtered.take(), &ranges)?;
+    let with_rows = filtered.rows(&ranges);
+    let count = usize::try_from(with_rows.len()).unwrap_or(ROWS_MAX);
     let kinds = column::decode("kinds", &body.kinds, count)?;
     let stamps = stamps(&body, &kinds)?;
 
@@ -44,7 +48,7 @@ pub(crate) fn unpack(mut body: Body) -> Result<Batch, Inconsistency> {
         gaps: list(body.gaps).into_iter(),
         audits: list(body.audits).into_iter(),
     };
-    let seqs = ranges.iter().flat_map(|SeqRange { first, last }| (first.0..=last.0).map(Seq));
+    let seqs = with_rows.iter().flat_map(|SeqRange { first, last }| (first.0..=last.0).map(Seq));
     let mut rows = Vec::with_capacity(count);
     for ((seq, stamp), (kind, decoded)) in seqs.zip(stamps).zip(kinds.into_iter().zip(decoded)) {
         let content = match shape(kind).map(|shape| shapes.get(shape)) {
@@ -57,7 +61,7 @@ pub(crate) fn unpack(mut body: Body) -> Result<Batch, Inconsistency> {
     let checkpoints = list(body.checkpoints).into_iter().map(Vec::from).collect();
     let proofs = continuations(list(body.proofs))?;
     check_proofs(&body.head, &proofs)?;
-    Ok(Batch { box_id: body.box_id, lane: body.lane, ranges, head: body.head, checkpoints, proofs, rows })
+    Ok(Batch { box_id: body.box_id, lane: body.lane, ranges, head: body.head, checkpoints, filtered, proofs, rows })
 }
 
 fn continuations(proofs: Vec<Proof>) -> Result<Vec<Continuation>, Inconsistency> {

@@ -65,6 +65,8 @@ pub(crate) struct Body {
     pub(crate) gaps: Option<List<GapRow>>,
     #[n(18)]
     pub(crate) audits: Option<List<Audit>>,
+    #[n(19)]
+    pub(crate) filtered: Option<Filter>,
     /// By ascending size.
     #[n(20)]
     pub(crate) proofs: Option<List<Proof>>,
@@ -83,6 +85,7 @@ impl Body {
         let gaps = self.gaps.iter().flat_map(|list| &list.0);
         let in_gaps: usize = gaps.map(|gap| gap.ranges.0.len()).sum();
         let rare = rare + len(self.clocks.as_ref()) + len(self.gaps.as_ref()) + in_gaps + len(self.audits.as_ref());
+        let rare = rare + len(self.filtered.as_ref().and_then(|filter| filter.quantities.as_ref()));
         let heads = len(self.checkpoints.as_ref()) + len(self.proofs.as_ref());
         self.ranges.0.len() + len(self.groups.as_ref()) + in_groups + rare + heads
     }
@@ -186,6 +189,27 @@ pub(crate) struct GapRow {
     pub(crate) other: u64,
     #[n(5)]
     pub(crate) bytes: u64,
+}
+
+/// What a platform does not get because the box was told so.
+#[derive(Encode, Decode)]
+#[cbor(array, context_bound = "AsMut<Entries>")]
+pub(crate) struct Filter {
+    #[n(0)]
+    pub(crate) left_out: Option<Runs>,
+    /// By ascending name.
+    #[n(1)]
+    pub(crate) quantities: Option<List<QuantityRef>>,
+}
+
+/// How many numbers of the ranges have a row, then how many have none, and so on.
+#[derive(Encode, Decode)]
+#[cbor(array)]
+pub(crate) struct Runs {
+    #[n(0)]
+    pub(crate) count: u64,
+    #[n(1)]
+    pub(crate) lengths: ByteVec,
 }
 
 /// That the head continues an older tree.

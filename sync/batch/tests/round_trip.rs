@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise, in their helpers too")]
 
 use batch::{
-    Artifact, Batch, BatchId, BoxId, Checkpoint, Content, Continuation, Inconsistency, Lane, OpenError, PlatformId,
-    Receipt, Row, SealError, SigningKey, TreeHead,
+    Artifact, Batch, BatchId, BoxId, Checkpoint, Content, Continuation, Filtered, Inconsistency, Lane, OpenError,
+    PlatformId, Receipt, Row, SealError, SigningKey, TreeHead,
 };
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
@@ -49,6 +49,7 @@ fn batch(contents: Vec<Content>) -> Batch {
         ranges: SeqRange::new(Seq(20), last).into_iter().collect(),
         head: TreeHead { size: last.0 + 1, root: leaf_hash(b"root") },
         checkpoints: Vec::new(),
+        filtered: Filtered::default(),
         proofs: Vec::new(),
         rows,
     }
@@ -234,10 +235,71 @@ fn one_artifact_never_passes_for_another() {
     assert!(matches!(Receipt::verify(&bytes, &key().public()), Err(OpenError::WrongArtifact { .. })));
 }
 
+/// The example as a platform gets it that must not have readings of ph and silt, nor what follows the clock.
+fn filtered() -> Batch {
+    let mut batch = example();
+    let kept = |seq: Seq| seq < Seq(24) || seq == Seq(29);
+    batch.filtered.left_out = batch
+        .rows
+        .iter()
+        .map(|row| row.seq)
+        .filter(|seq| !kept(*seq))
+        .map(|seq| SeqRange { first: seq, last: seq })
+        .collect();
+    batch.rows.retain(|row| kept(row.seq));
+    for row in &mut batch.rows {
+        if let Content::Readings { readings, texts, .. } = &mut row.content {
+            readings.retain(|reading| reading.quantity.as_str() == "cod");
+            texts.clear();
+        }
+    }
+    batch.filtered.quantities = [Quantity::new("cod").unwrap()].into();
+    batch
+}
+
+#[test]
+fn what_a_filter_withholds_is_said_under_the_signature() {
+    let batch = filtered();
+    assert_eq!(open(&batch.seal(&key()).unwrap().bytes).unwrap(), batch);
+    // Numbers alone: all of what was to be told is withheld.
+    let nothing = Batch {
+        filtered: Filtered { left_out: batch.ranges.clone(), ..Filtered::default() },
+        rows: Vec::new(),
+        ..batch.clone()
+    };
+    assert_eq!(open(&nothing.seal(&key()).unwrap().bytes).unwrap(), nothing);
+    // A number with a row is not left out, and one without is.
+    let mut wrong = batch.clone();
+    wrong.filtered.left_out = SeqRanges::new();
+    assert!(matches!(wrong.seal(&key()), Err(SealError::Inconsistent(Inconsistency::RowCount { .. }))));
+    let mut wrong = batch;
+    wrong.filtered.left_out.insert(SeqRange { first: Seq(90), last: Seq(90) });
+    assert!(matches!(wrong.seal(&key()), Err(SealError::Inconsistent(Inconsistency::Empty))));
+}
+
+#[test]
+fn a_receipt_says_where_it_may_have_no_record() {
+    let range = |first, last| SeqRanges::from_iter(SeqRange::new(Seq(first), Seq(last)));
+    let mut receipt = Receipt {
+        platform: PlatformId::new("city").unwrap(),
+        box_id: BoxId::new("box-1").unwrap(),
+        batch: BatchId([0xab; 32]),
+        holds: range(0, 9),
+        head: example().head,
+        received_ms: UnixMs(1_777_888_800_123),
+        left_out: range(3, 5),
+    };
+    let verified = Receipt::verify(&receipt.sign(&key()), &key().public()).unwrap();
+    assert_eq!(verified, receipt);
+    assert_eq!([2, 3, 5, 6, 10].map(|seq| verified.has(Seq(seq))), [true, false, false, true, false]);
+    receipt.left_out = SeqRanges::new();
+    assert!(Receipt::verify(&receipt.sign(&key()), &key().public()).unwrap().has(Seq(4)));
+}
+
 #[test]
 fn any_changed_bit_is_noticed() {
     let checkpoint = Checkpoint { box_id: BoxId::new("b").unwrap(), head: example().head, stamp: stamp(1) };
-    let (sealed, checkpoint) = (example().seal(&key()).unwrap().bytes, checkpoint.sign(&key()));
+    let (sealed, checkpoint) = (filtered().seal(&key()).unwrap().bytes, checkpoint.sign(&key()));
     let flipped = |bytes: &[u8], bit: usize| {
         let mut bytes = bytes.to_vec();
         bytes[bit / 8] ^= 1 << (bit % 8);
@@ -266,6 +328,7 @@ fn golden_bytes() {
         holds: SeqRanges::from_iter(holds),
         head: example().head,
         received_ms: UnixMs(1_777_888_800_123),
+        left_out: SeqRanges::new(),
     };
     assert_eq!(Receipt::verify(&receipt.sign(&key()), &key().public()).unwrap(), receipt);
     check_hex(

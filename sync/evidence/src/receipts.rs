@@ -85,7 +85,7 @@ fn of_platform(
         }
     }
     good.sort_by_key(|receipt| receipt.received_ms);
-    let (held, held_before_ms) = first_covering(log, &good, |receipt, seq| receipt.holds.contains(seq));
+    let (held, held_before_ms) = first_covering(log, &good, |receipt, seq| receipt.has(seq));
     let (existed, existed_before_ms) = first_covering(log, &good, |receipt, seq| seq.0 < receipt.head.size);
     let (records, key_given) = (log.records.len() as u64, key.is_some());
     let platform = platform.clone();

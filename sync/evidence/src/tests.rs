@@ -124,6 +124,21 @@ fn what_platforms_confirmed_is_counted_with_its_time() {
 }
 
 #[test]
+fn what_a_filter_may_have_withheld_is_not_called_held() {
+    let sample = Sample::new();
+    let receipt = sample.receipt_lacking(0, 1, [&[(0, 14)], &[(4, 6)]], 15);
+    let file = sample.sealed(sample.weirlog(), vec![receipt]);
+    let found = verify(&file, &sample.keys()).findings.into_iter().find_map(|finding| match finding.what {
+        What::Receipts(receipts) => Some(receipts),
+        _ => None,
+    });
+    let lacking = sample::CHOSEN.into_iter().filter(|seq| (4..=6).contains(seq)).count() as u64;
+    let city = found.unwrap();
+    assert!(lacking > 0 && city.existed == 12, "{city:?}");
+    assert_eq!((city.held, city.fault), (city.existed - lacking, None));
+}
+
+#[test]
 fn every_cut_is_found() {
     let sample = Sample::new();
     let (file, keys) = (sample.file(), sample.keys());

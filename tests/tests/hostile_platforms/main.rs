@@ -13,7 +13,7 @@ use batch::{BatchId, BoxId, PlatformId, Receipt, SigningKey, TreeHead};
 use front::{Front, Manner};
 use nginx::Nginx;
 use record::merkle::Hash;
-use record::{Seq, SeqRange, UnixMs};
+use record::{Seq, SeqRange, SeqRanges, UnixMs};
 use serde_json::Value;
 use system_tests::config::{BOX, destination_toml, free_tcp_port};
 use system_tests::row::{once, values};
@@ -125,6 +125,7 @@ fn forged() -> Manner {
         holds: [SeqRange { first: Seq(0), last: Seq(1_000_000) }].into_iter().collect(),
         head: TreeHead { size: 1_000_001, root: Hash([0; 32]) },
         received_ms: UnixMs(1_793_491_200_000),
+        left_out: SeqRanges::new(),
     };
     let receipt = receipt.sign(&SigningKey::from_seed(&[9; 32]));
     let head =

@@ -54,13 +54,12 @@ fn of_platform(
         if !is_ours || size <= least.0 || size > end.0 {
             return;
         }
-        let adds =
-            unseen.first().is_some_and(|seq| seq.0 < size) || unheld.iter().any(|seq| receipt.holds.contains(*seq));
+        let adds = unseen.first().is_some_and(|seq| seq.0 < size) || unheld.iter().any(|seq| receipt.has(*seq));
         match adds.then(|| root(reader, size)).transpose() {
             Err(error) => failed = Some(error),
             Ok(known) if known.flatten() == Some(receipt.head.root) => {
                 unseen.retain(|seq| seq.0 >= size);
-                unheld.retain(|seq| !receipt.holds.contains(*seq));
+                unheld.retain(|seq| !receipt.has(*seq));
                 let batch = BatchId(stored.id);
                 taken.push((size, ReceiptFile { platform: platform.clone(), batch, cose: stored.cose }));
             }

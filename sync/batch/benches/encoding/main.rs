@@ -20,7 +20,7 @@ mod series;
 use std::io::Write;
 use std::time::Instant;
 
-use batch::{Batch, BoxId, Content, Continuation, Lane, Row, SigningKey, TreeHead};
+use batch::{Batch, BoxId, Content, Continuation, Filtered, Lane, Row, SigningKey, TreeHead};
 use record::merkle::{ConsistencyProof, Subtree, leaf_hash};
 use record::{Reading, SeqRange, SourceId};
 use series::{Floor, QUANTITIES, Series};
@@ -95,6 +95,7 @@ fn batch_of(rows: &[Row]) -> Batch {
         ranges: SeqRange::new(rows[0].seq, rows[rows.len() - 1].seq).into_iter().collect(),
         head: TreeHead { size: rows[rows.len() - 1].seq.0 + 1, root: leaf_hash(&rows[0].seq.0.to_be_bytes()) },
         checkpoints: Vec::new(),
+        filtered: Filtered::default(),
         proofs: Vec::new(),
         rows: rows.to_vec(),
     }

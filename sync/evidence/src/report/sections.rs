@@ -267,7 +267,7 @@ pub(super) fn receipts(log: &Log, members: &[Member<'_>]) -> String {
         said.receipts += 1;
         said.first_ms = said.first_ms.min(Some(receipt.received_ms)).or(Some(receipt.received_ms));
         said.last_ms = said.last_ms.max(Some(receipt.received_ms));
-        receipt.holds.iter().for_each(|range| said.holds.insert(range));
+        receipt.held().iter().for_each(|range| said.holds.insert(range));
     }
     let row = |(platform, said): (String, Said)| {
         let held = log.records.iter().filter(|at| said.holds.contains(at.seq)).count();

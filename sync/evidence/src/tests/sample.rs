@@ -8,7 +8,7 @@ use record::merkle::{Block, Frontier, Hash, Node, leaf_hash};
 use record::{
     AlarmState, AlarmTransition, Body, Boot, BootNo, ClockQuality, ClockSet, ClockSource, CodecId, CodecText, Decimal,
     Frame, Gap, GapReason, LimitSide, Link, MonoMs, Quality, Quantity, Reading, Reason, Record, Redecoded, Rejected,
-    RuleId, Seq, SeqRange, SourceId, Stamp, Unit, UnixMs,
+    RuleId, Seq, SeqRange, SeqRanges, SourceId, Stamp, Unit, UnixMs,
 };
 use sha2::{Digest, Sha256};
 
@@ -19,7 +19,7 @@ pub(super) const SIZE: u64 = 16;
 /// When the boot began.
 const BEGAN_MS: i64 = 1_777_888_800_000;
 /// Those that go into the file; 2, 3, 14 and 15 do not.
-const CHOSEN: [u64; 12] = [0, 1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13];
+pub(super) const CHOSEN: [u64; 12] = [0, 1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13];
 
 pub(super) struct Sample {
     pub(super) box_id: BoxId,
@@ -156,15 +156,28 @@ impl Sample {
 
     /// A receipt of a platform for its n-th batch.
     pub(super) fn receipt(&self, platform: usize, nth: u8, holds: &[(u64, u64)], size: u64) -> ReceiptFile {
+        self.receipt_lacking(platform, nth, [holds, &[]], size)
+    }
+
+    /// The same, with parts of what it holds in which records were left out.
+    pub(super) fn receipt_lacking(
+        &self,
+        platform: usize,
+        nth: u8,
+        spans: [&[(u64, u64)]; 2],
+        size: u64,
+    ) -> ReceiptFile {
         let (name, key) = &self.platforms[platform];
-        let ranges = holds.iter().map(|(first, last)| SeqRange { first: Seq(*first), last: Seq(*last) });
+        let range = |(first, last): &(u64, u64)| SeqRange { first: Seq(*first), last: Seq(*last) };
+        let [holds, left_out] = spans.map(|spans| spans.iter().map(range).collect::<SeqRanges>());
         let receipt = Receipt {
             platform: name.clone(),
             box_id: self.box_id.clone(),
             batch: BatchId([nth; 32]),
-            holds: ranges.collect(),
+            holds,
             head: self.head(size),
             received_ms: received(nth.into()),
+            left_out,
         };
         ReceiptFile { platform: name.clone(), batch: receipt.batch, cose: receipt.sign(key) }
     }

@@ -61,7 +61,9 @@ pub(super) async fn coverage(State(app): State<Arc<App>>, Path(box_id): Path<Str
     ask(&app, &uri, move |archive| {
         let box_id = query::box_id(&box_id)?;
         let holds = archive.coverage(&box_id)?;
-        Ok(Json(json!({ "box": box_id, "records": holds.len(), "holds": holds })).into_response())
+        let records = archive.records(&box_id)?;
+        let withheld = holds.len().saturating_sub(records);
+        Ok(Json(json!({ "box": box_id, "records": records, "withheld": withheld, "holds": holds })).into_response())
     })
     .await
 }

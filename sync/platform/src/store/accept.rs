@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::error::{AcceptError, Refused, StoreError};
 use super::history;
 use super::line::{Lines, signed};
-use super::read;
+use super::{filtered, read};
 
 /// Most ranges that a box's coverage may have: a receipt names them all and has room for about twice as many
 /// (`batch::RECEIPT_BYTES_MAX`).
@@ -71,6 +71,7 @@ pub(super) fn accept(db: &Connection, signer: &Signer, delivery: &Delivery) -> R
     if ranges > RANGES_MAX {
         return Err(AcceptError::Scattered { ranges, max: RANGES_MAX });
     }
+    let left_out = filtered::left_out(db, batch)?;
     let receipt = Receipt {
         platform: signer.platform.clone(),
         box_id: batch.box_id.clone(),
@@ -78,9 +79,12 @@ pub(super) fn accept(db: &Connection, signer: &Signer, delivery: &Delivery) -> R
         holds,
         head: batch.head,
         received_ms,
+        left_out: left_out[1].clone(),
     };
     let signed_receipt = receipt.sign(&signer.key);
     let batch_no = insert_batch(db, delivery, received_ms, &signed_receipt)?;
+    filtered::insert(db, batch, batch_no)?;
+    filtered::store_left_out(db, &batch.box_id, left_out)?;
     insert_heads(db, delivery, batch_no)?;
     history::prove(db, batch, batch_no)?;
     let doubled = insert_rows(db, delivery, &held, batch_no)?;
@@ -163,13 +167,22 @@ fn insert_rows(db: &Connection, delivery: &Delivery, held: &SeqRanges, batch_no:
     let (mut doubled, mut tally) = (0, Tally::new());
     for row in &batch.rows {
         let lines = Lines::of(&batch.box_id, row).map_err(AcceptError::Refused)?;
-        if !held.contains(row.seq) {
-            count(&mut tally, row);
-            lines.insert(db, batch_no)?;
-        } else if lines.stored(db)?.as_ref() == Some(&lines) {
-            doubled += 1;
-        } else {
-            return Err(AcceptError::Refused(Refused::Conflict { seq: row.seq }));
+        // A number that is held without a record was left out before.
+        let stored = if held.contains(row.seq) { lines.stored(db)? } else { None };
+        match stored {
+            None => {
+                count(&mut tally, row, 1, readings(row));
+                lines.insert(db, batch_no)?;
+            }
+            Some(stored) if stored == lines => doubled += 1,
+            Some(stored) => {
+                let is_cut = filtered::is_cut(db, &batch.box_id, row.seq)?;
+                let added = lines.added_to(&stored, is_cut, &batch.filtered.quantities);
+                let added = added.ok_or(AcceptError::Refused(Refused::Conflict { seq: row.seq }))?;
+                doubled += i64::from(added.is_empty());
+                count(&mut tally, row, 0, added.readings());
+                added.insert(db)?;
+            }
         }
     }
     for ((source, kind), (records, readings)) in tally {
@@ -182,22 +195,26 @@ fn insert_rows(db: &Connection, delivery: &Delivery, held: &SeqRanges, batch_no:
     Ok(doubled)
 }
 
-fn count(tally: &mut Tally, row: &batch::Row) {
+fn readings(row: &batch::Row) -> usize {
+    row.content.decoded().map_or(0, |decoded| decoded.readings.len())
+}
+
+fn count(tally: &mut Tally, row: &batch::Row, of_records: i64, readings: usize) {
     use batch::Content;
-    let (kind, source, readings) = match &row.content {
-        Content::Readings { source, readings, .. } => ("readings", Some(source), readings.len()),
-        Content::Redecoded(redecoded) => ("redecoded", Some(&redecoded.source), redecoded.readings.len()),
-        Content::Codec(_) => ("codec", None, 0),
-        Content::Boot(_) => ("boot", None, 0),
-        Content::Clock(_) => ("clock", None, 0),
-        Content::Gap(_) => ("gap", None, 0),
-        Content::Audit(_) => ("audit", None, 0),
-        Content::Rejected { source, .. } => ("rejected", source.as_ref(), 0),
-        Content::Alarm(alarm) => ("alarm", Some(&alarm.source), 0),
+    let (kind, source) = match &row.content {
+        Content::Readings { source, .. } => ("readings", Some(source)),
+        Content::Redecoded(redecoded) => ("redecoded", Some(&redecoded.source)),
+        Content::Codec(_) => ("codec", None),
+        Content::Boot(_) => ("boot", None),
+        Content::Clock(_) => ("clock", None),
+        Content::Gap(_) => ("gap", None),
+        Content::Audit(_) => ("audit", None),
+        Content::Rejected { source, .. } => ("rejected", source.as_ref()),
+        Content::Alarm(alarm) => ("alarm", Some(&alarm.source)),
     };
     let key = (source.map_or(String::new(), |source| source.as_str().to_owned()), kind);
     let (records, sum) = tally.entry(key).or_default();
-    *records += 1;
+    *records += of_records;
     *sum += i64::try_from(readings).unwrap_or(i64::MAX);
 }
 

@@ -2,10 +2,12 @@
 //!
 //! Comparing columns and not bytes keeps "the same record" true when the wire format gets a second version.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use batch::{BoxId, Content, Decoded, Row};
 use record::{
-    Act, Actor, AlarmTransition, Audit, ClockQuality, ClockSet, Decimal, Gap, LimitSide, Reading, Seq, SeqRange,
-    SourceId, TextValue,
+    Act, Actor, AlarmTransition, Audit, ClockQuality, ClockSet, Decimal, Gap, LimitSide, Quantity, Reading, Seq,
+    SeqRange, SourceId, TextValue,
 };
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -134,6 +136,93 @@ impl Lines {
             details.extend(select(db, table.select(), key)?.into_iter().map(|columns| Line { table, columns }));
         }
         Ok(Some(Lines { record, details }))
+    }
+}
+
+impl Lines {
+    /// What this row adds to a stored one of the same frame. `is_cut`: readings were left out of the stored one. `named`:
+    /// readings of other quantities than these were left out of this one; empty: none were. None if they disagree.
+    pub(super) fn added_to(&self, stored: &Lines, is_cut: bool, named: &BTreeSet<Quantity>) -> Option<Added> {
+        let others =
+            |lines: &Lines| lines.details.iter().filter(|line| line.quantity().is_none()).cloned().collect::<Vec<_>>();
+        if !is_cut && named.is_empty() || self.record != stored.record || others(self) != others(stored) {
+            return None;
+        }
+        let mut added = Vec::new();
+        for table in [Detail::Reading, Detail::Text] {
+            let [own, theirs] = [self, stored].map(|lines| lines.by_quantity(table));
+            let agree = theirs.iter().all(|(quantity, lines)| match own.get(quantity) {
+                Some(own) => own.iter().map(|line| line.said()).eq(lines.iter().map(|line| line.said())),
+                None => !named.is_empty() && !named.iter().any(|name| name.as_str() == *quantity),
+            });
+            let more = self.details.iter().filter(|line| line.table == table);
+            let more = more.filter(|line| line.quantity().is_some_and(|quantity| !theirs.contains_key(quantity)));
+            let places = stored.details.iter().filter(|line| line.table == table).count();
+            let placed = (0i64..).skip(places).zip(more).map(|(idx, line)| line.at(idx));
+            let before = added.len();
+            added.extend(placed);
+            if !agree || added.len() > before && !is_cut {
+                return None;
+            }
+        }
+        Some(Added(added))
+    }
+
+    fn by_quantity(&self, table: Detail) -> BTreeMap<&str, Vec<&Line>> {
+        let mut all: BTreeMap<&str, Vec<&Line>> = BTreeMap::new();
+        for line in self.details.iter().filter(|line| line.table == table) {
+            all.entry(line.quantity().unwrap_or_default()).or_default().push(line);
+        }
+        all
+    }
+}
+
+/// Readings of a frame that is stored already, and their texts.
+#[derive(Debug)]
+pub(super) struct Added(Vec<Line>);
+
+impl Added {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn readings(&self) -> usize {
+        self.0.iter().filter(|line| line.table == Detail::Reading).count()
+    }
+
+    /// Inserts them.
+    pub(super) fn insert(self, db: &Connection) -> Result<(), StoreError> {
+        for line in self.0 {
+            db.prepare_cached(line.table.insert())?.execute(rusqlite::params_from_iter(line.columns))?;
+        }
+        Ok(())
+    }
+}
+
+impl Line {
+    /// Of a reading or its text.
+    fn quantity(&self) -> Option<&str> {
+        let column = match self.table {
+            Detail::Reading => 4,
+            Detail::Text => 3,
+            _ => return None,
+        };
+        match self.columns.get(column) {
+            Some(Value::Text(quantity)) => Some(quantity),
+            _ => None,
+        }
+    }
+
+    /// Its columns without its place in the frame.
+    fn said(&self) -> (&[Value], &[Value]) {
+        (&self.columns[..2], &self.columns[3..])
+    }
+
+    /// The same at another place.
+    fn at(&self, idx: i64) -> Line {
+        let mut line = self.clone();
+        line.columns[2] = Value::Integer(idx);
+        line
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod accept;
 mod error;
+mod filtered;
 mod history;
 mod line;
 mod read;
@@ -165,6 +166,14 @@ impl Archive {
     /// [`StoreError`].
     pub fn coverage(&self, box_id: &BoxId) -> Result<SeqRanges, StoreError> {
         self.with(|db| read::coverage(db, box_id))
+    }
+
+    /// How many records of a box are held.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn records(&self, box_id: &BoxId) -> Result<u64, StoreError> {
+        self.with(|db| read::records(db, box_id))
     }
 
     /// Every box that was ever enrolled, by name.

@@ -36,6 +36,8 @@ pub struct BoxSummary {
     pub readings: u64,
     /// Records that came in a second batch and were stored once.
     pub doubled: u64,
+    /// Records that a filter of the box withholds from this platform.
+    pub withheld: u64,
     /// When the newest batch came, by the platform's clock.
     pub received_ms: Option<i64>,
     /// Size of the largest tree head that is proven to continue earlier ones; none before the first proof.
@@ -267,10 +269,34 @@ fn blob(db: &Connection, sql: &str, box_id: &BoxId, id: &BatchId) -> Result<Opti
     Ok(statement.query_row(params![box_id.as_str(), id.to_string()], |row| row.get(0)).optional()?)
 }
 
-/// What is held of a box.
+/// What is held of a box, or was left out by a filter.
 pub(super) fn coverage(db: &Connection, box_id: &BoxId) -> Result<SeqRanges> {
+    ranges(db, "SELECT first_seq, last_seq FROM coverage WHERE box = ?1 ORDER BY first_seq", box_id)
+}
+
+/// Parts of that in which numbers are left out.
+pub(super) fn left_out(db: &Connection, box_id: &BoxId) -> Result<SeqRanges> {
+    ranges(db, "SELECT first_seq, last_seq FROM left_out WHERE box = ?1 ORDER BY first_seq", box_id)
+}
+
+/// How many records of a box are held.
+pub(super) fn records(db: &Connection, box_id: &BoxId) -> Result<u64> {
+    let mut statement = db.prepare_cached("SELECT coalesce(sum(records), 0) FROM tally WHERE box = ?1")?;
+    Ok(statement.query_row([box_id.as_str()], |row| unsigned(row, 0))?)
+}
+
+/// The numbers in a range of which a record is held.
+pub(super) fn records_in(db: &Connection, box_id: &BoxId, range: SeqRange) -> Result<SeqRanges> {
+    let bound = |seq: Seq| i64::try_from(seq.0).unwrap_or(i64::MAX);
     let mut statement =
-        db.prepare_cached("SELECT first_seq, last_seq FROM coverage WHERE box = ?1 ORDER BY first_seq")?;
+        db.prepare_cached("SELECT seq FROM record WHERE box = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq")?;
+    let bounds = params![box_id.as_str(), bound(range.first), bound(range.last)];
+    let seqs = statement.query_map(bounds, |row| unsigned(row, 0).map(Seq))?;
+    Ok(seqs.map(|seq| seq.map(|seq| SeqRange { first: seq, last: seq })).collect::<rusqlite::Result<SeqRanges>>()?)
+}
+
+fn ranges(db: &Connection, sql: &str, box_id: &BoxId) -> Result<SeqRanges> {
+    let mut statement = db.prepare_cached(sql)?;
     let ranges = statement.query_map([box_id.as_str()], |row| {
         Ok(SeqRange { first: Seq(unsigned(row, 0)?), last: Seq(unsigned(row, 1)?) })
     })?;
@@ -285,23 +311,26 @@ pub(super) fn boxes(db: &Connection) -> Result<Vec<BoxSummary>> {
                (SELECT coalesce(sum(readings), 0) FROM tally WHERE tally.box = box.box), \
                (SELECT coalesce(sum(doubled), 0) FROM batch WHERE batch.box = box.box), \
                (SELECT received_ms FROM batch WHERE batch.box = box.box ORDER BY batch_no DESC LIMIT 1), \
+               (SELECT coalesce(sum(last_seq - first_seq + 1), 0) FROM coverage WHERE coverage.box = box.box), \
                proven.size, proven.since, \
                (SELECT count(*) FROM head WHERE head.box = box.box AND linked = 0 AND head.size < proven.size) \
                FROM box LEFT JOIN head AS proven ON proven.box = box.box AND proven.size = \
                (SELECT max(size) FROM head WHERE head.box = box.box AND since IS NOT NULL) ORDER BY box.box";
     let mut statement = db.prepare_cached(sql)?;
     let rows = statement.query_map([], |row| {
+        let records = unsigned(row, 3)?;
         Ok(BoxSummary {
             box_id: row.get(0)?,
             public_key: row.get(1)?,
             batches: unsigned(row, 2)?,
-            records: unsigned(row, 3)?,
+            records,
+            withheld: unsigned(row, 7)?.saturating_sub(records),
             readings: unsigned(row, 4)?,
             doubled: unsigned(row, 5)?,
             received_ms: row.get(6)?,
-            proven_size: unsigned_if(row, 7)?,
-            proven_since: unsigned_if(row, 8)?,
-            unproven: unsigned(row, 9)?,
+            proven_size: unsigned_if(row, 8)?,
+            proven_since: unsigned_if(row, 9)?,
+            unproven: unsigned(row, 10)?,
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)

@@ -54,7 +54,7 @@ CREATE INDEX record_redecoded ON record (box, redecoded_of, seq) WHERE redecoded
 CREATE TABLE reading (
     box         TEXT NOT NULL,
     seq         INTEGER NOT NULL,
-    idx         INTEGER NOT NULL,        -- place in the frame, from 0
+    idx         INTEGER NOT NULL,        -- place among the readings that came of the frame, from 0
     source      TEXT NOT NULL,
     quantity    TEXT NOT NULL,
     unit        TEXT NOT NULL,
@@ -163,7 +163,7 @@ CREATE TABLE alarm (
     PRIMARY KEY (box, seq)
 ) STRICT, WITHOUT ROWID;
 
--- What is held, as disjoint ranges of sequence numbers that never touch.
+-- What is held or was left out by a filter of the box, as disjoint ranges of sequence numbers that never touch.
 CREATE TABLE coverage (
     box         TEXT NOT NULL,
     first_seq   INTEGER NOT NULL,

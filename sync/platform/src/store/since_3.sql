@@ -25,3 +25,18 @@ ALTER TABLE head ADD COLUMN since INTEGER;
 ALTER TABLE head ADD COLUMN proven_by INTEGER;       -- the batch with the first proof from or to it
 CREATE INDEX head_unlinked ON head (box, size) WHERE linked = 0;
 CREATE INDEX head_proven ON head (box, size) WHERE since IS NOT NULL;
+
+-- Batches by which a filter of the box kept something from this platform. Nothing of that is missing.
+CREATE TABLE batch_filter (
+    batch_no    INTEGER PRIMARY KEY,
+    left_out    INTEGER NOT NULL,        -- numbers without a record in it; an earlier batch may have had the record
+    quantities  TEXT                     -- cod,flow: readings of others were left out of its frames; NULL: none were
+) STRICT;
+
+-- Parts of `coverage` in which numbers without a record were left out. Exactly those are the ones that `record` lacks.
+CREATE TABLE left_out (
+    box         TEXT NOT NULL,
+    first_seq   INTEGER NOT NULL,
+    last_seq    INTEGER NOT NULL,
+    PRIMARY KEY (box, first_seq)
+) STRICT, WITHOUT ROWID;

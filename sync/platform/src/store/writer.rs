@@ -137,7 +137,7 @@ mod tests {
     use super::super::error::Refused;
     use super::super::{read, schema};
     use super::*;
-    use batch::{Batch, BatchId, BoxId, Content, Lane, PlatformId, Row, SigningKey, TreeHead};
+    use batch::{Batch, BatchId, BoxId, Content, Filtered, Lane, PlatformId, Row, SigningKey, TreeHead};
     use record::merkle::Hash;
     use record::{Boot, BootNo, ClockQuality, MonoMs, Seq, SeqRange, Stamp, UnixMs};
 
@@ -152,6 +152,7 @@ mod tests {
             ranges: rows.iter().map(|row| SeqRange { first: row.seq, last: row.seq }).collect(),
             head: TreeHead { size: 10_000, root: Hash([0; 32]) },
             checkpoints: Vec::new(),
+            filtered: Filtered::default(),
             proofs: Vec::new(),
             rows,
         };

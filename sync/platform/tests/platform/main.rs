@@ -4,6 +4,7 @@
 
 mod delivering;
 mod enrolling;
+mod filtering;
 mod keeping;
 mod one_history;
 mod reading;

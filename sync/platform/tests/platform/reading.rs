@@ -114,7 +114,7 @@ async fn alarms_coverage_and_counts() {
     expect![[r#"{"items":[{"seq":7,"source":"cod-1","rule":"cod-high","quantity":"cod","from":"normal","to":"unacknowledged","side":"high","limit":"80","value":"83.1","cause":1,"wall_ms":1700000007000,"clock":"holdover"}],"next":null}"#]]
         .assert_eq(&String::from_utf8(world.get(&format!("{BOX}/alarms")).await.bytes).unwrap());
     assert_eq!(alarms["items"][0]["limit"], "80");
-    expect![[r#"{"box":"outfall-1","holds":[{"first":0,"last":9}],"records":10}"#]]
+    expect![[r#"{"box":"outfall-1","holds":[{"first":0,"last":9}],"records":10,"withheld":0}"#]]
         .assert_eq(&world.get(&format!("{BOX}/coverage")).await.json().to_string());
     let status = world.get("/v1/status").await.json();
     expect![[r#"[{"box":"outfall-1","kind":"boot","readings":0,"records":1,"source":""},{"box":"outfall-1","kind":"codec","readings":0,"records":1,"source":""},{"box":"outfall-1","kind":"rejected","readings":0,"records":1,"source":""},{"box":"outfall-1","kind":"alarm","readings":0,"records":1,"source":"cod-1"},{"box":"outfall-1","kind":"readings","readings":6,"records":3,"source":"cod-1"},{"box":"outfall-1","kind":"redecoded","readings":2,"records":1,"source":"cod-1"},{"box":"outfall-1","kind":"readings","readings":4,"records":2,"source":"cod-2"}]"#]]

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use batch::{Batch, BatchId, BoxId, Checkpoint, Content, Lane, PublicKey, Receipt, Row, Sealed, SigningKey, TreeHead};
+use batch::{
+    Batch, BatchId, BoxId, Checkpoint, Content, Filtered, Lane, PublicKey, Receipt, Row, Sealed, SigningKey, TreeHead,
+};
 use platform::{Config, Platform, Running};
 use record::merkle::Hash;
 use record::{
@@ -239,7 +241,16 @@ pub(crate) fn batch(rows: Vec<Row>) -> Batch {
     let ranges = rows.iter().map(|row| SeqRange { first: row.seq, last: row.seq }).collect();
     let head = head(rows.last().unwrap().seq.0 + 1);
     let box_id = BoxId::new(BOX).unwrap();
-    Batch { box_id, lane: Lane::Live, ranges, head, checkpoints: Vec::new(), proofs: Vec::new(), rows }
+    Batch {
+        box_id,
+        lane: Lane::Live,
+        ranges,
+        head,
+        checkpoints: Vec::new(),
+        filtered: Filtered::default(),
+        proofs: Vec::new(),
+        rows,
+    }
 }
 
 pub(crate) fn seal(batch: &Batch) -> Sealed {

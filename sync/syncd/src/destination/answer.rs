@@ -147,6 +147,7 @@ mod tests {
             holds: [SeqRange { first: Seq(0), last: Seq(4) }].into_iter().collect(),
             head: TreeHead { size: 5, root: Hash([0; 32]) },
             received_ms: UnixMs(0),
+            left_out: SeqRanges::new(),
         };
         receipt.sign(&SigningKey::from_seed(&[seed; 32]))
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use batch::{Batch, BatchId, Checkpoint, Lane, OpenError, Row, SealError, TreeHead};
+use batch::{Batch, BatchId, Checkpoint, Filtered, Lane, OpenError, Row, SealError, TreeHead};
 use journal::{Segment, Stage, StoreError, StoredBatch, StoredCheckpoint};
 use record::{RecordAt, SeqRange, SeqRanges};
 
@@ -97,6 +97,7 @@ impl Files {
             head,
             checkpoints,
             proofs,
+            filtered: Filtered::default(),
             rows: records.iter().map(Row::from).collect(),
         };
         let sealed = batch.seal(&self.key).map_err(CutError::Seal)?;
