@@ -65,6 +65,8 @@ pub(crate) struct Lines {
     cut_failed: bool,
     /// When the core's timer is set for, as the world was told.
     pub(crate) tick_ms: Option<u64>,
+    /// Nothing of what the core was not told yet passes its filter.
+    is_quiet: bool,
     fault: Option<Fault>,
 }
 
@@ -88,14 +90,22 @@ impl Sync {
         (box_id, key): (BoxId, SigningKey),
         disk: &Disk,
         seed: u64,
-        platforms: [(&'static str, &SigningKey); 2],
+        platforms: [(&'static str, &SigningKey, syncd::Filter); 2],
         fault: Option<Fault>,
     ) -> Option<Sync> {
         let reader = Reader::open(&disk.journal()).ok()?;
         let outbox = Outbox::open(&disk.outbox()).ok()?;
         outbox.fill_disk(disk.outbox_full).expect("a bound");
-        let files = Files::new(reader, outbox, key, box_id.clone());
-        let lines = platforms.into_iter().zip(1_u64..).map(|((name, platform), nth)| {
+        let mut files = Files::new(reader, outbox, key, box_id.clone());
+        for (name, _, filter) in &platforms {
+            let filter = match fault {
+                Some(Fault::LeaksTheWithheld) => syncd::Filter::default(),
+                Some(Fault::WithholdsTooMuch) => syncd::Filter { refused: false, ..filter.clone() },
+                _ => filter.clone(),
+            };
+            files.set_filter(name, filter).ok()?;
+        }
+        let lines = platforms.into_iter().zip(1_u64..).map(|((name, platform, _), nth)| {
             let (mut restored, _) = syncd::restore(&files.outbox, name).expect("the outbox");
             if fault == Some(Fault::ForgetsItsOutbox) {
                 restored.outstanding.clear();
@@ -115,6 +125,7 @@ impl Sync {
                 receipt: None,
                 cut_failed: false,
                 tick_ms: None,
+                is_quiet: false,
                 fault,
             }
         });
@@ -128,11 +139,14 @@ impl Sync {
 
 impl Lines {
     /// Tells the core how far the journal goes, alarms first known.
-    pub(crate) fn hear(&mut self, files: &Files, now: MonoMs) {
+    pub(crate) fn hear(&mut self, files: &mut Files, now: MonoMs) {
         if self.unstored.is_some() {
             return;
         }
         let end = files.reader.position().expect("the journal's position").end;
+        let worth = files.worth_telling(self.name, self.core.told(), end).expect("the journal");
+        self.is_quiet = worth < end;
+        let end = worth;
         while self.core.told() < end {
             let from = self.core.told();
             let mut alarms = files.reader.alarms(from, ALARMS_READ_MAX).expect("alarms");
@@ -185,7 +199,7 @@ impl Lines {
     /// Hands the answers to the core and does what it orders, until something cannot be stored.
     pub(crate) fn work(&mut self, files: &mut Files, now: MonoMs, alarms: &[Seq]) -> Checked<Vec<Order>> {
         let mut orders = Vec::new();
-        self.store_again(files, &mut orders);
+        self.store_again(files, now, &mut orders);
         loop {
             for nth in 0.. {
                 if self.unstored.is_some() {
@@ -244,7 +258,7 @@ impl Lines {
                 if matches!(action, Action::Send { .. }) {
                     self.tries.remove(&id);
                 }
-                self.check_overtaking(id, alarms)?;
+                self.check_overtaking(files, id, alarms)?;
                 let bytes = files.outbox.batch_bytes(self.name, &id.0).expect("the outbox");
                 demand!("D2", bytes.is_some(), "{}: {id} is sent and not in the outbox", self.name);
                 self.turns += 1;
@@ -258,7 +272,7 @@ impl Lines {
             Action::Advance { id } => {
                 let receipt = self.receipt.take().map(|(_, bytes)| bytes).unwrap_or_default();
                 self.unstored = Some((id, Unstored::Receipt(receipt)));
-                self.store_again(files, orders);
+                self.store_again(files, now, orders);
             }
             Action::Split { id, reason } => {
                 if reason.is_none() {
@@ -266,20 +280,26 @@ impl Lines {
                     self.tries.remove(&id);
                 }
                 self.unstored = Some((id, Unstored::Halving));
-                self.store_again(files, orders);
+                self.store_again(files, now, orders);
             }
             Action::Park { id, reason } => {
                 self.unstored = Some((id, Unstored::Refusal(reason)));
-                self.store_again(files, orders);
+                self.store_again(files, now, orders);
             }
         }
         Ok(())
     }
 
-    fn store_again(&mut self, files: &mut Files, orders: &mut Vec<Order>) {
+    fn store_again(&mut self, files: &mut Files, now: MonoMs, orders: &mut Vec<Order>) {
         let Some((id, what)) = &self.unstored else { return };
         let stored = match what {
-            Unstored::Receipt(receipt) => files.settle(self.name, *id, receipt).is_ok(),
+            Unstored::Receipt(receipt) => {
+                let settled = files.settle(self.name, *id, receipt);
+                for ranges in settled.iter().map(|settled| &settled.reopened).filter(|ranges| !ranges.is_empty()) {
+                    self.core.handle(now, Input::Reopened { ranges: ranges.clone() });
+                }
+                settled.is_ok()
+            }
             Unstored::Halving => files.split(self.name, *id).is_ok(),
             Unstored::Refusal(why) => files.park(self.name, *id, why).is_ok(),
         };
@@ -300,17 +320,20 @@ impl Lines {
         batches.chain(covered.iter()).chain(parked.iter()).collect()
     }
 
-    fn check_overtaking(&self, id: BatchId, alarms: &[Seq]) -> Checked {
+    fn check_overtaking(&self, files: &Files, id: BatchId, alarms: &[Seq]) -> Checked {
         let Some((lane, ..)) = self.batches.get(&id).filter(|(lane, ..)| *lane != Lane::Alarm) else { return Ok(()) };
         let alarm_batches = || self.batches.values().filter(|(lane, ..)| *lane == Lane::Alarm);
         let window = usize::try_from(config().alarm_window.get()).expect("a window");
         let free = if self.cut_failed { 0 } else { window.saturating_sub(alarm_batches().count()) };
+        // What a filter settled had its alarms, also where it is looked at again.
+        let looked_at = files.outbox.filtered(self.name).expect("the outbox");
         let known = alarms.iter().filter(|seq| **seq < self.core.told());
         let left = |seq: &Seq| {
             alarm_batches().any(|(_, ranges, sent)| *sent && ranges.contains(*seq))
                 || self.core.covered().contains(*seq)
                 || self.core.parked().contains(*seq)
                 || self.core.gone().contains(*seq)
+                || looked_at.iter().any(|(range, _)| range.first <= *seq && *seq <= range.last)
         };
         let unsent: Vec<&Seq> = known.filter(|seq| !left(seq)).collect();
         let holds = invariant::d5_others_may_leave(unsent.len() as u64, free as u64);
@@ -341,8 +364,9 @@ impl Lines {
         Ok(())
     }
 
-    /// Whether every record before `end` has arrived, or is parked or gone with its reason.
+    /// Whether every record before `end` has arrived, or is parked, gone or withheld with its reason.
     pub(crate) fn is_drained(&self, end: Seq) -> bool {
+        let end = if self.is_quiet { self.core.told() } else { end };
         invariant::d3_drained(end, self.core.covered(), self.core.parked(), self.core.gone())
     }
 

@@ -19,14 +19,14 @@ name = "cod-1"
 [device.mqtt]
 [device.codec]
 kind = "json"
-fields = [{ path = "/cod", quantity = "cod", unit = "mg/L" }]
+fields = [{ path = "/cod", quantity = "cod", unit = "mg/L" }, { path = "/ph", quantity = "ph", unit = "[pH]" }]
 
 [[device]]
 name = "cod-2"
 [device.mqtt]
 [device.codec]
 kind = "json"
-fields = [{ path = "/cod", quantity = "cod", unit = "mg/L" }]
+fields = [{ path = "/cod", quantity = "cod", unit = "mg/L" }, { path = "/ph", quantity = "ph", unit = "[pH]" }]
 
 [[device]]
 name = "level-1"
@@ -339,7 +339,7 @@ impl Device {
             self.high = !self.high;
         }
         let whole = if self.high { self.chance.between(68, 95) } else { self.chance.between(20, 78) };
-        format!(r#"{{"cod":{whole}.{},"n":"{name} {number}"}}"#, number % 10).into_bytes()
+        format!(r#"{{"cod":{whole}.{0},"ph":7.{0},"n":"{name} {number}"}}"#, number % 10).into_bytes()
     }
 
     /// Channel 1, degrees.

@@ -27,6 +27,7 @@ mod clock;
 mod delivering;
 mod disk;
 mod field;
+mod filter;
 mod gateway;
 mod invariants;
 mod keeping;
@@ -48,10 +49,13 @@ use world::{Passed, Settings, World};
 const SEEDS: u64 = 200;
 
 /// What must befall a share of the worlds, so that what holds in them says something.
-const EXPECTED: [&str; 33] = [
+const EXPECTED: [&str; 36] = [
     "a clock record",
+    "a filter changed",
+    "a frame cut to some quantities",
     "a history continued",
     "a record parked",
+    "a record withheld",
     "a segment thinned",
     "a table sealed",
     "a transaction refused by the disk",

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use batch::{Batch, BatchId, BoxId, PlatformId, PublicKey, Receipt, Row, SigningKey, TreeHead};
 use record::{Seq, SeqRanges, UnixMs};
 
+use crate::filter::extended;
 use crate::invariants::{Checked, violation};
 use crate::seed::Chance;
 
@@ -75,6 +76,9 @@ pub(crate) struct Platform {
     pub(crate) divided: BTreeSet<BatchId>,
     /// The records of all batches that it gave a receipt for.
     receipted: SeqRanges,
+    /// Numbers that batches left out, and batches that left out readings.
+    pub(crate) left_out: SeqRanges,
+    pub(crate) cut: u64,
     chance: Chance,
 }
 
@@ -94,6 +98,8 @@ impl Platform {
             refused: BTreeSet::new(),
             divided: BTreeSet::new(),
             receipted: SeqRanges::new(),
+            left_out: SeqRanges::new(),
+            cut: 0,
             chance,
         }
     }
@@ -164,10 +170,18 @@ impl Platform {
             self.continued.insert(proof.size);
         }
         self.heads.insert(batch.head.size, batch.head);
+        batch.filtered.left_out.iter().for_each(|range| self.left_out.insert(range));
+        self.cut += u64::from(!batch.filtered.quantities.is_empty());
         for row in batch.rows {
             if let Some((known, first)) = self.rows.get(&row.seq) {
                 // It had come through after all, or comes now behind its halves: the same record is kept once.
                 if *known == row && (self.divided.contains(first) || self.divided.contains(&id)) {
+                    continue;
+                }
+                // Or it lacked readings that its filter lets through now.
+                if let Some(sum) = extended(known, &row) {
+                    let first = *first;
+                    self.rows.insert(row.seq, (sum, first));
                     continue;
                 }
                 return violation("D3", format!("record {} came in {id}, and before in {first}", row.seq));

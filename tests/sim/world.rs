@@ -18,6 +18,7 @@ use crate::clock::{BoxClock, true_ms};
 use crate::delivering::Sync;
 use crate::disk::Disk;
 use crate::field::{Device, Downlink, Uplink};
+use crate::filter::Filters;
 use crate::gateway::{Gateway, setup};
 use crate::invariants::{Checked, Onlooker, demand, violation};
 use crate::link::Link;
@@ -151,6 +152,7 @@ pub(crate) struct World {
     sync_life: u64,
     devices: Vec<Device>,
     platforms: [Platform; 2],
+    filters: [Filters; 2],
     links: [Link; 2],
     death: Chance,
     onlooker: Onlooker,
@@ -199,6 +201,11 @@ impl World {
             sync: None,
             sync_life: 0,
             links: [0, 1].map(|nth| Link::new(Chance::new(seed, &format!("link {nth}")))),
+            // The first one gets everything: what the second gets, and when, is nothing to it (D4).
+            filters: [0, 1].map(|nth| {
+                let may_filter = nth == 1 && settings.fault.is_none_or(Fault::is_of_a_filter);
+                Filters::new(Chance::new(seed, &format!("filter {nth}")), may_filter)
+            }),
             death: Chance::new(seed, "death"),
             onlooker: Onlooker::new(Engine::new(setup().rules), settings.fault),
             unsettled: BTreeMap::new(),
@@ -369,6 +376,7 @@ impl World {
         self.onlooker.look_again(&gateway.reader)?;
         self.onlooker.look_at_rules(&gateway.ledger.engine, &gateway.segments())?;
         self.look_at_platforms()?;
+        self.look_at_quiet()?;
         let lines = || self.sync.iter().flat_map(|sync| &sync.lines);
         let parked = lines().map(|lines| lines.core.parked().len()).sum();
         let outcomes = [
@@ -377,6 +385,8 @@ impl World {
             ("an alarm raised", !self.onlooker.alarms.is_empty()),
             ("a clock record", self.onlooker.clocks > 0),
             ("a history continued", self.platforms.iter().any(|platform| !platform.continued.is_empty())),
+            ("a record withheld", self.platforms.iter().any(|platform| !platform.left_out.is_empty())),
+            ("a frame cut to some quantities", self.platforms.iter().any(|platform| platform.cut > 0)),
             ("delivered around what is gone", lines().any(|lines| !lines.core.gone().is_empty())),
         ];
         self.seen.extend(outcomes.into_iter().filter(|(_, seen)| *seen).map(|(name, _)| name));

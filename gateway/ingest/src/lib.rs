@@ -81,6 +81,7 @@ pub use device::topic::TopicError;
 pub use device::{Device, DeviceLink};
 pub use evidence::EvidenceBudget;
 pub use judge::{CounterError, FlushError, Ingest, LinkQuality, Push, RedecodeError, Reopened};
+pub use nearest::nearest;
 pub use network::Network;
 pub use redelivery::REDELIVERIES_MAX;
 pub use session::SessionError;

@@ -4,7 +4,7 @@
 const OFFERED: usize = 3;
 
 /// The [`OFFERED`] known words nearest to `word` by edit distance, letter case aside, as "`mg/L`, `ug/L`, `ng/L`".
-pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
     let word = word.to_lowercase();
     let mut ranked: Vec<(usize, &str)> =
         known.map(|k| (strsim::damerau_levenshtein(&word, &k.to_lowercase()), k)).collect();

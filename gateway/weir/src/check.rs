@@ -1,5 +1,7 @@
 //! `weir config check`: whether the daemons would accept these files.
 
+mod filter;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -69,12 +71,14 @@ fn check_devices(devices: &Path, keys: &Path) -> Result<(), String> {
     gatewayd::config::load_devices(devices, keys).map(drop).map_err(|error| chain(&error))
 }
 
-/// Beside the file also what it names: a certificate that cannot be read stops the daemon just as well.
+/// Beside the file also what it names: a certificate that cannot be read stops the daemon just as well, and a filter that
+/// names nobody withholds in silence.
 fn check_sync(path: &Path) -> Result<(), String> {
     let config = SyncConfig::load(path).map_err(|error| chain(&error))?;
     for destination in config.destinations.iter().filter(|destination| destination.enabled) {
         Transport::new(destination, BestTime::default())
             .map_err(|error| format!("destination `{}`: {}", destination.name, chain(&error)))?;
+        filter::check(path, destination.name.as_str(), &destination.filter)?;
     }
     Ok(())
 }

@@ -309,6 +309,10 @@ fn print_sync(out: &mut impl Write, sync: &Sync, lang: Lang) -> Result<(), Comma
     for (destination, budget) in budgets {
         line(out, &show_budget(&destination.name, budget, lang))?;
     }
+    for destination in sync.destinations.iter().filter(|destination| destination.withheld > 0) {
+        let text = lang.pick("records withheld by its filter from", "按过滤设置不发送的记录");
+        line(out, &format!("{text} {}: {}", destination.name, destination.withheld))?;
+    }
     Ok(())
 }
 

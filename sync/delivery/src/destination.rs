@@ -182,6 +182,7 @@ impl Destination {
                     self.failed(at, retry_after_ms, why);
                 }
             }
+            Input::Reopened { ranges } => self.reopened(&ranges),
             Input::Retry { batch } => self.retry(batch),
             Input::Dropped { ranges } => self.dropped(&ranges),
             Input::Calendar { date } => self.meter.turn(self.now, date),
@@ -401,6 +402,11 @@ impl Destination {
             self.hold = Some(MonoMs(self.now.0.saturating_add(wait_ms)));
         }
         self.free(Transient::is_link);
+    }
+
+    fn reopened(&mut self, ranges: &SeqRanges) {
+        self.covered = without(&self.covered, ranges);
+        self.claim();
     }
 
     fn retry(&mut self, batch: RestoredBatch) {

@@ -64,6 +64,12 @@ pub enum Input {
         /// The cause.
         why: Transient,
     },
+    /// The destination is to have these records after all, although a receipt covers them: its filter lets more through
+    /// than the one by which their batch was cut. They are in no batch any more.
+    Reopened {
+        /// The records.
+        ranges: SeqRanges,
+    },
     /// Someone wants this parked batch tried again; the shell keeps it with those that have no answer.
     Retry {
         /// The batch, as it was cut.

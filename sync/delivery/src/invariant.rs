@@ -1,5 +1,7 @@
 //! The invariants of delivery as predicates: one definition for the core, its tests and the simulation.
 
+use std::collections::BTreeSet;
+
 use record::{Seq, SeqRanges};
 
 /// So often must a link have broken one batch half way before it may come in halves.
@@ -46,6 +48,17 @@ pub fn d3_drained(end: Seq, covered: &SeqRanges, parked: &SeqRanges, gone: &SeqR
 /// **D3** of what is settled without a receipt because it is gone: the journal told so.
 pub fn d3_gone_is_told(gone: &SeqRanges, told: &SeqRanges) -> bool {
     told.covers(gone)
+}
+
+/// **D3** of what a filter lets through now: the destination has all of it. Parts of a record, by whatever names them; none
+/// where it is not there at all.
+pub fn d3_has_what_passes<T: Ord>(has: Option<&BTreeSet<T>>, passes: Option<&BTreeSet<T>>) -> bool {
+    passes.is_none_or(|passes| has.is_some_and(|has| has.is_superset(passes)))
+}
+
+/// **D6**: a destination has nothing that each of its filters withheld. `passed` is what some of them let through.
+pub fn d6_withheld<T: Ord>(has: Option<&BTreeSet<T>>, passed: Option<&BTreeSet<T>>) -> bool {
+    has.is_none_or(|has| passed.is_some_and(|passed| has.is_subset(passed)))
 }
 
 /// **D4**: what happens to one destination, and when, is the same whatever befalls another one. `alone` and `beside` are

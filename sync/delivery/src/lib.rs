@@ -7,6 +7,7 @@
 //! answers      ──► Acked …    ├─► Destination::handle ─┼─► Hedge   ─► shell sends beside the try under way
 //! link is back ──► LinkUp     │   (coverage, lanes,    ├─► Advance ─► shell stores the receipt
 //! a technician ──► Retry      │    window, backoff)    ├─► Split   ─► shell drops the refused bytes
+//! a filter     ──► Reopened   │                        │
 //! another day  ──► Calendar   │                        ├─► Note    ─► shell stores what was carried
 //! time         ──► Tick      ─┘                        └─► Park    ─► shell puts the batch aside
 //! ```
@@ -22,9 +23,11 @@
 //! - **D2** the same batch id always has the same bytes: a batch once cut is sent under its id until it is answered,
 //!   also after a restart, and its records are in no second batch unless it was refused, or the link cannot carry it
 //!   ([`invariant::d2_may_divide`]); then they come in halves.
-//! - **D3** once faults heal, every record reaches the destination exactly once in effect, or stands parked or gone.
+//! - **D3** once faults heal, every record reaches the destination exactly once in effect, or stands parked or gone. What its
+//!   filter withholds is settled by the batch that tells so; the core knows no difference.
 //! - **D5** an alarm overtakes everything: while one can leave, nothing else is sent; the backlog keeps its share of
 //!   what is cut after the alarms.
+//! - **D6** nothing arrives that the destination's filters withheld: the shell's to keep.
 //! - **B1** every queue here has a named bound: [`ALARMS_MAX`], [`RANGES_MAX`], and windows and
 //!   [`Config::parked_max`] of [`Config`].
 //!

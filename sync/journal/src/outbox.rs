@@ -1,5 +1,7 @@
 //! What each destination holds, and what was cut for it and awaits its receipt.
 
+mod filtered;
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +12,7 @@ use crate::database::{StoreError, fill, from_sql, open_reader, open_writer, to_s
 use crate::schema::OUTBOX;
 
 /// A batch that was cut, signed and stored, and has no receipt yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoredBatch {
     /// SHA-256 of `bytes`.
     pub id: [u8; 32],
@@ -20,6 +22,12 @@ pub struct StoredBatch {
     pub ranges: SeqRanges,
     /// What is sent, byte for byte, each time (D2).
     pub bytes: Vec<u8>,
+    /// The filter by which records were left out of it, on one line; none: nothing was.
+    pub filter: Option<String>,
+    /// Numbers of `ranges` without a record in it.
+    pub left_out: u64,
+    /// Of those, the ones that the destination never got.
+    pub withheld: u64,
 }
 
 /// A batch that the destination refused.
@@ -49,6 +57,8 @@ pub struct DestinationTally {
     pub records: u64,
     /// Bytes of them.
     pub bytes: u64,
+    /// Records of which it was told that its filter withholds them.
+    pub withheld: u64,
 }
 
 /// What a metered link carried, as it was noted last.
@@ -136,11 +146,10 @@ impl Outbox {
     /// # Errors
     /// [`StoreError::Read`].
     pub fn parked_batches(&self, destination: &str) -> Result<Vec<ParkedBatch>, StoreError> {
-        let sql = "SELECT id, lane, ranges, bytes, reason FROM parked WHERE destination = ?1 ORDER BY rowid";
+        let sql = "SELECT id, lane, ranges, bytes, filter, left_out, withheld, reason FROM parked \
+                   WHERE destination = ?1 ORDER BY rowid";
         self.rows("parked batches", sql, [destination], |row| {
-            let batch =
-                StoredBatch { id: row.get(0)?, lane: row.get(1)?, ranges: decode_ranges(row, 2)?, bytes: row.get(3)? };
-            Ok(ParkedBatch { batch, reason: row.get(4)? })
+            Ok(ParkedBatch { batch: stored(row)?, reason: row.get(7)? })
         })
     }
 
@@ -167,10 +176,9 @@ impl Outbox {
     /// # Errors
     /// [`StoreError::Read`].
     pub fn batches(&self, destination: &str) -> Result<Vec<StoredBatch>, StoreError> {
-        let sql = "SELECT id, lane, ranges, bytes FROM batch WHERE destination = ?1 ORDER BY rowid";
-        self.rows("batches", sql, [destination], |row| {
-            Ok(StoredBatch { id: row.get(0)?, lane: row.get(1)?, ranges: decode_ranges(row, 2)?, bytes: row.get(3)? })
-        })
+        let sql = "SELECT id, lane, ranges, bytes, filter, left_out, withheld FROM batch \
+                   WHERE destination = ?1 ORDER BY rowid";
+        self.rows("batches", sql, [destination], stored)
     }
 
     /// The bytes of a batch that awaits its receipt.
@@ -198,10 +206,13 @@ impl Outbox {
     /// # Errors
     /// [`StoreError::Read`].
     pub fn tally(&self, destination: &str) -> Result<DestinationTally, StoreError> {
-        let sql = "SELECT receipts, records, bytes FROM destination WHERE name = ?1";
+        let sql = "SELECT receipts, records, bytes, \
+                   (SELECT coalesce(sum(withheld), 0) FROM filtered WHERE destination = name) \
+                   FROM destination WHERE name = ?1";
         let found = self.connection.query_row(sql, [destination], |row| {
-            let [receipts, records, bytes] = [row.get(0)?, row.get(1)?, row.get(2)?].map(from_sql);
-            Ok(DestinationTally { receipts, records, bytes })
+            let [receipts, records, bytes, withheld] =
+                [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?].map(from_sql);
+            Ok(DestinationTally { receipts, records, bytes, withheld })
         });
         Ok(found.optional().map_err(self.read_failed("tallies"))?.unwrap_or_default())
     }
@@ -269,8 +280,32 @@ impl Outbox {
         self.write("a batch", |transaction| insert_batch(transaction, destination, batch))
     }
 
+    /// Where batches left out records, ascending, each with the filters that did, one a line.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn filtered(&self, destination: &str) -> Result<Vec<(SeqRange, String)>, StoreError> {
+        let found = filtered::read(&self.connection, destination).map_err(self.read_failed("what was filtered"))?;
+        Ok(found.into_iter().map(|span| (span.range, span.filters)).collect())
+    }
+
+    /// Takes back what is settled of these ranges, so that what was withheld there comes after all: coverage shrinks by
+    /// them. What the destination has of them is remembered.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub fn reopen(&mut self, destination: &str, ranges: &SeqRanges) -> Result<(), StoreError> {
+        self.write("what is to be sent after all", |transaction| {
+            let before = ranges_of(transaction, Ranges::Coverage, destination)?;
+            let covered = before.iter().flat_map(|range| ranges.missing_in(range).iter().collect::<Vec<_>>()).collect();
+            store_ranges(transaction, Ranges::Coverage, destination, &covered)?;
+            filtered::reopen(transaction, destination, ranges)
+        })
+    }
+
     /// Takes a verified receipt: coverage grows, the receipt is kept, the batch's bytes go, in one transaction (D1).
-    /// `checkpoints` is the largest signed tree head in the batch, 0 for none. Settling again changes nothing.
+    /// `checkpoints` is the largest signed tree head in the batch, 0 for none. Returns what was settled; settling again
+    /// changes nothing.
     ///
     /// # Errors
     /// [`StoreError::Write`].
@@ -280,11 +315,12 @@ impl Outbox {
         id: &[u8; 32],
         receipt: &[u8],
         checkpoints: u64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<SeqRanges, StoreError> {
+        let mut settled = SeqRanges::new();
         self.write("a receipt", |transaction| {
-            let Some(StoredBatch { ranges, bytes, .. }) = take_batch(transaction, destination, id)? else {
-                return Ok(());
-            };
+            let Some(batch) = take_batch(transaction, destination, id)? else { return Ok(()) };
+            filtered::settle(transaction, destination, &batch)?;
+            let StoredBatch { ranges, bytes, left_out, .. } = batch;
             let mut covered = ranges_of(transaction, Ranges::Coverage, destination)?;
             ranges.iter().for_each(|range| covered.insert(range));
             store_ranges(transaction, Ranges::Coverage, destination, &covered)?;
@@ -294,9 +330,12 @@ impl Outbox {
                        checkpoints_sent = max(checkpoints_sent, ?2), receipts = receipts + 1, \
                        records = records + ?3, bytes = bytes + ?4";
             let bytes = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-            let numbers = [checkpoints, ranges.len(), bytes].map(to_sql);
-            transaction.execute(sql, params![destination, numbers[0], numbers[1], numbers[2]]).map(|_| ())
-        })
+            let numbers = [checkpoints, ranges.len().saturating_sub(left_out), bytes].map(to_sql);
+            transaction.execute(sql, params![destination, numbers[0], numbers[1], numbers[2]])?;
+            settled = ranges;
+            Ok(())
+        })?;
+        Ok(settled)
     }
 
     /// Puts a batch aside that the destination refused for its content. Parking again changes nothing.
@@ -306,9 +345,12 @@ impl Outbox {
     pub fn park(&mut self, destination: &str, id: &[u8; 32], reason: &str) -> Result<(), StoreError> {
         self.write("a parked batch", |transaction| {
             let Some(batch) = take_batch(transaction, destination, id)? else { return Ok(()) };
-            let sql = "INSERT OR IGNORE INTO parked VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+            let sql = "INSERT OR IGNORE INTO parked VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
             let ranges = encode_ranges(&batch.ranges);
-            transaction.execute(sql, params![destination, id, ranges, batch.bytes, reason, batch.lane]).map(|_| ())
+            let StoredBatch { lane, bytes, filter, left_out, withheld, .. } = batch;
+            let (left_out, withheld) = (to_sql(left_out), to_sql(withheld));
+            let values = params![destination, id, ranges, bytes, reason, lane, filter, left_out, withheld];
+            transaction.execute(sql, values).map(|_| ())
         })
     }
 
@@ -321,12 +363,9 @@ impl Outbox {
         let mut batches = Vec::new();
         self.write("batches to be sent again", |transaction| {
             let sql = "DELETE FROM parked WHERE destination = ?1 AND (?2 IS NULL OR id = ?2) \
-                       RETURNING id, lane, ranges, bytes";
+                       RETURNING id, lane, ranges, bytes, filter, left_out, withheld";
             let mut statement = transaction.prepare_cached(sql)?;
-            let rows = statement.query_map(params![destination, id], |row| {
-                let (id, lane, ranges) = (row.get(0)?, row.get(1)?, decode_ranges(row, 2)?);
-                Ok(StoredBatch { id, lane, ranges, bytes: row.get(3)? })
-            })?;
+            let rows = statement.query_map(params![destination, id], stored)?;
             batches = rows.collect::<Result<Vec<_>, _>>()?;
             batches.iter().try_for_each(|batch| insert_batch(transaction, destination, batch))
         })?;
@@ -443,9 +482,24 @@ fn store_ranges(
 }
 
 fn insert_batch(transaction: &Transaction<'_>, destination: &str, batch: &StoredBatch) -> rusqlite::Result<()> {
-    let sql = "INSERT OR IGNORE INTO batch VALUES (?1, ?2, ?3, ?4, ?5)";
+    let sql = "INSERT OR IGNORE INTO batch VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     let ranges = encode_ranges(&batch.ranges);
-    transaction.execute(sql, params![destination, batch.id, batch.lane, ranges, batch.bytes]).map(|_| ())
+    let StoredBatch { id, lane, bytes, filter, left_out, withheld, .. } = batch;
+    let (left_out, withheld) = (to_sql(*left_out), to_sql(*withheld));
+    transaction.execute(sql, params![destination, id, lane, ranges, bytes, filter, left_out, withheld]).map(|_| ())
+}
+
+/// From `id, lane, ranges, bytes, filter, left_out, withheld`.
+fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredBatch> {
+    Ok(StoredBatch {
+        id: row.get(0)?,
+        lane: row.get(1)?,
+        ranges: decode_ranges(row, 2)?,
+        bytes: row.get(3)?,
+        filter: row.get(4)?,
+        left_out: from_sql(row.get(5)?),
+        withheld: from_sql(row.get(6)?),
+    })
 }
 
 fn take_batch(
@@ -453,12 +507,10 @@ fn take_batch(
     destination: &str,
     id: &[u8; 32],
 ) -> rusqlite::Result<Option<StoredBatch>> {
-    let sql = "DELETE FROM batch WHERE destination = ?1 AND id = ?2 RETURNING lane, ranges, bytes";
+    let sql = "DELETE FROM batch WHERE destination = ?1 AND id = ?2 \
+               RETURNING id, lane, ranges, bytes, filter, left_out, withheld";
     let mut statement = transaction.prepare_cached(sql)?;
-    let batch = statement.query_row(params![destination, id], |row| {
-        Ok(StoredBatch { id: *id, lane: row.get(0)?, ranges: decode_ranges(row, 1)?, bytes: row.get(2)? })
-    });
-    batch.optional()
+    statement.query_row(params![destination, id], stored).optional()
 }
 
 fn encode_ranges(ranges: &SeqRanges) -> Vec<u8> {

@@ -13,6 +13,9 @@ CREATE TABLE batch (
     lane        INTEGER NOT NULL,
     ranges      BLOB NOT NULL,
     bytes       BLOB NOT NULL,
+    filter      TEXT,                        -- by which records were left out of it; none: nothing was
+    left_out    INTEGER NOT NULL DEFAULT 0,  -- numbers of its ranges without a record in it
+    withheld    INTEGER NOT NULL DEFAULT 0,  -- of those, the ones that the destination never got
     PRIMARY KEY (destination, id)
 ) STRICT;
 
@@ -31,6 +34,9 @@ CREATE TABLE parked (
     bytes       BLOB NOT NULL,
     reason      TEXT NOT NULL,
     lane        INTEGER NOT NULL DEFAULT 2,
+    filter      TEXT,                        -- by which records were left out of it; none: nothing was
+    left_out    INTEGER NOT NULL DEFAULT 0,  -- numbers of its ranges without a record in it
+    withheld    INTEGER NOT NULL DEFAULT 0,  -- of those, the ones that the destination never got
     PRIMARY KEY (destination, id)
 ) STRICT;
 
@@ -57,5 +63,16 @@ CREATE TABLE dropped (
     destination TEXT NOT NULL,
     first       INTEGER NOT NULL,
     last        INTEGER NOT NULL,
+    PRIMARY KEY (destination, first)
+) STRICT, WITHOUT ROWID;
+
+-- Where batches left out records: by which filters (one a line), so that another one can tell what the destination has.
+-- What stands in no such range went whole.
+CREATE TABLE filtered (
+    destination TEXT NOT NULL,
+    first       INTEGER NOT NULL,
+    last        INTEGER NOT NULL,
+    filters     TEXT NOT NULL,
+    withheld    INTEGER NOT NULL,
     PRIMARY KEY (destination, first)
 ) STRICT, WITHOUT ROWID;

@@ -24,7 +24,7 @@ pub(crate) const JOURNAL: Schema = Schema {
 };
 
 /// Of the outbox. Number 2 added the lane of parked batches; number 3 what a metered link carried;
-/// number 4 what was given up.
+/// number 4 what was given up, and what a filter keeps from a destination.
 pub(crate) const OUTBOX: Schema = Schema {
     text: include_str!("outbox.sql"),
     migrations: &[

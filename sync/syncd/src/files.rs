@@ -4,7 +4,9 @@
 mod continuity;
 mod cut;
 mod parked;
+mod sieve;
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::thread::JoinHandle;
 
@@ -15,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 /// Jobs that may wait: a few for each of the destinations; who finds it full waits his turn.
 const JOBS_MAX: usize = 64;
 
-pub use cut::{Cut, CutBatch, CutError};
+pub use cut::{Cut, CutBatch, CutError, Settled};
 
 /// Journal, outbox and key: what a batch is made of, and where it waits for its receipt. Without the thread, which
 /// only owns it.
@@ -29,13 +31,15 @@ pub struct Files {
     box_id: BoxId,
     carried: cut::Carried,
     continuity: continuity::Continuity,
+    /// Of destinations that have a filter, or had one.
+    sieves: HashMap<String, sieve::Sieve>,
 }
 
 impl Files {
     /// The box signs with `key`.
     pub fn new(reader: Reader, outbox: Outbox, key: SigningKey, box_id: BoxId) -> Files {
         let (carried, continuity) = (cut::Carried::default(), continuity::Continuity::default());
-        Files { reader, outbox, key, box_id, carried, continuity }
+        Files { reader, outbox, key, box_id, carried, continuity, sieves: HashMap::new() }
     }
 }
 

@@ -9,12 +9,18 @@
 //! them), answers of platforms, requests on the control socket. **Out:** signed batches, the outbox, log lines with
 //! fields, and [`status`].
 //!
+//! A destination may have a [`Filter`]. What it withholds is neither covered nor missing: the batch that settles a number
+//! without its record says so under the signature, and its receipt covers both, so that coverage stays a few ranges however
+//! many devices take turns. By which filters a range was settled stands in the outbox; a filter that lets more through than
+//! those has the range looked at again when the daemon starts, and only what the destination lacks goes. A narrower one
+//! takes nothing back, and a batch once cut goes as it was cut (D2). Newest records that are all withheld are told later.
+//!
 //! **Deliberately does not know:** what leaves next and when to try again (`delivery` decides), what a record means,
 //! the field. It never writes the journal.
 //!
 //! Invariants: **D1** coverage grows only in the transaction that stores a verified receipt. **D2** a batch is stored
 //! before it is sent, and sent from there. **D4** a destination has its own task, connections and state; they share
-//! only the file thread, which never waits for a network. **B1** the file thread's queue, requests under way (the
+//! only the file thread, which never waits for a network. **D6** nothing leaves that the filter withholds. **B1** the file thread's queue, requests under way (the
 //! windows of `delivery`), answers read and destinations are bounded. **S1** no SQL here, no transaction over an await.
 //!
 //! New records are found by asking the journal's position every 100 ms: three lookups by primary key in a read
@@ -30,6 +36,7 @@ mod config;
 mod destination;
 pub mod enrolment;
 mod files;
+mod filter;
 mod link;
 pub mod note;
 mod run;
@@ -40,5 +47,6 @@ pub use config::{
     Backoff, BaseUrl, BatchLimits, Budget, ConfigError, DestinationConfig, SyncConfig, Timeouts, Windows, Within,
 };
 pub use destination::{Answer, Expected, Raw, TlsError, Transport, restore};
-pub use files::{Cut, CutBatch, CutError, Files};
+pub use files::{Cut, CutBatch, CutError, Files, Settled};
+pub use filter::Filter;
 pub use run::{SyncError, run};

@@ -133,7 +133,12 @@ async fn deliver(
         let (end, link_up, time, stop) = (end.clone(), link_up.clone(), time.clone(), stopped.clone());
         let signals = Signals { end, link_up: link_up.clone(), time, stop };
         let name = config.name.to_string();
-        let restored = files.run(move |files| restore(&files.outbox, &name)).await?.map_err(SyncError::Outbox)?;
+        let filter = config.filter.clone();
+        let restored = files.run(move |files| {
+            files.set_filter(&name, filter)?;
+            restore(&files.outbox, &name)
+        });
+        let restored = restored.await?.map_err(SyncError::Outbox)?;
         let seed = getrandom::u64().map_err(SyncError::Random)?;
         let (orders, ordered) = mpsc::channel(ORDERS_MAX);
         let (driver, board) =

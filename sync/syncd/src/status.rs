@@ -69,7 +69,10 @@ pub struct DestinationStatus {
     pub end: u64,
     /// Records it holds by verified receipts.
     pub covered: u64,
-    /// The first of their ranges, `[first, last]` each, at most [`RANGES_SHOWN_MAX`].
+    /// Records that its filter withholds: nobody waits for them.
+    #[serde(default)]
+    pub withheld: u64,
+    /// The first ranges of both that have receipts, `[first, last]` each, at most [`RANGES_SHOWN_MAX`].
     pub covered_ranges: Vec<[u64; 2]>,
     /// How many ranges there are.
     pub covered_ranges_total: u64,

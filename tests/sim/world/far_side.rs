@@ -2,12 +2,13 @@
 
 use batch::{BatchId, Row};
 use delivery::Transient;
-use record::RecordAt;
+use record::{Record, Seq};
 use syncd::Raw;
 
 use super::{Event, NAMES, World, identity};
 use crate::broken::Fault;
 use crate::delivering::{Order, Sync};
+use crate::filter::{Filters, is_part};
 use crate::invariants::{Checked, demand};
 use crate::link::LinkState;
 
@@ -33,7 +34,12 @@ impl World {
         if life != self.sync_life {
             return Ok(());
         }
-        let platforms = [0, 1].map(|nth| (NAMES[nth], &self.platforms[nth].key));
+        let changes =
+            self.filters.iter_mut().map(crate::filter::Filters::draw).filter(|is_another| *is_another).count();
+        if changes > 0 {
+            self.seen.insert("a filter changed");
+        }
+        let platforms = [0, 1].map(|nth| (NAMES[nth], &self.platforms[nth].key, self.filters[nth].now()));
         let (seed, fault) = (self.settings.seed, self.settings.fault);
         let Some(sync) = Sync::start(identity(), &self.disk, seed, platforms, fault) else {
             self.foresee(self.now + RESTART_MS, Event::SyncStarts(self.sync_life));
@@ -147,15 +153,65 @@ impl World {
     /// At the end: every record that a platform holds is the journal's own, and it holds what the box believes.
     pub(super) fn look_at_platforms(&self) -> Checked {
         let lines = self.sync.iter().flat_map(|sync| &sync.lines);
-        for (lines, platform) in lines.zip(&self.platforms) {
+        for ((lines, platform), filters) in lines.zip(&self.platforms).zip(&self.filters) {
             for (seq, (row, id)) in platform.rows() {
-                let record = self.onlooker.record(*seq).map(|record| RecordAt { seq: *seq, record });
-                let same = record.is_some_and(|at| Row::from(&at) == *row);
-                demand!("J1", same, "{} holds another record {seq}, from {id}", lines.name);
+                let record = self.onlooker.record(*seq);
+                let same = |record: &Record| {
+                    let has = row.content.decoded().map_or(&[][..], |decoded| decoded.readings);
+                    is_part(row, *seq, record, &has.iter().map(|reading| reading.quantity.clone()).collect())
+                };
+                demand!(
+                    "J1",
+                    record.as_ref().is_some_and(same),
+                    "{} holds another record {seq}, from {id}",
+                    lines.name
+                );
             }
-            let held = platform.rows().len() as u64;
-            let covered = lines.core.covered().len();
-            demand!("D1", held == covered, "{} holds {held} records, the box believes {covered}", lines.name);
+            let (covered, parked, gone) = (lines.core.covered(), lines.core.parked(), lines.core.gone());
+            for seq in (0..self.onlooker.end().0).map(Seq) {
+                let held = platform.rows().get(&seq).map(|(row, _)| row);
+                let settled = [covered, parked, gone].into_iter().any(|ranges| ranges.contains(seq));
+                demand!("D1", held.is_none() || settled, "{} holds record {seq}, the box does not know it", lines.name);
+                let is_told = held.is_some() || platform.left_out.contains(seq);
+                demand!(
+                    "D1",
+                    !covered.contains(seq) || is_told,
+                    "{} has no record {seq}, the box believes it",
+                    lines.name
+                );
+                if covered.contains(seq) {
+                    self.look_at_part(lines.name, seq, held, filters)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// It has what its filter lets through now, and nothing that no filter ever did.
+    fn look_at_part(&self, name: &str, seq: Seq, held: Option<&Row>, filters: &Filters) -> Checked {
+        let Some(record) = self.onlooker.record(seq) else { return Ok(()) };
+        let has = held.map(|row| {
+            let readings = row.content.decoded().map_or(&[][..], |decoded| decoded.readings);
+            readings.iter().map(|reading| reading.quantity.clone()).collect()
+        });
+        let [may, must] = filters.parts(&record);
+        // What is gone comes no more.
+        let must = must.filter(|_| !self.onlooker.told.contains(seq));
+        let holds = delivery::invariant::d3_has_what_passes(has.as_ref(), must.as_ref());
+        demand!("D3", holds, "{name} has {has:?} of record {seq}, and is to have {must:?}");
+        let holds = delivery::invariant::d6_withheld(has.as_ref(), may.as_ref());
+        demand!("D6", holds, "{name} has {has:?} of record {seq}, and may have {may:?}");
+        Ok(())
+    }
+
+    /// What was not told to be worth a batch is withheld indeed.
+    pub(super) fn look_at_quiet(&self) -> Checked {
+        let lines = self.sync.iter().flat_map(|sync| &sync.lines);
+        for (lines, filters) in lines.zip(&self.filters) {
+            let untold = (lines.core.told().0..self.onlooker.end().0).map(Seq);
+            let wanted = untold.filter_map(|seq| Some((seq, self.onlooker.record(seq)?)));
+            let wanted = wanted.filter(|(_, record)| filters.wants(record)).map(|(seq, _)| seq).next();
+            demand!("D3", wanted.is_none(), "{} was never told of record {wanted:?}, which passes", lines.name);
         }
         Ok(())
     }

@@ -25,6 +25,8 @@ enum Fault {
     DeafToLosses,
     /// Counts records as covered that nobody can have.
     ClaimsTheGone,
+    /// Does not hear that records count as delivered no more.
+    DeafToReopening,
     /// Takes alarms for ordinary records.
     DeafToAlarms,
     /// Orders the first try of an alarm batch after the next batch of another lane.
@@ -53,6 +55,7 @@ impl Core for Broken {
         let input = match (self.fault, input) {
             (Fault::NeverRetries, Input::Tick | Input::LinkUp) => return,
             (Fault::DeafToLosses, Input::Gone { .. }) => return,
+            (Fault::DeafToReopening, Input::Reopened { .. }) => return,
             (Fault::DeafToAlarms, Input::Journaled { end, .. }) => Input::Journaled { end, alarms: Vec::new() },
             (Fault::BelievesShortReceipts, Input::Acked { id, .. }) => {
                 let all = SeqRange { first: Seq(0), last: Seq(u64::MAX - 1) };
@@ -171,6 +174,11 @@ fn d1_catches_a_core_that_claims_what_nobody_can_have() {
 #[test]
 fn d3_catches_a_core_that_waits_for_what_is_gone() {
     caught(|restored| broken(Fault::DeafToLosses, restored), "D3");
+}
+
+#[test]
+fn d1_catches_a_core_that_still_claims_what_is_to_go_again() {
+    caught(|restored| broken(Fault::DeafToReopening, restored), "D1");
 }
 
 #[test]

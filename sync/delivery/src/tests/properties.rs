@@ -24,6 +24,7 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         1 => any::<bool>().prop_map(|full| Event::Disk { full }),
         1 => any::<bool>().prop_map(|tight| Event::Bytes { tight }),
         1 => any::<usize>().prop_map(|which| Event::Retry { which }),
+        1 => (0u64..120, 0u64..20).prop_map(|(first, len)| Event::Reopen { first, len }),
     ]
 }
 

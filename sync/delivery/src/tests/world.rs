@@ -7,6 +7,7 @@ use batch::{BatchId, Lane};
 use record::{MonoMs, Seq, SeqRange, SeqRanges};
 
 use crate::destination::Restored;
+use crate::unclaimed::without;
 use crate::{Action, Config, Destination, Input, RestoredBatch, Transient, invariant};
 
 /// What the world needs of a core; broken ones implement it too.
@@ -83,6 +84,11 @@ pub(super) enum Event {
     /// Cuts fail from now on, or work again.
     Disk {
         full: bool,
+    },
+    /// The destination is to have records after all that a receipt covers.
+    Reopen {
+        first: u64,
+        len: u64,
     },
     /// A technician has a parked batch sent again.
     Retry {
@@ -256,6 +262,20 @@ impl World {
             Event::Disk { full } => {
                 self.disk_full = full;
                 Ok(())
+            }
+            Event::Reopen { first, len } => {
+                let asked = SeqRange { first: Seq(first), last: Seq(first + len) };
+                let open = |seq: &Seq| asked.first <= *seq && *seq <= asked.last && !self.lost.contains(*seq);
+                let ranges: SeqRanges =
+                    seqs(&self.settled).filter(open).map(|seq| SeqRange { first: seq, last: seq }).collect();
+                // From now on it is as if they had never been there, and they overtake nobody.
+                for seq in seqs(&ranges) {
+                    self.rows.remove(&seq);
+                    self.alarms.remove(&seq);
+                }
+                self.settled = without(&self.settled, &ranges);
+                self.acknowledged = without(&self.acknowledged, &ranges);
+                self.feed(Input::Reopened { ranges })
             }
             Event::Retry { which } if !self.put_aside.is_empty() => {
                 let batch = self.put_aside.swap_remove(which % self.put_aside.len());

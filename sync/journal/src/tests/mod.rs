@@ -195,7 +195,8 @@ fn coverage_grows_with_the_receipt_and_only_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("outbox/outbox.db");
     let mut outbox = Outbox::open(&path).unwrap();
-    let batch = |id: u8, ranges| StoredBatch { id: [id; 32], lane: 1, ranges, bytes: vec![id; 10] };
+    let batch =
+        |id: u8, ranges| StoredBatch { id: [id; 32], lane: 1, ranges, bytes: vec![id; 10], ..StoredBatch::default() };
     outbox.put_batch("city", &batch(1, span(0, 4))).unwrap();
     outbox.put_batch("city", &batch(1, span(0, 4))).unwrap();
     outbox.put_batch("city", &batch(2, span(8, 9))).unwrap();
@@ -238,10 +239,73 @@ fn what_a_link_carried_is_one_row_a_destination() {
 }
 
 #[test]
+fn what_was_left_out_is_remembered_with_its_filters() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = Outbox::open(&folder.path().join("outbox.db")).unwrap();
+    let mut settle = |id: u8, ranges, filter: Option<&str>, withheld| {
+        let filter = filter.map(str::to_owned);
+        let batch =
+            StoredBatch { id: [id; 32], ranges, filter, left_out: withheld, withheld, ..StoredBatch::default() };
+        outbox.put_batch("city", &batch).unwrap();
+        outbox.park("city", &[id; 32], "odd").unwrap();
+        assert_eq!(outbox.parked_batches("city").unwrap()[0].batch, batch);
+        assert_eq!(outbox.unpark("city", None).unwrap(), [batch]);
+        outbox.settle("city", &[id; 32], b"receipt", 0).unwrap();
+        let told = outbox.filtered("city").unwrap();
+        let told: Vec<String> = told.iter().map(|(range, filters)| format!("{range:?} {filters}")).collect();
+        let tally = outbox.tally("city").unwrap();
+        (told.join(", "), tally.records, tally.withheld)
+    };
+    assert_eq!(settle(1, span(0, 9), None, 0), (String::new(), 10, 0));
+    assert_eq!(settle(2, span(10, 19), Some("a"), 4), ("10-19 a".into(), 16, 4));
+    assert_eq!(settle(3, span(20, 29), Some("a"), 9), ("10-29 a".into(), 17, 13), "one range grows");
+    // Some of it goes again under another filter, and then some whole.
+    outbox.reopen("city", &span(10, 29)).unwrap();
+    assert_eq!(outbox.coverage("city").unwrap(), span(0, 9));
+    assert_eq!(outbox.tally("city").unwrap().withheld, 0);
+    let mut settle = |id: u8, ranges, filter: Option<&str>, withheld| {
+        let filter = filter.map(str::to_owned);
+        let batch =
+            StoredBatch { id: [id; 32], ranges, filter, left_out: withheld, withheld, ..StoredBatch::default() };
+        outbox.put_batch("city", &batch).unwrap();
+        outbox.settle("city", &[id; 32], b"receipt", 0).unwrap();
+        let told = outbox.filtered("city").unwrap();
+        let told: Vec<String> = told.iter().map(|(range, filters)| format!("{range:?} {filters}")).collect();
+        (told.join(", "), outbox.tally("city").unwrap().withheld)
+    };
+    assert_eq!(settle(4, span(15, 31), Some("b"), 3), ("10-14 a, 15-29 a\nb, 30-31 b".into(), 3));
+    assert_eq!(settle(5, span(10, 14), None, 0), ("15-29 a\nb, 30-31 b".into(), 3));
+    assert_eq!(outbox.coverage("city").unwrap(), span(0, 31));
+}
+
+/// A batch of an older program has no filter, and what it left in the outbox is whole.
+#[test]
+fn an_outbox_of_schema_3_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.db");
+    let old = rusqlite::Connection::open(&path).unwrap();
+    let text = include_str!("../outbox.sql");
+    let added = |line: &&str| {
+        !["    filter ", "    left_out ", "    withheld    INTEGER NOT NULL DEFAULT"]
+            .iter()
+            .any(|new| line.starts_with(new))
+    };
+    old.execute_batch(&text.lines().filter(added).collect::<Vec<_>>().join("\n")).unwrap();
+    old.execute_batch("DROP TABLE filtered; DROP TABLE dropped; INSERT INTO batch VALUES ('city', zeroblob(32), 1, x'81820004', x'01')")
+        .unwrap();
+    old.pragma_update(None, "user_version", 3).unwrap();
+    drop(old);
+    let outbox = Outbox::open(&path).unwrap();
+    let [batch] = outbox.batches("city").unwrap().try_into().unwrap();
+    assert_eq!((batch.filter, batch.left_out, batch.withheld, batch.ranges), (None, 0, 0, span(0, 4)));
+    assert_eq!(outbox.filtered("city").unwrap(), []);
+}
+
+#[test]
 fn a_parked_batch_is_settled_but_not_covered() {
     let folder = tempfile::tempdir().unwrap();
     let mut outbox = Outbox::open(&folder.path().join("outbox.db")).unwrap();
-    let batch = StoredBatch { id: [1; 32], lane: 2, ranges: span(3, 5), bytes: vec![1] };
+    let batch = StoredBatch { id: [1; 32], lane: 2, ranges: span(3, 5), bytes: vec![1], ..StoredBatch::default() };
     outbox.put_batch("city", &batch).unwrap();
     outbox.park("city", &[1; 32], "malformed").unwrap();
     assert!(outbox.coverage("city").unwrap().is_empty());

@@ -14,6 +14,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use super::Within;
+use crate::Filter;
 
 /// A far end, how it is trusted and how hard it is tried.
 #[derive(Debug, Clone, Deserialize)]
@@ -57,6 +58,9 @@ pub struct DestinationConfig {
     /// How much a metered link may carry.
     #[serde(default)]
     pub budget: Budget,
+    /// Which records it gets.
+    #[serde(default)]
+    pub filter: Filter,
 }
 
 /// Batches that are cut and not yet receipted.

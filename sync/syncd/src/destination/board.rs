@@ -29,6 +29,8 @@ pub(super) struct Told {
     pub(super) last_error: Option<(MonoMs, Transient, String)>,
     pub(super) bytes_sent: u64,
     pub(super) tally: DestinationTally,
+    /// Newest records that the filter withholds and nobody was told of yet.
+    pub(super) quiet: u64,
 }
 
 impl Board {
@@ -47,12 +49,13 @@ impl Board {
     pub(crate) fn status(&self, config: &DestinationConfig, now: MonoMs) -> DestinationStatus {
         let Board { standing, told, .. } = self;
         let ago = |at: MonoMs| now.0.saturating_sub(at.0);
-        let DestinationTally { receipts, records, bytes } = told.tally;
+        let DestinationTally { receipts, records, bytes, withheld } = told.tally;
         DestinationStatus {
             name: config.name.to_string(),
             url: config.url.to_string(),
             end: standing.told.0,
-            covered: standing.covered,
+            covered: standing.covered.saturating_sub(withheld),
+            withheld: withheld + told.quiet,
             covered_ranges: self.covered_ranges.clone(),
             covered_ranges_total: self.covered_ranges_total,
             parked: standing.parked,

@@ -21,7 +21,7 @@ use super::{Board, Transport, Way};
 use crate::DestinationConfig;
 use crate::best_time::{BestTime, Known};
 use crate::clock::mono_ms;
-use crate::files::{Cut, CutBatch, FileThread, FileThreadEnded, Files};
+use crate::files::{Cut, CutBatch, FileThread, FileThreadEnded, Files, Settled};
 pub(crate) use parking::{Decided, Decision};
 
 /// Alarm numbers read from the journal at once.
@@ -207,7 +207,12 @@ impl Driver {
 
     /// Tells the core how far the journal goes, alarms first known.
     async fn hear(&mut self) -> Result<(), FileThreadEnded> {
-        let end = *self.signals.end.borrow_and_update();
+        let (name, told, end) = (self.name.clone(), self.core.told(), *self.signals.end.borrow_and_update());
+        let worth = self.files.run(move |files| files.worth_telling(&name, told, end)).await?;
+        // What cannot be read is met by whoever cuts a batch of it.
+        let worth = worth.unwrap_or(end);
+        self.told.quiet = if worth < end { end.0 - told.0 } else { 0 };
+        let end = worth;
         while self.core.told() < end {
             let from = self.core.told();
             let read = self.files.run(move |files| files.reader.alarms(from, ALARMS_READ_MAX)).await?;
@@ -408,8 +413,11 @@ impl Driver {
         };
         let receipt: Arc<[u8]> = receipt.into();
         let stored = self.store(move |files, name| files.settle(name, id, &receipt)).await?;
-        let Some(tally) = stored else { return Ok(()) };
+        let Some(Settled { tally, reopened }) = stored else { return Ok(()) };
         self.told.tally = tally;
+        if !reopened.is_empty() {
+            self.core.handle(mono_ms(), Input::Reopened { ranges: reopened });
+        }
         self.told.last_receipt = Some(mono_ms());
         if let Some((_, why, _)) = self.told.last_error.take() {
             log::info!(destination:% = self.name, why = why.as_str(); "delivery works again");

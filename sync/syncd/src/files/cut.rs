@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
-use batch::{Batch, BatchId, Checkpoint, Filtered, Lane, OpenError, Row, SealError, TreeHead};
+use batch::{Batch, BatchId, Checkpoint, Lane, OpenError, Row, SealError, TreeHead};
 use journal::{Segment, Stage, StoreError, StoredBatch, StoredCheckpoint};
 use record::{RecordAt, SeqRange, SeqRanges};
 
 use super::Files;
 use super::continuity::Cutting;
+use super::sieve::Sifted;
 
 /// Signed tree heads that travel in one batch, under 512 bytes each. The rest goes with the next ones.
 const CHECKPOINTS_MAX: usize = 8;
@@ -32,6 +33,15 @@ pub struct CutBatch {
     pub bytes_len: u64,
     /// The canonical bytes of its records.
     pub content_len: u64,
+}
+
+/// What became of a receipt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// What the destination has taken in all.
+    pub tally: journal::DestinationTally,
+    /// Records of the batch that the destination is to have after all: it was cut by a filter that withheld more.
+    pub reopened: SeqRanges,
 }
 
 /// Why no batch was cut. All of it is tried again later.
@@ -60,19 +70,22 @@ pub(crate) struct Carried {
 
 impl Files {
     /// Reads, signs and stores a batch for a destination: the leading records of `asked`, one at least, until
-    /// `bytes_max` of canonical bytes are reached.
+    /// `bytes_max` of canonical bytes are reached. What its filter withholds of them is settled with them.
     ///
     /// # Errors
     /// [`CutError`] by cause; nothing is stored then.
     pub fn cut(&mut self, destination: &str, lane: Lane, asked: &SeqRanges, bytes_max: usize) -> Result<Cut, CutError> {
         // Before the records: a head that is older than a record in the batch would not cover it.
         let position = self.reader.position().map_err(CutError::Journal)?;
-        let (records, gone) = self.records(asked, bytes_max)?;
-        let content_len = records.iter().map(|at| at.record.to_canonical().len()).sum::<usize>();
-        if records.is_empty() {
+        let sifted = if self.sieves.contains_key(destination) {
+            self.sift(destination, asked, bytes_max)?
+        } else {
+            self.whole(asked, bytes_max)?
+        };
+        let Sifted { rows, ranges, filtered, withheld, content_len, gone } = sifted;
+        if ranges.is_empty() {
             return Ok(Cut { batch: None, gone });
         }
-        let ranges: SeqRanges = records.iter().map(|at| SeqRange { first: at.seq, last: at.seq }).collect();
         let sent = self.outbox.checkpoints_sent(destination).map_err(CutError::Outbox)?;
         let after = self.carried.newest.get(destination).copied().unwrap_or(0).max(sent);
         let head = TreeHead { size: position.frontier.size(), root: position.frontier.root() };
@@ -90,23 +103,16 @@ impl Files {
         let checkpoint_heads = heads.into_iter().flatten().collect();
         let cutting = Cutting { destination, head, checkpoints: checkpoint_heads, content_len };
         let proofs = self.continuity.proofs(&cutting, &self.reader, &self.outbox).map_err(CutError::Outbox)?;
-        let batch = Batch {
-            box_id: self.box_id.clone(),
-            lane,
-            ranges,
-            head,
-            checkpoints,
-            proofs,
-            filtered: Filtered::default(),
-            rows: records.iter().map(Row::from).collect(),
-        };
+        let batch = Batch { box_id: self.box_id.clone(), lane, ranges, head, checkpoints, filtered, proofs, rows };
         let sealed = batch.seal(&self.key).map_err(CutError::Seal)?;
         let content_len = u64::try_from(content_len).unwrap_or(u64::MAX);
         let bytes_len = u64::try_from(sealed.bytes.len()).unwrap_or(u64::MAX);
-        let (id, ranges) = (sealed.id, batch.ranges);
-        let stored = StoredBatch { id: id.0, lane: lane as u8, ranges: ranges.clone(), bytes: sealed.bytes };
+        let Batch { ranges, filtered, proofs, .. } = batch;
+        let (id, filter) = (sealed.id, self.filter_line(destination));
+        let (lane, bytes, left_out) = (lane as u8, sealed.bytes, filtered.left_out.len());
+        let stored = StoredBatch { id: id.0, lane, ranges: ranges.clone(), bytes, filter, left_out, withheld };
         self.outbox.put_batch(destination, &stored).map_err(CutError::Outbox)?;
-        self.continuity.sent(destination, id, &batch.proofs);
+        self.continuity.sent(destination, id, &proofs);
         if let Some(size) = newest {
             self.carried.newest.insert(destination.to_owned(), size);
             self.carried.by_batch.insert((destination.to_owned(), id), size);
@@ -116,34 +122,47 @@ impl Files {
 
     /// The leading records of `asked` up to the bound, at least one if one is there, and what is gone before and between
     /// them.
-    fn records(&mut self, asked: &SeqRanges, bytes_max: usize) -> Result<(Vec<RecordAt>, SeqRanges), CutError> {
-        let (mut records, mut gone): (Vec<RecordAt>, _) = (Vec::new(), SeqRanges::new());
-        let mut room = bytes_max;
+    fn whole(&mut self, asked: &SeqRanges, bytes_max: usize) -> Result<Sifted, CutError> {
+        let (mut sifted, mut room) = (Sifted::default(), bytes_max);
         for range in asked.iter() {
-            let read = self.reader.read(range, room).map_err(CutError::Journal)?;
-            let bytes: usize = read.iter().map(|at| at.record.to_canonical().len()).sum();
+            let page = self.page(range, room, &mut sifted.gone)?;
+            let bytes: usize = page.iter().map(|at| at.record.to_canonical().len()).sum();
             room = room.saturating_sub(bytes);
-            let last = read.last().map_or(range.last, |last| last.seq);
-            let unbroken = u64::try_from(read.len()).is_ok_and(|count| count == last.0 - range.first.0 + 1);
-            if read.is_empty() || !unbroken {
-                let within = SeqRange { first: range.first, last };
-                let missing = self.reader.unreadable(within).map_err(CutError::Journal)?;
-                missing.iter().for_each(|range| gone.insert(range));
-            }
-            records.extend(read);
+            sifted.content_len += bytes;
+            let last = page.last().map_or(range.last, |last| last.seq);
+            page.iter().for_each(|at| sifted.ranges.insert(SeqRange { first: at.seq, last: at.seq }));
+            sifted.rows.extend(page.iter().map(Row::from));
             if room == 0 || last < range.last {
                 break;
             }
         }
-        if records.is_empty() {
-            self.gone_behind(&mut gone)?;
+        if sifted.rows.is_empty() {
+            self.gone_behind(&mut sifted.gone)?;
         }
-        Ok((records, gone))
+        Ok(sifted)
+    }
+
+    /// The leading records of a range up to the bound, and what is gone before and between them.
+    pub(super) fn page(
+        &mut self,
+        range: SeqRange,
+        bytes_max: usize,
+        gone: &mut SeqRanges,
+    ) -> Result<Vec<RecordAt>, CutError> {
+        let page = self.reader.read(range, bytes_max).map_err(CutError::Journal)?;
+        let last = page.last().map_or(range.last, |last| last.seq);
+        let unbroken = u64::try_from(page.len()).is_ok_and(|count| count == last.0 - range.first.0 + 1);
+        if page.is_empty() || !unbroken {
+            let within = SeqRange { first: range.first, last };
+            let missing = self.reader.unreadable(within).map_err(CutError::Journal)?;
+            missing.iter().for_each(|range| gone.insert(range));
+        }
+        Ok(page)
     }
 
     /// Where what is gone ends with a part of the journal that is gone as a whole, all of that: nobody need ask for it piece
     /// by piece.
-    fn gone_behind(&self, gone: &mut SeqRanges) -> Result<(), CutError> {
+    pub(super) fn gone_behind(&self, gone: &mut SeqRanges) -> Result<(), CutError> {
         let Some(last) = gone.bounds().map(|bounds| bounds.last) else { return Ok(()) };
         let segments = self.reader.segments().map_err(CutError::Journal)?;
         let whole = segments
@@ -156,22 +175,18 @@ impl Files {
         Ok(())
     }
 
-    /// Stores a verified receipt and returns what the destination has taken in all.
+    /// Stores a verified receipt.
     ///
     /// # Errors
     /// [`StoreError::Write`], [`StoreError::Read`].
-    pub fn settle(
-        &mut self,
-        destination: &str,
-        id: BatchId,
-        receipt: &[u8],
-    ) -> Result<journal::DestinationTally, StoreError> {
+    pub fn settle(&mut self, destination: &str, id: BatchId, receipt: &[u8]) -> Result<Settled, StoreError> {
         let batch = (destination.to_owned(), id);
         let checkpoints = self.carried.by_batch.get(&batch).copied().unwrap_or(0);
-        self.outbox.settle(destination, &id.0, receipt, checkpoints)?;
+        let settled = self.outbox.settle(destination, &id.0, receipt, checkpoints)?;
         self.carried.by_batch.remove(&batch);
         self.continuity.settled(destination, id, receipt);
-        self.outbox.tally(destination)
+        let reopened = self.reopen(destination, &settled)?;
+        Ok(Settled { tally: self.outbox.tally(destination)?, reopened })
     }
 
     /// Puts a refused batch aside; the tree heads it carried travel again with another one.

@@ -55,7 +55,8 @@ async fn numbers_that_a_platform_may_hold_are_not_used_again() {
     let outbox = bench.folder.path().join("outbox/outbox.db");
     let mut outbox = journal::Outbox::open(&outbox).unwrap();
     let ranges = [record::SeqRange { first: Seq(0), last: Seq(5_000) }].into_iter().collect();
-    let batch = journal::StoredBatch { id: [1; 32], lane: 1, ranges, bytes: vec![1] };
+    let batch =
+        journal::StoredBatch { id: [1; 32], lane: 1, ranges, bytes: vec![1], ..journal::StoredBatch::default() };
     outbox.put_batch("city", &batch).unwrap();
     let mut bench = bench.reopen("boot-b");
     bench.apply([heard(1, COLD)]);

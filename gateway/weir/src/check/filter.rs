@@ -1,0 +1,49 @@
+//! Whether the filter of a destination names what there is: a misspelled device or quantity would withhold what somebody
+//! waits for, and nobody would be told.
+
+use std::path::Path;
+
+use control::chain;
+use ingest::{Codec, DeviceTable, nearest};
+use record::Quantity;
+use syncd::Filter;
+
+/// The names in a filter against the device table beside `sync.toml`, if it is there.
+pub(super) fn check(sync: &Path, destination: &str, filter: &Filter) -> Result<(), String> {
+    let path = sync.with_file_name("devices.toml");
+    if filter.is_nothing() || !path.exists() {
+        return Ok(());
+    }
+    let table =
+        gatewayd::config::load_devices(&path, &path.with_file_name("keys.toml")).map_err(|error| chain(&error))?;
+    let refuse = |key: &str, name: &str, near: String| {
+        format!(
+            "destination `{destination}`: filter.{key}: `{name}` is not in {}: did you mean {near}?",
+            path.display()
+        )
+    };
+    for (key, names) in [("devices", &filter.devices), ("except_devices", &filter.except_devices)] {
+        let unknown = names.iter().flatten().find(|name| table.by_name(name).is_none());
+        if let Some(name) = unknown {
+            let known = table.iter().map(|device| device.name.as_str());
+            return Err(refuse(key, name.as_str(), nearest(name.as_str(), known)));
+        }
+    }
+    let unknown =
+        filter.quantities.iter().flatten().find(|quantity| quantity.code().is_none() && !names(&table, quantity));
+    unknown.map_or(Ok(()), |quantity| {
+        let registered = Quantity::registry().iter().map(|(name, _)| *name);
+        Err(refuse("quantities", quantity.as_str(), nearest(quantity.as_str(), registered)))
+    })
+}
+
+/// Whether some codec of the table may name this quantity: it stands in its text, or what the device sends names it.
+fn names(table: &DeviceTable, quantity: &Quantity) -> bool {
+    let is_word = |text: &str| {
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        words.into_iter().any(|word| word == quantity.as_str())
+    };
+    table.iter().any(|device| {
+        matches!(device.codec, Codec::SenmlJson(_) | Codec::SenmlCbor(_)) || is_word(&device.codec_text.text)
+    })
+}

@@ -1,0 +1,259 @@
+//! What a destination gets: which devices, which quantities, and whether it hears of refused frames. Pure.
+//!
+//! Alarms, boots, clocks, gaps, codecs and orders always go. A frame goes with the readings of the quantities that were
+//! named, and not at all if it has none of them; a frame that was decoded again always goes, for it takes the place of
+//! readings that the destination may have.
+
+use std::collections::BTreeSet;
+
+use batch::Content;
+use record::{Quantity, SourceId};
+use serde::{Deserialize, Serialize};
+
+/// Which records a destination gets. By default all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Filter {
+    /// Records of these devices alone.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "named")]
+    pub devices: Option<BTreeSet<SourceId>>,
+    /// Records of these devices are withheld.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "named")]
+    pub except_devices: Option<BTreeSet<SourceId>>,
+    /// Readings of these quantities alone.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "named")]
+    pub quantities: Option<BTreeSet<Quantity>>,
+    /// Whether it hears of refused frames.
+    pub refused: bool,
+}
+
+impl Default for Filter {
+    fn default() -> Filter {
+        Filter { devices: None, except_devices: None, quantities: None, refused: true }
+    }
+}
+
+/// What of a record goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part<'a> {
+    /// Nothing.
+    Nothing,
+    /// It, with the readings of these quantities alone.
+    Of(&'a BTreeSet<Quantity>),
+    /// All of it.
+    Whole,
+}
+
+impl Filter {
+    /// Whether it withholds nothing.
+    pub fn is_nothing(&self) -> bool {
+        *self == Filter::default()
+    }
+
+    /// On one line, for the outbox.
+    pub(crate) fn to_line(&self) -> String {
+        // Sets of names have no value that JSON lacks.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// From such a line. What a newer program wrote is not understood: nobody knows what went by it.
+    pub(crate) fn from_line(line: &str) -> Option<Filter> {
+        serde_json::from_str(line).ok()
+    }
+
+    /// Whether all that it lets through passes the other one as well, as far as their names tell.
+    pub(crate) fn is_within(&self, other: &Filter) -> bool {
+        let within =
+            |set: &Option<BTreeSet<SourceId>>, device: &SourceId| set.as_ref().is_none_or(|set| set.contains(device));
+        let devices = match (&self.devices, &other.devices) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(own), Some(_)) => {
+                own.iter().filter(|device| self.takes(device)).all(|device| within(&other.devices, device))
+            }
+        };
+        let excepted = other.except_devices.iter().flatten().all(|device| !self.takes(device));
+        let quantities = match (&self.quantities, &other.quantities) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(own), Some(others)) => own.is_subset(others),
+        };
+        devices && excepted && quantities && (other.refused || !self.refused)
+    }
+
+    fn takes(&self, device: &SourceId) -> bool {
+        self.devices.as_ref().is_none_or(|devices| devices.contains(device))
+            && !self.except_devices.as_ref().is_some_and(|devices| devices.contains(device))
+    }
+
+    /// What of a record goes.
+    pub(crate) fn part(&self, content: &Content) -> Part<'_> {
+        match content {
+            Content::Rejected { source, .. } => {
+                let takes = source.as_ref().map_or(self.devices.is_none(), |source| self.takes(source));
+                if self.refused && takes { Part::Whole } else { Part::Nothing }
+            }
+            Content::Readings { source, .. } if !self.takes(source) => Part::Nothing,
+            Content::Redecoded(redecoded) if !self.takes(&redecoded.source) => Part::Nothing,
+            Content::Readings { readings, .. } => match &self.quantities {
+                None => Part::Whole,
+                Some(named)
+                    if readings.iter().all(|reading| named.contains(&reading.quantity)) && !readings.is_empty() =>
+                {
+                    Part::Whole
+                }
+                Some(named) if readings.iter().any(|reading| named.contains(&reading.quantity)) => Part::Of(named),
+                Some(_) => Part::Nothing,
+            },
+            Content::Redecoded(_) => self.quantities.as_ref().map_or(Part::Whole, Part::Of),
+            Content::Boot(_) | Content::Alarm(_) | Content::Codec(_) => Part::Whole,
+            Content::Clock(_) | Content::Gap(_) | Content::Audit(_) => Part::Whole,
+        }
+    }
+}
+
+impl Part<'_> {
+    /// Whether it has something that all of `earlier` together have not.
+    pub(crate) fn adds(self, content: &Content, earlier: &[Part<'_>]) -> bool {
+        let has = |part: &Part<'_>, quantity: &Quantity| match part {
+            Part::Nothing => false,
+            Part::Of(named) => named.contains(quantity),
+            Part::Whole => true,
+        };
+        if self == Part::Nothing || earlier.contains(&Part::Whole) {
+            return false;
+        }
+        let readings = content.decoded().map_or(&[][..], |decoded| decoded.readings);
+        let new = |quantity: &Quantity| has(&self, quantity) && !earlier.iter().any(|part| has(part, quantity));
+        earlier.iter().all(|part| *part == Part::Nothing) || readings.iter().any(|reading| new(&reading.quantity))
+    }
+
+    /// Takes out what does not go.
+    pub(crate) fn cut(self, content: &mut Content) {
+        let Part::Of(named) = self else { return };
+        if let Content::Readings { readings, texts, .. } = content {
+            readings.retain(|reading| named.contains(&reading.quantity));
+            texts.retain(|text| named.contains(&text.quantity));
+        } else if let Content::Redecoded(redecoded) = content {
+            redecoded.readings.retain(|reading| named.contains(&reading.quantity));
+            redecoded.texts.retain(|text| named.contains(&text.quantity));
+        }
+    }
+}
+
+fn named<'de, D: serde::Deserializer<'de>, T: Deserialize<'de> + Ord>(
+    from: D,
+) -> Result<Option<BTreeSet<T>>, D::Error> {
+    let names = BTreeSet::deserialize(from)?;
+    if names.is_empty() {
+        return Err(serde::de::Error::custom("name one at least, or leave the line out"));
+    }
+    Ok(Some(names))
+}
+
+#[cfg(test)]
+mod tests {
+    use record::{Quality, Reading, Unit};
+
+    use super::*;
+
+    fn filter(toml: &str) -> Filter {
+        toml::from_str(toml).unwrap()
+    }
+
+    fn frame(source: &str, quantities: &[&str]) -> Content {
+        let reading = |name: &&str| Reading {
+            quantity: Quantity::new(name).unwrap(),
+            unit: Unit::new("1").unwrap(),
+            value: None,
+            quality: Quality::Missing,
+            at_ms: None,
+        };
+        let (source, readings) = (SourceId::new(source).unwrap(), quantities.iter().map(reading).collect());
+        Content::Readings { source, codec: None, readings, texts: Vec::new() }
+    }
+
+    /// What of the frame goes, as its quantities.
+    fn goes(filter: &Filter, mut content: Content) -> Option<String> {
+        let part = filter.part(&content);
+        part.cut(&mut content);
+        let decoded = content.decoded().unwrap();
+        let names: Vec<&str> = decoded.readings.iter().map(|reading| reading.quantity.as_str()).collect();
+        (part != Part::Nothing).then(|| names.join(" "))
+    }
+
+    #[test]
+    fn a_frame_goes_with_what_was_named() {
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(goes(&Filter::default(), frame("a", &["cod", "ph"])), some("cod ph"));
+        let quantities = filter("quantities = ['cod', 'tn']");
+        assert_eq!(goes(&quantities, frame("a", &["ph", "cod"])), some("cod"));
+        assert_eq!(goes(&quantities, frame("a", &["tn", "cod"])), some("tn cod"));
+        assert_eq!(goes(&quantities, frame("a", &["ph"])), None);
+        assert_eq!(goes(&quantities, frame("a", &[])), None);
+        assert_eq!(goes(&filter("devices = ['b']"), frame("a", &["cod"])), None);
+        assert_eq!(goes(&filter("devices = ['a']"), frame("a", &["cod"])), some("cod"));
+        assert_eq!(goes(&filter("except_devices = ['a']"), frame("a", &["cod"])), None);
+        assert_eq!(goes(&filter("except_devices = ['b']"), frame("a", &["cod"])), some("cod"));
+    }
+
+    #[test]
+    fn refused_frames_of_strangers_are_of_no_named_device() {
+        let rejected = |source: Option<&str>| Content::Rejected {
+            source: source.map(|name| SourceId::new(name).unwrap()),
+            why: record::Reason::BadMic,
+            detail: String::new(),
+            raw_len: 0,
+            raw_sha256: [0; 32],
+        };
+        let goes = |toml: &str, source| filter(toml).part(&rejected(source)) == Part::Whole;
+        assert!(goes("", None) && goes("", Some("a")) && goes("except_devices = ['b']", None));
+        assert!(goes("devices = ['a']", Some("a")) && !goes("devices = ['a']", None));
+        assert!(!goes("refused = false", Some("a")) && !goes("refused = false", None));
+    }
+
+    #[test]
+    fn one_filter_within_another_adds_nothing() {
+        let filters = [
+            "",
+            "refused = false",
+            "devices = ['a']",
+            "devices = ['a', 'b']",
+            "except_devices = ['a']",
+            "except_devices = ['a', 'b']",
+            "devices = ['a', 'b']\nexcept_devices = ['a']",
+            "quantities = ['cod']",
+            "quantities = ['cod', 'ph']",
+            "quantities = ['ph']\ndevices = ['b']\nrefused = false",
+        ];
+        let frames: Vec<Content> = ["a", "b", "c"]
+            .into_iter()
+            .flat_map(|source| [&["cod", "ph"][..], &["ph"], &["tn"], &[]].map(|names| frame(source, names)))
+            .collect();
+        let mut within = 0;
+        for one in filters.map(filter) {
+            assert_eq!(Filter::from_line(&one.to_line()), Some(one.clone()));
+            for other in filters.map(filter) {
+                let adds = |content: &Content| one.part(content).adds(content, &[other.part(content)]);
+                within += u32::from(one.is_within(&other));
+                assert!(!one.is_within(&other) || !frames.iter().any(adds), "{one:?} within {other:?}");
+                let same = one == other;
+                assert!(!same || one.is_within(&other));
+            }
+        }
+        assert!(within > 25, "{within}");
+    }
+
+    #[test]
+    fn what_several_filters_let_through_together_need_not_go_again() {
+        let content = frame("a", &["cod", "ph"]);
+        let [cod, ph, both, nothing] =
+            ["quantities = ['cod']", "quantities = ['ph']", "", "devices = ['b']"].map(filter);
+        let adds = |new: &Filter, earlier: &[&Filter]| {
+            let earlier: Vec<Part<'_>> = earlier.iter().map(|filter| filter.part(&content)).collect();
+            new.part(&content).adds(&content, &earlier)
+        };
+        assert!(adds(&both, &[&cod]) && adds(&ph, &[&cod]) && adds(&cod, &[&nothing]) && adds(&cod, &[]));
+        assert!(!adds(&both, &[&cod, &ph]) && !adds(&cod, &[&both]) && !adds(&nothing, &[&cod]));
+    }
+}

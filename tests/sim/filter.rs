@@ -1,0 +1,140 @@
+//! What a destination is to get, by a model of its own: what comes of it is compared with what the box made of it.
+
+use std::collections::BTreeSet;
+
+use batch::{Content, Row};
+use record::{Body, Quantity, Reading, Record, RecordAt, Seq, SourceId};
+
+use crate::seed::Chance;
+
+/// A filter, in names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Names {
+    devices: Option<&'static [&'static str]>,
+    except: Option<&'static [&'static str]>,
+    quantities: Option<&'static [&'static str]>,
+    refused: bool,
+}
+
+const ALL: Names = Names { devices: None, except: None, quantities: None, refused: true };
+/// What technicians may write.
+const FILTERS: [Names; 6] = [
+    ALL,
+    Names { devices: Some(&["cod-1"]), ..ALL },
+    Names { except: Some(&["cod-1", "level-2"]), refused: false, ..ALL },
+    Names { quantities: Some(&["cod", "temperature"]), ..ALL },
+    Names { quantities: Some(&["ph"]), ..ALL },
+    Names { devices: Some(&["cod-1", "level-1"]), quantities: Some(&["cod"]), ..ALL },
+];
+
+/// Of a hundred worlds so many have a filter, and of a hundred starts so many another one.
+const FILTERED_PERCENT: u64 = 50;
+const CHANGED_PERCENT: u64 = 40;
+
+/// The filters of a destination through its life, the one in force last.
+#[derive(Debug, Clone)]
+pub(crate) struct Filters {
+    used: Vec<Names>,
+    is_filtered: bool,
+    chance: Chance,
+}
+
+impl Filters {
+    pub(crate) fn new(mut chance: Chance, may_filter: bool) -> Filters {
+        let is_filtered = chance.percent(FILTERED_PERCENT) && may_filter;
+        Filters { used: Vec::new(), is_filtered, chance }
+    }
+
+    /// The daemon starts, perhaps with another one. Whether it is.
+    pub(crate) fn draw(&mut self) -> bool {
+        let changes = self.is_filtered && (self.used.is_empty() || self.chance.percent(CHANGED_PERCENT));
+        let names = if changes { *self.chance.pick(&FILTERS) } else { self.used.last().copied().unwrap_or(ALL) };
+        let is_another = self.used.last().is_some_and(|last| *last != names);
+        self.used.push(names);
+        is_another
+    }
+
+    /// The one in force, as `sync.toml` has it.
+    pub(crate) fn now(&self) -> syncd::Filter {
+        let Names { devices, except, quantities, refused } = self.used.last().copied().unwrap_or(ALL);
+        let sources = |names: &[&str]| names.iter().map(|name| SourceId::new(name).expect("a name")).collect();
+        let quantities = quantities
+            .map(|names| names.iter().map(|name| Quantity::new(name).expect("a quantity")).collect::<BTreeSet<_>>());
+        syncd::Filter { devices: devices.map(sources), except_devices: except.map(sources), quantities, refused }
+    }
+
+    /// Whether it lets this record through, in force now.
+    pub(crate) fn wants(&self, record: &Record) -> bool {
+        self.used.last().is_none_or(|names| names.part(record).is_some())
+    }
+
+    /// What a platform may have of a record by all filters there were, and what it must have by the one in force.
+    pub(crate) fn parts(&self, record: &Record) -> [Option<BTreeSet<Quantity>>; 2] {
+        let may = self.used.iter().filter_map(|names| names.part(record)).reduce(|mut all, part| {
+            all.extend(part);
+            all
+        });
+        [may, self.used.last().and_then(|names| names.part(record))]
+    }
+}
+
+impl Names {
+    /// The quantities whose readings go; none if the record does not.
+    fn part(&self, record: &Record) -> Option<BTreeSet<Quantity>> {
+        let named = |names: Option<&[&str]>, name: &str| names.map(|names| names.contains(&name));
+        let readings: &[Reading] = match &record.body {
+            Body::Frame(frame) => &frame.readings,
+            Body::Redecoded(redecoded) => &redecoded.readings,
+            Body::Rejected(_) => &[],
+            _ => return Some(BTreeSet::new()),
+        };
+        let of_device = match record.body.source() {
+            Some(source) => {
+                named(self.devices, source.as_str()) != Some(false) && named(self.except, source.as_str()) != Some(true)
+            }
+            None => self.devices.is_none(),
+        };
+        let goes = |reading: &&Reading| named(self.quantities, reading.quantity.as_str()) != Some(false);
+        let part: BTreeSet<Quantity> = readings.iter().filter(goes).map(|reading| reading.quantity.clone()).collect();
+        let passes = match &record.body {
+            Body::Rejected(_) => self.refused,
+            Body::Frame(_) => self.quantities.is_none() || !part.is_empty(),
+            _ => true,
+        };
+        (of_device && passes).then_some(part)
+    }
+}
+
+/// What two batches brought of one frame, if they agree and the second has something that the first has not.
+pub(crate) fn extended(known: &Row, more: &Row) -> Option<Row> {
+    let (of_known, of_more) = (known.content.decoded()?, more.content.decoded()?);
+    let has = |readings: &[Reading], quantity: &Quantity| readings.iter().any(|reading| reading.quantity == *quantity);
+    let both = |readings: &[Reading], others: &[Reading]| {
+        readings.iter().filter(|reading| has(others, &reading.quantity)).cloned().collect::<Vec<_>>()
+    };
+    let agree = both(of_known.readings, of_more.readings) == both(of_more.readings, of_known.readings);
+    let fresh: Vec<Reading> =
+        of_more.readings.iter().filter(|reading| !has(of_known.readings, &reading.quantity)).cloned().collect();
+    if !agree || fresh.is_empty() {
+        return None;
+    }
+    let mut sum = known.clone();
+    if let Content::Readings { readings, .. } = &mut sum.content {
+        readings.extend(fresh);
+    }
+    Some(sum)
+}
+
+/// Whether a platform's row is this record's with the readings of these quantities, in whatever order they came.
+pub(crate) fn is_part(row: &Row, seq: Seq, record: &Record, quantities: &BTreeSet<Quantity>) -> bool {
+    let whole = Row::from(&RecordAt { seq, record: record.clone() });
+    let (Some(held), Some(all)) = (row.content.decoded(), whole.content.decoded()) else { return *row == whole };
+    let in_order = |readings: &[Reading]| {
+        let mut readings: Vec<Reading> =
+            readings.iter().filter(|reading| quantities.contains(&reading.quantity)).cloned().collect();
+        readings.sort_by(|one, other| one.quantity.cmp(&other.quantity));
+        readings
+    };
+    let only = held.readings.iter().all(|reading| quantities.contains(&reading.quantity));
+    only && row.stamp == whole.stamp && held.source == all.source && in_order(held.readings) == in_order(all.readings)
+}
