@@ -243,6 +243,8 @@ impl Lines {
                             self.core.handle(now, Input::Gone { ranges: gone });
                         }
                         let Some(cut) = batch else {
+                            // As where it failed: the core lets others pass until it tries again.
+                            self.cut_failed = true;
                             self.core.handle(now, Input::NotCut { lane });
                             return Ok(());
                         };
