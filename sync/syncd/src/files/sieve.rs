@@ -5,6 +5,8 @@
 //! however many devices take turns. Which filter settled it is remembered by range; so a filter that lets more through has
 //! those ranges looked at again, and only what the destination lacks goes.
 
+use std::collections::hash_map::Entry;
+
 use batch::{Filtered, Row};
 use journal::StoreError;
 use record::{RecordAt, Seq, SeqRange, SeqRanges};
@@ -42,6 +44,10 @@ pub(super) struct Sifted {
 }
 
 impl Sieve {
+    fn new(filter: Filter) -> Sieve {
+        Sieve { filter, earlier: Vec::new(), quiet_to: Seq(0) }
+    }
+
     fn earlier(&self, seq: Seq) -> &[Filter] {
         let at = self.earlier.partition_point(|(range, _)| range.last < seq);
         self.earlier.get(at).filter(|(range, _)| range.first <= seq).map_or(&[], |(_, filters)| filters)
@@ -65,7 +71,7 @@ impl Files {
         self.sieves.remove(destination);
         let earlier = self.earlier(destination)?;
         if !filter.is_nothing() || !earlier.is_empty() {
-            self.sieves.insert(destination.to_owned(), Sieve { filter, earlier, quiet_to: Seq(0) });
+            self.sieves.insert(destination.to_owned(), Sieve { earlier, ..Sieve::new(filter) });
             let all = SeqRange { first: Seq(0), last: Seq(u64::MAX - 1) };
             self.reopen(destination, &[all].into_iter().collect())?;
         }
@@ -75,11 +81,16 @@ impl Files {
     /// Takes back, of what is settled within some ranges, what can still be read, if the filter lets something through there
     /// that earlier ones withheld. Says which records those are among.
     pub(super) fn reopen(&mut self, destination: &str, within: &SeqRanges) -> Result<SeqRanges, StoreError> {
-        if !self.sieves.contains_key(destination) || within.is_empty() {
+        if within.is_empty() {
             return Ok(SeqRanges::new());
         }
         let earlier = self.earlier(destination)?;
-        let Some(sieve) = self.sieves.get_mut(destination) else { return Ok(SeqRanges::new()) };
+        let sieve = match self.sieves.entry(destination.to_owned()) {
+            // A batch that an earlier filter cut may get its receipt long after there is none any more.
+            Entry::Vacant(_) if earlier.is_empty() => return Ok(SeqRanges::new()),
+            Entry::Vacant(free) => free.insert(Sieve::new(Filter::default())),
+            Entry::Occupied(held) => held.into_mut(),
+        };
         sieve.earlier = earlier;
         let lacks = |filters: &[Filter]| !filters.iter().any(|earlier| sieve.filter.is_within(earlier));
         let lacking = sieve.earlier.iter().filter(|(_, filters)| lacks(filters)).map(|(range, _)| *range);
