@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use journal::{Reader, Segment, Stage, Tally};
 use record::{
-    AlarmState, Body, ClockQuality, Gap, Kind, Record, RuleId, Seq, SeqRange, SeqRanges, SourceId, Stamp, UnixMs,
+    AlarmState, Body, ClockQuality, Gap, Kind, MonoMs, Record, RuleId, Seq, SeqRange, SeqRanges, SourceId, Stamp,
+    UnixMs,
 };
 use rules::{ActiveAlarm, Engine};
 
@@ -235,9 +236,10 @@ impl Onlooker {
         let thin = |segment: &&Segment| {
             segment.condemned.is_some() || matches!(segment.stage, Stage::Thinned | Stage::Remnant | Stage::Gone)
         };
-        let whole_from = segments.iter().filter(thin).filter_map(|segment| segment.last).max().map(Seq::next);
-        let from = whole_from.and_then(|from| self.record(from)).map(|record| record.stamp);
-        let from = from.map_or_else(Default::default, |stamp| (stamp.boot, stamp.mono_ms));
+        let thinned_to = segments.iter().filter(thin).filter_map(|segment| segment.last).max();
+        let last = thinned_to.and_then(|last| self.record(last)).map(|record| record.stamp);
+        // After it, and not with the first that is whole: that one may have the same millisecond.
+        let from = last.map_or_else(Default::default, |stamp| (stamp.boot, MonoMs(stamp.mono_ms.0 + 1)));
         let holds = rules::invariant::r2_restart_changes_nothing(restarted, &self.unbroken, from);
         demand!("R2", holds, "after a restart {}", difference(restarted, &self.unbroken));
         self.unbroken = restarted.clone();
