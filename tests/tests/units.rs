@@ -43,3 +43,13 @@ fn the_services_are_exposed_to_little() {
         assert!(!security("5", unit).status.success(), "it judges");
     }
 }
+
+#[test]
+fn the_gateway_has_no_way_out_of_the_site() {
+    let unit = units().into_iter().find(|unit| unit.ends_with("weir-gateway.service")).unwrap();
+    let text = std::fs::read_to_string(unit).unwrap();
+    let values = |key: &str| -> Vec<&str> { text.lines().filter_map(|line| line.strip_prefix(key)).collect() };
+    assert_eq!(values("IPAddressDeny="), ["any"]);
+    let site = "localhost link-local 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7";
+    assert_eq!(values("IPAddressAllow="), [site]);
+}

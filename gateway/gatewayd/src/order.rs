@@ -32,7 +32,7 @@ pub(crate) enum Order {
     /// was asked so, and that the file has these parts. It signs nothing else that anybody words.
     SealEvidence { asked: Asked, report_version: u32, members: Vec<MemberDigest> },
     /// `{"do":"audit","act":"pinned","records":{"first":SEQ,"last":SEQ},"reason":TEXT}`, the other acts as [`Act`] has them.
-    /// Who orders it the kernel says; the upload daemon adds `"ordered_by":PLATFORM` to what a platform signed.
+    /// Who orders it the kernel says, whatever the request does.
     Audit(Audit),
     /// `{"do":"probe"}`: answered by the committer in the transaction that is next, with nothing. Who gets no answer knows
     /// that frames are not stored either.
@@ -136,10 +136,7 @@ fn redecode(request: &Value) -> Result<Order, String> {
 
 fn audit(request: &Value, uid: Uid) -> Result<Order, String> {
     let act = Act::deserialize(request).map_err(|error| format!("`act` does not say what to do: {error}"))?;
-    let by = match request["ordered_by"].as_str() {
-        Some(platform) => Actor::Platform(platform.to_owned()),
-        None => Actor::User(uid.ok_or("the kernel does not say who asks")?),
-    };
+    let by = Actor::User(uid.ok_or("the kernel does not say who asks")?);
     let reason = request["reason"].as_str().unwrap_or_default().trim().to_owned();
     let audit = Audit { by, act, reason };
     if !audit.is_bounded() {
@@ -225,8 +222,8 @@ mod tests {
             "Audit(Audit { by: User(1000), act: Pinned { records: 3-5 }, reason: \"the bureau asked\" })",
         );
         check(
-            json!({"do": "audit", "ordered_by": "province", "act": "released", "pin": 9}),
-            "Audit(Audit { by: Platform(\"province\"), act: Released { pin: Seq(9) }, reason: \"\" })",
+            json!({"do": "audit", "uid": 0, "by": {"platform": "province"}, "act": "released", "pin": 9}),
+            "Audit(Audit { by: User(1000), act: Released { pin: Seq(9) }, reason: \"\" })",
         );
         check(
             json!({"do": "audit", "act": "pinned", "records": {"first": 5, "last": 3}}),

@@ -134,6 +134,22 @@ fn what_is_pinned_stays_until_it_is_released() {
 }
 
 #[test]
+fn pins_hold_half_of_the_budget_and_not_more() {
+    let mut bench = bench(60_000);
+    keep(&mut bench, config::Journal::default(), |status| status.whole == 3);
+    let files: u64 = bench.reader().segments().unwrap().iter().map(|segment| segment.bytes).sum();
+    let pin = |first: u64, last: u64| serde_json::json!({"do": "audit", "act": "pinned", "records": {"first": first, "last": last}});
+    bench.limit(2 * files - 2);
+    let refused = bench.order(&pin(0, 49_151)).unwrap_err();
+    assert!(refused.contains("half of the journal's budget"), "{refused}");
+    bench.limit(2 * files);
+    bench.order(&pin(0, 10)).unwrap();
+    bench.order(&pin(0, 49_151)).unwrap();
+    bench.limit(2 * files - 2);
+    assert!(bench.order(&pin(20_000, 20_000)).is_err(), "what is pinned already counts");
+}
+
+#[test]
 fn rot_in_a_file_is_found_told_and_kept() {
     let mut bench = bench(20_000);
     keep(&mut bench, config::Journal::default(), |status| status.whole == 1);

@@ -320,6 +320,11 @@ impl Bench {
         answers.into_iter().map(wait).collect()
     }
 
+    /// The journal may have so many bytes, as far as pins are concerned.
+    pub(crate) fn limit(&mut self, bytes_max: u64) {
+        self.committer.parts.journal_bytes_max = bytes_max;
+    }
+
     pub(crate) fn reader(&self) -> Reader {
         Reader::open(&self.folder.path().join("journal/journal.db")).unwrap()
     }
