@@ -1,6 +1,6 @@
 //! What is ordered of the box's records, journaled before it is carried out.
 
-use journal::{PINS_MAX, Reader, SegmentChange, StoreError};
+use journal::{PINS_MAX, Reader, Segment, SegmentChange, StoreError};
 use record::{Act, AlarmTransition, Audit, Body, Record, Seq, SeqRange};
 use serde_json::{Value, json};
 
@@ -74,8 +74,9 @@ impl Committer {
         let meets =
             |segment: SeqRange, records: SeqRange| segment.first <= records.last && records.first <= segment.last;
         let all = pinned.iter().map(|(_, records)| *records).chain([records]);
-        let held = |segment: &SeqRange| all.clone().any(|records| meets(*segment, records));
-        let bytes = segments.iter().filter(|(range, _)| held(range)).map(|(_, bytes)| bytes).sum::<u64>();
+        let held =
+            |segment: &&Segment| segment.range().is_some_and(|range| all.clone().any(|records| meets(range, records)));
+        let bytes = segments.iter().filter(held).map(|segment| segment.bytes).sum::<u64>();
         let bytes_max = self.parts.journal_bytes_max / PINNED_SHARE;
         if bytes <= bytes_max {
             return Ok(());
@@ -100,9 +101,11 @@ impl Committer {
         }
         let looked = self.segments().and_then(|segments| self.pins().map(drop).map(|()| segments));
         match looked {
-            Ok(segments) => {
-                segments.iter().any(|(range, _)| condemned.contains(&range.first) && self.pins.hold(*range))
-            }
+            // What was condemned before the pin came is told already, and goes.
+            Ok(segments) => segments
+                .iter()
+                .filter(|segment| segment.condemned.is_none() && condemned.contains(&segment.first))
+                .any(|segment| segment.range().is_some_and(|range| self.pins.hold(range))),
             Err(error) => {
                 log::warn!(error = control::chain(&error).as_str(); "pins cannot be read, nothing is taken away");
                 true
@@ -116,9 +119,7 @@ impl Committer {
         Ok(self.pins.iter())
     }
 
-    /// The records that have ended tables or files, with the bytes of the files.
-    fn segments(&self) -> Result<Vec<(SeqRange, u64)>, StoreError> {
-        let segments = Reader::open(&self.parts.journal_path)?.segments()?;
-        Ok(segments.into_iter().filter_map(|segment| Some((segment.range()?, segment.bytes))).collect())
+    fn segments(&self) -> Result<Vec<Segment>, StoreError> {
+        Reader::open(&self.parts.journal_path)?.segments()
     }
 }

@@ -150,6 +150,28 @@ fn pins_hold_half_of_the_budget_and_not_more() {
 }
 
 #[test]
+fn a_pin_that_comes_while_a_step_is_planned_wins_and_one_that_comes_later_does_not() {
+    let mut bench = bench(60_000);
+    keep(&mut bench, config::Journal::default(), |status| status.whole == 3);
+    let pin = |bench: &mut Bench, seq: u64| {
+        let pinned = serde_json::json!({"do": "audit", "act": "pinned", "records": {"first": seq, "last": seq}});
+        bench.order(&pinned).unwrap();
+    };
+    let condemn = |bench: &mut Bench, first: u64| {
+        let changes = vec![SegmentChange::Condemned { first: Seq(first), to: Stage::Remnant }];
+        let (answer, answered) = oneshot::channel();
+        bench.take(Vec::new(), Vec::new(), vec![Ordered { order: Order::Keep { gaps: Vec::new(), changes }, answer }]);
+        answered.blocking_recv().unwrap().map(drop)
+    };
+    pin(&mut bench, 7);
+    assert_eq!(condemn(&mut bench, 0).unwrap_err(), "pinned meanwhile");
+    condemn(&mut bench, 16_384).unwrap();
+    pin(&mut bench, 20_000);
+    condemn(&mut bench, 16_384).unwrap();
+    assert_eq!(condemn(&mut bench, 0).unwrap_err(), "pinned meanwhile");
+}
+
+#[test]
 fn rot_in_a_file_is_found_told_and_kept() {
     let mut bench = bench(20_000);
     keep(&mut bench, config::Journal::default(), |status| status.whole == 1);
