@@ -6,6 +6,7 @@ pub(crate) mod keys;
 pub(crate) mod lorawan;
 pub(crate) mod mqtt;
 pub(crate) mod password;
+pub(crate) mod sampling;
 pub(crate) mod seal;
 pub(crate) mod serial;
 pub(crate) mod table;
@@ -17,6 +18,7 @@ use crate::Codec;
 use chirpstack::ChirpstackDevice;
 use lorawan::LorawanDevice;
 use mqtt::MqttDevice;
+use sampling::Sampling;
 use serial::SerialDevice;
 
 /// One `[[device]]` with its keys.
@@ -30,6 +32,8 @@ pub struct Device {
     pub link: DeviceLink,
     /// How its payload is read.
     pub codec: Codec,
+    /// How it is told to measure more or less often; none if it is not said.
+    pub sampling: Option<Sampling>,
     /// The text that decides it, as the journal keeps it.
     pub codec_text: CodecText,
 }

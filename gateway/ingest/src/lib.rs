@@ -74,6 +74,7 @@ pub use device::keys::{KeysError, MissingKey, UnusedKeys};
 pub use device::lorawan::{Activation, Class, LorawanDevice, LorawanDeviceError};
 pub use device::mqtt::{MqttDevice, MqttDeviceError};
 pub use device::password::{Password, PasswordError};
+pub use device::sampling::{PeriodError, Sampling, SamplingError};
 pub use device::seal::{Ed25519Key, MacKey, SealKey, SealKeyError, SealPolicy};
 pub use device::serial::SerialDevice;
 pub use device::table::{DEV_ADDR_DEVICES_MAX, DEVICES_MAX, DeviceTable, DeviceTableError, DevicesError, Finding};

@@ -15,6 +15,7 @@ use super::integration::{INTEGRATIONS_MAX, Integration, IntegrationKind, Integra
 use super::keys::{DeviceKeys, Keys, UnusedKeys};
 use super::lorawan::{Activation, LorawanSection};
 use super::mqtt::MqttSection;
+use super::sampling::SamplingSection;
 use super::serial::SerialSection;
 use super::{Device, DeviceLink};
 use crate::{Codec, Content, ContentError, DecodeError, Scripts};
@@ -62,6 +63,7 @@ struct Section {
     lorawan: Option<LorawanSection>,
     serial: Option<SerialSection>,
     chirpstack: Option<ChirpstackDevice>,
+    sampling: Option<SamplingSection>,
     codec: Codec,
 }
 
@@ -305,7 +307,7 @@ fn device(
     codec_text: String,
     scripts: &mut Scripts<'_>,
 ) -> Result<Device, DevicesError> {
-    let Section { name, enabled, mqtt, lorawan, serial, chirpstack, mut codec } = section;
+    let Section { name, enabled, mqtt, lorawan, serial, chirpstack, sampling, mut codec } = section;
     let link = match (mqtt, lorawan, serial, chirpstack) {
         (Some(mqtt), None, None, None) => match mqtt.into_device(&name, keys) {
             Ok(mqtt) => DeviceLink::Mqtt(mqtt),
@@ -329,12 +331,16 @@ fn device(
         (None, None, None, None) => return Err(DevicesError::Links { line, device: name, found: "none" }),
         _ => return Err(DevicesError::Links { line, device: name, found: "several" }),
     };
+    let sampling = match sampling.map(|section| section.into_sampling_of(&link)).transpose() {
+        Ok(sampling) => sampling,
+        Err(source) => return Err(DevicesError::Sampling { line, device: name, source }),
+    };
     match codec.validate().and_then(|()| codec.load(scripts)) {
         Ok(()) => {
             // The section is one line, so it is clear where the script begins.
             let codec_text = codec.script().map_or(codec_text.clone(), |script| format!("{codec_text}\n{script}"));
             let codec_text = CodecText { id: CodecId::of(&codec_text), text: codec_text };
-            Ok(Device { name, enabled, link, codec, codec_text })
+            Ok(Device { name, enabled, link, codec, sampling, codec_text })
         }
         Err(source) => Err(DevicesError::Codec { line, device: name, source }),
     }

@@ -9,6 +9,7 @@ use crate::device::integration::INTEGRATIONS_MAX;
 use crate::device::keys::{KeysError, MissingKey};
 use crate::device::lorawan::LorawanDeviceError;
 use crate::device::mqtt::MqttDeviceError;
+use crate::device::sampling::SamplingError;
 
 /// Why two texts are no [`DeviceTable`](super::DeviceTable), by file. Correct it and check it again with
 /// `weir config check`.
@@ -84,6 +85,17 @@ pub enum DevicesError {
         /// The key.
         #[source]
         source: MissingKey,
+    },
+    /// A `[device.sampling]` that cannot work.
+    #[error("line {line}: device `{device}`, [device.sampling]")]
+    Sampling {
+        /// Of the `[[device]]`.
+        line: usize,
+        /// Its name.
+        device: SourceId,
+        /// What is wrong with it.
+        #[source]
+        source: SamplingError,
     },
     /// A codec that cannot work.
     #[error("line {line}: device `{device}`, [device.codec]")]
