@@ -17,6 +17,7 @@ CONTENT_TYPES = {
     "application/vnd.weir.batch": "batch",
     "application/vnd.weir.receipt": "receipt",
     "application/vnd.weir.checkpoint": "checkpoint",
+    "application/vnd.weir.command": "command",
     "application/vnd.weir.enrolment": "enrolment",
     "application/vnd.weir.enrolled": "enrolled",
 }

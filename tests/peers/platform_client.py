@@ -149,6 +149,9 @@ class Box:
             26: ("audit", None, ((0, 0), (0, "province", (3, 4)), "never taken")),
             27: ("audit", None, ((0, 0), (3, "province", bytes(range(32))), "")),
             28: ("audit", None, ((0, 1000), (6, "cod-high", "probe-2"), "on the way")),
+            29: ("audit", None, ((1, "province"), (4, seq, "resend", b"\xd2", "no such records"), "restored")),
+            31: ("audit", None, ((1, "province"), (4, seq, "rules", b"\xd2"), "")),
+            32: ("audit", None, ((2, None), (7, seq - 1, 1), "no receipt in 900 s")),
             30: ("gap", None, (0, ((0, 0),), 1, 0, 0, 120)) if seq > 40 else None,
         }.get(seq % 40)
         if facts is None:

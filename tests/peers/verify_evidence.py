@@ -26,6 +26,7 @@ NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 MEDIA_TYPE = b"application/vnd.weir.evidence+zip"
 MEMBERS_MAX = 513
 OTHERS = ["mimetype", "report.html", "readings.csv", "records.weirlog"]
+COMMAND_BYTES_MAX = 32_768
 SEAL_BYTES_MAX, RECEIPT_BYTES_MAX, CHECKPOINT_BYTES_MAX, RECORD_BYTES_MAX = 131_072, 262_144, 512, 4_194_304
 CLOCKS = ["synchronised", "holdover", "unset"]
 QUALITIES = ["good", "out_of_range", "not_a_number", "missing", "unknown_unit"]
@@ -277,8 +278,8 @@ class Receipt:
         body = opened(cose, "receipt", RECEIPT_BYTES_MAX, key)
         self.is_signed = body is not None
         if self.is_signed:
-            platform, box, batch, holds, head, received, other, left_out = array(body, 6, 8)
-            want(other is None)
+            platform, box, batch, holds, head, received, command, left_out = array(body, 6, 8)
+            want(command is None or type(command) is bytes and len(command) <= COMMAND_BYTES_MAX)
             self.platform, self.box, self.batch = text(platform, NAME), text(box, NAME), octets(batch, 32)
             self.holds, self.head, self.received = ranges(holds), head_of(head), integer(received)
             self.left_out = [] if left_out is None else ranges(left_out)

@@ -182,7 +182,7 @@ def alarm(row):
 
 def audit(row):
     (kind, who), (number, *parts), reason = row.facts
-    return [[kind, [who]], [number, parts], reason]
+    return [[kind, [] if kind == 2 else [who]], [number, parts], reason]
 
 
 def spans(seqs):

@@ -19,6 +19,7 @@ CLOCK_SOURCES = 4
 GAP_REASONS = 5
 GAP_RANGES_MAX = 1024
 AUDIT_TEXT_BYTES_MAX = 1000
+COMMAND_BYTES_MAX = 32 * 1024
 PROOFS_MAX = 64
 # Registered quantities by number, with the unit that is not repeated.
 REGISTRY = [
@@ -94,8 +95,8 @@ class Checkpoint(NamedTuple):
 
 
 def receipt(payload):
-    platform, box, batch, holds, tree, received_ms, other, left_out = body(payload, "receipt", 6, 8)
-    want(other is None, "receipt")
+    platform, box, batch, holds, tree, received_ms, command, left_out = body(payload, "receipt", 6, 8)
+    want(command is None or isinstance(command, bytes) and len(command) <= COMMAND_BYTES_MAX, "command")
     return Receipt(
         text(platform, "platform", NAME), text(box, "box", NAME), octets(batch, "batch id", 32),
         ranges(holds, "holds", may_be_empty=True), head(tree), integer(received_ms, "received_ms"),
@@ -152,12 +153,20 @@ def gap(item):
 def audit(item):
     by, act, reason = array(item, "audit", 3)
     kind, who = array(by, "actor", 2)
-    want(uint(kind, "kind of an actor") < 2, "kind of an actor")
-    (who,) = array(who, "actor", 1)
-    who = uint(who, "user", 32) if kind == 0 else bounded(who, "platform of an audit")
+    want(uint(kind, "kind of an actor") < 3, "kind of an actor")
+    who = actor(kind, who)
     number, parts = array(act, "act", 2)
     want(uint(number, "kind of an act") in ACTS, "kind of an act")
     return None, ((kind, who), (number, *ACTS[number](parts)), bounded(reason, "reason of an audit"))
+
+
+def actor(kind, who):
+    """A user's number, a platform's name, or nobody but the box itself."""
+    if kind == 2:
+        array(who, "actor", 0)
+        return None
+    (who,) = array(who, "actor", 1)
+    return uint(who, "user", 32) if kind == 0 else bounded(who, "platform of an audit")
 
 
 def bounded(item, what):
@@ -194,7 +203,21 @@ def acknowledged(parts):
     return text(rule, "rule", RULE), text(source, "source", NAME)
 
 
-ACTS = {0: dropped, 1: pinned, 2: released, 3: enrolled_platform, 6: acknowledged}
+def commanded(parts):
+    number, order, command, *refused = array(parts, "commanded", 3, 4)
+    want(isinstance(command, bytes) and len(command) <= COMMAND_BYTES_MAX, "command")
+    return uint(number, "number of a command"), bounded(order, "order"), command, *(
+        bounded(why, "why it is refused") for why in refused if why is not None
+    )
+
+
+def settled(parts):
+    command, outcome = array(parts, "settled", 2)
+    want(uint(outcome, "outcome") < 3, "outcome")
+    return uint(command, "record with a command"), outcome
+
+
+ACTS = {0: dropped, 1: pinned, 2: released, 3: enrolled_platform, 4: commanded, 6: acknowledged, 7: settled}
 
 
 def named(item, what):

@@ -65,6 +65,8 @@ pub(crate) struct Lines {
     cut_failed: bool,
     /// When the core's timer is set for, as the world was told.
     pub(crate) tick_ms: Option<u64>,
+    /// Commands may stand in the journal that are not carried out.
+    pub(crate) unobeyed: bool,
     /// Nothing of what the core was not told yet passes its filter.
     is_quiet: bool,
     fault: Option<Fault>,
@@ -123,6 +125,7 @@ impl Sync {
                 answers: VecDeque::new(),
                 store_foreseen: false,
                 receipt: None,
+                unobeyed: true,
                 cut_failed: false,
                 tick_ms: None,
                 is_quiet: false,
@@ -138,6 +141,18 @@ impl Sync {
 }
 
 impl Lines {
+    /// Carries out what the platform commanded, as the journal has it; later where the outbox does not take it.
+    pub(crate) fn obey_commands(&mut self, files: &mut Files, now: MonoMs) {
+        if !self.unobeyed || self.unstored.is_some() {
+            return;
+        }
+        let Ok(obeyed) = files.obey(self.name) else { return };
+        self.unobeyed = false;
+        if !obeyed.reopened.is_empty() {
+            self.core.handle(now, Input::Reopened { ranges: obeyed.reopened });
+        }
+    }
+
     /// Tells the core how far the journal goes, alarms first known.
     pub(crate) fn hear(&mut self, files: &mut Files, now: MonoMs) {
         if self.unstored.is_some() {
@@ -183,7 +198,7 @@ impl Lines {
         let answer = match ended {
             Ok(raw) if self.fault == Some(Fault::BelievesEverything) && raw.status == 200 => {
                 let all = record::SeqRange { first: Seq(0), last: Seq(u64::MAX - 1) };
-                Answer::Receipt { bytes: raw.body, holds: [all].into_iter().collect() }
+                Answer::Receipt { bytes: raw.body, holds: [all].into_iter().collect(), command: None }
             }
             Ok(raw) => self.expected.judge(id, raw),
             Err(why) => Answer::Failed { why, retry_after_ms: None, what: String::new() },
@@ -211,7 +226,7 @@ impl Lines {
             }
             let Some((id, answer)) = self.answers.pop_front() else { return Ok(orders) };
             match answer {
-                Answer::Receipt { bytes, holds } => {
+                Answer::Receipt { bytes, holds, .. } => {
                     self.receipt = Some((id, bytes));
                     self.core.handle(now, Input::Acked { id, holds });
                 }
@@ -327,14 +342,16 @@ impl Lines {
         let alarm_batches = || self.batches.values().filter(|(lane, ..)| *lane == Lane::Alarm);
         let window = usize::try_from(config().alarm_window.get()).expect("a window");
         let free = if self.cut_failed { 0 } else { window.saturating_sub(alarm_batches().count()) };
-        // What a filter settled had its alarms, also where it is looked at again.
+        // What a filter settled had its alarms, also where it is looked at again, and so had what is sent once more.
         let looked_at = files.outbox.filtered(self.name).expect("the outbox");
+        let once_more = files.outbox.resend(self.name).expect("the outbox");
         let known = alarms.iter().filter(|seq| **seq < self.core.told());
         let left = |seq: &Seq| {
             alarm_batches().any(|(_, ranges, sent)| *sent && ranges.contains(*seq))
                 || self.core.covered().contains(*seq)
                 || self.core.parked().contains(*seq)
                 || self.core.gone().contains(*seq)
+                || once_more.contains(*seq)
                 || looked_at.iter().any(|(range, _)| range.first <= *seq && *seq <= range.last)
         };
         let unsent: Vec<&Seq> = known.filter(|seq| !left(seq)).collect();

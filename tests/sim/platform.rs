@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use batch::{Batch, BatchId, BoxId, PlatformId, PublicKey, Receipt, Row, SigningKey, TreeHead};
-use record::{Seq, SeqRanges, UnixMs};
+use batch::{Batch, BatchId, BoxId, Command, Order, PlatformId, PublicKey, Receipt, Row, SigningKey, TreeHead};
+use record::{Act, Actor, Audit, Body, Seq, SeqRange, SeqRanges, UnixMs};
 
 use crate::filter::extended;
 use crate::invariants::{Checked, violation};
@@ -76,6 +76,8 @@ pub(crate) struct Platform {
     pub(crate) divided: BTreeSet<BatchId>,
     /// The records of all batches that it gave a receipt for.
     receipted: SeqRanges,
+    /// What it ordered to be sent once more.
+    resent: SeqRanges,
     /// Numbers that batches left out, and batches that left out readings.
     pub(crate) left_out: SeqRanges,
     pub(crate) cut: u64,
@@ -98,6 +100,7 @@ impl Platform {
             refused: BTreeSet::new(),
             divided: BTreeSet::new(),
             receipted: SeqRanges::new(),
+            resent: SeqRanges::new(),
             left_out: SeqRanges::new(),
             cut: 0,
             chance,
@@ -112,6 +115,25 @@ impl Platform {
     /// Every record it holds, with its batch.
     pub(crate) fn rows(&self) -> &BTreeMap<Seq, (Row, BatchId)> {
         &self.rows
+    }
+
+    /// What the box journals of its order to send records once more.
+    pub(crate) fn command(&mut self, at_ms: u64, records: SeqRange) -> Body {
+        self.resent.insert(records);
+        let order = Order::Resend { records: [records].into_iter().collect() };
+        let name = order.as_str().to_owned();
+        let command = Command {
+            platform: self.name.clone(),
+            box_id: self.enrolled.0.clone(),
+            number: at_ms,
+            issued_ms: UnixMs(0),
+            until_ms: UnixMs(i64::MAX),
+            order,
+            reason: String::new(),
+        };
+        let command = command.sign(&self.key).expect("a small one");
+        let act = Act::Commanded { number: at_ms, order: name, command, refused: None };
+        Body::Audit(Audit { by: Actor::Platform(self.name.to_string()), act, reason: String::new() })
     }
 
     /// Takes a request; `None` for silence. `bytes` came whole, but nothing else is believed.
@@ -178,6 +200,11 @@ impl Platform {
                 if *known == row && (self.divided.contains(first) || self.divided.contains(&id)) {
                     continue;
                 }
+                // It was ordered again: the same, or what a filter leaves of it now.
+                let is_less = || extended(&row, known).is_some() && extended(known, &row).is_none();
+                if self.resent.contains(row.seq) && (*known == row || is_less()) {
+                    continue;
+                }
                 // Or it lacked readings that its filter lets through now.
                 if let Some(sum) = extended(known, &row) {
                     let first = *first;
@@ -199,6 +226,7 @@ impl Platform {
             holds: self.holds.clone(),
             head: batch.head,
             received_ms: UnixMs(i64::try_from(at_ms).unwrap_or(i64::MAX)),
+            command: None,
             left_out: SeqRanges::new(),
         };
         let signed = receipt.sign(&self.key);
@@ -219,6 +247,7 @@ impl Platform {
                     holds: [everything].into_iter().collect(),
                     head: TreeHead { size: 0, root: record::merkle::Hash([0; 32]) },
                     received_ms: UnixMs(0),
+                    command: None,
                     left_out: SeqRanges::new(),
                 };
                 forged.sign(&SigningKey::from_seed(&[99; 32]))

@@ -35,6 +35,12 @@ pub(crate) enum Trouble {
     SetByHand {
         error_ms: i64,
     },
+    /// A platform has records sent once more: so many, from this part of the journal on.
+    Commands {
+        platform: usize,
+        from_permille: u64,
+        records: u64,
+    },
     /// What others leave of the card for files of sealed records. Bytes.
     Room(u64),
 }
@@ -59,6 +65,7 @@ impl Trouble {
             Trouble::Synchronised => "time source found",
             Trouble::NoTimeSource => "time source lost",
             Trouble::SetByHand { .. } => "clock set by hand",
+            Trouble::Commands { .. } => "records sent once more by order",
             Trouble::Room(bytes) if *bytes < ROOM_BYTES => "card taken by others",
             Trouble::JournalFull(false)
             | Trouble::OutboxFull(false)
@@ -82,6 +89,10 @@ const CLOCK_ERRORS_MS: [i64; 4] = [-1_794_700_800_000, -3 * DAY_MS, 3_650 * DAY_
 /// How often a link that flaps changes its mind. ms.
 const FLAP_MS: u64 = 700;
 
+/// In so many of a hundred worlds platforms have records sent once more, and so many at a time.
+const COMMANDED_PERCENT: u64 = 40;
+const COMMANDED_RECORDS_MAX: u64 = 400;
+
 /// Everything that befalls a world until it heals, by time.
 pub(crate) fn draw(settings: &Settings, devices: usize) -> Vec<(u64, Trouble)> {
     let mut drawn = Vec::new();
@@ -91,6 +102,8 @@ pub(crate) fn draw(settings: &Settings, devices: usize) -> Vec<(u64, Trouble)> {
     if settings.shares {
         let chance = &mut Chance::new(settings.seed, "outbox");
         spells(chance, 2, (3_000, 40_000), &mut drawn, |_| (Trouble::OutboxFull(true), Trouble::OutboxFull(false)));
+        // What the first platform orders is nothing to the second; who compares their stories has neither.
+        commands(&mut Chance::new(settings.seed, "commands"), &mut drawn);
     }
     clocks(chance, &mut drawn);
     let chance = &mut Chance::new(settings.seed, "hand");
@@ -160,6 +173,17 @@ fn clocks(chance: &mut Chance, drawn: &mut Vec<(u64, Trouble)>) {
     for _ in 0..chance.between(0, 4) {
         drawn.push((chance.between(0, FAULTS_MS), Trouble::Synchronised));
         drawn.push((chance.between(0, FAULTS_MS), Trouble::NoTimeSource));
+    }
+}
+
+fn commands(chance: &mut Chance, drawn: &mut Vec<(u64, Trouble)>) {
+    if !chance.percent(COMMANDED_PERCENT) {
+        return;
+    }
+    for _ in 0..chance.between(1, 4) {
+        let (platform, from_permille) = (usize::from(chance.percent(50)), chance.between(0, 1_000));
+        let records = chance.between(1, COMMANDED_RECORDS_MAX);
+        drawn.push((chance.between(0, FAULTS_MS), Trouble::Commands { platform, from_permille, records }));
     }
 }
 

@@ -322,6 +322,9 @@ impl World {
             Trouble::SetByHand { error_ms } => {
                 self.clock.iter_mut().for_each(|clock| clock.set_by_hand(error_ms));
             }
+            Trouble::Commands { platform, from_permille, records } => {
+                self.command(platform, from_permille, records)?;
+            }
             Trouble::Room(bytes) => self.room_bytes = bytes,
         }
         Ok(())

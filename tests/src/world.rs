@@ -224,6 +224,11 @@ impl World {
         answer
     }
 
+    /// The same, and whatever it answers.
+    pub fn ask_gateway(&self, request: &Value) -> Value {
+        self.converse("gateway.sock", request)
+    }
+
     /// One request to the upload daemon's control socket, and whatever it answers.
     pub fn ask_sync(&self, request: &Value) -> Value {
         self.converse("sync.sock", request)

@@ -6,11 +6,11 @@ use chirpstack::News;
 use ingest::{DeviceTable, LinkQuality, Remark};
 use journal::{DeviceRow, Transaction};
 use lorawan::mac::{Learned, Power};
-use record::{Body, ClockQuality, Frame, Link, MonoMs, Quality, Reading, Record, SourceId, Stamp, TimeLine};
+use record::{Body, ClockQuality, Frame, Link, MonoMs, Quality, Reading, Record, Seq, SourceId, Stamp, TimeLine};
 use rules::ActiveAlarm;
 
 use crate::committer::waiting::Judged;
-use crate::status::{AlarmStatus, DeviceStatus, JournalStatus};
+use crate::status::{AlarmStatus, DeviceStatus, JournalStatus, RulesStatus};
 
 /// The notes, behind one lock that is held for microseconds.
 #[derive(Debug, Default)]
@@ -18,6 +18,17 @@ pub(crate) struct Board {
     pub(crate) journal: JournalStatus,
     pub(crate) devices: BTreeMap<Option<SourceId>, Note>,
     pub(crate) alarms: Vec<ActiveAlarm>,
+    pub(crate) rules: Option<RulesNote>,
+}
+
+/// Whose rules are in force in the place of rules.toml.
+#[derive(Debug)]
+pub(crate) struct RulesNote {
+    pub(crate) platform: String,
+    /// The record with the command.
+    pub(crate) command: Seq,
+    /// When their trial ends; none if they are kept.
+    pub(crate) until: Option<MonoMs>,
 }
 
 /// One device, or all frames of unknown ones.
@@ -190,6 +201,15 @@ impl Board {
 
     fn note(&mut self, source: Option<&SourceId>) -> &mut Note {
         self.devices.entry(source.cloned()).or_default()
+    }
+
+    /// The rules for the status answer.
+    pub(crate) fn show_rules(&self, now: MonoMs) -> Option<RulesStatus> {
+        self.rules.as_ref().map(|note| RulesStatus {
+            platform: note.platform.clone(),
+            command: note.command.0,
+            trial_s: note.until.map(|until| until.0.saturating_sub(now.0) / 1_000),
+        })
     }
 
     /// Notes alarms that are not normal.

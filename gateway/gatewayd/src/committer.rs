@@ -11,6 +11,7 @@
 
 mod anew;
 mod audits;
+mod commanded;
 mod damage;
 mod decoders;
 mod intake;
@@ -18,6 +19,7 @@ mod judging;
 mod lanes;
 mod orders;
 mod pace;
+mod platforms;
 mod redecode;
 mod restore;
 mod schedule;
@@ -26,6 +28,7 @@ mod settle;
 pub(crate) mod tests;
 mod thread;
 mod time;
+mod trial;
 mod uplink_events;
 pub(crate) mod waiting;
 
@@ -40,14 +43,15 @@ use control::chain;
 use ingest::{Arrival, DeviceTable, Network};
 use journal::{Journal, Pins, Reader, TableSize, Transaction};
 use mqtt::StoredSession;
-use record::{ClockSet, Record};
+use record::merkle::Hash;
+use record::{ClockSet, MonoMs, Record};
 use rules::RuleSet;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::board::Board;
 use crate::clock::{Ask, Clock, mono_ms};
 use crate::commands::EdgeCommand;
-use crate::config::{CheckpointEvery, Chirpstack, Commit, Evidence};
+use crate::config::{CheckpointEvery, Chirpstack, Commands, Commit, Evidence};
 use crate::error::StartError;
 use crate::job::{Downlink, Lost};
 use crate::ledger::{Ledger, Setup, Touched, read_one};
@@ -57,9 +61,11 @@ use decoders::Decoders;
 use intake::{Gathering, Intake, Taken};
 use lanes::Lanes;
 use pace::Pace;
+use platforms::Platforms;
 use redecode::Redecoding;
 use schedule::Schedule;
 pub(crate) use thread::RunningCommitter;
+use trial::{Step, Trial};
 pub(crate) use uplink_events::{EVENTS_MAX, UplinkEvent};
 use waiting::{Sender, Waiting, from_lora, from_mqtt, from_serial};
 
@@ -75,7 +81,12 @@ pub(crate) struct Parts {
     pub(crate) outbox_path: PathBuf,
     pub(crate) devices: Arc<DeviceTable>,
     pub(crate) network: Network,
+    /// Those of rules.toml.
     pub(crate) rules: RuleSet,
+    /// Of the text of rules.toml.
+    pub(crate) rules_hash: Hash,
+    /// What platforms may order.
+    pub(crate) commands_allowed: Commands,
     pub(crate) commit: Commit,
     pub(crate) checkpoint: CheckpointEvery,
     pub(crate) evidence: Evidence,
@@ -97,11 +108,12 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    fn setup(&self) -> Setup {
+    /// With these rules in force.
+    fn setup(&self, rules: RuleSet) -> Setup {
         Setup {
             devices: self.devices.clone(),
             network: self.network,
-            rules: self.rules.clone(),
+            rules,
             evidence_bytes_per_hour_max: self.evidence.bytes_per_hour_max,
         }
     }
@@ -122,6 +134,12 @@ pub(crate) struct Committer {
     lanes: Lanes<(Arrival, Sender)>,
     /// As far as they were read; the journal has them all.
     pins: Pins,
+    platforms: Platforms,
+    /// When platforms commanded something, within the last hour.
+    commanded: Vec<MonoMs>,
+    /// The rules in force: those of rules.toml, or a platform's.
+    rules: RuleSet,
+    trial: Option<Trial>,
     /// Where the journal was read it is damaged: this committer ends.
     damaged: bool,
 }
@@ -155,12 +173,14 @@ struct Draft {
     redecoded: bool,
     /// What it tells of the clock.
     clock: Option<ClockSet>,
+    /// What it does to rules on trial.
+    trial: Option<Step>,
 }
 
 impl Committer {
     /// Opens the journal, notes a new boot, and reads back what judging must remember.
     fn open(parts: Parts, decoders: Decoders) -> Result<Committer, StartError> {
-        let damage::Opened { journal, reader, clock, restored, salvaged } = damage::open(&parts)?;
+        let damage::Opened { journal, reader, clock, platforms, rules, restored, salvaged } = damage::open(&parts)?;
         let clock = Arc::new(Mutex::new(clock));
         let signed = journal.checkpoint_size().map_err(StartError::Journal)?;
         let checkpoints = Schedule::new(parts.checkpoint, signed, journal.end().0);
@@ -177,12 +197,17 @@ impl Committer {
             decoders,
             lanes,
             pins,
+            platforms,
+            commanded: Vec::new(),
+            rules,
+            trial: None,
             damaged,
         };
         if let Some(salvaged) = salvaged {
             committer.journal_salvage(salvaged).map_err(StartError::Journal)?;
         }
         committer.settle_restored()?;
+        committer.settle_platform_rules()?;
         committer.journal_outstanding()?;
         committer.note_restored(&reader)?;
         Ok(committer)
@@ -235,6 +260,7 @@ impl Committer {
             // There is more to do; frames that came meanwhile go first.
             false => Duration::ZERO,
         };
+        let idle = self.trial.as_ref().map_or(idle, |trial| idle.min(trial.rest()));
         Gathering { linger, enough, rows_max, idle, decoding: !self.lanes.is_empty() }
     }
 
@@ -256,6 +282,7 @@ impl Committer {
     fn begin(&mut self, taken: Taken<'_>, draft: &mut Draft) -> Result<(), StartError> {
         let Taken { published, heard, serial, orders, decoded } = taken;
         self.stamp_into(draft);
+        self.end_trial_if_due(draft);
         for decoded in decoded.drain(..) {
             self.take_decoded(decoded, draft)?;
         }
@@ -288,8 +315,10 @@ impl Committer {
         }
         match self.journal.commit(&draft.transaction) {
             Ok(_) => {
+                let step = draft.trial.take();
+                self.count_alarms(&draft.transaction);
                 self.settle(draft);
-                Ok(())
+                step.map_or(Ok(()), |step| self.step_trial(step))
             }
             Err(error) => self.give_up(draft, &error),
         }

@@ -1,6 +1,7 @@
 //! `gateway.toml`: as typed, then as meant, in one checked step.
 
 mod chirpstack;
+mod commands;
 mod devices;
 mod error;
 mod files;
@@ -15,10 +16,12 @@ use std::sync::Arc;
 
 use batch::BoxId;
 use ingest::{DeviceTable, Network};
+use record::merkle::{Hash, leaf_hash};
 use rules::RuleSet;
 use serde::Deserialize;
 
 pub use self::chirpstack::Chirpstack;
+pub use self::commands::Commands;
 pub use devices::{DevicePlace, check_devices, device_place, load_devices};
 pub use error::ConfigError;
 pub use gwmp::Gwmp;
@@ -78,6 +81,9 @@ pub struct GatewayFile {
     /// Events as a ChirpStack publishes them, in and out.
     #[serde(default)]
     pub chirpstack: Chirpstack,
+    /// What platforms may order.
+    #[serde(default)]
+    pub commands: Commands,
 }
 
 /// Group commit: a transaction takes what is waiting, up to `rows_max`, and follows the last one after `linger_ms`, or once
@@ -156,6 +162,8 @@ pub struct GatewayConfig {
     pub devices: Arc<DeviceTable>,
     /// `rules.toml`.
     pub rules: RuleSet,
+    /// Of its text: whether somebody changed it since a platform's rules took its place.
+    pub rules_hash: Hash,
 }
 
 impl GatewayConfig {
@@ -174,9 +182,9 @@ impl GatewayConfig {
             port.path = beside(&port.path);
         }
         let devices = load_devices(&beside(&file.devices), &beside(&file.keys))?;
-        let rules = load_rules(&beside(&file.rules))?;
+        let (rules, rules_hash) = read_rules(&beside(&file.rules))?;
         file.chirpstack.keep_apart(path, &devices)?;
-        Ok(GatewayConfig { file, devices: Arc::new(devices), rules })
+        Ok(GatewayConfig { file, devices: Arc::new(devices), rules, rules_hash })
     }
 
     /// The journal's file.
@@ -237,6 +245,7 @@ impl GatewayFile {
         within("mqtt.session_hours_max", self.mqtt.session_hours_max, 0, 168)?;
         within("gwmp.merge_ms", self.gwmp.merge_ms, 0, ::lorawan::dedupe::MERGE_MS_MAX)?;
         within("gwmp.datagrams_per_s_max", self.gwmp.datagrams_per_s_max.into(), 1, 100_000)?;
+        within("commands.trial_s", self.commands.trial_s, 10, 86_400)?;
         within("lorawan.rx1_delay_s", self.lorawan.rx1_delay_s.into(), 1, 15)?;
         within("serial", number(self.serial.len()), 0, number(serial::PORTS_MAX))?;
         for (at, port) in self.serial.iter().enumerate() {
@@ -274,7 +283,13 @@ fn gateway_file(path: &Path) -> Result<GatewayFile, ConfigError> {
 /// # Errors
 /// [`ConfigError::Read`], [`ConfigError::TooLong`], [`ConfigError::Rules`].
 pub fn load_rules(path: &Path) -> Result<RuleSet, ConfigError> {
-    RuleSet::from_toml(&read(path)?).map_err(|source| ConfigError::Rules { path: path.into(), source })
+    read_rules(path).map(|(rules, _)| rules)
+}
+
+fn read_rules(path: &Path) -> Result<(RuleSet, Hash), ConfigError> {
+    let text = read(path)?;
+    let rules = RuleSet::from_toml(&text).map_err(|source| ConfigError::Rules { path: path.into(), source })?;
+    Ok((rules, leaf_hash(text.as_bytes())))
 }
 
 #[cfg(test)]

@@ -21,8 +21,9 @@
 //!
 //! **In:** sockets, the clock, three configuration files. **Out:** the journal, acknowledgements, a status.
 //!
-//! **Deliberately does not know:** that platforms exist. It needs no network beyond its own sockets, and nothing that
-//! happens in the upload daemon can stop it; their only contact is the journal's file.
+//! **Deliberately does not know:** where platforms are and what they hold. It needs no network beyond its own sockets, and
+//! nothing that happens in the upload daemon can stop it; their contact is the journal's file, and the control socket,
+//! where that daemon brings what a platform signed. Of platforms it knows the keys that the journal believes.
 //!
 //! Invariants kept here: **A1**, **A2** (`committer.rs`), **A3** (tallies in the same transaction; what could not be
 //! stored counts as shed), **R1** (alarms are stored with their frame), **R2** (`restore` is how a restart and a failed
@@ -102,6 +103,8 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
         devices: config.devices.clone(),
         network: config.network(),
         rules: config.rules.clone(),
+        rules_hash: config.rules_hash,
+        commands_allowed: config.file.commands.clone(),
         commit: config.file.commit,
         checkpoint: config.file.checkpoint,
         evidence: config.file.evidence,

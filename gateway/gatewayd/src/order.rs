@@ -34,6 +34,14 @@ pub(crate) enum Order {
     /// `{"do":"audit","act":"pinned","records":{"first":SEQ,"last":SEQ},"reason":TEXT}`, the other acts as [`Act`] has them.
     /// Who orders it the kernel says, whatever the request does.
     Audit(Audit),
+    /// `{"do":"command","platform":NAME,"command":HEX}`: what a platform signed (COSE_Sign1), as the upload daemon got it.
+    /// Anybody may bring it: the signature tells whose it is.
+    Command { platform: String, command: Vec<u8> },
+    /// `{"do":"prove","platform":NAME,"receipt":HEX}`: the platform's receipt shows that the box delivers under the rules
+    /// that it put on trial.
+    Prove { platform: String, receipt: Vec<u8> },
+    /// `{"do":"sample","device":NAME,"period_s":N}`
+    Sample { device: SourceId, period_s: u32 },
     /// `{"do":"probe"}`: answered by the committer in the transaction that is next, with nothing. Who gets no answer knows
     /// that frames are not stored either.
     Probe,
@@ -77,6 +85,11 @@ impl Order {
             "redecode" => redecode(request),
             "seal_evidence" => seal_evidence(request),
             "audit" => audit(request, uid),
+            "command" => {
+                of_platform(request, "command").map(|(platform, command)| Order::Command { platform, command })
+            }
+            "prove" => of_platform(request, "receipt").map(|(platform, receipt)| Order::Prove { platform, receipt }),
+            "sample" => sample(request),
             "probe" => Ok(Order::Probe),
             "strangers" => Ok(Order::Strangers),
             "salvage" => Ok(Order::GiveUp),
@@ -129,6 +142,16 @@ fn send(request: &Value) -> Result<Order, String> {
     Ok(Order::Send { device: device(request)?, payload: bytes(request, "payload")?, f_port, confirmed })
 }
 
+fn of_platform(request: &Value, key: &str) -> Result<(String, Vec<u8>), String> {
+    let platform = request.get("platform").and_then(Value::as_str).ok_or("`platform` is missing: give its name")?;
+    Ok((platform.to_owned(), bytes(request, key)?))
+}
+
+fn sample(request: &Value) -> Result<Order, String> {
+    let period_s = request.get("period_s").and_then(Value::as_u64).and_then(|period_s| u32::try_from(period_s).ok());
+    Ok(Order::Sample { device: device(request)?, period_s: period_s.ok_or("`period_s` is missing: give seconds")? })
+}
+
 fn redecode(request: &Value) -> Result<Order, String> {
     let seq = |key: &str| request.get(key).and_then(Value::as_u64).map(Seq);
     Ok(Order::Redecode { device: device(request)?, from: seq("from").unwrap_or_default(), to: seq("to") })
@@ -136,6 +159,9 @@ fn redecode(request: &Value) -> Result<Order, String> {
 
 fn audit(request: &Value, uid: Uid) -> Result<Order, String> {
     let act = Act::deserialize(request).map_err(|error| format!("`act` does not say what to do: {error}"))?;
+    if matches!(act, Act::Commanded { .. } | Act::Settled { .. }) {
+        return Err("no user orders in a platform's name, or settles what one commanded".into());
+    }
     let by = Actor::User(uid.ok_or("the kernel does not say who asks")?);
     let reason = request["reason"].as_str().unwrap_or_default().trim().to_owned();
     let audit = Audit { by, act, reason };
@@ -225,6 +251,18 @@ mod tests {
             json!({"do": "audit", "uid": 0, "by": {"platform": "province"}, "act": "released", "pin": 9}),
             "Audit(Audit { by: User(1000), act: Released { pin: Seq(9) }, reason: \"\" })",
         );
+        let forged = json!({"do": "audit", "act": "commanded", "number": 1, "order": "resend", "command": "00"});
+        check(forged, "no user orders in a platform's name, or settles what one commanded");
+        let forged = json!({"do": "audit", "act": "settled", "command": 1, "outcome": "kept"});
+        check(forged, "no user orders in a platform's name, or settles what one commanded");
+        check(
+            json!({"do": "command", "platform": "city", "command": "0aff"}),
+            "Command { platform: \"city\", command: [10, 255] }",
+        );
+        check(json!({"do": "command", "command": "0aff"}), "`platform` is missing: give its name");
+        check(json!({"do": "prove", "platform": "city"}), "`receipt` is missing: give hex digits");
+        check(json!({"do": "sample", "device": "cod-1", "period_s": 60}), "Sample { device: \"cod-1\", period_s: 60 }");
+        check(json!({"do": "sample", "device": "cod-1", "period_s": -1}), "`period_s` is missing: give seconds");
         check(
             json!({"do": "audit", "act": "pinned", "records": {"first": 5, "last": 3}}),
             "`act` does not say what to do: a range ends before it begins",

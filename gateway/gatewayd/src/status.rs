@@ -22,6 +22,9 @@ pub struct Status {
     pub devices: BTreeMap<String, DeviceStatus>,
     /// Alarms that are not normal.
     pub alarms: Vec<AlarmStatus>,
+    /// A platform's rules, if they are in force in the place of rules.toml.
+    #[serde(default)]
+    pub rules: Option<RulesStatus>,
     /// The MQTT edge; none if disabled.
     pub mqtt: Option<MqttStatus>,
     /// The LoRa side; none if disabled.
@@ -29,6 +32,18 @@ pub struct Status {
     /// The serial ports that are enabled.
     #[serde(default)]
     pub serial: Vec<SerialStatus>,
+}
+
+/// Rules of a platform that are in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RulesStatus {
+    /// Whose they are.
+    pub platform: String,
+    /// The record with the command.
+    pub command: u64,
+    /// Seconds that their trial had left when it was looked at; none if they are kept.
+    #[serde(default)]
+    pub trial_s: Option<u64>,
 }
 
 /// The clock of the box.

@@ -69,6 +69,7 @@ impl View {
             journal: board.journal.clone(),
             devices: board.show_devices(now),
             alarms: board.show_alarms(&line),
+            rules: board.show_rules(now),
             mqtt,
             gwmp,
             serial: serial::status(&self.serial),

@@ -10,6 +10,7 @@ use crate::demo::DemoArgs;
 use crate::device::DeviceArgs;
 use crate::evidence::EvidenceCommand;
 use crate::lang::Lang;
+use crate::order::{OrderArgs, OrdersArgs};
 use crate::rules::RulesCommand;
 
 /// Weir keeps what outfall sensors say, judges it, and delivers it signed to the platforms.
@@ -115,6 +116,10 @@ pub(crate) enum PlatformCommand {
     },
     /// Make a code that lets one box in, once, while the platform runs. A box that was let in before gets another key by it.
     Invite(InviteArgs),
+    /// Order something of a box; it goes with the box's next receipt, signed. The box obeys what its gateway.toml allows.
+    Order(Box<OrderArgs>),
+    /// What was ordered of a box, and what became of it.
+    Orders(OrdersArgs),
     /// Whether another platform was shown the same history of a box as this one, by its cosigned checkpoint.
     Compare(Box<CompareArgs>),
 }
@@ -167,8 +172,25 @@ pub(crate) struct IdentityArgs {
 /// What can be done with the box's identity.
 #[derive(Debug, Subcommand)]
 pub(crate) enum IdentityCommand {
+    /// Believe a platform of sync.toml that was set up by hand: what it commands is signed by this key. Journaled.
+    Pin(PinArgs),
     /// Introduce this box to a platform by the code that its operator made, and write whom to trust there to sync.toml.
     Enroll(EnrollArgs),
+}
+
+/// `weir identity pin`
+#[derive(Debug, Args)]
+pub(crate) struct PinArgs {
+    /// The platform, as sync.toml names it.
+    pub(crate) platform: PlatformId,
+    /// Its public key: 64 hex digits.
+    pub(crate) key: PublicKey,
+    /// Why; every platform reads it.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// One JSON object instead of text for people.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `weir identity enroll`

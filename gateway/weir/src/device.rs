@@ -67,6 +67,7 @@ pub(crate) fn run(args: &DeviceArgs, run_dir: &Path, lang: Lang) -> Result<Exit,
         Verb::ExportSessions { out, passphrase_file } => live::export(&place, out, passphrase_file.as_deref()),
         Verb::ImportSessions { file, passphrase_file } => live::import(&place, file, passphrase_file.as_deref()),
         Verb::Redecode { name, from, to } => live::redecode(&place, name, *from, *to),
+        Verb::Sample { name, period_s } => live::sample(&place, name, *period_s),
         Verb::Send { name, payload, f_port, confirmed } => live::send(&place, name, payload, *f_port, *confirmed),
     }
 }

@@ -18,7 +18,7 @@ use syncd::{BaseUrl, BestTime, ConfigError, SyncConfig, TlsError, Transport};
 use toml_edit::{ArrayOfTables, Item, Table, value};
 
 use crate::audit;
-use crate::cli::{EnrollArgs, InviteArgs};
+use crate::cli::{EnrollArgs, InviteArgs, PinArgs};
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::lang::Lang;
@@ -168,6 +168,28 @@ fn write_certificate(path: &Path, like: &Path, text: &str) -> std::io::Result<()
 
 fn base_url(text: &str) -> Result<BaseUrl, EnrollError> {
     BaseUrl::deserialize(text.into_deserializer()).map_err(EnrollError::Url)
+}
+
+/// Has it journaled by which key a platform is believed that was set up by hand.
+pub(crate) fn believe(args: &PinArgs, run_dir: &Path, lang: Lang) -> Result<Exit, CommandError> {
+    let PinArgs { platform, key, reason, json } = args;
+    let act = Act::Enrolled { platform: platform.to_string(), key: key.to_bytes() };
+    let seq = audit::order(run_dir, &act, reason)?;
+    let mut out = output::stdout();
+    let text = match (json, lang) {
+        (true, _) => json!({ "platform": platform, "key": key, "seq": seq }).to_string(),
+        (false, Lang::En) => {
+            format!(
+                "{platform} is believed by this key, journaled as record {seq}; [commands] in gateway.toml says what it may order"
+            )
+        }
+        (false, Lang::Zh) => {
+            format!("已登记平台 {platform} 的公钥，记录号 {seq}；允许其下达的指令见 gateway.toml 的 [commands]")
+        }
+    };
+    line(&mut out, &text)?;
+    out.flush().map_err(CommandError::output)?;
+    Ok(Exit::Good)
 }
 
 /// Makes a code for a box, beside the running platform.

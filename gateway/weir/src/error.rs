@@ -39,6 +39,9 @@ pub(crate) enum CommandError {
     /// A box and a platform did not come to know each other.
     #[error(transparent)]
     Enroll(#[from] crate::enroll::EnrollError),
+    /// Nothing was ordered of a box.
+    #[error(transparent)]
+    PlatformOrder(#[from] crate::order::OrderError),
     /// Nobody watches over the daemon.
     #[error("failed to start a thread · try: systemctl show weir-gateway -p TasksMax")]
     Watch(#[source] io::Error),

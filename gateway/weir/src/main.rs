@@ -23,6 +23,7 @@ mod identity_card;
 mod journal;
 mod lang;
 mod logging;
+mod order;
 mod output;
 mod parked;
 mod rules;
@@ -69,6 +70,8 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Sync(SyncCommand::Drop(args)) => parked::drop_batch(&args, (state_dir, run_dir), lang),
         Command::Platform(PlatformCommand::Run { config }) => daemon::platform(&config),
         Command::Platform(PlatformCommand::Compare(args)) => compare::run(&args, lang),
+        Command::Platform(PlatformCommand::Order(args)) => order::order(&args, lang),
+        Command::Platform(PlatformCommand::Orders(args)) => order::orders(&args, lang),
         Command::Platform(PlatformCommand::Invite(args)) => enroll::invite(&args, lang),
         Command::Status(output) => status::run(run_dir, output.json, lang),
         Command::Tail(args) => tail::run(state_dir, &args, lang),
@@ -81,10 +84,13 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Identity(IdentityArgs { command: Some(IdentityCommand::Enroll(args)), .. }) => {
             enroll::enroll(&args, (state_dir, run_dir), lang)
         }
+        Command::Identity(IdentityArgs { command: Some(IdentityCommand::Pin(args)), .. }) => {
+            enroll::believe(&args, run_dir, lang)
+        }
         Command::Identity(IdentityArgs { output, .. }) => identity_card::run(state_dir, output.json, lang),
         Command::Config(ConfigCommand::Check { files, json }) => check::run(&files, json, lang),
         Command::Alarm(command) => alarm::run(&command, run_dir, lang),
-        Command::Rules(command) => rules::run(&command, state_dir, lang),
+        Command::Rules(command) => rules::run(&command, (state_dir, run_dir), lang),
         Command::Device(args) => device::run(&args, run_dir, lang).map_err(|error| error.into()),
         Command::Demo(args) => demo::run(&args, lang).map_err(CommandError::Demo),
     }

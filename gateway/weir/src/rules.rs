@@ -2,6 +2,7 @@
 
 mod backtest;
 mod explain;
+mod in_force;
 mod trial;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,8 @@ const INSTALLED: &str = "/etc/weir/rules.toml";
 /// `weir rules`
 #[derive(Debug, Subcommand)]
 pub(crate) enum RulesCommand {
+    /// The rules in force: those of rules.toml, or those that a platform put in their place.
+    Show(ShowArgs),
     /// Play the tests of a file to the rules: samples, and which alarms they must make.
     Test(TestArgs),
     /// Play the journal of this box to rules: which alarms they would have made, beside those that were.
@@ -30,15 +33,22 @@ pub(crate) enum RulesCommand {
     Explain(ExplainArgs),
 }
 
+/// `weir rules show`
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    output: Output,
+}
+
 /// `weir rules test`
 #[derive(Debug, Args)]
 pub(crate) struct TestArgs {
     /// The tests; config/rules.test.toml is an example.
     #[arg(value_name = "FILE")]
     tests: PathBuf,
-    /// The rules.
-    #[arg(long, value_name = "FILE", default_value = INSTALLED)]
-    rules: PathBuf,
+    /// The rules; without it, those in force.
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
     #[command(flatten)]
     output: Output,
 }
@@ -46,9 +56,9 @@ pub(crate) struct TestArgs {
 /// `weir rules backtest`
 #[derive(Debug, Args)]
 pub(crate) struct BacktestArgs {
-    /// The rules.
-    #[arg(long, value_name = "FILE", default_value = INSTALLED)]
-    rules: PathBuf,
+    /// The rules; without it, those in force.
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
     /// From this time on, as 2026-11-23T08:00:00Z; without it, from the first record.
     #[arg(long, value_name = "TIME")]
     from: Option<Timestamp>,
@@ -65,9 +75,9 @@ pub(crate) struct ExplainArgs {
     /// The number of the alarm's record, as `weir tail` shows it.
     #[arg(value_name = "ALARM")]
     seq: u64,
-    /// The rules.
-    #[arg(long, value_name = "FILE", default_value = INSTALLED)]
-    rules: PathBuf,
+    /// The rules; without it, those in force.
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
     #[command(flatten)]
     output: Output,
 }
@@ -103,11 +113,12 @@ pub(crate) enum RulesError {
 }
 
 /// Does what was typed.
-pub(crate) fn run(command: &RulesCommand, state_dir: &Path, lang: Lang) -> Result<Exit, CommandError> {
+pub(crate) fn run(command: &RulesCommand, dirs: (&Path, &Path), lang: Lang) -> Result<Exit, CommandError> {
     match command {
-        RulesCommand::Test(args) => trial::run(args, lang),
-        RulesCommand::Backtest(args) => backtest::run(args, state_dir, lang),
-        RulesCommand::Explain(args) => explain::run(args, state_dir, lang),
+        RulesCommand::Show(args) => in_force::show(args, dirs, lang),
+        RulesCommand::Test(args) => trial::run(args, dirs, lang),
+        RulesCommand::Backtest(args) => backtest::run(args, dirs, lang),
+        RulesCommand::Explain(args) => explain::run(args, dirs, lang),
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use control::chain;
-use gatewayd::status::{AlarmStatus, ClockStatus, KeepingStatus, Status as Gateway};
+use gatewayd::status::{AlarmStatus, ClockStatus, KeepingStatus, RulesStatus, Status as Gateway};
 use record::UnixMs;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -109,6 +109,10 @@ fn what_is_wrong(gateway: &Result<Gateway, String>, sync: &Result<Sync, String>,
                     let (name, what, cure) = (&destination.name, &error.what, &error.cure);
                     wrong.push(format!("{} {name}: {what} · try: {cure}", lang.pick("platform", "平台")));
                 }
+                if let Some(why) = &destination.command_error {
+                    let text = lang.pick("its command is not taken", "其指令未被接受");
+                    wrong.push(format!("{} {}: {text}: {why}", lang.pick("platform", "平台"), destination.name));
+                }
             }
         }
     }
@@ -121,6 +125,7 @@ fn notes(gateway: &Gateway, lang: Lang) -> Vec<String> {
     let returned = gateway.alarms.iter().filter(|alarm| alarm.state == "returned_unacknowledged");
     let mut notes: Vec<String> = returned.map(|alarm| show_alarm(alarm, lang)).collect();
     notes.extend(clock_note(&gateway.clock, lang));
+    notes.extend(gateway.rules.as_ref().map(|rules| show_rules(rules, lang)));
     for (name, device) in &gateway.devices {
         if let Some(told) = &device.network_server_log {
             let text = lang.pick("ChirpStack tells", "ChirpStack 报告");
@@ -171,6 +176,29 @@ fn show_clock(clock: &ClockStatus, lang: Lang) -> String {
 }
 
 /// An alarm in a line.
+/// Whose rules are in force in the place of rules.toml.
+fn show_rules(rules: &RulesStatus, lang: Lang) -> String {
+    let RulesStatus { platform, command, trial_s } = rules;
+    match (trial_s, lang) {
+        (None, Lang::En) => {
+            format!(
+                "rules of {platform} are in force, not rules.toml; a change of that file ends it · try: weir rules show"
+            )
+        }
+        (None, Lang::Zh) => {
+            format!(
+                "当前执行平台 {platform} 下达的规则，而非 rules.toml；修改该文件即恢复本机规则 · try: weir rules show"
+            )
+        }
+        (Some(rest_s), Lang::En) => {
+            format!("rules of {platform} are on trial for {rest_s} s more (record {command}) · try: weir rules show")
+        }
+        (Some(rest_s), Lang::Zh) => {
+            format!("平台 {platform} 下达的规则试运行中，剩余 {rest_s} 秒（记录 {command}） · try: weir rules show")
+        }
+    }
+}
+
 pub(crate) fn show_alarm(alarm: &AlarmStatus, lang: Lang) -> String {
     let AlarmStatus { rule, source, quantity, unit, state, limit, value, since_ms, since_error_ms } = alarm;
     let (text, limit_text) = (lang.pick("alarm", "报警"), lang.pick("limit", "限值"));

@@ -31,6 +31,8 @@ pub enum Artifact {
     Enrolled,
     /// A box's word about an evidence file: [`crate::EvidenceSeal`].
     Evidence,
+    /// A platform's order to a box: [`crate::Command`].
+    Command,
 }
 
 impl Artifact {
@@ -43,6 +45,7 @@ impl Artifact {
             Artifact::Enrolment => "application/vnd.weir.enrolment",
             Artifact::Enrolled => "application/vnd.weir.enrolled",
             Artifact::Evidence => "application/vnd.weir.evidence",
+            Artifact::Command => "application/vnd.weir.command",
         }
     }
 
@@ -54,6 +57,7 @@ impl Artifact {
             Artifact::Checkpoint => crate::CHECKPOINT_BYTES_MAX,
             Artifact::Enrolment | Artifact::Enrolled => crate::ENROLMENT_BYTES_MAX,
             Artifact::Evidence => crate::EVIDENCE_SEAL_BYTES_MAX,
+            Artifact::Command => crate::COMMAND_BYTES_MAX,
         }
     }
 }
@@ -67,6 +71,7 @@ impl fmt::Display for Artifact {
             Artifact::Enrolment => "request to enrol",
             Artifact::Enrolled => "reply to a request to enrol",
             Artifact::Evidence => "seal of evidence",
+            Artifact::Command => "command",
         })
     }
 }

@@ -7,7 +7,7 @@
 //! box       Batch ── seal ──► COSE_Sign1( zstd( CBOR columns )) ──► Batch::open ─► rows   platform
 //! box       Receipt::verify ◄──────── COSE_Sign1( CBOR ) ◄──────── Receipt::sign          platform
 //! ```
-//! How both ends come to know each other's keys: [`Enrolment`], [`Enrolled`] and their [`EnrolmentCode`]. What platforms
+//! A [`Command`] travels in a receipt. How both ends come to know each other's keys: [`Enrolment`], [`Enrolled`] and their [`EnrolmentCode`]. What platforms
 //! say to each other about a box: [`CosignedCheckpoint`].
 //!
 //!
@@ -46,6 +46,7 @@ mod batch;
 mod bits;
 mod checkpoint;
 mod column;
+mod command;
 mod continuation;
 mod cosigned;
 mod enrolment;
@@ -68,6 +69,7 @@ mod wire;
 
 pub use batch::{BATCH_BYTES_MAX, Batch, BatchId, BatchIdError, PAYLOAD_BYTES_MAX, READINGS_MAX, ROWS_MAX, Sealed};
 pub use checkpoint::{CHECKPOINT_BYTES_MAX, Checkpoint};
+pub use command::{COMMAND_BYTES_MAX, Command, CommandTooLarge, Order};
 pub use continuation::Continuation;
 pub use cosigned::{CosignedCheckpoint, NOTE_BYTES_MAX, NoteError, verifier_key};
 pub use enrolment::{CodeError, ENROLMENT_BYTES_MAX, Enrolled, Enrolment, EnrolmentCode};

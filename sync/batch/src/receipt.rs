@@ -1,5 +1,6 @@
 //! A platform's signed word about what it holds.
 
+use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 use record::{Seq, SeqRanges, UnixMs};
 use serde::Serialize;
@@ -31,6 +32,11 @@ pub struct Receipt {
     /// When, by the platform's clock.
     #[n(5)]
     pub received_ms: UnixMs,
+    /// What the platform orders of the box, as it was signed ([`crate::Command`]). The next one comes once this one was
+    /// answered by a record of the box.
+    #[n(6)]
+    #[serde(skip)]
+    pub command: Option<ByteVec>,
     /// Parts of `holds` in which batches left out numbers: of these it may have no record.
     #[n(7)]
     #[cbor(skip_if = "SeqRanges::is_empty")]

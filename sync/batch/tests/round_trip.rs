@@ -287,6 +287,7 @@ fn a_receipt_says_where_it_may_have_no_record() {
         holds: range(0, 9),
         head: example().head,
         received_ms: UnixMs(1_777_888_800_123),
+        command: None,
         left_out: range(3, 5),
     };
     let verified = Receipt::verify(&receipt.sign(&key()), &key().public()).unwrap();
@@ -294,6 +295,26 @@ fn a_receipt_says_where_it_may_have_no_record() {
     assert_eq!([2, 3, 5, 6, 10].map(|seq| verified.has(Seq(seq))), [true, false, false, true, false]);
     receipt.left_out = SeqRanges::new();
     assert!(Receipt::verify(&receipt.sign(&key()), &key().public()).unwrap().has(Seq(4)));
+}
+
+#[test]
+fn a_receipt_may_order_something_whatever_else_it_says() {
+    let lengths = [(false, false), (false, true), (true, false), (true, true)].map(|(orders, leaves_out)| {
+        let receipt = Receipt {
+            platform: PlatformId::new("city").unwrap(),
+            box_id: BoxId::new("box-1").unwrap(),
+            batch: BatchId([0xab; 32]),
+            holds: SeqRanges::from_iter(SeqRange::new(Seq(0), Seq(9))),
+            head: example().head,
+            received_ms: UnixMs(1_777_888_800_123),
+            command: orders.then(|| vec![7; 3].into()),
+            left_out: SeqRanges::from_iter(leaves_out.then_some(SeqRange { first: Seq(3), last: Seq(5) })),
+        };
+        let signed = receipt.sign(&key());
+        assert_eq!(Receipt::verify(&signed, &key().public()).unwrap(), receipt);
+        signed.len()
+    });
+    assert_eq!(lengths.map(|length| length - lengths[0]), [0, 5, 4, 8], "what it does not say costs a byte at most");
 }
 
 #[test]
@@ -328,6 +349,7 @@ fn golden_bytes() {
         holds: SeqRanges::from_iter(holds),
         head: example().head,
         received_ms: UnixMs(1_777_888_800_123),
+        command: None,
         left_out: SeqRanges::new(),
     };
     assert_eq!(Receipt::verify(&receipt.sign(&key()), &key().public()).unwrap(), receipt);

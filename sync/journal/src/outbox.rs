@@ -1,6 +1,7 @@
 //! What each destination holds, and what was cut for it and awaits its receipt.
 
 mod filtered;
+mod resend;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -320,6 +321,7 @@ impl Outbox {
         self.write("a receipt", |transaction| {
             let Some(batch) = take_batch(transaction, destination, id)? else { return Ok(()) };
             filtered::settle(transaction, destination, &batch)?;
+            resend::settle(transaction, destination, &batch.ranges)?;
             let StoredBatch { ranges, bytes, left_out, .. } = batch;
             let mut covered = ranges_of(transaction, Ranges::Coverage, destination)?;
             ranges.iter().for_each(|range| covered.insert(range));
@@ -438,6 +440,7 @@ impl Outbox {
 enum Ranges {
     Coverage,
     Dropped,
+    Resend,
 }
 
 impl Ranges {
@@ -445,6 +448,7 @@ impl Ranges {
         match self {
             Ranges::Coverage => "coverage",
             Ranges::Dropped => "dropped",
+            Ranges::Resend => "resend",
         }
     }
 }

@@ -76,3 +76,17 @@ CREATE TABLE filtered (
     withheld    INTEGER NOT NULL,
     PRIMARY KEY (destination, first)
 ) STRICT, WITHOUT ROWID;
+
+-- Records that the destination had, and commanded to be sent once more: on their way.
+CREATE TABLE resend (
+    destination TEXT NOT NULL,
+    first       INTEGER NOT NULL,
+    last        INTEGER NOT NULL,
+    PRIMARY KEY (destination, first)
+) STRICT, WITHOUT ROWID;
+
+-- Commands of the destination in records of the journal before this one are carried out.
+CREATE TABLE obeyed (
+    destination TEXT NOT NULL PRIMARY KEY,
+    next        INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -24,13 +24,14 @@ pub(crate) const JOURNAL: Schema = Schema {
 };
 
 /// Of the outbox. Number 2 added the lane of parked batches; number 3 what a metered link carried;
-/// number 4 what was given up, and what a filter keeps from a destination.
+/// number 4 what was given up, and what a filter keeps from a destination; number 5 what is to be sent once more.
 pub(crate) const OUTBOX: Schema = Schema {
     text: include_str!("outbox.sql"),
     migrations: &[
         include_str!("migrations/outbox_2.sql"),
         include_str!("migrations/outbox_3.sql"),
         include_str!("migrations/outbox_4.sql"),
+        include_str!("migrations/outbox_5.sql"),
     ],
 };
 

@@ -7,7 +7,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io;
-use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, RwLock};
 
@@ -16,7 +15,8 @@ use record::UnixMs;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, EnrolledBox};
-use crate::state_dir::{PUBLIC, SECRET, StateDir, write_whole};
+use crate::owned_file::{FileError, write};
+use crate::state_dir::{PUBLIC, SECRET, StateDir};
 
 /// Longest time that a code waits.
 pub const INVITATION_HOURS_MAX: u32 = 30 * 24;
@@ -45,15 +45,8 @@ pub enum EnrolmentError {
     #[error("the system gives no random bytes")]
     Random(#[source] getrandom::Error),
     /// A file could not be read or written.
-    #[error("failed to {doing} `{path}` · try: df -h, ls -ld, as the user of the platform")]
-    File {
-        /// What was tried.
-        doing: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// Nobody asked this box in, or no more, or it has another code.
     #[error("no code waits for box `{0}`, or it is another one, or its time is over")]
     NotInvited(BoxId),
@@ -205,7 +198,7 @@ fn folder(state: &StateDir, name: &str) -> PathBuf {
 }
 
 fn let_in_before(folder: &Path) -> Result<HashMap<BoxId, PublicKey>, EnrolmentError> {
-    let failed = |source| EnrolmentError::File { doing: "read", path: folder.into(), source };
+    let failed = |source| FileError { doing: "read", path: folder.into(), source };
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(HashMap::new()),
         entries => entries.map_err(failed)?,
@@ -215,7 +208,7 @@ fn let_in_before(folder: &Path) -> Result<HashMap<BoxId, PublicKey>, EnrolmentEr
         let path = entry.map_err(failed)?.path();
         let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".pub"));
         let Some(box_id) = name.and_then(|name| BoxId::new(name).ok()) else { continue };
-        let failed = |source| EnrolmentError::File { doing: "read", path: path.clone(), source };
+        let failed = |source| FileError { doing: "read", path: path.clone(), source };
         let key = fs::read_to_string(&path).map_err(failed)?.trim().parse();
         keys.insert(box_id, key.map_err(|source| EnrolmentError::BadKey { path, source })?);
     }
@@ -230,7 +223,7 @@ fn read_invitation(state: &StateDir, box_id: &BoxId) -> Result<Option<Invitation
     let path = invitation_path(state, box_id);
     let text = match fs::read_to_string(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        text => text.map_err(|source| EnrolmentError::File { doing: "read", path: path.clone(), source })?,
+        text => text.map_err(|source| FileError { doing: "read", path: path.clone(), source })?,
     };
     // What is no invitation invites nobody.
     Ok(toml::from_str(&text).ok())
@@ -239,20 +232,6 @@ fn read_invitation(state: &StateDir, box_id: &BoxId) -> Result<Option<Invitation
 fn write_invitation(state: &StateDir, box_id: &BoxId, invitation: &Invitation) -> Result<(), EnrolmentError> {
     let path = invitation_path(state, box_id);
     let text = toml::to_string(invitation).map_err(io::Error::other);
-    let text = text.map_err(|source| EnrolmentError::File { doing: "write", path: path.clone(), source })?;
-    write(&path, text.as_bytes(), SECRET)
-}
-
-/// Durably, and as the platform's user, whoever does it.
-fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), EnrolmentError> {
-    let failed = |doing| move |source| EnrolmentError::File { doing, path: path.into(), source };
-    let folder = path.parent().unwrap_or(Path::new("."));
-    StateDir::new(folder).create().map_err(failed("make the folder of"))?;
-    write_whole(path, bytes, mode).map_err(failed("write"))?;
-    let owner = fs::metadata(folder.parent().unwrap_or(folder)).map_err(failed("see whose folder has"))?;
-    let give = |path: &Path| match fs::metadata(path)? {
-        facts if (facts.uid(), facts.gid()) == (owner.uid(), owner.gid()) => Ok(()),
-        _ => chown(path, Some(owner.uid()), Some(owner.gid())),
-    };
-    [folder, path].into_iter().try_for_each(give).map_err(failed("give to the platform's user"))
+    let text = text.map_err(|source| FileError { doing: "write", path: path.clone(), source })?;
+    Ok(write(&path, text.as_bytes(), SECRET)?)
 }

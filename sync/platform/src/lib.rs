@@ -3,6 +3,7 @@
 //! ```text
 //! PUT COSE bytes ─► id = hash? ─► enrolled key, signature ─► Batch ─► one transaction ─► COMMIT ─► receipt (COSE)
 //!                        └────────────── refused: JSON {code, message, next}, counted ◄──┘
+//! `weir platform order` ─► a signed command ─► goes with receipts until the box's record of it has come
 //! POST an enrolment ─► does its code wait? ─► the box's key ─► the platform's key and certificate (COSE)
 //! GET a box's checkpoint ─► cosigned note; compare ─► same history as the other platform's note?
 //! GET ─► coverage, readings, alarms, batches, receipts, counts
@@ -23,19 +24,23 @@
 //! RFC 8288 (`Link`), RFC 4180 (CSV), RFC 9162 (proofs), C2SP `tlog-cosignature`, OpenAPI 3.1.
 
 mod accept;
+mod command;
 mod compare;
 mod config;
 mod enrolment;
 pub mod export;
 mod http;
+mod owned_file;
 mod run;
 mod state_dir;
 pub mod store;
 mod tls;
 
+pub use command::{COMMAND_HOURS_MAX, COMMANDS_MAX, CommandError, Ordered, order, ordered};
 pub use compare::{Comparison, compare};
 pub use config::{Config, ConfigError, EnrolledBox, ReadToken, TlsFiles};
 pub use enrolment::{ENROLLED_MAX, EnrolmentError, INVITATION_HOURS_MAX, invite};
+pub use owned_file::FileError;
 pub use run::{Platform, Running, StartError, StopError};
 pub use state_dir::StateDir;
 pub use tls::TlsError;

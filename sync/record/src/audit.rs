@@ -36,6 +36,9 @@ pub enum Actor {
         #[cbor(decode_with = "bounded")]
         String,
     ),
+    /// The box itself: nobody did what had to be done in time, or what was done proved itself.
+    #[n(2)]
+    Box,
 }
 
 /// What was ordered.
@@ -80,6 +83,36 @@ pub enum Act {
         #[serde(serialize_with = "as_hex", deserialize_with = "from_hex")]
         key: [u8; 32],
     },
+    /// A platform sent a command that it signed. Unless it is refused it is carried out.
+    #[n(4)]
+    Commanded {
+        /// The command's own: later ones of the same platform have larger ones.
+        #[n(0)]
+        number: u64,
+        /// What it orders, by its stable name: `resend`, `sampling`, `rules`.
+        #[n(1)]
+        #[cbor(decode_with = "bounded")]
+        order: String,
+        /// The command as the platform signed it (COSE_Sign1), at most [`Audit::COMMAND_BYTES_MAX`].
+        #[n(2)]
+        #[cbor(encode_with = "minicbor::bytes::encode", decode_with = "bounded_command")]
+        #[serde(serialize_with = "bytes_as_hex", deserialize_with = "bytes_from_hex")]
+        command: Vec<u8>,
+        /// Why it is not carried out.
+        #[n(3)]
+        #[cbor(decode_with = "bounded_option")]
+        refused: Option<String>,
+    },
+    /// What became of rules that a platform commanded.
+    #[n(7)]
+    Settled {
+        /// The record with the command.
+        #[n(0)]
+        command: Seq,
+        /// Whether they stay.
+        #[n(1)]
+        outcome: Settlement,
+    },
     /// Somebody has seen an alarm. The transition that follows has the cause of the alarm.
     #[n(6)]
     Acknowledged {
@@ -92,6 +125,33 @@ pub enum Act {
     },
 }
 
+/// What became of rules that a platform commanded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum Settlement {
+    /// The platform's receipt showed in time that the box delivers: they stay.
+    #[n(0)]
+    Kept,
+    /// They did not prove themselves: those before them are in force again.
+    #[n(1)]
+    RolledBack,
+    /// The box's own rules were changed by hand after it: those count.
+    #[n(2)]
+    Superseded,
+}
+
+impl Settlement {
+    /// The stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Settlement::Kept => "kept",
+            Settlement::RolledBack => "rolled_back",
+            Settlement::Superseded => "superseded",
+        }
+    }
+}
+
 impl Act {
     /// The stable name.
     pub fn as_str(&self) -> &'static str {
@@ -100,6 +160,8 @@ impl Act {
             Act::Pinned { .. } => "pinned",
             Act::Released { .. } => "released",
             Act::Enrolled { .. } => "enrolled",
+            Act::Commanded { .. } => "commanded",
+            Act::Settled { .. } => "settled",
             Act::Acknowledged { .. } => "acknowledged",
         }
     }
@@ -108,16 +170,20 @@ impl Act {
 impl Audit {
     /// Longest text of an entry, in bytes.
     pub const TEXT_BYTES_MAX: usize = 1_000;
+    /// Longest command of a platform, in bytes: the rules of a large box have a third of it.
+    pub const COMMAND_BYTES_MAX: usize = 32 * 1024;
 
     /// Whether every text keeps the bound.
     pub fn is_bounded(&self) -> bool {
         let by = match &self.by {
-            Actor::User(_) => "",
+            Actor::User(_) | Actor::Box => "",
             Actor::Platform(platform) => platform,
         };
         let act = match &self.act {
             Act::Dropped { platform, .. } | Act::Enrolled { platform, .. } => platform,
-            Act::Pinned { .. } | Act::Released { .. } | Act::Acknowledged { .. } => "",
+            Act::Commanded { command, .. } if command.len() > Audit::COMMAND_BYTES_MAX => return false,
+            Act::Commanded { refused, .. } => refused.as_deref().unwrap_or_default(),
+            Act::Pinned { .. } | Act::Released { .. } | Act::Settled { .. } | Act::Acknowledged { .. } => "",
         };
         [by, act, &self.reason].into_iter().all(|text| text.len() <= Audit::TEXT_BYTES_MAX)
     }
@@ -129,6 +195,29 @@ fn bounded<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<String, decode::Error> {
         return Err(decode::Error::message("a text of an audit entry has at most 1000 bytes"));
     }
     Ok(text.to_owned())
+}
+
+fn bounded_option<C>(d: &mut Decoder<'_>, ctx: &mut C) -> Result<Option<String>, decode::Error> {
+    match d.datatype()? {
+        minicbor::data::Type::Null => d.null().map(|()| None),
+        _ => bounded(d, ctx).map(Some),
+    }
+}
+
+fn bounded_command<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<Vec<u8>, decode::Error> {
+    let bytes = d.bytes()?;
+    if bytes.len() > Audit::COMMAND_BYTES_MAX {
+        return Err(decode::Error::message("a command has at most 32768 bytes"));
+    }
+    Ok(bytes.to_owned())
+}
+
+fn bytes_as_hex<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&hex::encode(bytes))
+}
+
+fn bytes_from_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    hex::decode(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }
 
 fn as_hex<S: serde::Serializer>(bytes: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {

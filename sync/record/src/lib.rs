@@ -47,7 +47,7 @@ mod time_line;
 mod unit;
 
 pub use alarm::{AlarmState, AlarmTransition, LimitSide, RuleId, RuleIdError};
-pub use audit::{Act, Actor, Audit};
+pub use audit::{Act, Actor, Audit, Settlement};
 pub use clock_set::{ClockSet, ClockSource};
 pub use codec::{CodecId, CodecText, Redecoded};
 pub use decimal::{Decimal, DecimalError};

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use record::{
     Act, Actor, AlarmState, AlarmTransition, Audit, Body, Boot, BootNo, ClockQuality, ClockSet, ClockSource, CodecId,
     CodecText, Decimal, Frame, Gap, GapReason, GatewayEui, LimitSide, Link, MonoMs, Quality, Quantity, Reading, Reason,
-    Reception, Record, Redecoded, Rejected, RuleId, Seal, Seq, SeqRange, SeqRanges, SourceId, Stamp, TextValue, Unit,
-    UnixMs,
+    Reception, Record, Redecoded, Rejected, RuleId, Seal, Seq, SeqRange, SeqRanges, Settlement, SourceId, Stamp,
+    TextValue, Unit, UnixMs,
 };
 
 /// A change here breaks every checkpoint in the field: it needs a new variant, not new bytes.
@@ -317,12 +317,17 @@ fn any_gap() -> impl Strategy<Value = Gap> {
 
 fn any_audit() -> impl Strategy<Value = Audit> {
     let span = (any::<u64>(), any::<u64>()).prop_map(|(a, b)| SeqRange { first: Seq(a.min(b)), last: Seq(a.max(b)) });
-    let by = prop_oneof![any::<u32>().prop_map(Actor::User), ".{0,40}".prop_map(Actor::Platform)];
+    let by = prop_oneof![any::<u32>().prop_map(Actor::User), ".{0,40}".prop_map(Actor::Platform), Just(Actor::Box)];
+    let outcomes = [Settlement::Kept, Settlement::RolledBack, Settlement::Superseded];
+    let commanded = (any::<u64>(), ".{0,10}", vec(any::<u8>(), 0..64), of(".{0,40}"));
     let act = prop_oneof![
         (".{0,40}", span.clone()).prop_map(|(platform, records)| Act::Dropped { platform, records }),
         span.prop_map(|records| Act::Pinned { records }),
         any::<u64>().prop_map(|pin| Act::Released { pin: Seq(pin) }),
         (".{0,40}", any::<[u8; 32]>()).prop_map(|(platform, key)| Act::Enrolled { platform, key }),
+        commanded.prop_map(|(number, order, command, refused)| Act::Commanded { number, order, command, refused }),
+        (any::<u64>(), proptest::sample::select(outcomes.to_vec()))
+            .prop_map(|(command, outcome)| Act::Settled { command: Seq(command), outcome }),
         any_source().prop_map(|source| Act::Acknowledged { rule: RuleId::new("cod-high").unwrap(), source }),
     ];
     (by, act, ".{0,200}").prop_map(|(by, act, reason)| Audit { by, act, reason })
@@ -339,6 +344,21 @@ fn a_text_of_an_audit_beyond_its_bound_is_refused() {
             assert_eq!(minicbor::decode::<Audit>(&minicbor::to_vec(&audit).unwrap()).is_ok(), taken);
         }
     }
+}
+
+#[test]
+fn a_command_beyond_its_bounds_is_refused() {
+    let check = |bytes: usize, refused: Option<usize>, taken: bool| {
+        let (order, refused) = ("resend".to_owned(), refused.map(|len| "x".repeat(len)));
+        let act = Act::Commanded { number: 1, order, command: vec![7; bytes], refused };
+        let audit = Audit { by: Actor::Platform("city".into()), act, reason: String::new() };
+        assert_eq!(audit.is_bounded(), taken, "{bytes}");
+        assert_eq!(minicbor::decode::<Audit>(&minicbor::to_vec(&audit).unwrap()).ok().as_ref() == Some(&audit), taken);
+    };
+    check(Audit::COMMAND_BYTES_MAX, None, true);
+    check(Audit::COMMAND_BYTES_MAX + 1, None, false);
+    check(1, Some(Audit::TEXT_BYTES_MAX), true);
+    check(1, Some(Audit::TEXT_BYTES_MAX + 1), false);
 }
 
 fn any_body() -> impl Strategy<Value = Body> {

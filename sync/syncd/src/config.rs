@@ -136,6 +136,11 @@ impl SyncConfig {
         self.state_dir.join("identity/box.key")
     }
 
+    /// The gateway's control socket, which is told what platforms command.
+    pub fn gateway_socket_path(&self) -> PathBuf {
+        self.run_dir.join("gateway.sock")
+    }
+
     /// The control socket.
     pub fn socket_path(&self) -> PathBuf {
         self.run_dir.join("sync.sock")

@@ -3,6 +3,7 @@
 
 mod continuity;
 mod cut;
+mod obeyed;
 mod parked;
 mod sieve;
 
@@ -18,6 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 const JOBS_MAX: usize = 64;
 
 pub use cut::{Cut, CutBatch, CutError, Settled};
+pub use obeyed::Obeyed;
 
 /// Journal, outbox and key: what a batch is made of, and where it waits for its receipt. Without the thread, which
 /// only owns it.

@@ -47,6 +47,6 @@ pub use config::{
     Backoff, BaseUrl, BatchLimits, Budget, ConfigError, DestinationConfig, SyncConfig, Timeouts, Windows, Within,
 };
 pub use destination::{Answer, Expected, Raw, TlsError, Transport, restore};
-pub use files::{Cut, CutBatch, CutError, Files, Settled};
+pub use files::{Cut, CutBatch, CutError, Files, Obeyed, Settled};
 pub use filter::Filter;
 pub use run::{SyncError, run};

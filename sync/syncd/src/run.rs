@@ -121,6 +121,7 @@ async fn deliver(
         opened = wait_for_gateway(&config, phase) => opened?,
     };
     log::info!(box_id:%, key:% = key.public(); "journal and key found");
+    let gateway = config.gateway_socket_path();
     let files = Files::new(reader, outbox, key, box_id.clone());
     let (files, thread) = FileThread::start(files).map_err(SyncError::Thread)?;
     look_at_the_time(&files, &time).await?;
@@ -141,8 +142,15 @@ async fn deliver(
         let restored = restored.await?.map_err(SyncError::Outbox)?;
         let seed = getrandom::u64().map_err(SyncError::Random)?;
         let (orders, ordered) = mpsc::channel(ORDERS_MAX);
-        let (driver, board) =
-            Driver::new(config.clone(), transport, box_id.clone(), files.clone(), seed, restored, (signals, ordered));
+        let (driver, board) = Driver::new(
+            config.clone(),
+            transport,
+            box_id.clone(),
+            files.clone(),
+            seed,
+            restored,
+            (signals, ordered, gateway.clone()),
+        );
         tasks.spawn(driver.run());
         running.push(Shown { config, board, link_up, orders });
     }

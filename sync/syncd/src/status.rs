@@ -103,6 +103,9 @@ pub struct DestinationStatus {
     pub next_try_ms: Option<u64>,
     /// The last failure since the last receipt.
     pub last_error: Option<LastError>,
+    /// Why the gateway does not take what this platform commands.
+    #[serde(default)]
+    pub command_error: Option<String>,
     /// Bytes of batches in all tries since the start that found a trusted connection, repeated ones included.
     pub bytes_sent: u64,
     /// How large the next batch is made for the link, on the wire.

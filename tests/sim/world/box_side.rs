@@ -2,7 +2,7 @@
 
 use gatewayd::upkeep::UpkeepError;
 use journal::Stage;
-use record::{BootNo, MonoMs, SourceId, UnixMs};
+use record::{BootNo, MonoMs, Record, Seq, SeqRange, SourceId, UnixMs};
 
 use super::{Event, World, identity, stamp, truth};
 use crate::broken::Fault;
@@ -249,6 +249,27 @@ impl World {
         self.gateway = Some(gateway);
         self.foresee(self.now + POLL_MS, Event::Poll);
         self.foresee(self.now + KEEP_MS, Event::Keeps(life));
+        Ok(())
+    }
+
+    /// A command of a platform came, was believed, and is journaled; then the upload daemon finds it there.
+    pub(super) fn command(&mut self, nth: usize, from_permille: u64, records: u64) -> Checked {
+        let Some(last) = self.onlooker.end().0.checked_sub(1) else { return Ok(()) };
+        if self.gateway.is_none() {
+            return Ok(());
+        }
+        let (stamp, first) = (self.stamp(), Seq(last * from_permille / 1_000));
+        let range = SeqRange { first, last: Seq(first.0 + records) };
+        let Some(gateway) = &mut self.gateway else { return Ok(()) };
+        let record = Record { stamp, body: self.platforms[nth].command(self.now, range) };
+        let stored = gateway.keep(std::iter::once(record), Vec::new());
+        let boots = &self.boots;
+        self.onlooker.look(&gateway.reader, |stamp| truth(boots, stamp))?;
+        self.onlooker.look_at_rules(&gateway.ledger.engine, &gateway.segments())?;
+        if stored {
+            self.sync.iter_mut().for_each(|sync| sync.lines[nth].unobeyed = true);
+            self.foresee(self.now + 1, Event::Poll);
+        }
         Ok(())
     }
 

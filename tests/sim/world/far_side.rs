@@ -75,6 +75,7 @@ impl World {
         let (now, at) = (self.mono(), self.now);
         let Some(sync) = &mut self.sync else { return Ok(()) };
         let Sync { files, lines } = sync;
+        lines[nth].obey_commands(files, now);
         lines[nth].hear(files, now);
         let orders = lines[nth].work(files, now, &self.onlooker.alarms)?;
         self.platforms[nth].divided.append(&mut lines[nth].divided);

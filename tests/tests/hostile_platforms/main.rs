@@ -125,6 +125,7 @@ fn forged() -> Manner {
         holds: [SeqRange { first: Seq(0), last: Seq(1_000_000) }].into_iter().collect(),
         head: TreeHead { size: 1_000_001, root: Hash([0; 32]) },
         received_ms: UnixMs(1_793_491_200_000),
+        command: None,
         left_out: SeqRanges::new(),
     };
     let receipt = receipt.sign(&SigningKey::from_seed(&[9; 32]));

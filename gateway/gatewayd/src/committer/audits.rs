@@ -13,12 +13,11 @@ impl Committer {
     /// Journals an order, if it can be carried out; answers with its number.
     pub(super) fn audit(&mut self, audit: Audit, draft: &mut Draft) -> Result<Value, String> {
         self.check(&audit)?;
-        let ahead = u64::try_from(draft.transaction.records.len()).unwrap_or(u64::MAX);
-        let seq = Seq(self.journal.end().0.saturating_add(ahead));
+        let seq = self.next_seq(draft);
         log::info!(seq:% = seq, act = audit.act.as_str(), by:? = audit.by, reason = audit.reason.as_str(); "order journaled");
         let seen = self.seen(&audit);
         let stamp = self.stamp();
-        self.append(Record { stamp, body: Body::Audit(audit) }, &mut draft.transaction);
+        self.journal_audit(audit, stamp, draft);
         if let Some(step) = seen {
             self.append(Record { stamp, body: Body::Alarm(step) }, &mut draft.transaction);
         }
@@ -43,6 +42,8 @@ impl Committer {
                 is_one.then_some(()).ok_or_else(|| format!("record {pin} is no pin · try: weir evidence pins"))
             }
             Act::Enrolled { .. } => Ok(()),
+            // Of these no user says that they happened.
+            Act::Commanded { .. } | Act::Settled { .. } => Err("nobody orders this · try: weir tail".into()),
             Act::Acknowledged { rule, source } => {
                 let nobody = || format!("no alarm {rule} of {source} waits for anyone · try: weir alarm list");
                 self.seen(audit).map(drop).ok_or_else(nobody)

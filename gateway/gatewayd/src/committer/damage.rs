@@ -4,7 +4,9 @@ use ingest::{COUNTER_JUMP, export_sessions, import_sessions};
 use journal::salvage::{self, Salvaged};
 use journal::{Journal, Loss, Outbox, Reader, StoreError, Transaction};
 use record::{Body, Gap, GapReason, Record, Seq};
+use rules::RuleSet;
 
+use super::platforms::Platforms;
 use super::restore::start_clock;
 use super::{Committer, Draft, Parts};
 use crate::clock::Clock;
@@ -17,6 +19,8 @@ pub(super) struct Opened {
     pub(super) journal: Journal,
     pub(super) reader: Reader,
     pub(super) clock: Clock,
+    pub(super) platforms: Platforms,
+    pub(super) rules: RuleSet,
     pub(super) restored: Ledger,
     pub(super) salvaged: Option<Salvaged>,
 }
@@ -37,8 +41,10 @@ fn open_once(parts: &Parts) -> Result<Opened, StartError> {
     let (mut journal, salvaged) = open_file(parts).map_err(StartError::Journal)?;
     let reader = Reader::open(&parts.journal_path).map_err(StartError::Journal)?;
     let clock = start_clock(&mut journal, &reader, parts).map_err(StartError::Journal)?;
-    let restored = Ledger::restore(&parts.setup(), &reader)?;
-    Ok(Opened { journal, reader, clock, restored, salvaged })
+    let platforms = Platforms::open(&reader).map_err(StartError::Journal)?;
+    let rules = platforms.rules_instead_of(parts.rules_hash).unwrap_or_else(|| parts.rules.clone());
+    let restored = Ledger::restore(&parts.setup(rules.clone()), &reader)?;
+    Ok(Opened { journal, reader, clock, platforms, rules, restored, salvaged })
 }
 
 fn open_file(parts: &Parts) -> Result<(Journal, Option<Salvaged>), StoreError> {

@@ -38,6 +38,9 @@ impl Committer {
                 self.seal_evidence(asked, report_version, members)
             }
             Order::Audit(audit) => self.audit(audit, draft),
+            Order::Command { platform, command } => self.command(&platform, command, draft),
+            Order::Prove { platform, receipt } => self.prove(&platform, &receipt, draft),
+            Order::Sample { device, period_s } => self.sample(&device, period_s, draft),
             Order::KeepSession { device, state } => {
                 self.restored.rows.entry(Some(device.clone())).or_default().client = state;
                 draft.touched.insert(Some(device));
@@ -121,7 +124,7 @@ impl Committer {
         Ok(json!({ "count": rows.len() }))
     }
 
-    fn queue(
+    pub(super) fn queue(
         &mut self,
         device: SourceId,
         payload: Vec<u8>,

@@ -8,6 +8,7 @@ use mqtt::Outcome;
 use record::{Body, SourceId};
 use tokio::sync::oneshot;
 
+use super::platforms::Platforms;
 use super::waiting::{Answer, Judged, Waiting};
 use super::{Committer, Draft};
 use crate::clock::mono_ms;
@@ -134,7 +135,13 @@ impl Committer {
             return Err(StartError::JournalDamaged);
         }
         let reader = Reader::open(&self.parts.journal_path).map_err(StartError::Journal)?;
-        let mut restored = Ledger::restore(&self.parts.setup(), &reader)?;
+        self.platforms = Platforms::open(&reader).map_err(StartError::Journal)?;
+        self.restore_again(&reader)
+    }
+
+    /// Forgets what was derived, and derives it from what is stored.
+    pub(super) fn restore_again(&mut self, reader: &Reader) -> Result<(), StartError> {
+        let mut restored = Ledger::restore(&self.parts.setup(self.rules.clone()), reader)?;
         restored.ingest.take_strangers(&mut self.restored.ingest);
         self.restored = restored;
         Ok(())

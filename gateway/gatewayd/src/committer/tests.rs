@@ -1,6 +1,7 @@
 //! A committer on a real journal, driven one transaction at a time.
 
 mod bench;
+mod commanded;
 mod damaged;
 mod decoding;
 mod failing;

@@ -121,6 +121,14 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "SEQ")]
         to: Option<u64>,
     },
+    /// Have a device measure so often, as [device.sampling] of devices.toml says how: kept until it is delivered.
+    Sample {
+        /// Its name.
+        name: String,
+        /// Seconds from one measurement to the next.
+        #[arg(value_name = "SECONDS")]
+        period_s: u32,
+    },
     /// Send a device a command: kept until it is delivered, also over a restart.
     Send {
         /// Its name.

@@ -177,7 +177,15 @@ pub(super) fn send(
         None => hex::decode(payload).map(hex::encode).map_err(|_| DeviceError::Hex)?,
     };
     let request = json!({"do": "send", "device": name, "payload": payload, "f_port": f_port, "confirmed": confirmed});
-    let answer = ask(place, &request)?;
+    say_queued(place, &ask(place, &request)?)
+}
+
+/// Has a device told how often to measure.
+pub(super) fn sample(place: &Place<'_>, name: &str, period_s: u32) -> Result<Exit, DeviceError> {
+    say_queued(place, &ask(place, &json!({"do": "sample", "device": name, "period_s": period_s}))?)
+}
+
+fn say_queued(place: &Place<'_>, answer: &Value) -> Result<Exit, DeviceError> {
     let id = answer.get("id").and_then(Value::as_u64).ok_or(DeviceError::Answer { field: "id" })?;
     let text = match answer.get("via").and_then(Value::as_str) {
         Some(_) => place.lang.pick(

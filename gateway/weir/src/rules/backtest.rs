@@ -9,7 +9,7 @@ use journal::{Reader, StoreError};
 use record::{AlarmState, RecordAt, Seq, SeqRange};
 use serde_json::{Value, json};
 
-use super::{BacktestArgs, RulesError, load};
+use super::{BacktestArgs, RulesError, in_force};
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::export::PAGE_BYTES;
@@ -25,8 +25,8 @@ const DAYS_DRAWN: usize = 31;
 const DAY_MS: i64 = 86_400_000;
 
 /// Plays it. [`Exit::NotWell`] where the rules would have changed something.
-pub(super) fn run(args: &BacktestArgs, state_dir: &Path, lang: Lang) -> Result<Exit, CommandError> {
-    let rules = load(&args.rules)?;
+pub(super) fn run(args: &BacktestArgs, dirs: (&Path, &Path), lang: Lang) -> Result<Exit, CommandError> {
+    let (rules, state_dir) = (in_force::rules(args.rules.as_deref(), dirs)?, dirs.0);
     let delay_ms = rules.iter().map(|rule| rule.limit.on_delay_ms).max().unwrap_or(0);
     let reader = Reader::open(&state_dir.join("journal/journal.db")).map_err(RulesError::Store)?;
     let outcome = play(&reader, Backtest::new(rules), args, delay_ms).map_err(RulesError::Store)?;

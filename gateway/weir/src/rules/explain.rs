@@ -8,7 +8,7 @@ use journal::Reader;
 use record::{AlarmTransition, Body, LimitSide, RecordAt, Seq, SeqRange, TimeLine};
 use serde_json::json;
 
-use super::{ExplainArgs, RulesError, load};
+use super::{ExplainArgs, RulesError, in_force};
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::export::PAGE_BYTES;
@@ -23,7 +23,8 @@ const BEFORE_SHOWN: usize = 5;
 const ALARMS_PAGE: usize = 4_096;
 
 /// Shows it.
-pub(super) fn run(args: &ExplainArgs, state_dir: &Path, lang: Lang) -> Result<Exit, CommandError> {
+pub(super) fn run(args: &ExplainArgs, dirs: (&Path, &Path), lang: Lang) -> Result<Exit, CommandError> {
+    let state_dir = dirs.0;
     let reader = Reader::open(&state_dir.join("journal/journal.db")).map_err(RulesError::Store)?;
     let at = read_one(&reader, Seq(args.seq))?.ok_or(RulesError::NoAlarm(args.seq))?;
     let Body::Alarm(alarm) = &at.record.body else { return Err(RulesError::NoAlarm(args.seq).into()) };
@@ -31,7 +32,7 @@ pub(super) fn run(args: &ExplainArgs, state_dir: &Path, lang: Lang) -> Result<Ex
     let before = steps_before(&reader, at.seq, alarm)?;
     let times = time_line(&reader, alarm.cause.min(at.seq)).map_err(RulesError::Store)?;
     // Whoever looks at another box's journal need not have its rules.
-    let rules = load(&args.rules).ok();
+    let rules = in_force::rules(args.rules.as_deref(), dirs).ok();
     let rule = rules.as_ref().map(|rules| rules.iter().find(|rule| rule.id == alarm.rule));
     let mut out = output::stdout();
     if args.output.json {

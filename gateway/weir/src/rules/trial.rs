@@ -1,22 +1,23 @@
 //! `weir rules test`: tests of rules, played.
 
 use std::io::Write;
+use std::path::Path;
 
 use ::rules::{Scenarios, Tried};
 use serde_json::json;
 
-use super::{RulesError, TestArgs, load};
+use super::{RulesError, TestArgs, in_force};
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::lang::Lang;
 use crate::output::{self, line};
 
 /// Plays them. [`Exit::NotWell`] if one fails.
-pub(super) fn run(args: &TestArgs, lang: Lang) -> Result<Exit, CommandError> {
+pub(super) fn run(args: &TestArgs, dirs: (&Path, &Path), lang: Lang) -> Result<Exit, CommandError> {
     let path = &args.tests;
     let text = std::fs::read_to_string(path).map_err(|source| RulesError::Read { path: path.clone(), source })?;
     let tests = Scenarios::from_toml(&text).map_err(|source| RulesError::Tests { path: path.clone(), source })?;
-    let tried = tests.run(&load(&args.rules)?);
+    let tried = tests.run(&in_force::rules(args.rules.as_deref(), dirs)?);
     let failed = tried.iter().filter(|tried| !tried.passed()).count();
     let mut out = output::stdout();
     if args.output.json {

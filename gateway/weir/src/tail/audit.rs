@@ -1,6 +1,6 @@
 //! What somebody ordered, in words.
 
-use record::{Act, Actor, Audit, SeqRange};
+use record::{Act, Actor, Audit, Seq, SeqRange, Settlement};
 
 use crate::lang::Lang;
 
@@ -11,6 +11,7 @@ pub(super) fn show(audit: &Audit, lang: Lang) -> String {
         (Actor::User(uid), Lang::Zh) => format!("用户 {uid}"),
         (Actor::Platform(platform), Lang::En) => format!("platform {platform}"),
         (Actor::Platform(platform), Lang::Zh) => format!("平台 {platform}"),
+        (Actor::Box, _) => lang.pick("the box itself", "本机").to_owned(),
     };
     let act = act(&audit.act, lang);
     match (audit.reason.as_str(), lang) {
@@ -34,9 +35,41 @@ fn act(act: &Act, lang: Lang) -> String {
         (Act::Released { pin }, Lang::En) => format!("pin {pin} released"),
         (Act::Released { pin }, Lang::Zh) => format!("锁定 {pin} 已解除"),
         (Act::Enrolled { platform, key }, Lang::En) => format!("{platform} enrolled, its key {}", hex::encode(key)),
+        (Act::Commanded { number, order, refused, .. }, _) => commanded(*number, order, refused.as_deref(), lang),
+        (Act::Settled { command, outcome }, _) => settled(*command, *outcome, lang),
         (Act::Acknowledged { rule, source }, Lang::En) => format!("alarm {rule} of {source} acknowledged"),
         (Act::Acknowledged { rule, source }, Lang::Zh) => format!("已确认 {source} 的报警 {rule}"),
         (Act::Enrolled { platform, key }, Lang::Zh) => format!("已登记平台 {platform}，其公钥 {}", hex::encode(key)),
+    }
+}
+
+fn commanded(number: u64, order: &str, refused: Option<&str>, lang: Lang) -> String {
+    let what = match (order, lang) {
+        ("resend", Lang::Zh) => "重新发送",
+        ("sampling", Lang::Zh) => "采样周期",
+        ("rules", Lang::Zh) => "报警规则",
+        (order, _) => order,
+    };
+    match (refused, lang) {
+        (None, Lang::En) => format!("command {number} ({what}) is carried out"),
+        (None, Lang::Zh) => format!("执行指令 {number}（{what}）"),
+        (Some(why), Lang::En) => format!("command {number} ({what}) is refused: {why}"),
+        (Some(why), Lang::Zh) => format!("拒绝指令 {number}（{what}）：{why}"),
+    }
+}
+
+fn settled(command: Seq, outcome: Settlement, lang: Lang) -> String {
+    match (outcome, lang) {
+        (Settlement::Kept, Lang::En) => {
+            format!("the rules of record {command} stay, the platform gets data under them")
+        }
+        (Settlement::Kept, Lang::Zh) => format!("记录 {command} 指令的规则已保留：平台在此规则下收到数据"),
+        (Settlement::RolledBack, Lang::En) => format!("the rules of record {command} are out of force again"),
+        (Settlement::RolledBack, Lang::Zh) => format!("记录 {command} 指令的规则已回退"),
+        (Settlement::Superseded, Lang::En) => {
+            format!("the rules of record {command} count no more, the box's own were changed by hand")
+        }
+        (Settlement::Superseded, Lang::Zh) => format!("记录 {command} 指令的规则不再有效：本机规则已被人工修改"),
     }
 }
 
@@ -47,7 +80,7 @@ fn span(records: SeqRange) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use record::{RuleId, Seq, SourceId};
+    use record::{RuleId, SourceId};
 
     #[test]
     fn an_order_is_told_with_who_what_and_why() {
@@ -83,6 +116,33 @@ mod tests {
             "on the way",
             "AUDIT by user 0: alarm cod-high of cod-1 acknowledged · reason: on the way",
             "审计 用户 0：已确认 cod-1 的报警 cod-high · 理由：on the way",
+        );
+        let commanded = |refused: Option<&str>| Act::Commanded {
+            number: 7,
+            order: "resend".into(),
+            command: vec![1],
+            refused: refused.map(str::to_owned),
+        };
+        check(
+            Actor::Platform("city".into()),
+            commanded(None),
+            "restored",
+            "AUDIT by platform city: command 7 (resend) is carried out · reason: restored",
+            "审计 平台 city：执行指令 7（重新发送） · 理由：restored",
+        );
+        check(
+            Actor::Platform("city".into()),
+            commanded(Some("too late")),
+            "",
+            "AUDIT by platform city: command 7 (resend) is refused: too late",
+            "审计 平台 city：拒绝指令 7（重新发送）：too late",
+        );
+        check(
+            Actor::Box,
+            Act::Settled { command: Seq(9), outcome: Settlement::RolledBack },
+            "no receipt in 900 s",
+            "AUDIT by the box itself: the rules of record 9 are out of force again · reason: no receipt in 900 s",
+            "审计 本机：记录 9 指令的规则已回退 · 理由：no receipt in 900 s",
         );
         check(
             Actor::User(0),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use batch::{Asked, BoxId, Receipt};
 use record::merkle::Hash;
-use record::{Act, Actor, AlarmState, Body, GapReason, LimitSide, RecordAt, SeqRanges, TrueTime, UnixMs};
+use record::{Act, Actor, AlarmState, Body, GapReason, LimitSide, RecordAt, SeqRanges, Settlement, TrueTime, UnixMs};
 use sha2::{Digest, Sha256};
 
 use super::chart;
@@ -117,6 +117,7 @@ pub(super) fn orders(log: &Log) -> String {
         let by = match &audit.by {
             Actor::User(uid) => format!("本机用户 user {uid}"),
             Actor::Platform(platform) => format!("平台 platform {platform}"),
+            Actor::Box => "本机 the box itself".to_owned(),
         };
         rows.push(vec![at.seq.to_string(), shown_time(at, time), by, order(&audit.act), audit.reason.clone()]);
     }
@@ -133,6 +134,17 @@ fn order(act: &Act) -> String {
         Act::Pinned { records } => format!("锁定保存 {records:?} kept"),
         Act::Released { pin } => format!("解除锁定 {pin} released"),
         Act::Enrolled { platform, .. } => format!("登记平台 {platform} enrolled"),
+        Act::Commanded { number, order, refused: None, .. } => {
+            format!("执行指令 command {number} ({order}) carried out")
+        }
+        Act::Commanded { number, order, refused: Some(why), .. } => {
+            format!("拒绝指令 command {number} ({order}) refused: {why}")
+        }
+        Act::Settled { command, outcome } => match outcome {
+            Settlement::Kept => format!("指令 {command} 的规则保留 rules kept"),
+            Settlement::RolledBack => format!("指令 {command} 的规则回退 rules rolled back"),
+            Settlement::Superseded => format!("指令 {command} 的规则被人工修改取代 rules superseded by hand"),
+        },
         Act::Acknowledged { rule, source } => format!("确认报警 {rule} {source} acknowledged"),
     }
 }

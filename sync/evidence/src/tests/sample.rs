@@ -176,6 +176,7 @@ impl Sample {
             batch: BatchId([nth; 32]),
             holds,
             head: self.head(size),
+            command: None,
             received_ms: received(nth.into()),
             left_out,
         };

@@ -49,7 +49,12 @@ pub(super) fn settle(transaction: &Transaction<'_>, destination: &str, batch: &S
         }
         for filter in batch.filter.iter().filter(|_| !inside.is_empty()) {
             let filters = joined(&span.filters, filter);
-            after.extend(inside.iter().map(|range| Span { range, filters: filters.clone(), withheld: 0 }));
+            // Where all of it came again, what it never got of it is withheld as before.
+            after.extend(inside.iter().map(|range| Span {
+                range,
+                filters: filters.clone(),
+                withheld: std::mem::take(&mut withheld),
+            }));
         }
         fresh = fresh.iter().flat_map(|range| inside.missing_in(range).iter().collect::<Vec<_>>()).collect();
     }

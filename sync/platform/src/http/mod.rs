@@ -20,8 +20,10 @@ use batch::{PlatformId, PublicKey, SigningKey};
 use record::UnixMs;
 use tokio::sync::Semaphore;
 
+use crate::command::Commands;
 use crate::config::{Config, ReadToken};
 use crate::enrolment::Enrolments;
+use crate::state_dir::StateDir;
 use crate::store::Store;
 use refusal::{Code, Counters, Refusal};
 
@@ -47,6 +49,7 @@ struct App {
     /// Of the same key.
     cosigner: SigningKey,
     enrolments: Arc<Enrolments>,
+    commands: Commands,
     read_token: Option<ReadToken>,
     body_bytes_max: usize,
     store: Arc<Store>,
@@ -66,6 +69,7 @@ pub(crate) fn router(config: &Config, cosigner: SigningKey, enrolments: Arc<Enro
         public_key: cosigner.public(),
         cosigner,
         enrolments,
+        commands: Commands::new(&StateDir::new(&config.state_dir)),
         read_token: config.read_token.clone(),
         body_bytes_max: config.body_bytes_max,
         store,

@@ -89,7 +89,9 @@ async fn open(
             return Err(Refusal::new(Code::BoxMismatch, message));
         }
         let checkpoints = verify_checkpoints(&batch, &key)?;
-        Ok((Delivery { id, bytes, batch, checkpoints, received_ms }, opening))
+        let archive = app.store.archive();
+        let command = app.commands.next(&box_id, |command| archive.is_commanded(&box_id, command));
+        Ok((Delivery { id, bytes, batch, checkpoints, received_ms, command }, opening))
     };
     let verified = tokio::task::spawn_blocking(verify).await;
     verified.map_err(|error| Refusal::caused(Code::StoreFailed, &error))?

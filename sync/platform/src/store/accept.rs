@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use batch::{Batch, BatchId, Checkpoint, PlatformId, Receipt, SigningKey, TreeHead};
+use batch::{Batch, BatchId, Checkpoint, PlatformId, RECEIPT_BYTES_MAX, Receipt, SigningKey, TreeHead};
 use record::{SeqRange, SeqRanges, UnixMs};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -28,6 +28,8 @@ pub struct Delivery {
     pub checkpoints: Vec<(Checkpoint, Vec<u8>)>,
     /// When it came, by the platform's clock.
     pub received_ms: UnixMs,
+    /// What the receipt orders of the box, as it was signed.
+    pub command: Option<Vec<u8>>,
 }
 
 /// A batch that is on the disk.
@@ -72,16 +74,22 @@ pub(super) fn accept(db: &Connection, signer: &Signer, delivery: &Delivery) -> R
         return Err(AcceptError::Scattered { ranges, max: RANGES_MAX });
     }
     let left_out = filtered::left_out(db, batch)?;
-    let receipt = Receipt {
+    let mut receipt = Receipt {
         platform: signer.platform.clone(),
         box_id: batch.box_id.clone(),
         batch: delivery.id,
         holds,
         head: batch.head,
         received_ms,
+        command: delivery.command.clone().map(Into::into),
         left_out: left_out[1].clone(),
     };
-    let signed_receipt = receipt.sign(&signer.key);
+    let mut signed_receipt = receipt.sign(&signer.key);
+    if signed_receipt.len() > RECEIPT_BYTES_MAX {
+        // So many ranges leave no room for it; it goes once they have grown together.
+        receipt.command = None;
+        signed_receipt = receipt.sign(&signer.key);
+    }
     let batch_no = insert_batch(db, delivery, received_ms, &signed_receipt)?;
     filtered::insert(db, batch, batch_no)?;
     filtered::store_left_out(db, &batch.box_id, left_out)?;

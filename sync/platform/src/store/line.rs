@@ -68,7 +68,9 @@ impl Detail {
             Detail::Boot => "INSERT INTO boot VALUES (?1, ?2, ?3, ?4)",
             Detail::Clock => "INSERT INTO clock_set VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             Detail::Gap => "INSERT INTO gap VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            Detail::Audit => "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            Detail::Audit => {
+                "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+            }
             Detail::Rejected => "INSERT INTO rejected VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             Detail::Alarm => "INSERT INTO alarm VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         }
@@ -292,18 +294,21 @@ fn audit_columns(audit: &Audit) -> Result<Vec<Value>, Refused> {
     let actor = match &audit.by {
         Actor::User(uid) => format!("user {uid}"),
         Actor::Platform(platform) => format!("platform {platform}"),
+        Actor::Box => "box".to_owned(),
     };
     let (platform, records, key) = match &audit.act {
         Act::Dropped { platform, records } => (Some(platform), Some(*records), None),
         Act::Pinned { records } => (None, Some(*records), None),
         Act::Released { pin } => (None, Some(SeqRange { first: *pin, last: *pin }), None),
         Act::Enrolled { platform, key } => (Some(platform), None, Some(key)),
-        Act::Acknowledged { .. } => (None, None, None),
+        Act::Settled { command, .. } => (None, Some(SeqRange { first: *command, last: *command }), None),
+        Act::Acknowledged { .. } | Act::Commanded { .. } => (None, None, None),
     };
     let (rule, source) = match &audit.act {
         Act::Acknowledged { rule, source } => (text(rule.as_str()), text(source.as_str())),
         _ => (Value::Null, Value::Null),
     };
+    let [number, order, refused, command] = command_columns(&audit.act)?;
     let bound = |seq: Option<Seq>| seq.map_or(Ok(Value::Null), |seq| integer("seq", seq.0));
     Ok(vec![
         Value::Text(actor),
@@ -315,7 +320,24 @@ fn audit_columns(audit: &Audit) -> Result<Vec<Value>, Refused> {
         rule,
         source,
         text(&audit.reason),
+        number,
+        order,
+        refused,
+        command,
     ])
+}
+
+/// Of what a platform commanded: its number, what it is or what became of it, why it is refused, and its digest.
+fn command_columns(act: &Act) -> Result<[Value; 4], Refused> {
+    Ok(match act {
+        Act::Commanded { number, order, refused, command } => {
+            let refused = refused.as_deref().map_or(Value::Null, text);
+            let digest = Value::Text(batch::Command::digest(command).to_string());
+            [integer("number of a command", *number)?, text(order), refused, digest]
+        }
+        Act::Settled { outcome, .. } => [Value::Null, text(outcome.as_str()), Value::Null, Value::Null],
+        _ => [Value::Null, Value::Null, Value::Null, Value::Null],
+    })
 }
 
 fn alarm_columns(alarm: &AlarmTransition, time: &[Value; 2]) -> Result<Vec<Value>, Refused> {

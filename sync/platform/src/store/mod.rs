@@ -19,7 +19,7 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use batch::{BatchId, BoxId, PlatformId, SigningKey};
+use batch::{BatchId, BoxId, Command, PlatformId, SigningKey};
 use record::{Seq, SeqRanges};
 use rusqlite::{Connection, params};
 use tokio::sync::mpsc::error::TrySendError;
@@ -37,6 +37,19 @@ use writer::Job;
 
 /// Most idle read connections that are kept; each holds a few hundred kilobytes of cache.
 const IDLE_MAX: usize = 4;
+
+/// What became of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommandState {
+    /// The box has not answered.
+    Waiting,
+    /// It carries it out, or tries the rules.
+    Journaled,
+    /// It refuses it, and says why.
+    Refused(String),
+    /// Its rules are `kept`, `rolled_back` or `superseded`.
+    Settled(String),
+}
 
 /// The store of one platform. One process may have it open; any number of [`Archive`]s may read beside it.
 #[derive(Debug)]
@@ -142,6 +155,32 @@ impl Archive {
     /// Names a database. It is opened by the first question.
     pub fn new(path: &Path) -> Archive {
         Archive { path: path.to_owned(), idle: Mutex::new(Vec::new()) }
+    }
+
+    /// Whether a box's record of this command has come.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn is_commanded(&self, box_id: &BoxId, command: &[u8]) -> Result<bool, StoreError> {
+        let digest = Command::digest(command).to_string();
+        self.with(|db| read::commanded(db, box_id, &digest)).map(|found| found.is_some())
+    }
+
+    /// What became of a command, by the box's records.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn command_state(&self, box_id: &BoxId, command: &[u8]) -> Result<CommandState, StoreError> {
+        let digest = Command::digest(command).to_string();
+        self.with(|db| {
+            Ok(match read::commanded(db, box_id, &digest)? {
+                None => CommandState::Waiting,
+                Some(Some(why)) => CommandState::Refused(why),
+                Some(None) => {
+                    read::settled(db, box_id, &digest)?.map_or(CommandState::Journaled, CommandState::Settled)
+                }
+            })
+        })
     }
 
     /// The receipt of a batch of this box, as it was given first.

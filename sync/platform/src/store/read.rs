@@ -254,6 +254,19 @@ pub(super) fn newest_received(db: &Connection, box_id: &BoxId) -> Result<Option<
     Ok(statement.query_row([box_id.as_str()], |row| row.get(0)).optional()?.map(UnixMs))
 }
 
+/// What a box's record says of a command with this digest: that it is carried out, or why not; none if there is none.
+pub(super) fn commanded(db: &Connection, box_id: &BoxId, digest: &str) -> Result<Option<Option<String>>> {
+    let sql = "SELECT refused FROM audit WHERE box = ?1 AND command = ?2 AND act = 'commanded'";
+    Ok(db.prepare_cached(sql)?.query_row([box_id.as_str(), digest], |row| row.get(0)).optional()?)
+}
+
+/// What became of commanded rules: by the record that commanded them.
+pub(super) fn settled(db: &Connection, box_id: &BoxId, digest: &str) -> Result<Option<String>> {
+    let sql = "SELECT s.ordered FROM audit AS c JOIN audit AS s ON s.box = c.box AND s.act = 'settled' AND s.first_seq = c.seq \
+               WHERE c.box = ?1 AND c.command = ?2 AND c.act = 'commanded' ORDER BY s.seq DESC LIMIT 1";
+    Ok(db.prepare_cached(sql)?.query_row([box_id.as_str(), digest], |row| row.get(0)).optional()?)
+}
+
 /// The receipt of a batch of this box.
 pub(super) fn receipt(db: &Connection, box_id: &BoxId, id: &BatchId) -> Result<Option<Vec<u8>>> {
     blob(db, "SELECT receipt FROM batch JOIN batch_bytes USING (batch_no) WHERE box = ?1 AND id = ?2", box_id, id)

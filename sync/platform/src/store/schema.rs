@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-/// `PRAGMA user_version` of the schema in `schema.sql` with `since_3.sql` after it.
-const VERSION: i64 = 4;
+/// `PRAGMA user_version` of the schema in `schema.sql` with all of [`STEPS`] after it.
+const VERSION: i64 = 5;
 /// The oldest one that is brought up to date.
 const VERSION_OLDEST: i64 = 3;
+/// What brings a database from [`VERSION_OLDEST`] up to date, a version each.
+const STEPS: [&str; 2] = [include_str!("since_3.sql"), include_str!("since_4.sql")];
 /// SQLite's page, in bytes; the unit of `PRAGMA max_page_count`.
 const PAGE_BYTES: u64 = 4096;
 /// How long a reader waits for a lock: in WAL mode only recovery after a crash takes one.
@@ -125,8 +127,10 @@ fn create(db: &mut Connection) -> rusqlite::Result<i64> {
     if is_new {
         transaction.execute_batch(include_str!("schema.sql"))?;
     }
-    if is_new || found == VERSION_OLDEST {
-        transaction.execute_batch(include_str!("since_3.sql"))?;
+    let from = if is_new { VERSION_OLDEST } else { found };
+    if (VERSION_OLDEST..VERSION).contains(&from) {
+        let done = usize::try_from(from - VERSION_OLDEST).unwrap_or(STEPS.len());
+        STEPS[done..].iter().try_for_each(|step| transaction.execute_batch(step))?;
         transaction.pragma_update(None, "user_version", VERSION)?;
         transaction.commit()?;
         return Ok(VERSION);

@@ -158,7 +158,7 @@ mod tests {
         };
         let sealed = batch.seal(&SigningKey::from_seed(&[1; 32])).unwrap();
         let (id, bytes) = (sealed.id, sealed.bytes.into());
-        Delivery { id, bytes, batch, checkpoints: Vec::new(), received_ms: UnixMs(1) }
+        Delivery { id, bytes, batch, checkpoints: Vec::new(), received_ms: UnixMs(1), command: None }
     }
 
     fn world(bytes_max: u64) -> (tempfile::TempDir, Connection, Signer) {

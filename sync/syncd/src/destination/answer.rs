@@ -17,6 +17,8 @@ pub enum Answer {
         bytes: Vec<u8>,
         /// Every record that the platform says it holds.
         holds: SeqRanges,
+        /// What it orders of the box, signed by itself.
+        command: Option<Vec<u8>>,
     },
     /// These bytes will never be taken.
     Refused {
@@ -91,7 +93,7 @@ impl Expected {
             Ok(receipt) if receipt.batch != id || receipt.box_id != self.box_id => {
                 unverified(format!("the receipt is for batch {} of box {}", receipt.batch, receipt.box_id))
             }
-            Ok(receipt) => Answer::Receipt { bytes, holds: receipt.holds },
+            Ok(receipt) => Answer::Receipt { bytes, holds: receipt.holds, command: receipt.command.map(Vec::from) },
         }
     }
 }
@@ -147,6 +149,7 @@ mod tests {
             holds: [SeqRange { first: Seq(0), last: Seq(4) }].into_iter().collect(),
             head: TreeHead { size: 5, root: Hash([0; 32]) },
             received_ms: UnixMs(0),
+            command: None,
             left_out: SeqRanges::new(),
         };
         receipt.sign(&SigningKey::from_seed(&[seed; 32]))

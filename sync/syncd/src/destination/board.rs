@@ -31,6 +31,8 @@ pub(super) struct Told {
     pub(super) tally: DestinationTally,
     /// Newest records that the filter withholds and nobody was told of yet.
     pub(super) quiet: u64,
+    /// Why the gateway does not take what the platform commands.
+    pub(super) command_error: Option<String>,
 }
 
 impl Board {
@@ -77,6 +79,7 @@ impl Board {
                 cure: cure(*why).to_owned(),
                 ms_ago: ago(*at),
             }),
+            command_error: told.command_error.clone(),
             bytes_sent: told.bytes_sent,
             batch_bytes: standing.batch_bytes,
             bytes_per_s: standing.bytes_per_s,

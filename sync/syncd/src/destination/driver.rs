@@ -1,8 +1,10 @@
 //! The task of one destination: waits for one event, hands it to the core, does what the core orders.
 
+mod commands;
 mod parking;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use control::chain;
 use delivery::{Action, Date, Destination, Input, Restored, RestoredBatch, Transient, Usage};
 use journal::{Outbox, StoreError, StoredBatch};
 use record::{MonoMs, Seq, SeqRanges};
+use serde_json::Value;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
@@ -22,6 +25,7 @@ use crate::DestinationConfig;
 use crate::best_time::{BestTime, Known};
 use crate::clock::mono_ms;
 use crate::files::{Cut, CutBatch, FileThread, FileThreadEnded, Files, Settled};
+use commands::{Came, Commands};
 pub(crate) use parking::{Decided, Decision};
 
 /// Alarm numbers read from the journal at once.
@@ -52,6 +56,7 @@ pub(crate) struct Driver {
     board: watch::Sender<Board>,
     signals: Signals,
     orders: mpsc::Receiver<Decision>,
+    commands: Commands,
 }
 
 /// What a task listens to.
@@ -90,6 +95,7 @@ enum Event {
     Grew,
     LinkUp,
     Decided(Decision),
+    Heeded(Result<Value, String>),
     Time,
 }
 
@@ -125,7 +131,7 @@ impl Driver {
         files: FileThread,
         seed: u64,
         (restored, tally): (Restored, journal::DestinationTally),
-        (signals, orders): (Signals, mpsc::Receiver<Decision>),
+        (signals, orders, gateway): (Signals, mpsc::Receiver<Decision>, PathBuf),
     ) -> (Driver, watch::Receiver<Board>) {
         let core = Destination::new(config.delivery(), seed, restored);
         let told = Told { tally, ..Told::default() };
@@ -146,6 +152,7 @@ impl Driver {
             board,
             signals,
             orders,
+            commands: Commands::new(gateway),
         };
         (driver, shown)
     }
@@ -157,6 +164,7 @@ impl Driver {
     pub(crate) async fn run(mut self) -> Result<(), FileThreadEnded> {
         log::info!(destination:% = self.name, url:% = self.config.url, covered = self.core.covered().len(),
             outstanding = self.core.standing().outstanding; "destination served");
+        self.obey_commands().await?;
         self.hear().await?;
         self.look_at_the_date();
         // Batches of an earlier run leave now, also where the journal has nothing new to tell.
@@ -168,6 +176,7 @@ impl Driver {
             if mono_ms().0.saturating_sub(self.date_told.0) >= DATE_MS {
                 self.look_at_the_date();
             }
+            self.obey_commands().await?;
             // First what the journal has by now, and its orders: an alarm leaves before all that the event sets free (D5).
             self.hear().await?;
             self.obey().await?;
@@ -178,6 +187,7 @@ impl Driver {
                 Event::Answered(Ok(tried)) => self.answered(tried),
                 Event::LinkUp => self.link_up(),
                 Event::Decided(decision) => self.decide(decision).await?,
+                Event::Heeded(answer) => self.heeded(answer).await?,
                 Event::Time => self.core.handle(mono_ms(), Input::Tick),
             }
         }
@@ -195,6 +205,7 @@ impl Driver {
             grew = end.changed() => if grew.is_ok() { Event::Grew } else { Event::Stop },
             () = link_up.notified() => Event::LinkUp,
             Some(decision) = self.orders.recv() => Event::Decided(decision),
+            Some(answer) = self.commands.answer() => Event::Heeded(answer),
             () = tokio::time::sleep(sleep) => Event::Time,
         }
     }
@@ -358,8 +369,9 @@ impl Driver {
             _ => self.give_up(id),
         }
         match answer {
-            Answer::Receipt { bytes, holds } => {
+            Answer::Receipt { bytes, holds, command } => {
                 self.told.rtt_ms = Some(now.0.saturating_sub(sent_at.0));
+                self.commands.came = Some(Came { batch: id, command, holds: holds.clone() });
                 self.receipt = Some((id, bytes));
                 let short_before = self.core.counters().failed(Transient::Short);
                 self.core.handle(now, Input::Acked { id, holds });
@@ -412,8 +424,10 @@ impl Driver {
             return Ok(());
         };
         let receipt: Arc<[u8]> = receipt.into();
-        let stored = self.store(move |files, name| files.settle(name, id, &receipt)).await?;
+        let kept = Arc::clone(&receipt);
+        let stored = self.store(move |files, name| files.settle(name, id, &kept)).await?;
         let Some(Settled { tally, reopened }) = stored else { return Ok(()) };
+        self.heed(id, &receipt);
         self.told.tally = tally;
         if !reopened.is_empty() {
             self.core.handle(mono_ms(), Input::Reopened { ranges: reopened });

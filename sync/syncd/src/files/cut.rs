@@ -185,6 +185,9 @@ impl Files {
         let settled = self.outbox.settle(destination, &id.0, receipt, checkpoints)?;
         self.carried.by_batch.remove(&batch);
         self.continuity.settled(destination, id, receipt);
+        if let Some(sieve) = self.sieves.get_mut(destination).filter(|sieve| !sieve.resent.is_empty()) {
+            sieve.resent = self.outbox.resend(destination)?;
+        }
         let reopened = self.reopen(destination, &settled)?;
         Ok(Settled { tally: self.outbox.tally(destination)?, reopened })
     }

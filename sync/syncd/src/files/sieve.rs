@@ -27,6 +27,8 @@ pub(super) struct Sieve {
     filter: Filter,
     /// Ascending. What stands in no range never went, or went whole.
     earlier: Vec<(SeqRange, Vec<Filter>)>,
+    /// What it had, and commanded to be sent once more: as if it had none of it.
+    pub(super) resent: SeqRanges,
     /// From where the destination was told on and before this one, all records are withheld.
     quiet_to: Seq,
 }
@@ -45,7 +47,7 @@ pub(super) struct Sifted {
 
 impl Sieve {
     fn new(filter: Filter) -> Sieve {
-        Sieve { filter, earlier: Vec::new(), quiet_to: Seq(0) }
+        Sieve { filter, earlier: Vec::new(), resent: SeqRanges::new(), quiet_to: Seq(0) }
     }
 
     fn earlier(&self, seq: Seq) -> &[Filter] {
@@ -57,6 +59,10 @@ impl Sieve {
     fn part(&self, at: &RecordAt, row: &Row) -> (Part<'_>, bool) {
         let earlier: Vec<Part<'_>> = self.earlier(at.seq).iter().map(|filter| filter.part(&row.content)).collect();
         let part = self.filter.part(&row.content);
+        if self.resent.contains(at.seq) {
+            // What is withheld of it was counted when it was withheld first.
+            return (part, true);
+        }
         let part = if part.adds(&row.content, &earlier) { part } else { Part::Nothing };
         (part, earlier.iter().any(|part| *part != Part::Nothing))
     }
@@ -71,7 +77,8 @@ impl Files {
         self.sieves.remove(destination);
         let earlier = self.earlier(destination)?;
         if !filter.is_nothing() || !earlier.is_empty() {
-            self.sieves.insert(destination.to_owned(), Sieve { earlier, ..Sieve::new(filter) });
+            let resent = self.outbox.resend(destination)?;
+            self.sieves.insert(destination.to_owned(), Sieve { earlier, resent, ..Sieve::new(filter) });
             let all = SeqRange { first: Seq(0), last: Seq(u64::MAX - 1) };
             self.reopen(destination, &[all].into_iter().collect())?;
         }

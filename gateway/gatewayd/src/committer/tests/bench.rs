@@ -24,7 +24,7 @@ use crate::clock::{Ask, mono_ms};
 use crate::committer::decoders::{Decoders, Job, Jobs};
 use crate::committer::intake::Taken;
 use crate::committer::{Committer, Draft, Parts};
-use crate::config::{CheckpointEvery, Chirpstack, Commit, Evidence};
+use crate::config::{CheckpointEvery, Chirpstack, Commands, Commit, Evidence};
 use crate::decoding::Published;
 use crate::directory::Devices;
 use crate::job::{Downlink, Heard, Lost};
@@ -203,6 +203,10 @@ impl Bench {
     }
 
     fn open_with(folder: TempDir, boot_id: &str, devices: Arc<DeviceTable>, ask_clock: Ask) -> Bench {
+        Bench::open_under(RULES, folder, boot_id, devices, ask_clock)
+    }
+
+    fn open_under(rules: &str, folder: TempDir, boot_id: &str, devices: Arc<DeviceTable>, ask_clock: Ask) -> Bench {
         let board = Arc::new(Mutex::new(Board::new(&devices)));
         let lost: Arc<Mutex<Lost>> = Arc::default();
         let (downlinks, confirmed) = mpsc::channel(64);
@@ -213,7 +217,9 @@ impl Bench {
             journal_path: folder.path().join("journal/journal.db"),
             devices,
             network: Network::standard(Region::Eu868),
-            rules: rules::RuleSet::from_toml(RULES).unwrap(),
+            rules: rules::RuleSet::from_toml(rules).unwrap(),
+            rules_hash: record::merkle::leaf_hash(rules.as_bytes()),
+            commands_allowed: Commands::default(),
             commit: Commit::default(),
             checkpoint: CheckpointEvery::default(),
             evidence: Evidence::default(),
@@ -249,6 +255,14 @@ impl Bench {
         let Bench { folder, committer, .. } = self;
         drop(committer);
         Bench::open_with(folder, "boot-a", Arc::new(devices), || None)
+    }
+
+    /// The next start of the daemon, with another rules.toml.
+    pub(super) fn reopen_with_rules(self, boot_id: &str, rules: &str) -> Bench {
+        let Bench { folder, committer, .. } = self;
+        let devices = committer.parts.devices.clone();
+        drop(committer);
+        Bench::open_under(rules, folder, boot_id, devices, || None)
     }
 
     /// One transaction of these.

@@ -27,7 +27,8 @@ async fn nobody_is_acknowledged_and_the_next_frame_is_stored() {
     assert!(failing.failing.unwrap().contains("df -h"), "says what to do next");
 
     // What is believed now is what a restart would believe.
-    let restarted = Ledger::restore(&bench.committer.parts.setup(), &bench.reader()).unwrap();
+    let restarted =
+        Ledger::restore(&bench.committer.parts.setup(bench.committer.rules.clone()), &bench.reader()).unwrap();
     let believed = &bench.committer.restored;
     assert_eq!(believed.rows, restarted.rows);
     assert!(rules::invariant::r2_restart_changes_nothing(&restarted.engine, &believed.engine, Default::default()));

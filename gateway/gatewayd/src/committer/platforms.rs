@@ -1,0 +1,150 @@
+//! What the journal says of platforms: by which key each is believed, what it commanded last, and whose rules are in force.
+//!
+//! All of it follows from orders in the journal, which are read through once; from then on it is a state, stored with each
+//! order that changes it, so that it outlives the records.
+
+use std::collections::BTreeMap;
+
+use batch::{Command, Order, PublicKey};
+use journal::{Reader, StoreError};
+use minicbor::{Decode, Encode};
+use record::merkle::Hash;
+use record::{Act, Actor, Audit, Body, Kind, Seq, SeqRange};
+use rules::RuleSet;
+
+/// Where the journal keeps it.
+pub(super) const STATE: &str = "platforms";
+/// Most platforms that a box ever knows.
+const PLATFORMS_MAX: usize = 64;
+/// An order is read alone, whatever its size.
+const ONE_RECORD: usize = 1;
+
+/// See the module's head.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(super) struct Platforms {
+    #[n(0)]
+    known: BTreeMap<String, Known>,
+    /// Rules that have not proved themselves yet.
+    #[n(1)]
+    pub(super) trial: Option<OnTrial>,
+    /// Rules that did.
+    #[n(2)]
+    pub(super) rules: Option<KeptRules>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+struct Known {
+    #[n(0)]
+    #[cbor(with = "minicbor::bytes")]
+    key: Option<[u8; 32]>,
+    /// The number of its newest command; 0: none yet.
+    #[n(1)]
+    newest: u64,
+}
+
+/// Rules of a platform, before they have proved themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(super) struct OnTrial {
+    /// The record with the command.
+    #[n(0)]
+    pub(super) command: Seq,
+    /// Whose they are.
+    #[n(1)]
+    pub(super) platform: String,
+}
+
+/// Rules of a platform that are in force.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(super) struct KeptRules {
+    /// The record with the command.
+    #[n(0)]
+    pub(super) command: Seq,
+    /// Whose they are.
+    #[n(1)]
+    pub(super) platform: String,
+    /// Of the text of `rules.toml` whose place they took: once that is another one, they count no more.
+    #[n(2)]
+    pub(super) replaced: Hash,
+    /// Their text.
+    #[n(3)]
+    pub(super) toml: String,
+}
+
+impl Platforms {
+    /// As the journal has it.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`], [`StoreError::Archive`].
+    pub(super) fn open(reader: &Reader) -> Result<Platforms, StoreError> {
+        let stored = reader.states()?.remove(STATE);
+        if let Some(platforms) = stored.and_then(|bytes| minicbor::decode(&bytes).ok()) {
+            return Ok(platforms);
+        }
+        let mut platforms = Platforms::default();
+        let Some(last) = reader.position()?.end.0.checked_sub(1).map(Seq) else { return Ok(platforms) };
+        for seq in reader.marks(Kind::Audit, SeqRange { first: Seq(0), last })? {
+            let found = reader.read(SeqRange { first: seq, last: seq }, ONE_RECORD)?.pop();
+            let Some(Body::Audit(audit)) = found.map(|at| at.record.body) else { continue };
+            platforms.note(&audit);
+        }
+        Ok(platforms)
+    }
+
+    /// As the journal keeps it.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        match minicbor::to_vec(self) {
+            Ok(bytes) => bytes,
+            Err(never) => unreachable!("encoding into memory failed: {never}"),
+        }
+    }
+
+    /// Takes in an order that is journaled. Whether it changed anything.
+    pub(super) fn note(&mut self, audit: &Audit) -> bool {
+        match (&audit.act, &audit.by) {
+            (Act::Enrolled { platform, key }, _) => self.known(platform).is_some_and(|known| {
+                known.key = Some(*key);
+                true
+            }),
+            (Act::Commanded { number, .. }, Actor::Platform(platform)) => self.known(platform).is_some_and(|known| {
+                known.newest = known.newest.max(*number);
+                true
+            }),
+            _ => false,
+        }
+    }
+
+    fn known(&mut self, platform: &str) -> Option<&mut Known> {
+        let has_room = self.known.len() < PLATFORMS_MAX || self.known.contains_key(platform);
+        has_room.then(|| self.known.entry(platform.to_owned()).or_default())
+    }
+
+    /// The key by which a platform is believed.
+    pub(super) fn key(&self, platform: &str) -> Option<PublicKey> {
+        PublicKey::from_bytes(&self.known.get(platform)?.key?).ok()
+    }
+
+    /// The number of its newest command.
+    pub(super) fn newest(&self, platform: &str) -> u64 {
+        self.known.get(platform).map_or(0, |known| known.newest)
+    }
+
+    /// The rules of a platform that count in the place of a `rules.toml` of this hash; none where it was changed since, or
+    /// where this program does not read them any more.
+    pub(super) fn rules_instead_of(&self, own: Hash) -> Option<RuleSet> {
+        let kept = self.rules.as_ref().filter(|kept| kept.replaced == own)?;
+        RuleSet::from_toml(&kept.toml).ok()
+    }
+}
+
+/// The text of commanded rules.
+pub(super) fn rules_text(command: &[u8]) -> Option<String> {
+    match Command::claimed(command).ok()?.order {
+        Order::Rules { toml } => Some(toml),
+        Order::Resend { .. } | Order::Sampling { .. } => None,
+    }
+}

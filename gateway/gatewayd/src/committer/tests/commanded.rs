@@ -1,0 +1,248 @@
+//! What platforms command: who is believed, what is journaled, and rules that must prove themselves.
+
+use batch::{Command, Order, PlatformId, Receipt, SigningKey, TreeHead};
+use record::merkle::Hash;
+use record::{Act, Actor, AlarmState, Audit, Body, Seq, SeqRange, SeqRanges, Settlement, SourceId, UnixMs};
+use serde_json::{Value, json};
+
+use super::bench::{Bench, COLD, WARM, heard};
+
+const COOLER: &str = r#"
+[[rule]]
+id = "cool"
+kind = "limit"
+devices = ["*"]
+quantity = "temperature_1"
+unit = "Cel"
+high = 10
+"#;
+
+fn city() -> SigningKey {
+    SigningKey::from_seed(&[3; 32])
+}
+
+/// A bench whose journal believes the city, and allows it everything.
+fn bench() -> Bench {
+    allow(Bench::new())
+}
+
+fn allow(mut bench: Bench) -> Bench {
+    let city = vec![PlatformId::new("city").unwrap()];
+    bench.committer.parts.commands_allowed.sampling = city.clone();
+    bench.committer.parts.commands_allowed.rules = city;
+    bench
+}
+
+fn enrol(bench: &mut Bench) {
+    let key = city().public().to_string();
+    bench.order(&json!({"do": "audit", "act": "enrolled", "platform": "city", "key": key, "reason": "x"})).unwrap();
+}
+
+fn command(number: u64, order: Order) -> Command {
+    Command {
+        platform: PlatformId::new("city").unwrap(),
+        box_id: batch::BoxId::new("outfall-1").unwrap(),
+        number,
+        issued_ms: UnixMs(0),
+        until_ms: UnixMs(i64::MAX),
+        order,
+        reason: "the bureau wants it".into(),
+    }
+}
+
+fn send(bench: &mut Bench, command: &Command) -> Result<Value, String> {
+    send_signed(bench, command, &city())
+}
+
+fn send_signed(bench: &mut Bench, command: &Command, key: &SigningKey) -> Result<Value, String> {
+    let bytes = command.sign(key).unwrap();
+    bench.order(&json!({"do": "command", "platform": "city", "command": hex::encode(bytes)}))
+}
+
+fn resend() -> Order {
+    Order::Resend { records: [SeqRange { first: Seq(0), last: Seq(3) }].into_iter().collect() }
+}
+
+fn rules() -> Order {
+    Order::Rules { toml: COOLER.into() }
+}
+
+/// A receipt of the city that holds everything before this number.
+fn receipt(end: u64, key: &SigningKey) -> String {
+    let receipt = Receipt {
+        platform: PlatformId::new("city").unwrap(),
+        box_id: batch::BoxId::new("outfall-1").unwrap(),
+        batch: batch::BatchId([1; 32]),
+        holds: [SeqRange { first: Seq(0), last: Seq(end - 1) }].into_iter().collect(),
+        head: TreeHead { size: end, root: Hash([0; 32]) },
+        received_ms: UnixMs(0),
+        command: None,
+        left_out: SeqRanges::new(),
+    };
+    hex::encode(receipt.sign(key))
+}
+
+fn prove(bench: &mut Bench, receipt: &str) -> Result<Value, String> {
+    bench.order(&json!({"do": "prove", "platform": "city", "receipt": receipt}))
+}
+
+fn audits(bench: &Bench) -> Vec<Audit> {
+    let audit = |body| match body {
+        Body::Audit(audit) => Some(audit),
+        _ => None,
+    };
+    bench.records().into_iter().filter_map(|at| audit(at.record.body)).collect()
+}
+
+fn raised(bench: &Bench, rule: &str) -> usize {
+    let is_raised = |body: &Body| matches!(body, Body::Alarm(step) if step.rule.as_str() == rule && step.to == AlarmState::Unacknowledged);
+    bench.records().iter().filter(|at| is_raised(&at.record.body)).count()
+}
+
+#[test]
+fn only_who_is_pinned_commands_and_every_command_is_journaled() {
+    let mut bench = bench();
+    let no_key = send(&mut bench, &command(1, resend())).unwrap_err();
+    assert!(no_key.contains("weir identity pin city KEY"), "{no_key}");
+    enrol(&mut bench);
+    let other = SigningKey::from_seed(&[4; 32]);
+    assert!(send_signed(&mut bench, &command(1, resend()), &other).is_err());
+    let elsewhere = Command { box_id: batch::BoxId::new("outfall-2").unwrap(), ..command(1, resend()) };
+    assert!(send(&mut bench, &elsewhere).unwrap_err().contains("for box outfall-2"));
+    assert_eq!(audits(&bench).len(), 1, "nothing of that is journaled");
+
+    let answer = send(&mut bench, &command(5, resend())).unwrap();
+    assert_eq!([&answer["refused"], &answer["trial"]], [&Value::Null, &json!(false)]);
+    let newest = audits(&bench).pop().unwrap();
+    assert_eq!((newest.by, newest.reason.as_str()), (Actor::Platform("city".into()), "the bureau wants it"));
+    let Act::Commanded { number: 5, order, command: bytes, refused: None } = newest.act else { panic!("another act") };
+    assert_eq!((order.as_str(), Command::verify(&bytes, &city().public()).unwrap()), ("resend", command(5, resend())));
+
+    for number in [5, 4] {
+        assert_eq!(send(&mut bench, &command(number, resend())).unwrap(), json!({"repeated": true}));
+    }
+    bench = allow(bench.reopen("boot-b"));
+    assert_eq!(send(&mut bench, &command(5, resend())).unwrap(), json!({"repeated": true}), "also after a restart");
+    assert_eq!(audits(&bench).len(), 2);
+}
+
+#[test]
+fn what_is_not_allowed_or_cannot_be_is_refused_in_the_journal() {
+    let mut bench = Bench::new();
+    enrol(&mut bench);
+    let sampling = |device: &str| Order::Sampling { device: SourceId::new(device).unwrap(), period_s: 60 };
+    let refused = |bench: &mut Bench, number: u64, order: Order, expected: &str| {
+        let answer = send(bench, &command(number, order)).unwrap();
+        assert!(answer["refused"].as_str().unwrap().contains(expected), "{answer}");
+        let Act::Commanded { refused: Some(why), .. } = audits(bench).pop().unwrap().act else { panic!("not refused") };
+        assert!(why.contains(expected), "{why}");
+    };
+    refused(&mut bench, 1, sampling("cod-1"), "[commands] of this box's gateway.toml does not allow city that");
+    refused(&mut bench, 2, rules(), "does not allow");
+    bench = allow(bench);
+    refused(&mut bench, 3, sampling("cod-9"), "there is no device `cod-9`");
+    refused(&mut bench, 4, sampling("cod-1"), "does not say how device `cod-1` is told its period");
+    refused(&mut bench, 5, Order::Rules { toml: "[[rule]]".into() }, "line 1");
+    bench.committer.parts.commands_allowed.resend = false;
+    refused(&mut bench, 6, resend(), "does not allow");
+}
+
+#[test]
+fn a_flood_of_commands_waits() {
+    let mut bench = bench();
+    enrol(&mut bench);
+    for number in 1..=60 {
+        send(&mut bench, &command(number, resend())).unwrap();
+    }
+    assert!(send(&mut bench, &command(61, resend())).unwrap_err().contains("within an hour"));
+    assert_eq!(audits(&bench).len(), 61);
+}
+
+#[test]
+fn rules_that_prove_themselves_stay_until_somebody_changes_the_file() {
+    let mut bench = bench();
+    enrol(&mut bench);
+    bench.apply([heard(0, COLD)]);
+    assert_eq!(raised(&bench, "cool"), 0);
+    let answer = send(&mut bench, &command(1, rules())).unwrap();
+    assert_eq!(answer["trial"], true);
+    let seq = answer["seq"].as_u64().unwrap();
+    assert_eq!(raised(&bench, "cool"), 1, "the last hours are judged anew, as after a restart");
+    bench.apply([heard(1, WARM)]);
+    assert_eq!(raised(&bench, "warm"), 0, "the box's own rules are out of force");
+
+    assert!(prove(&mut bench, &receipt(seq, &city())).unwrap_err().contains("does not hold record"));
+    assert!(prove(&mut bench, &receipt(seq + 1, &SigningKey::from_seed(&[4; 32]))).is_err(), "another key");
+    assert_eq!(prove(&mut bench, &receipt(seq + 1, &city())).unwrap(), json!({"kept": seq}));
+    let settled = audits(&bench).pop().unwrap();
+    assert_eq!((settled.by, settled.act), (Actor::Box, Act::Settled { command: Seq(seq), outcome: Settlement::Kept }));
+    assert!(prove(&mut bench, &receipt(seq + 1, &city())).is_err(), "nothing is on trial any more");
+
+    bench = allow(bench.reopen("boot-b"));
+    bench.apply([heard(2, WARM)]);
+    assert_eq!(raised(&bench, "warm"), 0, "they are in force after a restart");
+    assert_eq!(bench.board.lock().unwrap().rules.as_ref().unwrap().command, Seq(seq));
+
+    bench = bench.reopen_with_rules("boot-c", &format!("{COOLER}\n# by hand"));
+    let settled = audits(&bench).pop().unwrap();
+    assert_eq!(settled.act, Act::Settled { command: Seq(seq), outcome: Settlement::Superseded });
+    assert!(bench.board.lock().unwrap().rules.is_none());
+}
+
+#[test]
+fn rules_without_a_receipt_in_time_are_rolled_back() {
+    let mut bench = bench();
+    enrol(&mut bench);
+    bench.committer.parts.commands_allowed.trial_s = 0;
+    let answer = send(&mut bench, &command(1, rules())).unwrap();
+    let seq = answer["seq"].as_u64().unwrap();
+    bench.apply([heard(0, WARM)]);
+    let settled = audits(&bench).pop().unwrap();
+    assert_eq!(settled.act, Act::Settled { command: Seq(seq), outcome: Settlement::RolledBack });
+    assert!(settled.reason.contains("no receipt of city"), "{}", settled.reason);
+    assert!(prove(&mut bench, &receipt(seq + 1, &city())).is_err(), "too late");
+    bench.apply([heard(1, WARM)]);
+    assert_eq!(raised(&bench, "warm"), 1, "the box's own are in force again");
+}
+
+#[test]
+fn a_restart_ends_a_trial() {
+    let mut bench = bench();
+    enrol(&mut bench);
+    let seq = send(&mut bench, &command(1, rules())).unwrap()["seq"].as_u64().unwrap();
+    assert!(send(&mut bench, &command(2, rules())).unwrap()["refused"].as_str().unwrap().contains("on trial"));
+    bench = bench.reopen("boot-a");
+    let settled = audits(&bench).pop().unwrap();
+    assert_eq!(settled.act, Act::Settled { command: Seq(seq), outcome: Settlement::RolledBack });
+    bench.apply([heard(0, WARM)]);
+    assert_eq!([raised(&bench, "warm"), raised(&bench, "cool")], [1, 0]);
+}
+
+#[test]
+fn a_command_that_is_not_stored_has_not_happened() {
+    let mut bench = bench();
+    enrol(&mut bench);
+    let stuck = bench.stuck_disk();
+    assert!(send(&mut bench, &command(1, rules())).unwrap_err().contains("nothing has changed"));
+    drop(stuck);
+    assert!(bench.committer.trial.is_none());
+    let answer = send(&mut bench, &command(1, rules())).unwrap();
+    assert_eq!(answer["trial"], true, "its number is still new");
+    let stuck = bench.stuck_disk();
+    let seq = answer["seq"].as_u64().unwrap();
+    assert!(prove(&mut bench, &receipt(seq + 1, &city())).is_err());
+    drop(stuck);
+    assert_eq!(prove(&mut bench, &receipt(seq + 1, &city())).unwrap(), json!({"kept": seq}));
+}
+
+#[test]
+fn what_is_known_of_platforms_follows_from_the_journal() {
+    let mut bench = bench();
+    enrol(&mut bench);
+    send(&mut bench, &command(7, resend())).unwrap();
+    let stored = bench.committer.platforms.clone();
+    // As a journal that an older program wrote, or whose states were lost.
+    let states = [(super::super::platforms::STATE.to_owned(), Vec::new())].into_iter().collect();
+    bench.committer.journal.commit(&journal::Transaction { states, ..Default::default() }).unwrap();
+    assert_eq!(super::super::platforms::Platforms::open(&bench.reader()).unwrap(), stored);
+}
