@@ -36,6 +36,21 @@ BATCHES = "/v1/boxes/{box}/batches/{id}"
 CODEC_TEXT = "a codec in any language"
 CODEC = hashlib.sha256(CODEC_TEXT.encode()).digest()[:8]
 LIVE = 1
+# As the CDDL has it: a storm-water outfall with all that a dossier can tell of it, and mostly in Chinese.
+DOSSIER = [
+    "FA-231081-0001-YS-00", "SFH-01", "城西雨洪排口", 17, 3, "2023-06-01", [[13115123, -5], [4441207, -5], 0],
+    ["231081", "牡丹江市绥芬河市", None, "城西大桥下游200米"],
+    ["绥芬河", None, True, False, ["过渡区", 2, True], None, ["三岔口"]],
+    [0, "DN600"], [1, "雨水", None, [3205, -1], False, None, True], True,
+    [["城西物业有限公司", "91350100M000100Y43", "X001Q", None, "王经理", "0453-3920000", ["2022-01-01", "2026-12-31"]]],
+    [["住房和城乡建设局", True, None, "0453-3930000", []]],
+    [["GB 18918-2002 一级A", [None, "2030-01-01"], [
+        ["nh3_n", "mg/L", 2, None, [8, 0], ["water_temperature", "Cel", None, [12, 0]], "水温≤12℃"],
+        ["ph", "[pH]", 0, [6, 0], [9, 0]],
+    ]]],
+    [[1, "赵市长", "13900000001", True, []], [4, "孙书记", None, False, ["2024-01-01"]]],
+    ["截污纳管", None, "2024-11-20", None, True], "雨季",
+]
 # What only a platform in trouble says, or one that a connection broke away from.
 NOT_ASKED_FOR = {"body_incomplete", "busy", "store_failed", "scattered", "store_full"}
 
@@ -152,6 +167,8 @@ class Box:
             29: ("audit", None, ((1, "province"), (4, seq, "resend", b"\xd2", "no such records"), "restored")),
             31: ("audit", None, ((1, "province"), (4, seq, "rules", b"\xd2"), "")),
             32: ("audit", None, ((2, None), (7, seq - 1, 1), "no receipt in 900 s")),
+            33: ("outfall", None, (1, [["FA-231081-0001-SH-00", ["probe-1", "probe-2"]]])),
+            34: ("outfall", None, (0, [[1 + seq // 40, [0, [1000]], "登记", DOSSIER]])),
             30: ("gap", None, (0, ((0, 0),), 1, 0, 0, 120)) if seq > 40 else None,
         }.get(seq % 40)
         if facts is None:

@@ -30,7 +30,7 @@ COMMAND_BYTES_MAX = 32_768
 SEAL_BYTES_MAX, RECEIPT_BYTES_MAX, CHECKPOINT_BYTES_MAX, RECORD_BYTES_MAX = 131_072, 262_144, 512, 4_194_304
 CLOCKS = ["synchronised", "holdover", "unset"]
 QUALITIES = ["good", "out_of_range", "not_a_number", "missing", "unknown_unit"]
-BOOT, FRAME, REJECTED, ALARM, CODEC, REDECODED, CLOCK, GAP = range(8)
+BOOT, FRAME, REJECTED, ALARM, CODEC, REDECODED, CLOCK, GAP, AUDIT, OUTFALL = range(10)
 HEADING = (
     "seq,time,clock,source,quantity,value,unit,quality,device_time,codec,redecoded_of,true_time,true_time_basis,"
     "true_time_error_ms,not_before,not_after"
@@ -103,6 +103,9 @@ def is_signed(public, message, signature):
 # ---- Deterministic CBOR (RFC 8949 §4.2) ------------------------------------------------------------------------------
 
 
+SIMPLE = {20: False, 21: True, 22: None}
+
+
 class Form(Exception):
     """The bytes have not the one form."""
 
@@ -155,8 +158,8 @@ class Data:
         if major == 4:
             want(value <= len(self.data))
             return [self.item(depth + 1) for _ in range(value)]
-        want((major, value) == (7, 22))
-        return None
+        want(major == 7 and value in SIMPLE)
+        return SIMPLE[value]
 
 
 def whole(data):
@@ -515,7 +518,7 @@ class Record:
         self.stamp = Stamp(stamp)
         self.kind, facts = array(body, 2)
         (facts,) = array(facts, 1)
-        want(uint(self.kind) <= GAP)
+        want(uint(self.kind) <= OUTFALL)
         if self.kind == FRAME:
             self.source, _, _, readings, self.codec, _ = array(facts, 4, 6)
             self.readings = [Reading(one) for one in listed(readings)]

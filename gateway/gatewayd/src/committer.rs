@@ -21,6 +21,7 @@ mod orders;
 mod pace;
 mod platforms;
 mod redecode;
+mod registering;
 mod restore;
 mod schedule;
 mod settle;
@@ -51,7 +52,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::board::Board;
 use crate::clock::{Ask, Clock, mono_ms};
 use crate::commands::EdgeCommand;
-use crate::config::{CheckpointEvery, Chirpstack, Commands, Commit, Evidence};
+use crate::config::{CheckpointEvery, Chirpstack, CodePattern, Commands, Commit, Evidence};
 use crate::error::StartError;
 use crate::job::{Downlink, Lost};
 use crate::ledger::{Ledger, Setup, Touched, read_one};
@@ -90,6 +91,8 @@ pub(crate) struct Parts {
     pub(crate) commit: Commit,
     pub(crate) checkpoint: CheckpointEvery,
     pub(crate) evidence: Evidence,
+    /// How the codes of outfalls are formed.
+    pub(crate) code_patterns: Vec<CodePattern>,
     pub(crate) tables: TableSize,
     /// What the journal may have of the disk; pins get a part of it.
     pub(crate) journal_bytes_max: u64,

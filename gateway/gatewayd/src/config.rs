@@ -9,6 +9,7 @@ mod gwmp;
 mod journal;
 mod lorawan;
 mod mqtt;
+mod outfalls;
 mod serial;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ pub use gwmp::Gwmp;
 pub use journal::Journal;
 pub use lorawan::Lorawan;
 pub use mqtt::{Mqtt, MqttTls};
+pub use outfalls::{CodePattern, Outfalls};
 pub use serial::Serial;
 
 use files::read;
@@ -66,6 +68,9 @@ pub struct GatewayFile {
     /// What is kept of frames that prove nothing about their sender.
     #[serde(default)]
     pub evidence: Evidence,
+    /// How the codes of outfalls are formed.
+    #[serde(default)]
+    pub outfalls: Outfalls,
     /// The MQTT edge.
     #[serde(default)]
     pub mqtt: Mqtt,

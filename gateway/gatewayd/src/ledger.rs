@@ -8,8 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ingest::{CommandStep, DeviceLink, DeviceTable, EvidenceBudget, Ingest, Network, Ruling, Verdict};
-use journal::{Command, CommandChange, CommandId, DeviceRow, Reader, StoredCommand, Transaction};
-use record::{AlarmTransition, Body, CodecId, Frame, Record, RecordAt, Rejected, Seq, SourceId, Stamp};
+use journal::{Command, CommandChange, CommandId, DeviceRow, Reader, Register, StoredCommand, Transaction};
+use record::{
+    AlarmTransition, Body, CodecId, Frame, Outfall, OutfallCode, Record, RecordAt, Rejected, Seq, SourceId, Stamp,
+    Standing,
+};
 use rules::{Engine, RuleSet};
 
 use crate::error::StartError;
@@ -43,6 +46,8 @@ pub struct Ledger {
     pub engine: Engine,
     /// The newest record of each device among those that were read back.
     pub newest: BTreeMap<SourceId, Seq>,
+    /// The outfalls.
+    pub register: Register,
 }
 
 impl Ledger {
@@ -63,6 +68,11 @@ impl Ledger {
             let Command { id, device, payload, confirmed, .. } = command;
             ingest.queue(device, ingest::Command { id: id.0, payload, f_port, confirmed, sent });
         }
+        let mut register = Register::default();
+        register.catch_up(reader).map_err(StartError::Journal)?;
+        for (code, _) in register.iter().filter(|(_, known)| known.dossier.is_some()) {
+            ingest.know_outfall(code);
+        }
         let mut engine = Engine::new(setup.rules.clone());
         let mut newest: BTreeMap<SourceId, Seq> = BTreeMap::new();
         let whole_from = replay::whole_from(reader).map_err(StartError::Journal)?;
@@ -82,7 +92,7 @@ impl Ledger {
             }
         })
         .map_err(StartError::Journal)?;
-        Ok(Ledger { rows, ingest, engine, newest })
+        Ok(Ledger { rows, ingest, engine, newest, register })
     }
 
     /// What a start journals before it hears a frame, in a journal that ends at `end`: each codec that is new, before
@@ -98,6 +108,7 @@ impl Ledger {
         let steps: Vec<AlarmTransition> = self.engine.outstanding().cloned().collect();
         let mut transaction = Transaction::default();
         self.tell_codecs(devices, known, stamp, end, &mut transaction);
+        self.tell_devices(devices, stamp, end, &mut transaction);
         for step in steps {
             drop(self.push(Record { stamp, body: Body::Alarm(step) }, end, &mut transaction));
         }
@@ -118,6 +129,46 @@ impl Ledger {
             if !known.contains_key(&codec.id) && seen.insert(codec.id) {
                 drop(self.push(Record { stamp, body: Body::Codec(codec.clone()) }, end, transaction));
             }
+        }
+    }
+
+    /// Journals which devices stand at each outfall, where the device table says another thing than the journal.
+    fn tell_devices(&mut self, devices: &DeviceTable, stamp: Stamp, end: Seq, transaction: &mut Transaction) {
+        let mut standing: BTreeMap<OutfallCode, Vec<SourceId>> = BTreeMap::new();
+        for (code, names) in devices.by_outfall() {
+            standing.insert(code.clone(), names.into_iter().cloned().collect());
+        }
+        for (code, known) in self.register.iter() {
+            if known.devices.as_ref().is_some_and(|(_, devices)| !devices.is_empty()) {
+                standing.entry(code.clone()).or_default();
+            }
+        }
+        for (outfall, devices) in standing {
+            let known = self.register.get(&outfall).and_then(|known| known.devices.as_ref());
+            if known.is_none_or(|(_, known)| *known != devices) {
+                let body = Body::Outfall(Outfall::Devices(Standing { outfall, devices }));
+                drop(self.push(Record { stamp, body }, end, transaction));
+            }
+        }
+    }
+
+    /// Journals again what holds of the outfalls and no record tells any more. `told`: the records that still do.
+    pub fn tell_outfalls(&mut self, told: &BTreeSet<Seq>, stamp: Stamp, end: Seq, transaction: &mut Transaction) {
+        let mut gone = Vec::new();
+        for (code, known) in self.register.iter() {
+            // A record of this very transaction is not told yet, and is not gone either.
+            let is_gone = |seq: &Seq| *seq < end && !told.contains(seq);
+            if let Some((told, version)) = known.dossier.as_ref().filter(|(told, _)| is_gone(&told.seq)) {
+                let mut version = version.clone();
+                version.told.get_or_insert(*told);
+                gone.push(Outfall::Dossier(version));
+            }
+            if let Some((_, devices)) = known.devices.as_ref().filter(|(seq, _)| is_gone(seq)) {
+                gone.push(Outfall::Devices(Standing { outfall: code.clone(), devices: devices.clone() }));
+            }
+        }
+        for outfall in gone {
+            drop(self.push(Record { stamp, body: Body::Outfall(outfall) }, end, transaction));
         }
     }
 
@@ -166,6 +217,12 @@ impl Ledger {
         let ahead = u64::try_from(transaction.records.len()).unwrap_or(u64::MAX);
         let record = RecordAt { seq: Seq(end.0.saturating_add(ahead)), record };
         let transitions = self.engine.apply(&record);
+        if let Body::Outfall(outfall) = &record.record.body {
+            self.register.take(&record);
+            if matches!(outfall, Outfall::Dossier(_)) {
+                self.ingest.know_outfall(outfall.code());
+            }
+        }
         transaction.records.push(record.record);
         transitions
     }

@@ -45,6 +45,7 @@ mod job;
 mod keeper;
 pub mod ledger;
 mod order;
+mod registration;
 mod serial;
 pub mod status;
 mod strangers;
@@ -108,6 +109,7 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
         commit: config.file.commit,
         checkpoint: config.file.checkpoint,
         evidence: config.file.evidence,
+        code_patterns: config.file.outfalls.code_patterns.clone(),
         tables: TableSize::of_budget(config.file.journal.bytes_max),
         journal_bytes_max: config.file.journal.bytes_max,
         boot_id: boot_id.trim().to_owned(),

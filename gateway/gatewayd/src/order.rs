@@ -9,6 +9,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+use crate::registration::Registration;
+
 /// Orders that may wait for the committer: each holds a control connection.
 pub(crate) const ORDERS_MAX: usize = 16;
 
@@ -34,6 +36,8 @@ pub(crate) enum Order {
     /// `{"do":"audit","act":"pinned","records":{"first":SEQ,"last":SEQ},"reason":TEXT}`, the other acts as [`Act`] has them.
     /// Who orders it the kernel says, whatever the request does.
     Audit(Audit),
+    /// `{"do":"register", ...}`, see [`Registration`].
+    Register(Registration),
     /// `{"do":"command","platform":NAME,"command":HEX}`: what a platform signed (COSE_Sign1), as the upload daemon got it.
     /// Anybody may bring it: the signature tells whose it is.
     Command { platform: String, command: Vec<u8> },
@@ -85,6 +89,7 @@ impl Order {
             "redecode" => redecode(request),
             "seal_evidence" => seal_evidence(request),
             "audit" => audit(request, uid),
+            "register" => Registration::parse(request, uid).map(Order::Register),
             "command" => {
                 of_platform(request, "command").map(|(platform, command)| Order::Command { platform, command })
             }
@@ -274,5 +279,18 @@ mod tests {
         let unknown = Order::parse(&json!({"do": "audit", "act": "released", "pin": 9}), None);
         assert_eq!(unknown.unwrap().unwrap_err(), "the kernel does not say who asks");
         check(json!({"do": "import_sessions", "sessions": "", "jump": 65_536}), "`jump` is not 0 to 65535");
+        let register = |more: Value| {
+            let mut request = json!({"do": "register", "how": "add", "reason": "x", "dossiers": [{"code": "A-1"}]});
+            request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            request
+        };
+        check(register(json!({})), "dossier `A-1`: missing field `name`");
+        check(register(json!({"how": "drop"})), "`how` is not add, edit or import");
+        check(register(json!({"dossiers": []})), "`dossiers` is missing: give one at least");
+        check(register(json!({"reason": "x".repeat(1_001)})), "the reason is too long: use at most 1000 bytes");
+        check(
+            register(json!({"reason": " "})),
+            "a dossier is not changed without a reason · try: the same with --reason TEXT",
+        );
     }
 }

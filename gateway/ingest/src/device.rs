@@ -12,7 +12,7 @@ pub(crate) mod serial;
 pub(crate) mod table;
 pub(crate) mod topic;
 
-use record::{CodecText, SourceId};
+use record::{CodecText, OutfallCode, SourceId};
 
 use crate::Codec;
 use chirpstack::ChirpstackDevice;
@@ -28,6 +28,8 @@ pub struct Device {
     pub name: SourceId,
     /// Frames of a disabled device are refused and counted; its session stays for the day it is enabled again.
     pub enabled: bool,
+    /// The outfall at which it stands; its data are refused as long as that has no dossier.
+    pub outfall: Option<OutfallCode>,
     /// The one way it may send on.
     pub link: DeviceLink,
     /// How its payload is read.

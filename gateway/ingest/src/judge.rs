@@ -10,12 +10,12 @@ mod serial;
 mod sessions;
 mod uplink;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use ::chirpstack::Event;
 use ::lorawan::{DevAddr, DevEui, JoinRequest};
-use record::{Body, Frame, Link, Reason, Record, Rejected, SourceId, Stamp, TextValue};
+use record::{Body, Frame, Link, OutfallCode, Reason, Record, Rejected, SourceId, Stamp, TextValue};
 
 use crate::command::Commands;
 use crate::evidence::EvidenceBudget;
@@ -47,6 +47,8 @@ pub struct Ingest {
     redelivery: Redelivery,
     budget: EvidenceBudget,
     strangers: Strangers,
+    /// Outfalls that have a dossier.
+    outfalls: BTreeSet<OutfallCode>,
 }
 
 impl Ingest {
@@ -56,7 +58,7 @@ impl Ingest {
         match &record.body {
             Body::Frame(frame) => self.redelivery.remember(&frame.source, &frame.link, &frame.raw),
             Body::Rejected(rejected) => match (&rejected.source, rejected.why) {
-                (Some(source), Reason::Undecodable | Reason::BadSeal) => {
+                (Some(source), Reason::Undecodable | Reason::BadSeal | Reason::UnknownOutfall) => {
                     self.redelivery.remember(source, &rejected.link, &rejected.raw);
                 }
                 // What no proof came with was paid for when it was stored.
@@ -65,7 +67,7 @@ impl Ingest {
                 }
             },
             Body::Boot(_) | Body::Alarm(_) | Body::Codec(_) | Body::Redecoded(_) => {}
-            Body::Clock(_) | Body::Gap(_) | Body::Audit(_) => {}
+            Body::Clock(_) | Body::Gap(_) | Body::Audit(_) | Body::Outfall(_) => {}
         }
     }
 
@@ -103,6 +105,37 @@ impl Ingest {
                 }
                 Err(EventFault { why, detail }) => self.refuse(Some(integration), link, raw, why, detail, now).into(),
             },
+        }
+    }
+
+    /// Takes note that this outfall has a dossier: data of the devices there are taken from now on.
+    pub fn know_outfall(&mut self, code: &OutfallCode) {
+        self.outfalls.insert(code.clone());
+    }
+
+    /// An authentic, new frame as its codec reads it. One that cannot be read is always kept: what is not stored is not
+    /// acknowledged (A2), and its device would send it for ever. So is one from an outfall without a dossier.
+    fn decoded(
+        &self,
+        device: &Device,
+        link: Link,
+        raw: Vec<u8>,
+        content: Result<crate::Decoded, crate::DecodeError>,
+    ) -> Verdict {
+        let source = device.name.clone();
+        if let Some(code) = device.outfall.as_ref().filter(|code| !self.outfalls.contains(*code)) {
+            let detail = without_dossier(device, code);
+            return rejected(Some(source), link, raw, Reason::UnknownOutfall, detail, true);
+        }
+        match content {
+            Ok(decoded) => {
+                let texts = texts(&decoded);
+                let codec = Some(device.codec_text.id);
+                let frame = Frame { source: source.clone(), link, raw, readings: decoded.readings, codec, texts };
+                let remarks = decoded.warnings.into_iter().map(Remark::Decoding).collect();
+                Verdict::plain(Some(source), Ruling::Accepted { frame, remarks })
+            }
+            Err(error) => rejected(Some(source), link, raw, Reason::Undecodable, error.to_string(), true),
         }
     }
 
@@ -151,20 +184,12 @@ fn rejected(source: Option<SourceId>, link: Link, raw: Vec<u8>, why: Reason, det
     Verdict::plain(source, Ruling::Rejected { why, detail, evidence })
 }
 
-/// An authentic, new frame as its codec reads it. One that cannot be read is always kept: what is not stored is not
-/// acknowledged (A2), and its device would send it for ever.
-fn decoded(device: &Device, link: Link, raw: Vec<u8>, content: Result<crate::Decoded, crate::DecodeError>) -> Verdict {
-    let source = device.name.clone();
-    match content {
-        Ok(decoded) => {
-            let texts = texts(&decoded);
-            let codec = Some(device.codec_text.id);
-            let frame = Frame { source: source.clone(), link, raw, readings: decoded.readings, codec, texts };
-            let remarks = decoded.warnings.into_iter().map(Remark::Decoding).collect();
-            Verdict::plain(Some(source), Ruling::Accepted { frame, remarks })
-        }
-        Err(error) => rejected(Some(source), link, raw, Reason::Undecodable, error.to_string(), true),
-    }
+/// The words for a device at an outfall that nobody registered.
+fn without_dossier(device: &Device, code: &OutfallCode) -> String {
+    format!(
+        "device `{}` stands at outfall {code}, which has no dossier · try: weir outfall add FILE --reason TEXT",
+        device.name
+    )
 }
 
 /// An authentic, new frame that carries nothing for a codec.

@@ -120,7 +120,7 @@ impl Engine {
             }
             // What a mended codec says of the past raises no alarm today.
             Body::Boot(_) | Body::Rejected(_) | Body::Codec(_) | Body::Redecoded(_) => Vec::new(),
-            Body::Clock(_) | Body::Gap(_) | Body::Audit(_) => Vec::new(),
+            Body::Clock(_) | Body::Gap(_) | Body::Audit(_) | Body::Outfall(_) => Vec::new(),
         }
     }
 

@@ -3,6 +3,7 @@
 mod audit;
 pub(crate) mod line;
 mod link;
+mod outfall;
 
 use std::io::Write;
 use std::path::Path;

@@ -69,7 +69,8 @@ fn columns_that_do_not_fit_are_refused() {
     check(|b| b.ranges.0 = vec![all], "ranges: they have more numbers than a batch may have rows");
     check(|b| b.ranges.0.push(SeqRange { first: Seq(10), last: Seq(11) }), "the ranges are not sorted and apart");
     check(|b| (b.groups, b.kinds) = (None, ByteVec::from(vec![1])), "audits: fewer than rows of that kind");
-    check(|b| (b.groups, b.kinds) = (None, ByteVec::from(vec![3])), "kinds: a number below -1");
+    check(|b| (b.groups, b.kinds) = (None, ByteVec::from(vec![3])), "outfalls: fewer than rows of that kind");
+    check(|b| (b.groups, b.kinds) = (None, ByteVec::from(vec![5])), "kinds: a number below -2");
     check(|b| b.kinds = ByteVec::from(vec![126]), "kinds: a number that no shape has");
     check(|b| b.kinds = ByteVec::from(vec![12]), "groups: a shape without a frame");
     check(|b| b.kinds = ByteVec::from(vec![2; 11]), "kinds: it has more values than rows");
@@ -93,7 +94,7 @@ fn columns_that_do_not_fit_are_refused() {
     check(|b| b.texts = Some(List(vec![text(10)])), "texts: for a row that is no frame");
     check(|b| b.texts = Some(List(vec![text(2), text(1)])), "texts: not by ascending row");
     let codec = CodecText { id: CodecId([0; 8]), text: String::new() };
-    let more = "boots, rejected, alarms, codecs, clocks, gaps, audits: more than rows of that kind";
+    let more = "boots, rejected, alarms, codecs, clocks, gaps, audits, outfalls: more than rows of that kind";
     check(|b| b.codecs = Some(List(vec![codec])), more);
     check(|b| b.gaps = Some(List(vec![gap(&[(0, 1)])])), more);
     check(|b| *b = of_gap(&[(0, 1), (2, 3)]), "gaps: ranges not apart");

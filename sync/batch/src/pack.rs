@@ -7,7 +7,8 @@ use record::{ClockQuality, CodecId, Decimal, Gap, Quality, Quantity, Reading, Se
 
 use crate::bits::Predict;
 use crate::wire::{
-    Body, Field, GapRow, Group, KIND_AUDIT, List, Proof, QuantityRef, RejectedFrame, SHAPE_FIRST, Shape, Text,
+    Body, Field, GapRow, Group, KIND_AUDIT, KIND_OUTFALL, List, OutfallRow, Proof, QuantityRef, RejectedFrame,
+    SHAPE_FIRST, Shape, Text,
 };
 use crate::{Batch, Content, Continuation, Decoded, Row, bits, column};
 
@@ -67,6 +68,7 @@ pub(crate) fn pack(batch: &Batch) -> Body {
         clocks: None,
         gaps: None,
         audits: None,
+        outfalls: None,
         filtered: batch.filtered.pack(&batch.ranges),
         proofs: List::some(batch.proofs.iter().map(proof).collect()),
     };
@@ -125,6 +127,7 @@ fn kinds(rows: &[Row], groups: &[Frames]) -> Vec<i64> {
             Content::Clock(_) => 4,
             Content::Gap(_) => 5,
             Content::Audit(_) => KIND_AUDIT,
+            Content::Outfall(_) => KIND_OUTFALL,
             Content::Readings { .. } | Content::Redecoded(_) => SHAPE_FIRST,
         })
         .collect();
@@ -161,10 +164,10 @@ fn texts(rows: &[Row]) -> Vec<Text> {
         .collect()
 }
 
-/// Alarms, boots, codecs, refused frames, clocks, gaps and orders travel row by row: there are few.
+/// Alarms, boots, codecs, refused frames, clocks, gaps, orders and outfalls travel row by row: there are few.
 fn pack_rare(rows: &[Row], body: &mut Body) {
     let (mut alarms, mut boots, mut refused, mut codecs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let (mut clocks, mut gaps, mut audits) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut clocks, mut gaps, mut audits, mut outfalls) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for row in rows {
         match &row.content {
             Content::Readings { .. } | Content::Redecoded(_) => {}
@@ -174,6 +177,7 @@ fn pack_rare(rows: &[Row], body: &mut Body) {
             Content::Clock(set) => clocks.push(set.clone()),
             Content::Gap(gap) => gaps.push(gap_row(gap)),
             Content::Audit(audit) => audits.push(audit.clone()),
+            Content::Outfall(outfall) => outfalls.push(OutfallRow(outfall.clone())),
             Content::Rejected { source, why, detail, raw_len, raw_sha256 } => refused.push(RejectedFrame {
                 source: source.clone(),
                 why: *why,
@@ -190,6 +194,7 @@ fn pack_rare(rows: &[Row], body: &mut Body) {
     body.clocks = List::some(clocks);
     body.gaps = List::some(gaps);
     body.audits = List::some(audits);
+    body.outfalls = List::some(outfalls);
 }
 
 fn gap_row(gap: &Gap) -> GapRow {

@@ -1,8 +1,8 @@
 //! What travels of a record.
 
 use record::{
-    AlarmTransition, Audit, Body, Boot, ClockSet, CodecId, CodecText, Gap, Reading, Reason, RecordAt, Redecoded, Seq,
-    SourceId, Stamp, TextValue,
+    AlarmTransition, Audit, Body, Boot, ClockSet, CodecId, CodecText, Gap, Outfall, Reading, Reason, RecordAt,
+    Redecoded, Seq, SourceId, Stamp, TextValue,
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -62,6 +62,8 @@ pub enum Content {
     Gap(Gap),
     /// Somebody ordered something.
     Audit(Audit),
+    /// Something about an outfall changed.
+    Outfall(Outfall),
 }
 
 /// What a codec made of a frame, now or anew: what [`Content::Readings`] and [`Content::Redecoded`] have in common.
@@ -90,7 +92,7 @@ impl Content {
                 Some(Decoded { source, codec: Some(*codec), of: Some(*of), readings, texts })
             }
             Content::Boot(_) | Content::Rejected { .. } | Content::Alarm(_) | Content::Codec(_) => None,
-            Content::Clock(_) | Content::Gap(_) | Content::Audit(_) => None,
+            Content::Clock(_) | Content::Gap(_) | Content::Audit(_) | Content::Outfall(_) => None,
         }
     }
 }
@@ -122,6 +124,7 @@ impl From<&RecordAt> for Row {
             Body::Clock(set) => Content::Clock(set.clone()),
             Body::Gap(gap) => Content::Gap(gap.clone()),
             Body::Audit(audit) => Content::Audit(audit.clone()),
+            Body::Outfall(outfall) => Content::Outfall(outfall.clone()),
         };
         Row { seq: at.seq, stamp: at.record.stamp, content }
     }

@@ -10,7 +10,10 @@ use record::{
 use crate::batch::check_proofs;
 use crate::bits::Predict;
 use crate::pack::by_kind;
-use crate::wire::{Body, Field, GapRow, Group, KIND_AUDIT, List, Proof, RejectedFrame, SHAPE_FIRST, Shape, Text};
+use crate::wire::{
+    Body, Field, GapRow, Group, KIND_AUDIT, KIND_OUTFALL, List, OutfallRow, Proof, RejectedFrame, SHAPE_FIRST, Shape,
+    Text,
+};
 use crate::{Batch, Content, Continuation, Filtered, Inconsistency, READINGS_MAX, ROWS_MAX, Row, bits, column};
 
 const fn wrong(column: &'static str, why: &'static str) -> Inconsistency {
@@ -47,6 +50,7 @@ pub(crate) fn unpack(mut body: Body) -> Result<Batch, Inconsistency> {
         clocks: list(body.clocks).into_iter(),
         gaps: list(body.gaps).into_iter(),
         audits: list(body.audits).into_iter(),
+        outfalls: list(body.outfalls).into_iter(),
     };
     let seqs = with_rows.iter().flat_map(|SeqRange { first, last }| (first.0..=last.0).map(Seq));
     let mut rows = Vec::with_capacity(count);
@@ -124,6 +128,7 @@ struct Rare {
     clocks: std::vec::IntoIter<ClockSet>,
     gaps: std::vec::IntoIter<GapRow>,
     audits: std::vec::IntoIter<Audit>,
+    outfalls: std::vec::IntoIter<OutfallRow>,
 }
 
 impl Rare {
@@ -144,15 +149,22 @@ impl Rare {
             4 => self.clocks.next().map(Content::Clock).ok_or(wrong("clocks", "fewer than rows of that kind")),
             5 => gap(self.gaps.next().ok_or(wrong("gaps", "fewer than rows of that kind"))?).map(Content::Gap),
             KIND_AUDIT => self.audits.next().map(Content::Audit).ok_or(wrong("audits", "fewer than rows of that kind")),
-            _ => Err(wrong("kinds", "a number below -1")),
+            KIND_OUTFALL => {
+                let row = self.outfalls.next().ok_or(wrong("outfalls", "fewer than rows of that kind"))?;
+                Ok(Content::Outfall(row.0))
+            }
+            _ => Err(wrong("kinds", "a number below -2")),
         }
     }
 
     fn must_be_empty(self) -> Result<(), Inconsistency> {
         let few = self.boots.len() + self.rejected.len() + self.alarms.len() + self.codecs.len();
-        match few + self.clocks.len() + self.gaps.len() + self.audits.len() {
+        match few + self.clocks.len() + self.gaps.len() + self.audits.len() + self.outfalls.len() {
             0 => Ok(()),
-            _ => Err(wrong("boots, rejected, alarms, codecs, clocks, gaps, audits", "more than rows of that kind")),
+            _ => Err(wrong(
+                "boots, rejected, alarms, codecs, clocks, gaps, audits, outfalls",
+                "more than rows of that kind",
+            )),
         }
     }
 }

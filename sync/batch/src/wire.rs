@@ -3,7 +3,8 @@
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use record::{
-    AlarmTransition, Audit, Boot, ClockSet, CodecId, CodecText, GapReason, Quantity, Reason, SeqRange, SourceId, Unit,
+    AlarmTransition, Audit, Boot, ClockSet, CodecId, CodecText, GapReason, Outfall, Quantity, Reason, SeqRange,
+    SourceId, Unit,
 };
 
 use crate::{BoxId, Lane, TreeHead};
@@ -17,6 +18,8 @@ pub(crate) const SHAPE_FIRST: i64 = 6;
 
 /// Below all of these, because every number above 5 is a shape's since the first batch.
 pub(crate) const KIND_AUDIT: i64 = -1;
+/// Likewise.
+pub(crate) const KIND_OUTFALL: i64 = -2;
 
 #[derive(Encode, Decode)]
 #[cbor(array, context_bound = "AsMut<Entries>")]
@@ -29,7 +32,7 @@ pub(crate) struct Body {
     pub(crate) ranges: List<SeqRange>,
     #[n(3)]
     pub(crate) head: TreeHead,
-    /// Per row: -1 order, 0 boot, 1 rejected, 2 alarm, 3 codec, 4 clock, 5 gap, 6 + number of the shape.
+    /// Per row: -2 outfall, -1 order, 0 boot, 1 rejected, 2 alarm, 3 codec, 4 clock, 5 gap, 6 + number of the shape.
     #[n(4)]
     pub(crate) kinds: ByteVec,
     /// Per row: milliseconds since the boot.
@@ -70,6 +73,8 @@ pub(crate) struct Body {
     /// By ascending size.
     #[n(20)]
     pub(crate) proofs: Option<List<Proof>>,
+    #[n(21)]
+    pub(crate) outfalls: Option<List<OutfallRow>>,
 }
 
 impl Body {
@@ -87,7 +92,8 @@ impl Body {
         let rare = rare + len(self.clocks.as_ref()) + len(self.gaps.as_ref()) + in_gaps + len(self.audits.as_ref());
         let rare = rare + len(self.filtered.as_ref().and_then(|filter| filter.quantities.as_ref()));
         let heads = len(self.checkpoints.as_ref()) + len(self.proofs.as_ref());
-        self.ranges.0.len() + len(self.groups.as_ref()) + in_groups + rare + heads
+        let of_outfalls: usize = self.outfalls.iter().flat_map(|list| &list.0).map(|row| 1 + row.entries()).sum();
+        self.ranges.0.len() + len(self.groups.as_ref()) + in_groups + rare + heads + of_outfalls
     }
 }
 
@@ -191,6 +197,34 @@ pub(crate) struct GapRow {
     pub(crate) bytes: u64,
 }
 
+/// What is told of an outfall. It has lists of its own, so that its bytes count as entries: one for each
+/// [`OutfallRow::BYTES_PER_ENTRY`] that are begun.
+pub(crate) struct OutfallRow(pub(crate) Outfall);
+
+impl OutfallRow {
+    const BYTES_PER_ENTRY: usize = 8;
+
+    fn entries(&self) -> usize {
+        minicbor::to_vec(&self.0).map_or(ENTRIES_MAX, |bytes| bytes.len().div_ceil(OutfallRow::BYTES_PER_ENTRY))
+    }
+}
+
+impl<C> Encode<C> for OutfallRow {
+    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), encode::Error<W::Error>> {
+        self.0.encode(e, ctx)
+    }
+}
+
+impl<'b, C: AsMut<Entries>> Decode<'b, C> for OutfallRow {
+    fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, decode::Error> {
+        let begin = d.position();
+        let outfall = Outfall::decode(d, ctx)?;
+        let entries = (d.position() - begin).div_ceil(OutfallRow::BYTES_PER_ENTRY);
+        ctx.as_mut().take(entries)?;
+        Ok(OutfallRow(outfall))
+    }
+}
+
 /// What a platform does not get because the box was told so.
 #[derive(Encode, Decode)]
 #[cbor(array, context_bound = "AsMut<Entries>")]
@@ -254,6 +288,12 @@ impl Entries {
     pub(crate) fn new() -> Entries {
         Entries(ENTRIES_MAX)
     }
+
+    fn take(&mut self, entries: usize) -> Result<(), decode::Error> {
+        let left = self.0.checked_sub(entries);
+        self.0 = left.ok_or_else(|| decode::Error::message("more list entries than are taken"))?;
+        Ok(())
+    }
 }
 
 impl AsMut<Entries> for Entries {
@@ -282,11 +322,7 @@ impl<'b, C: AsMut<Entries>, T: Decode<'b, C>> Decode<'b, C> for List<T> {
     fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, decode::Error> {
         let len = d.array()?.filter(|len| *len > 0);
         let len = len.ok_or_else(|| decode::Error::message("a list must state its length and have an entry"))?;
-        let left = &mut ctx.as_mut().0;
-        *left = usize::try_from(len)
-            .ok()
-            .and_then(|len| left.checked_sub(len))
-            .ok_or_else(|| decode::Error::message("more list entries than are taken"))?;
+        ctx.as_mut().take(usize::try_from(len).unwrap_or(usize::MAX))?;
         // Not reserved at once: the length is only a claim until the entries are there.
         let entries: Result<Vec<T>, decode::Error> = (0..len).map(|_| T::decode(d, ctx)).collect();
         entries.map(List)

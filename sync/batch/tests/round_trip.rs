@@ -10,8 +10,9 @@ use proptest::prelude::*;
 use record::merkle::{ConsistencyProof, leaf_hash};
 use record::{
     Act, Actor, AlarmState, AlarmTransition, Audit, Boot, BootNo, ClockQuality, ClockSet, ClockSource, CodecId,
-    CodecText, Decimal, Gap, GapReason, LimitSide, MonoMs, Quality, Quantity, Reading, Reason, Redecoded, RuleId, Seq,
-    SeqRange, SeqRanges, SourceId, Stamp, TextValue, Unit, UnixMs,
+    CodecText, Decimal, DossierVersion, Gap, GapReason, LimitSide, MonoMs, Outfall, OutfallCode, Quality, Quantity,
+    Reading, Reason, Redecoded, RuleId, Seq, SeqRange, SeqRanges, SourceId, Stamp, Standing, TextValue, Told, Unit,
+    UnixMs,
 };
 
 fn key() -> SigningKey {
@@ -195,6 +196,43 @@ fn codecs_and_repeated_decodings_come_back() {
     assert_eq!(open(&batch.seal(&key()).unwrap().bytes).unwrap(), batch);
     let of: Vec<Option<Seq>> = batch.rows.iter().filter_map(|row| Some(row.content.decoded()?.of)).collect();
     assert_eq!(of[4..], [None, Some(Seq(20)), Some(Seq(u64::MAX)), Some(Seq(3)), Some(Seq(4))]);
+}
+
+/// A dossier with all that it can have, the least that one is, and devices that stand there, among other rows.
+#[test]
+fn outfalls_come_back() {
+    let dossier = |json| serde_json::from_str(json).unwrap();
+    let version = |version, dossier| {
+        let told = Some(Told { seq: Seq(2), wall_ms: UnixMs(3) }).filter(|_| version > 1);
+        let reason = "登记".into();
+        Content::Outfall(Outfall::Dossier(Box::new(DossierVersion {
+            version,
+            by: Actor::User(0),
+            reason,
+            dossier,
+            told,
+        })))
+    };
+    let least = r#"{"code":"A-1","name":"x","class":"other","state":"planned","water":{"name":"x"},
+                    "position":{"longitude":0,"latitude":"-0.5","datum":"WGS-84"}}"#;
+    let standing = |devices: &[&str]| {
+        let devices = devices.iter().map(|name| SourceId::new(name).unwrap()).collect();
+        Content::Outfall(Outfall::Devices(Standing { outfall: OutfallCode::new("A-1").unwrap(), devices }))
+    };
+    let batch = batch(vec![
+        version(1, dossier(include_str!("../../record/tests/outfall.json"))),
+        frame("a", vec![reading("cod", "mg/L", "1")]),
+        version(2, dossier(least)),
+        standing(&["a", "b"]),
+        standing(&[]),
+    ]);
+    let sealed = batch.seal(&key()).unwrap();
+    assert_eq!(open(&sealed.bytes).unwrap(), batch);
+    for bit in 0..sealed.bytes.len() * 8 {
+        let mut bytes = sealed.bytes.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        assert!(open(&bytes).is_err(), "bit {bit}");
+    }
 }
 
 #[test]

@@ -29,6 +29,7 @@
 
 mod choice;
 pub mod container;
+pub mod dossier;
 mod draft;
 mod log;
 mod parts;

@@ -19,7 +19,8 @@ use crate::log::Log;
 use crate::readings;
 use html::escape;
 
-/// Version of the rule that makes it.
+/// Version of the rule that makes it. That of files with dossiers is no other one: a program that does not know the section
+/// does not know such records either.
 pub(crate) const VERSION: u32 = 2;
 /// How it looks.
 const STYLE: &str = include_str!("report.css");
@@ -37,6 +38,7 @@ pub(crate) fn of(box_id: &BoxId, asked: &Asked, log: &Log, members: &[Member<'_>
     );
     let sections = [
         sections::head(box_id, asked, log),
+        sections::dossiers(log),
         sections::alarms(log),
         sections::orders(log),
         sections::charts(log),

@@ -126,11 +126,14 @@ pub enum Reason {
     /// The device is disabled in the device table.
     #[n(11)]
     Disabled,
+    /// The device stands at an outfall that has no dossier.
+    #[n(12)]
+    UnknownOutfall,
 }
 
 impl Reason {
     /// Every reason, in the order of the wire's numbers.
-    pub const ALL: [Reason; 12] = [
+    pub const ALL: [Reason; 13] = [
         Reason::Undecodable,
         Reason::Malformed,
         Reason::UnknownDevAddr,
@@ -143,6 +146,7 @@ impl Reason {
         Reason::NonceReused,
         Reason::BadSeal,
         Reason::Disabled,
+        Reason::UnknownOutfall,
     ];
 
     /// The stable name: `bad_mic`, `replayed`, ...
@@ -160,6 +164,7 @@ impl Reason {
             Reason::NonceReused => "nonce_reused",
             Reason::BadSeal => "bad_seal",
             Reason::Disabled => "disabled",
+            Reason::UnknownOutfall => "unknown_outfall",
         }
     }
 }

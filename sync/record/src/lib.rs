@@ -11,6 +11,7 @@
 //! the kernel's word about its clock ─► ClockSet { source, step } ─► corrects the stamps of that boot before it
 //! records that had to go, or were damaged ─► Gap { why, ranges } ─► their numbers stay explained
 //! a technician's or a platform's order ─► Audit { by, act, reason } ─► and only then it is carried out
+//! an authority's word about an outfall ─► Outfall { dossier | devices } ─► what stood where, under whose limits
 //! ```
 //! A [`Link`] says how a frame came: MQTT, LoRaWAN with every gateway that heard it, a serial module, ChirpStack, a
 //! join-request.
@@ -23,18 +24,20 @@
 //! did not know, a [`TimeLine`] of its boot may.
 //!
 //! Standards: RFC 8949 §4.2 (deterministic CBOR), RFC 9162 §2.1 (Merkle tree), UCUM and RFC 8428/8798 (units),
-//! ISA-18.2 (alarm states).
+//! ISA-18.2 (alarm states), HJ 1312-2023 (classes of outfalls), GB 32100-2015 (credit codes), GB 3838-2002 (classes of water).
 
 mod alarm;
 mod audit;
 mod clock_set;
 mod codec;
 mod decimal;
+pub mod dossier;
 mod frame;
 mod gap;
 pub mod invariant;
 mod link;
 pub mod merkle;
+mod outfall;
 mod quality;
 mod quantity;
 mod ranges;
@@ -51,9 +54,11 @@ pub use audit::{Act, Actor, Audit, Settlement};
 pub use clock_set::{ClockSet, ClockSource};
 pub use codec::{CodecId, CodecText, Redecoded};
 pub use decimal::{Decimal, DecimalError};
+pub use dossier::{Dossier, OutfallCode, OutfallCodeError};
 pub use frame::{Frame, Reason, Rejected, TextValue};
 pub use gap::{Gap, GapReason};
 pub use link::{EndDeviceEui, GatewayEui, Link, Reception, Seal};
+pub use outfall::{DossierVersion, Outfall, Standing, Told};
 pub use quality::Quality;
 pub use quantity::{Quantity, QuantityError};
 pub use ranges::{SeqRange, SeqRanges};

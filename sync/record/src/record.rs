@@ -4,7 +4,7 @@ use minicbor::{CborLen, Decode, Encode};
 use serde::Serialize;
 
 use crate::merkle::{Hash, leaf_hash};
-use crate::{AlarmTransition, Audit, ClockSet, CodecText, Frame, Gap, Redecoded, Rejected, SourceId, Stamp};
+use crate::{AlarmTransition, Audit, ClockSet, CodecText, Frame, Gap, Outfall, Redecoded, Rejected, SourceId, Stamp};
 
 /// The number of a record and the index of its Merkle leaf: 0, 1, 2, … without gap or repeat (J2).
 #[derive(
@@ -84,6 +84,9 @@ pub enum Body {
     /// Somebody ordered something.
     #[n(8)]
     Audit(#[n(0)] Audit),
+    /// Something about an outfall changed.
+    #[n(9)]
+    Outfall(#[n(0)] Outfall),
 }
 
 /// The kind of a record, as the journal indexes it.
@@ -108,6 +111,8 @@ pub enum Kind {
     Gap = 7,
     /// [`Body::Audit`].
     Audit = 8,
+    /// [`Body::Outfall`].
+    Outfall = 9,
 }
 
 impl Body {
@@ -123,13 +128,14 @@ impl Body {
             Body::Clock(_) => Kind::Clock,
             Body::Gap(_) => Kind::Gap,
             Body::Audit(_) => Kind::Audit,
+            Body::Outfall(_) => Kind::Outfall,
         }
     }
 
     /// The device it is about, if it is about one.
     pub fn source(&self) -> Option<&SourceId> {
         match self {
-            Body::Boot(_) | Body::Codec(_) | Body::Clock(_) | Body::Gap(_) | Body::Audit(_) => None,
+            Body::Boot(_) | Body::Codec(_) | Body::Clock(_) | Body::Gap(_) | Body::Audit(_) | Body::Outfall(_) => None,
             Body::Frame(frame) => Some(&frame.source),
             Body::Rejected(rejected) => rejected.source.as_ref(),
             Body::Alarm(alarm) => Some(&alarm.source),
@@ -193,6 +199,7 @@ impl Record {
         match &self.body {
             Body::Gap(gap) => gap.is_bounded(),
             Body::Audit(audit) => audit.is_bounded(),
+            Body::Outfall(outfall) => outfall.is_bounded(),
             _ => true,
         }
     }

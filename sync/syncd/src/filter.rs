@@ -1,8 +1,8 @@
 //! What a destination gets: which devices, which quantities, and whether it hears of refused frames. Pure.
 //!
-//! Alarms, boots, clocks, gaps, codecs and orders always go. A frame goes with the readings of the quantities that were
-//! named, and not at all if it has none of them; a frame that was decoded again always goes, for it takes the place of
-//! readings that the destination may have.
+//! Alarms, boots, clocks, gaps, codecs, orders and what is told of outfalls (dossiers, and which devices stand there) always
+//! go. A frame goes with the readings of the quantities that were named, and not at all if it has none of them; a frame that
+//! was decoded again always goes, for it takes the place of readings that the destination may have.
 
 use std::collections::BTreeSet;
 
@@ -107,7 +107,7 @@ impl Filter {
             },
             Content::Redecoded(_) => self.quantities.as_ref().map_or(Part::Whole, Part::Of),
             Content::Boot(_) | Content::Alarm(_) | Content::Codec(_) => Part::Whole,
-            Content::Clock(_) | Content::Gap(_) | Content::Audit(_) => Part::Whole,
+            Content::Clock(_) | Content::Gap(_) | Content::Audit(_) | Content::Outfall(_) => Part::Whole,
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Opening the journal in whatever state it is, and what is journaled of what could not be read any more.
 
+use std::collections::BTreeSet;
+
 use ingest::{COUNTER_JUMP, export_sessions, import_sessions};
 use journal::salvage::{self, Salvaged};
-use journal::{Journal, Loss, Outbox, Reader, StoreError, Transaction};
-use record::{Body, Gap, GapReason, Record, Seq};
+use journal::{Journal, Loss, Outbox, Reader, SegmentChange, Stage, StoreError, Transaction};
+use record::{Body, Gap, GapReason, Kind, Record, Seq, SeqRange};
 use rules::RuleSet;
 
 use super::platforms::Platforms;
@@ -85,9 +87,9 @@ impl Committer {
         }
     }
 
-    /// What was taken away, or rotted, may have had the texts of codecs in it that go on decoding. The file is reduced
-    /// already. Where they cannot be looked up, the next start does it.
-    pub(super) fn tell_codecs_again(&mut self, draft: &mut Draft) {
+    /// What was taken away, or rotted, may have had the texts of codecs in it that go on decoding, or the dossiers of
+    /// outfalls. The file is reduced already. Where they cannot be looked up, the next loss or start does it.
+    pub(super) fn tell_again(&mut self, draft: &mut Draft) {
         let (stamp, end) = (self.stamp(), self.journal.end());
         match self.journal.codecs() {
             Ok(known) => {
@@ -97,6 +99,24 @@ impl Committer {
                 log::warn!(error = control::chain(&error).as_str(); "the codecs in the journal are not known")
             }
         }
+        match self.outfalls_told(&draft.transaction.segments) {
+            Ok(told) => self.restored.tell_outfalls(&told, stamp, end, &mut draft.transaction),
+            Err(error) => {
+                log::warn!(error = control::chain(&error).as_str(); "the dossiers in the journal are not known")
+            }
+        }
+    }
+
+    /// The records about outfalls that can be read, and will be after these changes: nobody can tell what is gone.
+    fn outfalls_told(&self, changes: &[SegmentChange]) -> Result<BTreeSet<Seq>, StoreError> {
+        let reader = Reader::open(&self.parts.journal_path)?;
+        let goes = |first: Seq| changes.contains(&SegmentChange::Condemned { first, to: Stage::Gone });
+        let segments = reader.segments()?;
+        let going: Vec<SeqRange> =
+            segments.iter().filter(|segment| goes(segment.first)).filter_map(|segment| segment.range()).collect();
+        let all = SeqRange { first: Seq(0), last: Seq(i64::MAX.cast_unsigned()) };
+        let stays = |seq: &Seq| !going.iter().any(|range| range.first <= *seq && *seq <= range.last);
+        Ok(reader.marks(Kind::Outfall, all)?.into_iter().filter(stays).collect())
     }
 
     /// After a backup was put back: the counters of devices jump ahead, so that no key meets one of them twice.

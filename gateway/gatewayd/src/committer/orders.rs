@@ -3,7 +3,7 @@
 use batch::{Asked, EvidenceSeal, MemberDigest};
 use chirpstack::{Down, Topic};
 use ingest::{Command, DeviceLink, Stranger, StrangerId, export_sessions, import_sessions};
-use journal::{COMMANDS_PER_DEVICE_MAX, CommandChange, CommandId, SegmentChange, salvage};
+use journal::{COMMANDS_PER_DEVICE_MAX, CommandChange, CommandId, SegmentChange, Stage, salvage};
 use record::{GatewayEui, SourceId};
 use serde_json::{Value, json};
 
@@ -38,6 +38,7 @@ impl Committer {
                 self.seal_evidence(asked, report_version, members)
             }
             Order::Audit(audit) => self.audit(audit, draft),
+            Order::Register(registration) => self.register(registration, draft),
             Order::Command { platform, command } => self.command(&platform, command, draft),
             Order::Prove { platform, receipt } => self.prove(&platform, &receipt, draft),
             Order::Sample { device, period_s } => self.sample(&device, period_s, draft),
@@ -49,10 +50,13 @@ impl Committer {
             Order::Keep { changes, .. } if self.is_pinned(&changes) => Err("pinned meanwhile".into()),
             Order::Keep { gaps, changes } => {
                 self.tell_gaps(gaps, &mut draft.transaction);
-                let reduced = changes.iter().any(|change| matches!(change, SegmentChange::Reduced { .. }));
+                let takes_away = |change: &SegmentChange| {
+                    matches!(change, SegmentChange::Reduced { .. } | SegmentChange::Condemned { to: Stage::Gone, .. })
+                };
+                let taken_away = changes.iter().any(takes_away);
                 draft.transaction.segments.extend(changes);
-                if reduced {
-                    self.tell_codecs_again(draft);
+                if taken_away {
+                    self.tell_again(draft);
                 }
                 Ok(json!({}))
             }

@@ -8,6 +8,7 @@ mod failing;
 mod gathering;
 mod history;
 mod orders;
+mod outfalls;
 mod stored;
 
 pub(crate) use bench::Bench;

@@ -211,6 +211,31 @@ fn rot_in_what_has_to_go_is_told_and_kept_and_the_budget_still_holds() {
     assert_eq!(told.iter().map(|gap| gap.frames + gap.rejected + gap.other).sum::<u64>(), gone.len());
 }
 
+/// A dossier is registered in the oldest segment, and that is taken away to the last record.
+#[test]
+fn dossiers_are_told_again_with_where_they_were_told_first() {
+    let mut bench = Bench::open(tempfile::tempdir().unwrap(), "boot-a");
+    let dossier: serde_json::Value =
+        serde_json::from_str(include_str!("../../../../sync/record/tests/outfall.json")).unwrap();
+    let request = serde_json::json!({ "do": "register", "how": "add", "dossiers": [dossier], "reason": "登记" });
+    let seq = bench.order(&request).unwrap()["versions"][0]["seq"].as_u64().unwrap();
+    let Bench { folder, committer, .. } = bench;
+    drop(committer);
+    fill(folder.path(), 40_000);
+    let mut bench = Bench::open(folder, "boot-a");
+    let reader = bench.reader();
+    let first_is_gone = move |_: &KeepingStatus| reader.segments().unwrap()[0].stage == Stage::Gone;
+    keep(&mut bench, config::Journal { bytes_max: 1, ..config::Journal::default() }, first_is_gone);
+    let bench = bench.reopen("boot-b");
+    let mut register = journal::Register::default();
+    register.catch_up(&bench.reader()).unwrap();
+    let (_, known) = register.iter().next().unwrap();
+    let (at, version) = known.dossier.clone().unwrap();
+    let told = version.told.unwrap();
+    assert!(at.seq.0 > 40_000, "{at:?}");
+    assert_eq!((version.version, told.seq, version.reason.as_str()), (1, Seq(seq), "登记"));
+}
+
 /// What a start told stands in the oldest segment, and that is taken away to the last record.
 #[test]
 fn codecs_are_told_again_and_boots_keep_their_numbers_when_their_records_go() {

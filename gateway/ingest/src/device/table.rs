@@ -6,7 +6,7 @@ mod error;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ::lorawan::{DevAddr, DevEui};
-use record::{CodecId, CodecText, SourceId, UnixMs};
+use record::{CodecId, CodecText, OutfallCode, SourceId, UnixMs};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -59,6 +59,7 @@ struct Section {
     name: SourceId,
     #[serde(default = "enabled")]
     enabled: bool,
+    outfall: Option<OutfallCode>,
     mqtt: Option<MqttSection>,
     lorawan: Option<LorawanSection>,
     serial: Option<SerialSection>,
@@ -152,6 +153,17 @@ impl DeviceTable {
     /// The devices in the order of the file.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Device> + '_ {
         self.devices.iter()
+    }
+
+    /// The devices of each outfall, by name.
+    pub fn by_outfall(&self) -> BTreeMap<&OutfallCode, BTreeSet<&SourceId>> {
+        let mut all: BTreeMap<&OutfallCode, BTreeSet<&SourceId>> = BTreeMap::new();
+        for device in &self.devices {
+            if let Some(code) = &device.outfall {
+                all.entry(code).or_default().insert(&device.name);
+            }
+        }
+        all
     }
 
     /// How many there are.
@@ -307,7 +319,7 @@ fn device(
     codec_text: String,
     scripts: &mut Scripts<'_>,
 ) -> Result<Device, DevicesError> {
-    let Section { name, enabled, mqtt, lorawan, serial, chirpstack, sampling, mut codec } = section;
+    let Section { name, enabled, outfall, mqtt, lorawan, serial, chirpstack, sampling, mut codec } = section;
     let link = match (mqtt, lorawan, serial, chirpstack) {
         (Some(mqtt), None, None, None) => match mqtt.into_device(&name, keys) {
             Ok(mqtt) => DeviceLink::Mqtt(mqtt),
@@ -340,7 +352,7 @@ fn device(
             // The section is one line, so it is clear where the script begins.
             let codec_text = codec.script().map_or(codec_text.clone(), |script| format!("{codec_text}\n{script}"));
             let codec_text = CodecText { id: CodecId::of(&codec_text), text: codec_text };
-            Ok(Device { name, enabled, link, codec, sampling, codec_text })
+            Ok(Device { name, enabled, outfall, link, codec, sampling, codec_text })
         }
         Err(source) => Err(DevicesError::Codec { line, device: name, source }),
     }

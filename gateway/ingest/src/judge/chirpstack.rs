@@ -5,7 +5,7 @@ use ::lorawan::DevEui;
 use envelope::{FrameDigest, Novelty, ReplayWindow};
 use record::{Link, Reason, SourceId, Stamp};
 
-use super::{Ingest, decoded, disabled, without_payload};
+use super::{Ingest, disabled, without_payload};
 use crate::session::{ChirpstackState, Session};
 use crate::strangers::StrangerId;
 use crate::{Arrival, DecodeError, Decoded, DeviceLink, Judgement, Remark, Ruling, Undecoded, Verdict};
@@ -72,8 +72,8 @@ impl Ingest {
         self.redelivery.remember(&source, &link, &raw);
         let mut verdict = match read {
             Ok(None) => without_payload(device, link, raw),
-            Ok(Some(content)) => decoded(device, link, raw, Ok(content)),
-            Err(error) => decoded(device, link, raw, Err(error)),
+            Ok(Some(content)) => self.decoded(device, link, raw, Ok(content)),
+            Err(error) => self.decoded(device, link, raw, Err(error)),
         };
         if let (true, Ruling::Accepted { remarks, .. }) = (reset, &mut verdict.ruling) {
             remarks.push(Remark::CounterReset);

@@ -3,7 +3,7 @@
 use envelope::{Novelty, ReplayWindow};
 use record::{Link, Reason, SourceId, Stamp};
 
-use super::{Ingest, decoded, disabled, rejected};
+use super::{Ingest, disabled, rejected};
 use crate::session::Session;
 use crate::{Arrival, Content, ContentError, DecodeError, Judgement, Payload, Ruling, Undecoded, Verdict};
 
@@ -51,8 +51,8 @@ impl Ingest {
         }
         self.redelivery.remember(&source, &link, &raw);
         let verdict = match content.decoded {
-            Ok(read) => decoded(device, link, raw, Ok(read)),
-            Err(ContentError::Decode(error)) => decoded(device, link, raw, Err(error)),
+            Ok(read) => self.decoded(device, link, raw, Ok(read)),
+            Err(ContentError::Decode(error)) => self.decoded(device, link, raw, Err(error)),
             // The client is authentic, and would send for ever what is not stored.
             Err(ContentError::Seal(error)) => {
                 rejected(Some(source), link, raw, Reason::BadSeal, error.to_string(), true)

@@ -4,7 +4,7 @@ use envelope::{Envelope, HmacKey, Novelty, Purpose};
 use record::{Link, Reason, Stamp};
 
 use super::mqtt::old;
-use super::{Ingest, decoded, disabled};
+use super::{Ingest, disabled};
 use crate::content::open;
 use crate::session::Session;
 use crate::strangers::StrangerId;
@@ -70,7 +70,7 @@ impl Ingest {
                     return Undecoded::new(&source, arrival, payload).into();
                 };
                 self.put(&source, Session::Sealed(window));
-                let verdict = decoded(device, link, raw, content);
+                let verdict = self.decoded(device, link, raw, content);
                 Verdict { acknowledgement, session_changed: true, ..verdict }.into()
             }
             Novelty::Duplicate => Verdict { acknowledgement, ..Verdict::plain(Some(source), Ruling::Duplicate) }.into(),

@@ -74,6 +74,7 @@ impl Ingest {
             redelivery: Redelivery::default(),
             budget,
             strangers: Strangers::default(),
+            outfalls: std::collections::BTreeSet::new(),
         };
         for (source, bytes) in stored.filter(|(_, bytes)| !bytes.is_empty()) {
             ingest.put(source, Session::from_bytes(source, bytes)?);

@@ -6,7 +6,7 @@ use ::lorawan::{MicContext, SessionKeys, Uplink, UplinkError};
 use record::{ClockQuality, Reason, SourceId, Stamp};
 
 use super::downlink::Ask;
-use super::{Ingest, REACKNOWLEDGEMENTS_MAX, decoded, disabled, lora_link, without_payload};
+use super::{Ingest, REACKNOWLEDGEMENTS_MAX, disabled, lora_link, without_payload};
 use crate::session::lorawan::{Activated, StoredKeys};
 use crate::strangers::StrangerId;
 use crate::{
@@ -177,7 +177,7 @@ impl Ingest {
         self.put_lorawan(device, state);
         let link = lora_link(&heard, uplink.dev_addr().to_u32(), f_cnt, uplink.f_port());
         let mut verdict = match content {
-            Some(content) => decoded(device, link, heard.phy, content),
+            Some(content) => self.decoded(device, link, heard.phy, content),
             None => without_payload(device, link, heard.phy),
         };
         if let Ruling::Accepted { remarks: told, .. } = &mut verdict.ruling {

@@ -6,7 +6,7 @@ use std::ops::Bound;
 use batch::Asked;
 use evidence::{RECORDS_BYTES_MAX, RECORDS_MAX, moment};
 use journal::Reader;
-use record::{Body, BootNo, CodecId, Kind, RecordAt, Seq, SeqRange, TimeLine};
+use record::{Body, BootNo, CodecId, Kind, Outfall, OutfallCode, RecordAt, Seq, SeqRange, SourceId, TimeLine};
 
 use super::EvidenceError;
 use super::window::read_one;
@@ -63,6 +63,7 @@ impl Choice {
             choice.add_one(reader, at, end)?;
         }
         choice.explain(reader, SeqRange { first, last }, clocks, end)?;
+        choice.register(reader, SeqRange { first, last }, &asked.sources, end)?;
         Ok(choice)
     }
 
@@ -97,6 +98,38 @@ impl Choice {
         Ok(())
     }
 
+    /// The dossiers that were in force when it began, of the outfalls at which the devices stood, and the word that they did.
+    /// What changed meanwhile is chosen already.
+    fn register(
+        &mut self,
+        reader: &Reader,
+        range: SeqRange,
+        sources: &[SourceId],
+        end: Seq,
+    ) -> Result<(), EvidenceError> {
+        let mut dossiers: BTreeMap<OutfallCode, RecordAt> = BTreeMap::new();
+        let mut standing: BTreeMap<OutfallCode, RecordAt> = BTreeMap::new();
+        for at in marked(reader, Kind::Outfall, end)? {
+            let Body::Outfall(outfall) = &at.record.body else { continue };
+            let (code, newest) = match outfall {
+                Outfall::Dossier(version) => (version.dossier.code.clone(), &mut dossiers),
+                Outfall::Devices(standing_at) => (standing_at.outfall.clone(), &mut standing),
+            };
+            // Where it was registered later than that, the first word of it is the nearest.
+            if at.seq <= range.first || !newest.contains_key(&code) {
+                newest.insert(code, at);
+            }
+        }
+        for (code, at) in standing {
+            let Body::Outfall(Outfall::Devices(of)) = &at.record.body else { continue };
+            if sources.is_empty() || of.devices.iter().any(|device| sources.contains(device)) {
+                self.add(&at)?;
+                dossiers.get(&code).map_or(Ok(()), |dossier| self.add(dossier))?;
+            }
+        }
+        Ok(())
+    }
+
     fn add_one(&mut self, reader: &Reader, seq: Seq, end: Seq) -> Result<(), EvidenceError> {
         if seq >= end {
             return Ok(());
@@ -122,7 +155,8 @@ impl Choice {
                 self.referred.insert(redecoded.of);
             }
             Body::Alarm(alarm) => _ = self.referred.insert(alarm.cause),
-            Body::Boot(_) | Body::Rejected(_) | Body::Codec(_) | Body::Clock(_) | Body::Gap(_) | Body::Audit(_) => {}
+            Body::Boot(_) | Body::Rejected(_) | Body::Codec(_) | Body::Clock(_) => {}
+            Body::Gap(_) | Body::Audit(_) | Body::Outfall(_) => {}
         }
         Ok(())
     }

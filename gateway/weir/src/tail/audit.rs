@@ -6,19 +6,24 @@ use crate::lang::Lang;
 
 /// Who ordered what, and why.
 pub(super) fn show(audit: &Audit, lang: Lang) -> String {
-    let by = match (&audit.by, lang) {
-        (Actor::User(uid), Lang::En) => format!("user {uid}"),
-        (Actor::User(uid), Lang::Zh) => format!("用户 {uid}"),
-        (Actor::Platform(platform), Lang::En) => format!("platform {platform}"),
-        (Actor::Platform(platform), Lang::Zh) => format!("平台 {platform}"),
-        (Actor::Box, _) => lang.pick("the box itself", "本机").to_owned(),
-    };
+    let by = actor(&audit.by, lang);
     let act = act(&audit.act, lang);
     match (audit.reason.as_str(), lang) {
         ("", Lang::En) => format!("AUDIT by {by}: {act}"),
         ("", Lang::Zh) => format!("审计 {by}：{act}"),
         (reason, Lang::En) => format!("AUDIT by {by}: {act} · reason: {reason}"),
         (reason, Lang::Zh) => format!("审计 {by}：{act} · 理由：{reason}"),
+    }
+}
+
+/// Who.
+pub(crate) fn actor(by: &Actor, lang: Lang) -> String {
+    match (by, lang) {
+        (Actor::User(uid), Lang::En) => format!("user {uid}"),
+        (Actor::User(uid), Lang::Zh) => format!("用户 {uid}"),
+        (Actor::Platform(platform), Lang::En) => format!("platform {platform}"),
+        (Actor::Platform(platform), Lang::Zh) => format!("平台 {platform}"),
+        (Actor::Box, _) => lang.pick("the box itself", "本机").to_owned(),
     }
 }
 

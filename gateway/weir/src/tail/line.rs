@@ -6,7 +6,7 @@ use record::{
 };
 use serde::Serialize;
 
-use super::{audit, link};
+use super::{audit, link, outfall};
 use crate::lang::Lang;
 use crate::{output, times};
 
@@ -64,6 +64,7 @@ fn body(body: &Body, lang: Lang) -> String {
         Body::Clock(set) => clock_set(set, lang),
         Body::Gap(gap) => self::gap(gap, lang),
         Body::Audit(audit) => audit::show(audit, lang),
+        Body::Outfall(outfall) => outfall::show(outfall, lang),
     }
 }
 

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use batch::{Asked, BoxId, Receipt};
 use record::merkle::Hash;
-use record::{Act, Actor, AlarmState, Body, GapReason, LimitSide, RecordAt, SeqRanges, Settlement, TrueTime, UnixMs};
+use record::{
+    Act, Actor, AlarmState, Body, DossierVersion, GapReason, LimitSide, Outfall, RecordAt, SeqRanges, Settlement,
+    SourceId, TrueTime, UnixMs,
+};
 use sha2::{Digest, Sha256};
 
 use super::chart;
@@ -114,18 +117,27 @@ pub(super) fn orders(log: &Log) -> String {
     let mut rows = Vec::new();
     for (at, time) in log.timed() {
         let Body::Audit(audit) = &at.record.body else { continue };
-        let by = match &audit.by {
-            Actor::User(uid) => format!("本机用户 user {uid}"),
-            Actor::Platform(platform) => format!("平台 platform {platform}"),
-            Actor::Box => "本机 the box itself".to_owned(),
-        };
-        rows.push(vec![at.seq.to_string(), shown_time(at, time), by, order(&audit.act), audit.reason.clone()]);
+        rows.push(vec![
+            at.seq.to_string(),
+            shown_time(at, time),
+            actor(&audit.by),
+            order(&audit.act),
+            audit.reason.clone(),
+        ]);
     }
     if rows.is_empty() {
         return String::new();
     }
     let head = [("编号", "record"), ("时间", "time"), ("操作人", "by"), ("操作", "order"), ("理由", "reason")];
     heading("操作记录", "Orders") + &table(&head, &rows, ROWS_MAX)
+}
+
+fn actor(by: &Actor) -> String {
+    match by {
+        Actor::User(uid) => format!("本机用户 user {uid}"),
+        Actor::Platform(platform) => format!("平台 platform {platform}"),
+        Actor::Box => "本机 the box itself".to_owned(),
+    }
 }
 
 fn order(act: &Act) -> String {
@@ -147,6 +159,52 @@ fn order(act: &Act) -> String {
         },
         Act::Acknowledged { rule, source } => format!("确认报警 {rule} {source} acknowledged"),
     }
+}
+
+/// What was registered of the outfalls: each version that is in the file, and which devices stood where.
+pub(super) fn dossiers(log: &Log) -> String {
+    let mut html = String::new();
+    let mut rows = Vec::new();
+    for (at, time) in log.timed() {
+        match &at.record.body {
+            Body::Outfall(Outfall::Dossier(version)) => {
+                let title = format!("{} · 第 {v} 版 version {v}", version.dossier.code, v = version.version);
+                html.push_str(&format!("<h3>{}</h3>\n", escape(&title)));
+                html.push_str(&dossier(at, time, version));
+            }
+            Body::Outfall(Outfall::Devices(standing)) => {
+                let devices: Vec<&str> = standing.devices.iter().map(SourceId::as_str).collect();
+                let cells = [shown_time(at, time), standing.outfall.to_string(), devices.join(", ")];
+                rows.push([at.seq.to_string()].into_iter().chain(cells).collect());
+            }
+            _ => {}
+        }
+    }
+    if html.is_empty() && rows.is_empty() {
+        return String::new();
+    }
+    let head = [("编号", "record"), ("时间", "time"), ("排污口", "outfall"), ("监测设备", "devices")];
+    let standing = if rows.is_empty() { String::new() } else { table(&head, &rows, ROWS_MAX) };
+    heading("排污口档案（一口一档）", "Dossiers of the outfalls") + &html + &standing
+}
+
+fn dossier(at: &RecordAt, time: TrueTime, version: &DossierVersion) -> String {
+    let told = match version.told {
+        None => shown_time(at, time),
+        Some(told) => format!("{} ({})", local_time(told.wall_ms), told.seq),
+    };
+    let mut rows = vec![
+        (("记录编号", "record"), at.seq.to_string()),
+        (("登记时间", "registered at"), told),
+        (("登记人", "by"), actor(&version.by)),
+        (("理由", "reason"), version.reason.clone()),
+    ];
+    rows.extend(crate::dossier::facts(&version.dossier).into_iter().map(|fact| {
+        let [english, chinese] = fact.value;
+        let value = if english == chinese { chinese } else { format!("{chinese} {english}") };
+        ((fact.chinese, fact.english), value)
+    }));
+    facts(&rows)
 }
 
 pub(super) fn charts(log: &Log) -> String {

@@ -107,6 +107,15 @@ pub(super) async fn alarms(State(app): State<Arc<App>>, Path(box_id): Path<Strin
     .await
 }
 
+pub(super) async fn dossiers(State(app): State<Arc<App>>, Path(box_id): Path<String>, uri: Uri) -> Response {
+    let asked = uri.clone();
+    ask(&app, &uri, move |archive| {
+        let (after, limit) = query::page(&asked)?;
+        Ok(page(archive.dossiers(&query::box_id(&box_id)?, after.map(record::Seq), limit)?, limit))
+    })
+    .await
+}
+
 pub(super) async fn codecs(State(app): State<Arc<App>>, Path(box_id): Path<String>, uri: Uri) -> Response {
     let asked = uri.clone();
     ask(&app, &uri, move |archive| {

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use batch::{BoxId, Content, Decoded, Row};
 use record::{
-    Act, Actor, AlarmTransition, Audit, ClockQuality, ClockSet, Decimal, Gap, LimitSide, Quantity, Reading, Seq,
-    SeqRange, SourceId, TextValue,
+    Act, Actor, AlarmTransition, Audit, ClockQuality, ClockSet, Decimal, DossierVersion, Gap, LimitSide, Outfall,
+    Quantity, Reading, Seq, SeqRange, SourceId, Standing, TextValue,
 };
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -26,6 +26,8 @@ pub(super) enum Detail {
     Clock,
     Gap,
     Audit,
+    Dossier,
+    Standing,
 }
 
 /// One line of a detail table, its columns in the table's order.
@@ -48,7 +50,7 @@ const RECORD_SELECT: &str = "SELECT box, seq, kind, source, boot, mono_ms, wall_
                              redecoded_of FROM record WHERE box = ?1 AND seq = ?2";
 
 impl Detail {
-    const ALL: [Detail; 9] = [
+    const ALL: [Detail; 11] = [
         Detail::Reading,
         Detail::Text,
         Detail::Boot,
@@ -58,6 +60,8 @@ impl Detail {
         Detail::Clock,
         Detail::Gap,
         Detail::Audit,
+        Detail::Dossier,
+        Detail::Standing,
     ];
 
     fn insert(self) -> &'static str {
@@ -71,6 +75,10 @@ impl Detail {
             Detail::Audit => {
                 "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
             }
+            Detail::Dossier => {
+                "INSERT INTO dossier VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
+            }
+            Detail::Standing => "INSERT INTO standing VALUES (?1, ?2, ?3, ?4)",
             Detail::Rejected => "INSERT INTO rejected VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             Detail::Alarm => "INSERT INTO alarm VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         }
@@ -85,6 +93,8 @@ impl Detail {
             Detail::Clock => "SELECT * FROM clock_set WHERE box = ?1 AND seq = ?2",
             Detail::Gap => "SELECT * FROM gap WHERE box = ?1 AND seq = ?2",
             Detail::Audit => "SELECT * FROM audit WHERE box = ?1 AND seq = ?2",
+            Detail::Dossier => "SELECT * FROM dossier WHERE box = ?1 AND seq = ?2",
+            Detail::Standing => "SELECT * FROM standing WHERE box = ?1 AND seq = ?2",
             Detail::Rejected => "SELECT * FROM rejected WHERE box = ?1 AND seq = ?2",
             Detail::Alarm => "SELECT * FROM alarm WHERE box = ?1 AND seq = ?2",
         }
@@ -254,6 +264,12 @@ fn details<'a>(
         Content::Clock(set) => ("clock", None, vec![line(Detail::Clock, clock_set_columns(set))]),
         Content::Gap(gap) => ("gap", None, vec![line(Detail::Gap, gap_columns(gap)?)]),
         Content::Audit(audit) => ("audit", None, vec![line(Detail::Audit, audit_columns(audit)?)]),
+        Content::Outfall(Outfall::Dossier(version)) => {
+            ("outfall", None, vec![line(Detail::Dossier, dossier_columns(version, time)?)])
+        }
+        Content::Outfall(Outfall::Devices(standing)) => {
+            ("outfall", None, vec![line(Detail::Standing, standing_columns(standing))])
+        }
         Content::Rejected { source, why, detail, raw_len, raw_sha256 } => {
             let digest = Value::Text(hex::encode(raw_sha256));
             let columns = vec![text(why.as_str()), text(detail), integer("raw_len", *raw_len)?, digest];
@@ -291,11 +307,6 @@ fn gap_columns(gap: &Gap) -> Result<Vec<Value>, Refused> {
 }
 
 fn audit_columns(audit: &Audit) -> Result<Vec<Value>, Refused> {
-    let actor = match &audit.by {
-        Actor::User(uid) => format!("user {uid}"),
-        Actor::Platform(platform) => format!("platform {platform}"),
-        Actor::Box => "box".to_owned(),
-    };
     let (platform, records, key) = match &audit.act {
         Act::Dropped { platform, records } => (Some(platform), Some(*records), None),
         Act::Pinned { records } => (None, Some(*records), None),
@@ -311,7 +322,7 @@ fn audit_columns(audit: &Audit) -> Result<Vec<Value>, Refused> {
     let [number, order, refused, command] = command_columns(&audit.act)?;
     let bound = |seq: Option<Seq>| seq.map_or(Ok(Value::Null), |seq| integer("seq", seq.0));
     Ok(vec![
-        Value::Text(actor),
+        actor(&audit.by),
         text(audit.act.as_str()),
         platform.map_or(Value::Null, |platform| text(platform)),
         bound(records.map(|range| range.first))?,
@@ -325,6 +336,43 @@ fn audit_columns(audit: &Audit) -> Result<Vec<Value>, Refused> {
         refused,
         command,
     ])
+}
+
+fn actor(by: &Actor) -> Value {
+    Value::Text(match by {
+        Actor::User(uid) => format!("user {uid}"),
+        Actor::Platform(platform) => format!("platform {platform}"),
+        Actor::Box => "box".to_owned(),
+    })
+}
+
+fn dossier_columns(version: &DossierVersion, time: &[Value; 2]) -> Result<Vec<Value>, Refused> {
+    let DossierVersion { version, by, reason, dossier, told } = version;
+    let told_seq = told.map_or(Ok(Value::Null), |told| integer("told", told.seq.0))?;
+    let told_ms = told.map_or(Value::Null, |told| Value::Integer(told.wall_ms.0));
+    let mut columns = vec![
+        text(dossier.code.as_str()),
+        Value::Integer(i64::from(*version)),
+        actor(by),
+        text(reason),
+        text(dossier.name.as_str()),
+        text(dossier.class.as_str()),
+        text(dossier.state.as_str()),
+        Value::Text(dossier.position.longitude.to_string()),
+        Value::Text(dossier.position.latitude.to_string()),
+        text(dossier.position.datum.as_str()),
+        // A dossier has texts, numbers and lists of them: nothing that JSON lacks.
+        Value::Text(serde_json::to_string(dossier).unwrap_or_default()),
+        told_seq,
+        told_ms,
+    ];
+    columns.extend_from_slice(time);
+    Ok(columns)
+}
+
+fn standing_columns(standing: &Standing) -> Vec<Value> {
+    let devices: Vec<&str> = standing.devices.iter().map(SourceId::as_str).collect();
+    vec![text(standing.outfall.as_str()), Value::Text(devices.join(","))]
 }
 
 /// Of what a platform commanded: its number, what it is or what became of it, why it is refused, and its digest.

@@ -12,6 +12,7 @@ mod error;
 mod filtered;
 mod history;
 mod line;
+mod outfalls;
 mod read;
 mod schema;
 mod writer;
@@ -27,6 +28,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use accept::{Accepted, Delivery};
 pub use error::{AcceptError, Refused, StoreError};
+pub use outfalls::DossierLine;
 pub use read::{
     AlarmLine, BatchLine, BoxSummary, CodecLine, HeldHead, Page, ProvenCheckpoint, ReadingLine, ReadingsQuery, Tally,
 };
@@ -245,6 +247,14 @@ impl Archive {
     /// [`StoreError`].
     pub fn alarms(&self, box_id: &BoxId, after: Option<Seq>, limit: usize) -> Result<Page<AlarmLine>, StoreError> {
         self.with(|db| read::alarms(db, box_id, after, limit))
+    }
+
+    /// Versions of the dossiers of a box's outfalls, by number.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn dossiers(&self, box_id: &BoxId, after: Option<Seq>, limit: usize) -> Result<Page<DossierLine>, StoreError> {
+        self.with(|db| outfalls::dossiers(db, box_id, after, limit))
     }
 
     /// Codecs that a box used, by number.

@@ -514,7 +514,7 @@ pub(super) fn checkpoints(db: &Connection, box_id: &BoxId) -> Result<Vec<(u64, V
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-fn page<T>(
+pub(super) fn page<T>(
     db: &Connection,
     sql: &str,
     box_id: &BoxId,
@@ -535,13 +535,13 @@ fn page<T>(
     Ok(Page { items, next })
 }
 
-fn unsigned_if(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<u64>> {
+pub(super) fn unsigned_if(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<u64>> {
     let number: Option<i64> = row.get(column)?;
     number.map(|_| unsigned(row, column)).transpose()
 }
 
 /// SQLite's integers have a sign; none of ours is negative.
-fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+pub(super) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     let number: i64 = row.get(column)?;
     u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
 }

@@ -36,7 +36,7 @@ CREATE TABLE batch_bytes (
 CREATE TABLE record (
     box         TEXT NOT NULL,
     seq         INTEGER NOT NULL,
-    kind        TEXT NOT NULL,           -- readings, redecoded, boot, rejected, alarm, codec, clock, gap, audit
+    kind        TEXT NOT NULL,           -- readings, redecoded, boot, rejected, alarm, codec, clock, gap, audit, outfall
     source      TEXT,                    -- the device, if it is about one
     boot        INTEGER NOT NULL,        -- ordinal of the box's boot
     mono_ms     INTEGER NOT NULL,        -- since that boot; orders records within it

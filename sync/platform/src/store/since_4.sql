@@ -7,3 +7,37 @@ ALTER TABLE audit ADD COLUMN ordered TEXT;           -- resend, sampling, rules;
 ALTER TABLE audit ADD COLUMN refused TEXT;           -- why the box does not carry it out; NULL: it does
 ALTER TABLE audit ADD COLUMN command TEXT;           -- SHA-256 of the command as it was signed, in hex
 CREATE INDEX audit_commanded ON audit (box, command) WHERE act = 'commanded';
+
+-- Each version of an outfall's dossier, whole: the newest of an outfall is in force. Where `told_seq` is set, this record tells
+-- again what that one told, at `told_ms`, which the box no longer has.
+CREATE TABLE dossier (
+    box         TEXT NOT NULL,
+    seq         INTEGER NOT NULL,
+    outfall     TEXT NOT NULL,           -- its code
+    version     INTEGER NOT NULL,        -- 1, 2, 3, ... of this outfall
+    actor       TEXT NOT NULL,           -- user NUMBER on the box, or platform NAME
+    reason      TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    class       TEXT NOT NULL,           -- HJ 1312-2023: urban_stormwater, urban_treatment_plant, ...
+    state       TEXT NOT NULL,           -- planned, in_use, suspended, remediating, remediated, merged, abolished
+    longitude   TEXT NOT NULL,           -- degrees, exact
+    latitude    TEXT NOT NULL,
+    datum       TEXT NOT NULL,           -- CGCS2000, WGS-84
+    dossier     TEXT NOT NULL,           -- all of it as JSON
+    told_seq    INTEGER,
+    told_ms     INTEGER,
+    wall_ms     INTEGER NOT NULL,
+    clock       TEXT NOT NULL,
+    PRIMARY KEY (box, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX dossier_of_outfall ON dossier (box, outfall, version, seq);
+
+-- Which devices stand at an outfall, and no others: the newest of an outfall counts.
+CREATE TABLE standing (
+    box         TEXT NOT NULL,
+    seq         INTEGER NOT NULL,
+    outfall     TEXT NOT NULL,
+    devices     TEXT NOT NULL,           -- cod-1,flow-1
+    PRIMARY KEY (box, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX standing_of_outfall ON standing (box, outfall, seq);

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use crate::world::{CODEC, World, batch, box_key, checkpoint, others, readings, redecoded, seal, sealed};
+use crate::world::{CODEC, World, batch, box_key, checkpoint, others, readings, redecoded, registered, seal, sealed};
 
 const BOX: &str = "/v1/boxes/outfall-1";
 
@@ -189,4 +189,31 @@ async fn every_described_method_is_served_and_no_other() {
         }
     }
     assert_eq!(world.get("/v2").await.refusal(), (404, "no_route".to_owned()));
+}
+
+/// A dossier comes back whole, in the form in which a box exports it.
+#[tokio::test]
+async fn dossiers_are_read_with_who_made_them() {
+    let world = World::new().await;
+    assert_eq!(world.put(&sealed(0..3)).await.status, 201);
+    assert_eq!(world.put(&seal(&batch(registered(3)))).await.status, 201);
+    assert_eq!(world.put(&seal(&batch(registered(3)))).await.status, 200, "D2: again");
+    let page = world.get(&format!("{BOX}/dossiers")).await.json();
+    let line = &page["items"][0];
+    let sample: serde_json::Value = serde_json::from_str(include_str!("../../../record/tests/outfall.json")).unwrap();
+    assert_eq!(line["dossier"]["name"], sample["name"]);
+    assert_eq!(line["dossier"]["limit_sets"], sample["limit_sets"]);
+    expect![[r#"3 FA-231081-0001-SH-00 2 "user 1000" "登记" 3 1700000000000 null 1"#]].assert_eq(&format!(
+        "{} {} {} {} {} {} {} {} {}",
+        line["seq"],
+        line["outfall"].as_str().unwrap(),
+        line["version"],
+        line["actor"],
+        line["reason"],
+        line["told_seq"],
+        line["told_ms"],
+        page["next"],
+        page["items"].as_array().unwrap().len()
+    ));
+    assert_eq!(world.get(&format!("{BOX}/dossiers?limit=0")).await.status, 400);
 }

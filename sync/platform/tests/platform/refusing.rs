@@ -2,10 +2,10 @@
 
 use batch::{BatchId, BoxId, Content, SigningKey};
 use record::merkle::Hash;
-use record::{Seq, SeqRange};
+use record::{Outfall, Seq, SeqRange};
 
 use crate::world::{
-    Answer, BOX, World, batch, box_key, checkpoint, config, head, others, readings, seal, sealed, told,
+    Answer, BOX, World, batch, box_key, checkpoint, config, head, others, readings, registered, seal, sealed, told,
 };
 
 fn check(answer: &Answer, status: u16, code: &str) {
@@ -106,7 +106,7 @@ async fn a_body_without_an_announced_length() {
 #[tokio::test]
 async fn another_record_under_a_stored_number() {
     let world = World::new().await;
-    let kinds = [others(5), told(10)].concat();
+    let kinds = [others(5), told(10), registered(13)].concat();
     world.put(&sealed(0..5)).await;
     world.put(&seal(&batch(kinds.clone()))).await;
     let mut forged = vec![vec![readings(4, "40.126"), readings(5, "1")], vec![readings(6, "1")]];
@@ -120,6 +120,8 @@ async fn another_record_under_a_stored_number() {
             Content::Clock(set) => set.step_ms += 1,
             Content::Gap(gap) => gap.ranges.insert(SeqRange { first: Seq(4), last: Seq(4) }),
             Content::Audit(audit) => audit.reason.push('x'),
+            Content::Outfall(Outfall::Dossier(version)) => version.dossier.flood_safety ^= true,
+            Content::Outfall(Outfall::Devices(standing)) => drop(standing.devices.pop()),
             Content::Redecoded(redecoded) => redecoded.texts[0].text.push('x'),
             Content::Readings { .. } => unreachable!("others() has none, {at}"),
         }

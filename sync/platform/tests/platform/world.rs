@@ -10,8 +10,8 @@ use platform::{Config, Platform, Running};
 use record::merkle::Hash;
 use record::{
     Act, Actor, AlarmState, AlarmTransition, Audit, Boot, BootNo, ClockQuality, ClockSet, ClockSource, CodecId,
-    CodecText, Decimal, Gap, GapReason, LimitSide, MonoMs, Quality, Quantity, Reading, Reason, Redecoded, RuleId, Seq,
-    SeqRange, SourceId, Stamp, TextValue, Unit, UnixMs,
+    CodecText, Decimal, Dossier, DossierVersion, Gap, GapReason, LimitSide, MonoMs, Outfall, Quality, Quantity,
+    Reading, Reason, Redecoded, RuleId, Seq, SeqRange, SourceId, Stamp, Standing, TextValue, Told, Unit, UnixMs,
 };
 use reqwest::{Client, Response, StatusCode};
 use rusqlite::Connection;
@@ -231,6 +231,18 @@ pub(crate) fn told(seq: u64) -> Vec<Row> {
     let audit = Audit { by: Actor::User(1_000), act, reason: "refused for good".into() };
     let contents = [Content::Clock(set), Content::Gap(gap), Content::Audit(audit)];
     (seq..).zip(contents).map(|(seq, content)| Row { seq: Seq(seq), stamp: stamp(seq), content }).collect()
+}
+
+/// What a box tells of an outfall: a second version of its dossier, and which devices stand there.
+pub(crate) fn registered(seq: u64) -> Vec<Row> {
+    let dossier: Dossier = serde_json::from_str(include_str!("../../../record/tests/outfall.json")).unwrap();
+    let outfall = dossier.code.clone();
+    let told = Some(Told { seq: Seq(3), wall_ms: UnixMs(1_700_000_000_000) });
+    let version = DossierVersion { version: 2, by: Actor::User(1_000), reason: "登记".into(), dossier, told };
+    let devices = ["cod-1", "flow-1"].map(|name| SourceId::new(name).unwrap()).to_vec();
+    let outfalls = [Outfall::Dossier(Box::new(version)), Outfall::Devices(Standing { outfall, devices })];
+    let row = |(seq, outfall)| Row { seq: Seq(seq), stamp: stamp(seq), content: Content::Outfall(outfall) };
+    (seq..).zip(outfalls).map(row).collect()
 }
 
 pub(crate) fn head(size: u64) -> TreeHead {

@@ -92,6 +92,12 @@ fn table() -> DeviceTable {
     DeviceTable::from_toml(DEVICES, KEYS, &BTreeMap::new()).unwrap()
 }
 
+/// With `flow-1` at this outfall.
+pub(super) fn table_at(outfall: &str) -> DeviceTable {
+    let devices = DEVICES.replace("name = \"flow-1\"", &format!("name = \"flow-1\"\noutfall = \"{outfall}\""));
+    DeviceTable::from_toml(&devices, KEYS, &BTreeMap::new()).unwrap()
+}
+
 /// With `slow-1` and `slow-2`.
 pub(super) fn slow_table() -> DeviceTable {
     table_with(SLOW)
@@ -223,6 +229,7 @@ impl Bench {
             commit: Commit::default(),
             checkpoint: CheckpointEvery::default(),
             evidence: Evidence::default(),
+            code_patterns: Vec::new(),
             tables: TableSize::default(),
             journal_bytes_max: 8 * 1024 * 1024,
             boot_id: boot_id.into(),
@@ -359,6 +366,7 @@ impl Bench {
             Body::Clock(_) => "clock",
             Body::Gap(_) => "gap",
             Body::Audit(_) => "audit",
+            Body::Outfall(_) => "outfall",
         };
         self.records().iter().map(kind).collect::<Vec<_>>().join(" ")
     }
