@@ -7,16 +7,19 @@ use std::path::{Path, PathBuf};
 
 use control::chain;
 use gatewayd::GatewayConfig;
+use journal::{Reader, Register};
+use record::OutfallCode;
 use serde_json::json;
 use syncd::{BestTime, SyncConfig, Transport};
 
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::lang::Lang;
+use crate::outfall;
 use crate::output::{self, line};
 
 /// The kinds of file, by name.
-const KINDS: [&str; 6] = ["gateway", "sync", "platform", "devices", "keys", "rules"];
+const KINDS: [&str; 7] = ["gateway", "sync", "platform", "devices", "keys", "rules", "outfall"];
 
 /// Checks each file as the daemon that reads it does. [`Exit::Config`] if one is refused.
 pub(crate) fn run(files: &[PathBuf], json: bool, lang: Lang) -> Result<Exit, CommandError> {
@@ -28,8 +31,10 @@ pub(crate) fn run(files: &[PathBuf], json: bool, lang: Lang) -> Result<Exit, Com
     for path in files {
         let verdict = check(path);
         refused |= verdict.is_err();
+        let unregistered = if verdict.is_ok() { unregistered(path) } else { Vec::new() };
         if json {
-            answers.push(json!({"file": path, "ok": verdict.is_ok(), "error": verdict.err()}));
+            let (ok, error) = (verdict.is_ok(), verdict.err());
+            answers.push(json!({"file": path, "ok": ok, "error": error, "outfalls_without_dossier": unregistered}));
             continue;
         }
         let text = match verdict {
@@ -37,6 +42,11 @@ pub(crate) fn run(files: &[PathBuf], json: bool, lang: Lang) -> Result<Exit, Com
             Err(why) => format!("{}  {}\n  {why}", lang.pick("refused", "拒绝"), path.display()),
         };
         line(&mut out, &text)?;
+        for code in unregistered {
+            let text =
+                lang.pick("has no dossier: data of its devices will be refused", "尚未建档，其设备的数据将被拒收");
+            line(&mut out, &format!("! {code} {text} · try: weir outfall add FILE --reason TEXT"))?;
+        }
     }
     if json {
         line(&mut out, &json!({"ok": !refused, "files": answers}).to_string())?;
@@ -54,10 +64,22 @@ fn check(path: &Path) -> Result<(), String> {
         Some("platform") => platform::Config::load(path).map(drop).map_err(|error| chain(&error)),
         Some("devices") => check_devices(path, &path.with_file_name("keys.toml")),
         Some("keys") => check_devices(&path.with_file_name("devices.toml"), path),
+        Some("outfall") => outfall::check(path).map_err(|error| error.to_string()),
         Some("rules") if name.ends_with(".test") => check_tests(path),
         Some("rules") => gatewayd::config::load_rules(path).map(drop).map_err(|error| chain(&error)),
         _ => Err(format!("what `{name}` is cannot be told · try: a name with one of {}", KINDS.join(", "))),
     }
+}
+
+/// Outfalls at which devices stand and that the journal has no dossier of. Not refused: the gateway that is to take the
+/// dossiers has to start first. Without a journal, or the right to read it, nothing is said.
+fn unregistered(path: &Path) -> Vec<OutfallCode> {
+    let Ok(config) = GatewayConfig::load(path) else { return Vec::new() };
+    let mut register = Register::default();
+    let read = Reader::open(&config.journal_path()).and_then(|reader| register.catch_up(&reader));
+    let named = config.devices.by_outfall();
+    let lacks = |code: &&&OutfallCode| read.is_ok() && register.dossier(code).is_none();
+    named.keys().filter(lacks).map(|code| (*code).clone()).collect()
 }
 
 /// Tests of rules; whether they pass, `weir rules test` says.

@@ -11,6 +11,7 @@ use crate::device::DeviceArgs;
 use crate::evidence::EvidenceCommand;
 use crate::lang::Lang;
 use crate::order::{OrderArgs, OrdersArgs};
+use crate::outfall::OutfallCommand;
 use crate::rules::RulesCommand;
 
 /// Weir keeps what outfall sensors say, judges it, and delivers it signed to the platforms.
@@ -85,6 +86,9 @@ pub(crate) enum Command {
     /// The alarms that stand, and saying that somebody has seen one.
     #[command(subcommand)]
     Alarm(AlarmCommand),
+    /// The outfalls: one dossier each (一口一档), with every version that it had.
+    #[command(subcommand)]
+    Outfall(OutfallCommand),
     /// Try rules before they are trusted: tests, the journal played again, what stands behind an alarm.
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -363,7 +367,7 @@ pub(crate) enum JournalCommand {
 pub(crate) enum ConfigCommand {
     /// Whether these files would be accepted; without files, those in /etc/weir.
     Check {
-        /// gateway.toml, sync.toml, platform.toml, devices.toml, keys.toml or rules.toml.
+        /// gateway.toml, sync.toml, platform.toml, devices.toml, keys.toml, rules.toml or a dossier, outfall.toml.
         #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
         /// One JSON object instead of text for people.

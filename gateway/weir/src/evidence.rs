@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
+use record::{OutfallCode, OutfallCodeError};
 use serde_json::json;
 
 use crate::cli::Output;
@@ -58,6 +59,9 @@ pub(crate) struct WindowArgs {
     /// So long after the alarm.
     #[arg(long, value_name = "TIME", default_value = AFTER, requires = "alarm")]
     pub(crate) after: SignedDuration,
+    /// Only the devices of this outfall, with its dossier; may be repeated.
+    #[arg(long, value_name = "CODE", value_parser = |text: &str| -> Result<OutfallCode, OutfallCodeError> { OutfallCode::new(text) })]
+    pub(crate) outfall: Vec<OutfallCode>,
 }
 
 /// `weir evidence export`

@@ -24,6 +24,7 @@ mod journal;
 mod lang;
 mod logging;
 mod order;
+mod outfall;
 mod output;
 mod parked;
 mod rules;
@@ -90,6 +91,7 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Identity(IdentityArgs { output, .. }) => identity_card::run(state_dir, output.json, lang),
         Command::Config(ConfigCommand::Check { files, json }) => check::run(&files, json, lang),
         Command::Alarm(command) => alarm::run(&command, run_dir, lang),
+        Command::Outfall(command) => outfall::run(&command, (state_dir, run_dir), lang),
         Command::Rules(command) => rules::run(&command, (state_dir, run_dir), lang),
         Command::Device(args) => device::run(&args, run_dir, lang).map_err(|error| error.into()),
         Command::Demo(args) => demo::run(&args, lang).map_err(CommandError::Demo),

@@ -47,6 +47,7 @@ pub(crate) async fn leave(
     let path = world.path().join(NAME);
     let args = EvidenceArgs {
         window: WindowArgs {
+            outfall: Vec::new(),
             from: None,
             to: None,
             alarm: Some(seq),

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use evidence::{DraftError, RECORDS_BYTES_MAX, RECORDS_MAX};
-use record::Seq;
+use record::{OutfallCode, Seq};
 
 /// Why no evidence file was made. None of these leaves a file behind.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,11 @@ pub(crate) enum EvidenceError {
     /// More devices than are named.
     #[error("{0} devices are named, at most {max} can be · try: without --source, for all", max = batch::EvidenceSeal::SOURCES_MAX)]
     Sources(usize),
+    /// Nothing stands there.
+    #[error(
+        "no device stands at outfall {0} by the journal · try: weir outfall list; outfall = \"{0}\" in devices.toml"
+    )]
+    NoDevices(OutfallCode),
     /// No such alarm.
     #[error("record {0} is no alarm that can be read · try: weir tail -n 1000 --json")]
     NoAlarm(Seq),

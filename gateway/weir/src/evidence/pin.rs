@@ -6,11 +6,11 @@ use std::path::Path;
 use clap::Args;
 use evidence::moment;
 use journal::{Pins, Reader};
-use record::{Act, Body, Seq, SeqRange, TimeLine};
+use record::{Act, Body, RecordAt, Seq, SeqRange, TimeLine};
 use serde_json::{Value, json};
 
 use super::choice::{clocks, for_each};
-use super::window::{bounds, read_one};
+use super::window::{bounds, devices_of_all, read_one};
 use super::{EvidenceError, WindowArgs};
 use crate::audit;
 use crate::error::CommandError;
@@ -125,16 +125,20 @@ pub(super) fn list(state_dir: &Path, json: bool, lang: Lang) -> Result<Exit, Com
     Ok(Exit::Good)
 }
 
-/// From the first record of that time to its last, whoever sent them.
+/// From the first record of that time to its last, whoever sent those between; where outfalls are named, the first and the
+/// last of their devices.
 fn window_records(window: &WindowArgs, reader: &Reader) -> Result<SeqRange, CommandError> {
     let end = reader.position().map_err(CommandError::Store)?.end;
     let mut times = TimeLine::new();
     clocks(reader, end)?.iter().for_each(|at| times.take(&at.record));
     let (from_ms, to_ms) = bounds(window, reader, &times)?;
+    let devices = devices_of_all(&window.outfall, reader)?;
+    let is_wanted =
+        |at: &RecordAt| devices.is_empty() || at.record.body.source().is_some_and(|source| devices.contains(source));
     let mut found: Option<SeqRange> = None;
     for_each(reader, end, |at| {
         let made = moment(&at, times.time(&at.record.stamp));
-        if from_ms <= made && made < to_ms {
+        if from_ms <= made && made < to_ms && is_wanted(&at) {
             found = SeqRange::new(found.map_or(at.seq, |range| range.first), at.seq);
         }
         Ok(())

@@ -1,21 +1,52 @@
 //! Which time is asked for.
 
+use std::collections::BTreeSet;
+
 use batch::{Asked, EvidenceSeal};
 use evidence::moment;
-use journal::Reader;
-use record::{Body, RecordAt, Seq, SeqRange, SourceId, TimeLine, UnixMs};
+use journal::{Reader, for_each_outfall};
+use record::{Body, Outfall, OutfallCode, RecordAt, Seq, SeqRange, SourceId, TimeLine, UnixMs};
 
 use super::{EvidenceArgs, EvidenceError, WindowArgs};
 
 /// What was asked, in the words of the seal.
 pub(super) fn asked(args: &EvidenceArgs, reader: &Reader, times: &TimeLine) -> Result<Asked, EvidenceError> {
     let sources = args.source.iter().map(|name| SourceId::new(name)).collect::<Result<Vec<_>, _>>();
-    let sources = sources.map_err(|error| EvidenceError::BadName(error.to_string()))?;
+    let mut sources = sources.map_err(|error| EvidenceError::BadName(error.to_string()))?;
+    for device in devices_of_all(&args.window.outfall, reader)? {
+        if !sources.contains(&device) {
+            sources.push(device);
+        }
+    }
     if sources.len() > EvidenceSeal::SOURCES_MAX {
         return Err(EvidenceError::Sources(sources.len()));
     }
     let (from_ms, to_ms) = bounds(&args.window, reader, times)?;
     Ok(Asked { sources, from_ms, to_ms, reason: args.reason.clone(), alarm: args.window.alarm.map(Seq) })
+}
+
+/// Every device that ever stood at one of these outfalls.
+pub(super) fn devices_of_all(codes: &[OutfallCode], reader: &Reader) -> Result<BTreeSet<SourceId>, EvidenceError> {
+    let devices = codes.iter().map(|code| devices_of(code, reader)).collect::<Result<Vec<_>, _>>()?;
+    Ok(devices.into_iter().flatten().collect())
+}
+
+/// Every device that ever stood at an outfall: that one does not stand there any more takes nothing back.
+fn devices_of(code: &OutfallCode, reader: &Reader) -> Result<Vec<SourceId>, EvidenceError> {
+    let all = SeqRange { first: Seq(0), last: Seq(i64::MAX.cast_unsigned()) };
+    let mut devices = Vec::new();
+    for_each_outfall(reader, all, |_, outfall| {
+        if let Outfall::Devices(standing) = outfall
+            && standing.outfall == *code
+        {
+            devices.extend(standing.devices.iter().cloned());
+        }
+    })
+    .map_err(EvidenceError::Store)?;
+    if devices.is_empty() {
+        return Err(EvidenceError::NoDevices(code.clone()));
+    }
+    Ok(devices)
 }
 
 /// From when on, and before when.
