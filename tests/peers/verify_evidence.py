@@ -103,7 +103,8 @@ def is_signed(public, message, signature):
 # ---- Deterministic CBOR (RFC 8949 §4.2) ------------------------------------------------------------------------------
 
 
-SIMPLE = {20: False, 21: True, 22: None}
+NULL = {22: None}
+SIMPLE = {20: False, 21: True, **NULL}
 
 
 class Form(Exception):
@@ -122,8 +123,8 @@ def want(condition):
 class Data:
     """Bytes that are read from front to back."""
 
-    def __init__(self, data):
-        self.data, self.at = data, 0
+    def __init__(self, data, simple=NULL):
+        self.data, self.at, self.simple = data, 0, simple
 
     def take(self, count):
         taken = self.data[self.at : self.at + count]
@@ -158,12 +159,12 @@ class Data:
         if major == 4:
             want(value <= len(self.data))
             return [self.item(depth + 1) for _ in range(value)]
-        want(major == 7 and value in SIMPLE)
-        return SIMPLE[value]
+        want(major == 7 and value in self.simple)
+        return self.simple[value]
 
 
-def whole(data):
-    reader = Data(data)
+def whole(data, simple=NULL):
+    reader = Data(data, simple)
     try:
         item = reader.item()
     except Cut:
@@ -514,11 +515,14 @@ class Record:
 
     def __init__(self, seq, data):
         self.seq, self.source, self.codec, self.of, self.readings, self.gone = seq, None, None, None, [], []
-        stamp, body = array(whole(data), 2)
+        # Truth values stand in dossiers alone.
+        stamp, body = array(whole(data, SIMPLE), 2)
         self.stamp = Stamp(stamp)
         self.kind, facts = array(body, 2)
         (facts,) = array(facts, 1)
         want(uint(self.kind) <= OUTFALL)
+        if self.kind != OUTFALL and (b"\xf4" in data or b"\xf5" in data):
+            whole(data)
         if self.kind == FRAME:
             self.source, _, _, readings, self.codec, _ = array(facts, 4, 6)
             self.readings = [Reading(one) for one in listed(readings)]
