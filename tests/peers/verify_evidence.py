@@ -2,8 +2,11 @@
 """Verifies an evidence file of Weir (`weir evidence export`) with nothing but public keys: one file, Python 3.9 or newer, no
 other package. Written from sync/evidence/evidence.cddl, sync/record/record.cddl, sync/batch/weirlog.cddl and batch.cddl.
 
-    verify_evidence.py FILE [--key HEX] [--platform NAME=HEX]...
+    verify_evidence.py FILE [--key HEX] [--platform NAME=HEX]... [--revoked FILE]...
     verify_evidence.py FILE ... --mutants MUTANTS
+
+--key: any key that the box has or had; statements in the file lead from one to the next. --revoked: a platform's signed word
+that a key of the box is revoked.
 
 Prints one line for each statement: what it is about, and whether it is proven, open or wrong; with --json one JSON object
 {"holds", "findings": [{"word", "state", "about", "facts"}]}, in the words of evidence.cddl. Exit status: 0 nothing is wrong,
@@ -28,9 +31,13 @@ MEMBERS_MAX = 513
 OTHERS = ["mimetype", "report.html", "readings.csv", "records.weirlog"]
 COMMAND_BYTES_MAX = 32_768
 SEAL_BYTES_MAX, RECEIPT_BYTES_MAX, CHECKPOINT_BYTES_MAX, RECORD_BYTES_MAX = 131_072, 262_144, 512, 4_194_304
+STATEMENT_BYTES_MAX, REASON_BYTES_MAX = 4_096, 1_000
+# Statements about keys that are followed: of a file, and about one name.
+STATEMENTS_MAX, STATEMENTS_OF_NAME_MAX = 256, 128
 CLOCKS = ["synchronised", "holdover", "unset"]
 QUALITIES = ["good", "out_of_range", "not_a_number", "missing", "unknown_unit"]
 BOOT, FRAME, REJECTED, ALARM, CODEC, REDECODED, CLOCK, GAP, AUDIT, OUTFALL = range(10)
+KEY_CHANGED = 5
 HEADING = (
     "seq,time,clock,source,quantity,value,unit,quality,device_time,codec,redecoded_of,true_time,true_time_basis,"
     "true_time_error_ms,not_before,not_after"
@@ -274,7 +281,7 @@ class Seal:
         self.alarm = None if alarm is None else uint(alarm)
         text(reason)
         self.members = [(text(name), octets(digest, 32)) for name, digest in (array(one, 2) for one in listed(members))]
-        Stamp(stamp)
+        self.at = Stamp(stamp).wall
 
 
 class Receipt:
@@ -293,6 +300,138 @@ class Receipt:
         """Whether the platform says that it has this very record: among numbers left out it may not."""
         held, left_out = (any(first <= seq <= last for first, last in spans) for spans in (self.holds, self.left_out))
         return held and not left_out
+
+
+# ---- Keys that took the place of others, as in batch.cddl ------------------------------------------------------------
+
+
+def kid_of(key):
+    return sha256(key)[:8]
+
+
+def public(item):
+    want(unpacked(octets(item, 32)) is not None)
+    return item
+
+
+def reason_of(item):
+    want(len(text(item).encode()) <= REASON_BYTES_MAX)
+    return item
+
+
+class Statement:
+    """That a key took the place of another: `whose`, `former`, `key`; `platform` if it is a platform's word."""
+
+    def __init__(self, cose):
+        self.cose, self.platform = cose, None
+        try:
+            accepted = opened(cose, "key-change", STATEMENT_BYTES_MAX)
+        except Form:
+            return self.succession(cose)
+        (inner,) = array(accepted, 1)
+        whose, old, new, number, at, clock, reason = array(opened(octets(inner), "new-key", STATEMENT_BYTES_MAX), 7)
+        kind, name = array(whose, 2)
+        (name,) = array(name, 1)
+        want(kind in (0, 1))
+        uint(number, 32), integer(at), reason_of(reason)
+        if clock is not None:
+            clock_of(clock)
+        self.whose, self.former, self.key, self.at = (kind, text(name, NAME)), public(old), public(new), at
+        want(old != new)
+        want(opened(inner, "new-key", STATEMENT_BYTES_MAX, new) is not None)
+        want(opened(cose, "key-change", STATEMENT_BYTES_MAX, old) is not None)
+
+    def succession(self, cose):
+        platform, box, former, key, at = array(opened(cose, "succession", STATEMENT_BYTES_MAX), 5)
+        self.platform, self.whose = text(platform, NAME), (0, text(box, NAME))
+        self.former, self.key = public(former), public(key)
+        integer(at)
+
+    def is_believed(self, platforms, revoked):
+        """A change proves itself, unless its key was revoked; a succession is the word of a platform whose key is known."""
+        if self.platform is None:
+            return all(key != self.former or self.at < start for key, start in revoked)
+        keys = platforms.get(self.platform, [])
+        return any(opened(self.cose, "succession", STATEMENT_BYTES_MAX, key) is not None for key in keys)
+
+
+def statement_in(record):
+    """The statement in a record, if it is the order that a key changed."""
+    try:
+        stamp, body = array(whole(record), 2)
+        kind, facts = array(body, 2)
+        want(kind == AUDIT and type(kind) is int)
+        (facts,) = array(facts, 1)
+        by, act, reason = array(facts, 3)
+        Stamp(stamp), reason_of(reason)
+        actor, who = array(by, 2)
+        (who,) = array(who, 1)
+        uint(who, 32) if actor == 0 else reason_of(who)
+        number, parts = array(act, 2)
+        want(actor in (0, 1) and number == KEY_CHANGED)
+        (cose,) = array(parts, 1)
+        want(len(octets(cose)) <= STATEMENT_BYTES_MAX)
+        return Statement(cose)
+    except Form:
+        return None
+
+
+class Lineage:
+    """{key: [is it believed, the number of the record after which it signs nothing]} of one name, the known one first."""
+
+    def __init__(self, whose, known, statements, platforms, revoked=()):
+        own = [(seq, one) for seq, one in statements if one.whose == whose][:STATEMENTS_OF_NAME_MAX]
+        self.keys = {known: [True, None]}
+        for _, one in own:
+            self.keys.setdefault(one.former, [False, None])
+            self.keys.setdefault(one.key, [False, None])
+        joins = [(seq, one.former, one.key) for seq, one in own if one.is_believed(platforms, revoked)]
+        for _ in self.keys:
+            for _, former, key in joins:
+                if self.keys[former][0] != self.keys[key][0]:
+                    self.keys[former][0] = self.keys[key][0] = True
+        for seq, former, _ in joins:
+            ended = self.keys[former][1]
+            self.keys[former][1] = seq if ended is None else min(ended, seq)
+
+    def believed(self):
+        return [key for key, (is_believed, _) in self.keys.items() if is_believed]
+
+    def named(self, kid):
+        return next((key for key in self.keys if kid_of(key) == kid), None)
+
+
+class Revocation:
+    def __init__(self, cose, key=None):
+        body = opened(cose, "revocation", STATEMENT_BYTES_MAX, key)
+        self.is_signed = body is not None
+        if self.is_signed:
+            platform, box, self.key, start, made, reason = array(body, 6)
+            self.platform, self.box, self.start = text(platform, NAME), text(box, NAME), integer(start)
+            public(self.key), integer(made), reason_of(reason)
+
+
+class Beliefs:
+    """Whose word counts: keys that follow from the given ones by statements in the file, without those that are revoked."""
+
+    def __init__(self, log, key, platforms, revoked):
+        statements = [(seq, statement_in(body)) for seq, body in log.claims]
+        statements = [pair for pair in statements if pair[1]][:STATEMENTS_MAX]
+        self.platforms = {
+            name: Lineage((1, name), known, statements, {}).believed() for name, known in (platforms or {}).items()
+        }
+        self.revoked, self.doubtful = [], []
+        for cose in revoked:
+            says = Revocation(cose)
+            keys = self.platforms.get(says.platform, [])
+            is_known = any(Revocation(cose, key).is_signed for key in keys)
+            (self.revoked if is_known else self.doubtful).append(says)
+        ended = [(one.key, one.start) for one in self.revoked if one.box == log.box]
+        self.lineage = Lineage((0, log.box), key or log.named, statements, self.platforms, ended)
+
+    def counts(self, box, key, at):
+        """Whether what this key signed then was signed before it was revoked, by its own clock."""
+        return all((one.box, one.key) != (box, key) or at < one.start for one in self.revoked)
 
 
 # ---- Container -------------------------------------------------------------------------------------------------------
@@ -375,10 +514,11 @@ class Tree:
 
 
 class Log:
-    """What stands in a weirlog, and its first fault as (place, word)."""
+    """What stands in a weirlog, and its first fault as (place, word). Without beliefs, what it claims."""
 
-    def __init__(self, data, expected, wanted):
-        self.box = self.key = self.fault = self.head_size = None
+    def __init__(self, data, expected, wanted, beliefs=None):
+        self.box = self.key = self.named = self.fault = self.head_size = None
+        self.beliefs, self.claims, self.signed, self.unvouched = beliefs, [], [], 0
         self.size = self.proven = 0
         self.bodies, self.roots, self.heads = {}, {}, []
         self.stored, self.own = Tree(), None
@@ -418,9 +558,9 @@ class Log:
         except UnicodeDecodeError:
             raise Form from None
         want(unpacked(key) is not None)
-        if self.expected not in (None, key):
+        if self.beliefs and key not in self.beliefs.lineage.keys:
             self.stop("header", "other_key")
-        self.key, self.box = self.expected or key, box
+        self.key, self.box, self.named = self.expected or key, box, key
         return True
 
     def entry(self, reader):
@@ -440,6 +580,9 @@ class Log:
         body = reader.take(argument) if major == 2 else None
         want(reader.head() == (2, 32))
         stored, level = reader.take(32), 0 if major == 2 else argument
+        if not self.beliefs:
+            self.claims += [(seq, body)] if body is not None else []
+            return True
         if seq != self.size:
             return self.stop(f"record {self.size}", "missing" if seq > self.size else "out_of_order")
         want(seq % (1 << level) == 0 and seq + (1 << level) < 1 << 64)
@@ -456,12 +599,28 @@ class Log:
         return True
 
     def checkpoint(self, cose):
+        if not self.beliefs:
+            return True
         try:
-            body = opened(cose, "checkpoint", CHECKPOINT_BYTES_MAX, self.key)
+            opened(cose, "checkpoint", CHECKPOINT_BYTES_MAX)
+            # The protected header ends with the kid: d2 84, its length in two bytes, and all of it.
+            kid = cose[4 : 4 + cose[3]][-8:]
+            key = self.beliefs.lineage.named(kid)
+            want(key is not None)
+            body = opened(cose, "checkpoint", CHECKPOINT_BYTES_MAX, key)
             want(body is not None)
             box, head, stamp = array(body, 3)
             (size, root), stamp = head_of(head), Stamp(stamp)
+            text(box, NAME)
+            self.signed.append((key, stamp.wall))
+            is_believed, ended = self.beliefs.lineage.keys[key]
+            if not is_believed:
+                self.unvouched += 1
+                return True
             want(box == self.box and size == self.size and self.head_size != size)
+            want(ended is None or size <= ended)
+            if not self.beliefs.counts(box, key, stamp.wall):
+                return True
         except Form:
             self.stop(f"checkpoint {self.size}", "checkpoint")
             return True
@@ -481,6 +640,8 @@ class Log:
         major, size = reader.head()
         want(major == 0 and reader.head() == (2, 32))
         digest = reader.take(32)
+        if not self.beliefs:
+            return False
         if size > self.size:
             return self.stop(f"record {self.size}", "missing")
         if size < self.size or digest != self.digest.digest() or reader.at < len(reader.data):
@@ -650,12 +811,21 @@ class Verdict:
         return all(finding["state"] != "wrong" for finding in self.findings)
 
 
-def judge_seal(verdict, members, key):
-    """The seal, if it is the word of this key."""
+def sealed_by(cose, keys):
+    """(key, seal) if one of these keys signed it."""
+    for key in keys:
+        body = opened(cose, "evidence", SEAL_BYTES_MAX, key)
+        if body is not None:
+            return key, Seal(body)
+    return None
+
+
+def judge_seal(verdict, members, beliefs):
+    """The seal, if it is the word of a key that is believed."""
     try:
-        body = opened(members[-1][1], "evidence", SEAL_BYTES_MAX, key)
-        want(body is not None)
-        seal = Seal(body)
+        found = sealed_by(members[-1][1], beliefs.lineage.believed())
+        want(found and beliefs.counts(found[1].box, found[0], found[1].at))
+        seal = found[1]
     except Form:
         verdict.add("seal", "wrong", "seal.cose")
         return None
@@ -667,11 +837,11 @@ def judge_seal(verdict, members, key):
     return seal
 
 
-def judge_receipt(name, cose, key, box, log):
+def judge_receipt(name, cose, keys, box, log):
     """(receipt, None), or (None, why it is wrong)."""
     try:
         receipt = Receipt(cose)
-        if key is not None and not Receipt(cose, key).is_signed:
+        if keys and not any(Receipt(cose, key).is_signed for key in keys):
             return None, "signature"
     except Form:
         return None, "form"
@@ -693,24 +863,48 @@ def covered(seqs, receipts, covers):
 
 
 def judge_receipts(verdict, members, keys, log, records):
-    platforms = {}
+    """The statements; gives when a platform whose key was given had all records, by its own clock."""
+    platforms, had_before = {}, []
     for name, cose in members[4:-1]:
         platforms.setdefault(receipt_name(name)[0], []).append((name, cose))
     seqs = [record.seq for record in records]
     for platform in sorted(platforms, key=str.encode):
-        key, good, fault = keys.get(platform), [], None
+        known, good, fault = keys.get(platform, []), [], None
         for name, cose in platforms[platform]:
-            receipt, why = judge_receipt(name, cose, key, log.box, log)
+            receipt, why = judge_receipt(name, cose, known, log.box, log)
             if receipt:
                 good.append(receipt)
             fault = fault or why and (name, why)
         good.sort(key=lambda receipt: receipt.received)
         held, held_before = covered(seqs, good, Receipt.has)
         existed, existed_before = covered(seqs, good, lambda receipt, seq: seq < receipt.head[0])
-        proven = key is not None and held == existed == len(seqs)
+        proven = bool(known) and held == existed == len(seqs)
+        if known and not fault and existed == len(seqs) and existed_before is not None:
+            had_before.append(existed_before)
         facts = {"held": held, "held_before_ms": held_before, "existed": existed, "existed_before_ms": existed_before}
         state = "wrong" if fault else "proven" if proven else "open"
         verdict.add("receipts", state, fault[0] if fault else platform, **facts, why=fault and fault[1])
+    return min(had_before, default=None)
+
+
+def judge_revoked(verdict, members, beliefs, log, had_before, revoked):
+    for cose in revoked:
+        says = Revocation(cose)
+        if any(one.__dict__ == says.__dict__ for one in beliefs.doubtful):
+            verdict.add("revoked", "open", says.platform)
+            continue
+        times_ = [at for key, at in log.signed if key == says.key]
+        after = sum(at >= says.start for at in times_)
+        try:
+            seal = sealed_by(members[-1][1], [says.key])
+        except Form:
+            seal = None
+        sealed_after = bool(seal) and seal[1].at >= says.start
+        confirmed = had_before is not None and had_before < says.start
+        unsigned = len(times_) == after and not seal
+        state = "wrong" if after or sealed_after else "proven" if unsigned or confirmed else "open"
+        facts = {"before": len(times_) - after, "after": after, "sealed_after": sealed_after, "confirmed": confirmed}
+        verdict.add("revoked", state, kid_of(says.key).hex(), **facts)
 
 
 def judge_alarm(verdict, seq, by_seq):
@@ -760,7 +954,7 @@ def wanted_sizes(members):
     return sizes
 
 
-def verify(file, key=None, platforms=None):
+def verify(file, key=None, platforms=None, revoked=()):
     verdict, found = Verdict(), members_of(file)
     if found is None:
         verdict.add("container", "wrong")
@@ -770,23 +964,32 @@ def verify(file, key=None, platforms=None):
     verdict.add("container", "proven" if parts and container(members) == file else "wrong", altered)
     if not parts:
         return verdict
-    log = Log(members[3][1], key, wanted_sizes(members))
+    log = Log(members[3][1], key, ())
     if log.key is None:
         verdict.add("records", "wrong", ": ".join(log.fault))
         return verdict
-    seal = judge_seal(verdict, members, log.key)
+    beliefs = Beliefs(log, key, platforms, revoked)
+    log = Log(members[3][1], key, wanted_sizes(members), beliefs)
+    seal = judge_seal(verdict, members, beliefs)
     verdict.add("key", "proven" if key else "open")
+    keys = beliefs.lineage.keys
+    if len(keys) > 1:
+        unvouched = next((kid_of(one).hex() for one, (is_believed, _) in keys.items() if not is_believed), None)
+        shown_keys = [one.hex() for one in keys]
+        verdict.add("keys", "open" if unvouched else "proven", unvouched, keys=shown_keys, unvouched=log.unvouched)
     records, strange = read_records(log) if log.fault is None else ([], None)
     fault = ": ".join(log.fault) if log.fault else "header: other_box" if seal and seal.box != log.box else strange
     verdict.add("records", "wrong" if fault else "proven", fault, records=len(log.bodies))
     if fault:
+        judge_revoked(verdict, members, beliefs, log, None, revoked)
         return verdict
     line = TimeLine(records)
     verdict.add("readings", "proven" if readings_csv(records, line) == members[2][1] else "wrong")
     if seal:
         is_sealed = ("report.html", sha256(members[1][1])) in seal.members
         verdict.add("report", "open" if is_sealed else "wrong")
-    judge_receipts(verdict, members, platforms or {}, log, records)
+    had_before = judge_receipts(verdict, members, beliefs.platforms, log, records)
+    judge_revoked(verdict, members, beliefs, log, had_before, revoked)
     used = {record.codec for record in records if record.is_decoded() and record.codec}
     told = {record.codec for record in records if record.kind == CODEC and record.is_named}
     verdict.add("codecs", "proven" if used <= told else "open", used=len(used), untold=len(used - told))
@@ -808,11 +1011,11 @@ def mutant_of(data, changes):
     return b"".join([*parts, data[done:]])
 
 
-def verify_mutants(path, file, key, platforms):
+def verify_mutants(path, file, *given):
     count = 0
     with open(path, encoding="utf-8") as lines:
         for count, line in enumerate(lines, 1):
-            findings = verify(mutant_of(file, json.loads(line)), key, platforms).findings
+            findings = verify(mutant_of(file, json.loads(line)), *given).findings
             print(json.dumps([[finding[part] for part in ("word", "state", "about")] for finding in findings]))
     print(json.dumps({"mutants": count}))
     return 0
@@ -830,19 +1033,31 @@ def platform_key(words):
     return name, public_key(digits)
 
 
+def revocation(path):
+    try:
+        with open(path, "rb") as file:
+            cose = file.read(STATEMENT_BYTES_MAX + 1)
+        Revocation(cose)
+    except (OSError, Form):
+        raise argparse.ArgumentTypeError("no revocation: weir platform revoke … -o FILE") from None
+    return cose
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file")
     parser.add_argument("--key", type=public_key)
     parser.add_argument("--platform", type=platform_key, action="append", default=[])
+    parser.add_argument("--revoked", type=revocation, action="append", default=[], metavar="FILE")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--mutants")
     args = parser.parse_args()
     with open(args.file, "rb") as file:
         data = file.read()
+    given = args.key, dict(args.platform), args.revoked
     if args.mutants:
-        return verify_mutants(args.mutants, data, args.key, dict(args.platform))
-    verdict = verify(data, args.key, dict(args.platform))
+        return verify_mutants(args.mutants, data, *given)
+    verdict = verify(data, *given)
     if args.json:
         print(json.dumps({"holds": verdict.holds(), "findings": verdict.findings}))
     else:

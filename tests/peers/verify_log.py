@@ -10,6 +10,9 @@ Ed25519 from cryptography, deterministic CBOR from cbor2.
 Prints {"holds", "place", "word", "size", "records", "gone", "altered", "checkpoints", "proven"} as one JSON object; place
 and word are those of the CDDL, null if nothing is wrong. Exit status: 0 it holds, 1 it does not, 2 usage.
 
+--key: any that the box has or had: changes of its key that stand in the file lead from one to the next (key-change of batch.cddl;
+of a succession, which is a platform's word, only the names of keys are taken). Mutants are read by the changes in FILE itself.
+
 --mutants: a file of one JSON array a line, each a mutant of FILE: [[at, cut, "hex"], ...], by ascending place: at byte `at`,
 `cut` bytes are taken out and others put in. Prints ["place", "word"] a line for each, and last the counts. A mutant is
 read from the last item before its first change on, since what is before was read already, and only up to its first
@@ -126,36 +129,82 @@ def is_list(item, count):
 
 
 @functools.lru_cache(maxsize=None)
-def checkpoint_of(cose, public):
-    """(box, size, root) of a checkpoint that this key signed, else None."""
+def body_of(cose, kind, public):
+    """(kid, body) of a signed artifact, else None; without a key it is only what somebody says."""
     outline = deterministic(cose)
     if not isinstance(outline, cbor2.CBORTag) or outline.tag != 18 or not is_list(outline.value, 4):
         return None
     protected, unprotected, payload, signature = outline.value
     if unprotected != {} or not all(isinstance(part, bytes) for part in (protected, payload, signature)):
         return None
-    expected = {1: -8, 3: "application/vnd.weir.checkpoint", 4: sha256(public)[:8]}
+    kid = protected[-8:] if public is None else sha256(public)[:8]
+    expected = {1: -8, 3: f"application/vnd.weir.{kind}", 4: kid}
     if protected != cbor2.dumps(expected, canonical=True):
         return None
     try:
         signed = cbor2.dumps(["Signature1", protected, b"", payload])
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, signed)
+        if public is not None:
+            Ed25519PublicKey.from_public_bytes(public).verify(signature, signed)
     except (InvalidSignature, ValueError):
         return None
     item = deterministic(payload)
-    if not is_list(item, 2) or item[0] != 1 or not is_list(item[1], 3):
+    return (kid, item[1]) if is_list(item, 2) and item[0] == 1 else None
+
+
+def checkpoint_of(cose, public):
+    """(box, size, root) of a checkpoint that this key signed, else None."""
+    found = body_of(cose, "checkpoint", public)
+    if found is None or not is_list(found[1], 3):
         return None
-    box, head, _stamp = item[1]
+    box, head, _stamp = found[1]
     if not is_list(head, 2) or type(head[0]) is not int or not isinstance(head[1], bytes):
         return None
     return box, head[0], head[1]
 
 
+def statement_in(record, box):
+    """(former, key, whether both have signed it) of a record that tells of a changed key of this box, else None."""
+    try:
+        _stamp, (kind, ((_by, (act, (cose,)), _reason),)) = deterministic(record)
+        if (kind, act) != (8, 5):
+            return None
+        accepted = body_of(cose, "key-change", None)
+        if accepted is None:
+            _platform, name, former, key, _at = body_of(cose, "succession", None)[1]
+            return (former, key, False) if name == box else None
+        (inner,) = accepted[1]
+        (whose, name), former, key, _number, _at, _clock, _reason = body_of(inner, "new-key", None)[1]
+        is_signed = body_of(inner, "new-key", key) and body_of(cose, "key-change", former) and former != key
+        return (former, key, True) if (whose, name) == (0, [box]) and is_signed else None
+    except (TypeError, ValueError):
+        return None
+
+
+def keys_of(data, known):
+    """{key: [is it believed, the record that ends it]}: the known key, and those that follow from it, before and after."""
+    verifier, reader = Verifier(known), Data(data)
+    verifier.records_of_keys = []
+    while verifier.step(reader):
+        pass
+    keys, joins = {known or verifier.key: [True, None]}, []
+    for seq, (former, key, joined) in verifier.records_of_keys:
+        keys.setdefault(former, [False, None]), keys.setdefault(key, [False, None])
+        joins += [(seq, former, key)] if joined else []
+    for _ in keys:
+        for _, former, key in joins:
+            keys[former][0] = keys[key][0] = keys[former][0] or keys[key][0]
+    for seq, former, _ in joins:
+        ended = keys[former][1]
+        keys[former][1] = seq if ended is None else min(ended, seq)
+    return keys
+
+
 class Verifier:
     """What a verifier keeps, as weirlog.cddl says."""
 
-    def __init__(self, key=None):
+    def __init__(self, key=None, keys=None):
         self.expected, self.key, self.box = key, None, None
+        self.keys, self.records_of_keys = keys, None  # the second is a list while they are looked for
         self.stored, self.own = Tree(), None  # own: while it is another tree than stored
         self.size = self.records = self.gone = self.altered = self.checkpoints = self.proven = 0
         self.head_size = None
@@ -201,7 +250,7 @@ class Verifier:
         if not NAME.issuperset(box) or not usable(key):
             raise Form
         self.key, self.box = self.expected or key, box.decode()
-        if self.key != key:
+        if key not in (self.keys or {self.key: None}):
             self.fault("header", "other_key")
         return True
 
@@ -228,6 +277,9 @@ class Verifier:
             return self.stop(f"record {self.size}", "missing" if seq > self.size else "out_of_order")
         if seq % (1 << level) or seq + (1 << level) >= 1 << 64:
             raise Form
+        if self.records_of_keys is not None and own is not None:
+            statement = statement_in(own, self.box)
+            self.records_of_keys += [(seq, statement)] if statement else []
         own = stored if own is None else sha256(b"\x00" + own)
         self.records, self.gone = self.records + (major == BYTES), self.gone + (major != BYTES and 1 << level)
         if own != stored:
@@ -241,8 +293,14 @@ class Verifier:
         return True
 
     def checkpoint(self, cose):
-        checkpoint = checkpoint_of(cose, self.key)
-        if checkpoint is None or checkpoint[:2] != (self.box, self.size) or self.head_size == self.size:
+        keys = self.keys or {self.key: [True, None]}
+        claimed = body_of(cose, "checkpoint", None)
+        by = next((key for key in keys if claimed and sha256(key)[:8] == claimed[0]), None)
+        checkpoint = checkpoint_of(cose, by) if by else None
+        if checkpoint and not keys[by][0]:
+            return True  # nobody vouches for it, and it says nothing
+        is_late = by and keys[by][1] is not None and self.size > keys[by][1]
+        if checkpoint is None or is_late or checkpoint[:2] != (self.box, self.size) or self.head_size == self.size:
             self.fault(f"checkpoint {self.size}", "checkpoint")
             return True
         self.head_size, root = self.size, checkpoint[2]
@@ -292,8 +350,8 @@ def usable(key):
     return point != (0, 1)
 
 
-def verify(data, key):
-    verifier, data = Verifier(key), Data(data)
+def verify(data, key, keys=None):
+    verifier, data = Verifier(key, keys), Data(data)
     while verifier.step(data):
         pass
     return verifier
@@ -305,9 +363,9 @@ def first_fault(verifier, data):
     return verifier.first
 
 
-def snapshots(data, key):
+def snapshots(data, key, keys):
     """[(offset, verifier)] at some of the items of a file."""
-    verifier, data = Verifier(key), Data(data)
+    verifier, data = Verifier(key, keys), Data(data)
     kept = [(0, verifier.copy())]
     for nth in range(1, sys.maxsize):
         if not verifier.step(data):
@@ -325,7 +383,9 @@ def mutant_of(data, changes):
 
 
 def verify_mutants(path, data, key, whole_every):
-    kept = snapshots(data, key)
+    keys = keys_of(data, key)
+    keys = keys if len(keys) > 1 else None
+    kept = snapshots(data, key, keys)
     count, accepted, differ = 0, 0, 0
     with open(path, encoding="utf-8") as lines:
         for count, line in enumerate(lines, 1):
@@ -333,7 +393,7 @@ def verify_mutants(path, data, key, whole_every):
             mutant = mutant_of(data, changes)
             offset, verifier = next(pair for pair in reversed(kept) if pair[0] <= changes[0][0])
             found = first_fault(verifier.copy(), Data(mutant, offset))
-            if whole_every and count % whole_every == 0 and verify(mutant, key).first != found:
+            if whole_every and count % whole_every == 0 and verify(mutant, key, keys).first != found:
                 differ += 1
             accepted += found is None
             print(json.dumps(found))
@@ -352,7 +412,7 @@ def main():
         data = file.read()
     if args.mutants:
         return verify_mutants(args.mutants, data, args.key, args.whole_every)
-    verdict = verify(data, args.key).verdict()
+    verdict = verify(data, args.key, keys_of(data, args.key)).verdict()
     print(json.dumps(verdict))
     return 0 if verdict["holds"] else 1
 

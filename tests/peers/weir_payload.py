@@ -19,7 +19,7 @@ REASONS = 13
 CLOCK_SOURCES = 4
 GAP_REASONS = 5
 GAP_RANGES_MAX = 1024
-AUDIT_TEXT_BYTES_MAX = 1000
+AUDIT_TEXT_BYTES_MAX, STATEMENT_BYTES_MAX = 1000, 4096
 COMMAND_BYTES_MAX = 32 * 1024
 PROOFS_MAX = 64
 # Registered quantities by number, with the unit that is not repeated.
@@ -199,6 +199,12 @@ def enrolled_platform(parts):
     return bounded(platform, "platform of an audit"), octets(key, "key of a platform", 32)
 
 
+def key_changed(parts):
+    (statement,) = array(parts, "key_changed", 1)
+    want(len(octets(statement, "statement about keys")) <= STATEMENT_BYTES_MAX, "statement about keys")
+    return (statement,)
+
+
 def acknowledged(parts):
     rule, source = array(parts, "acknowledged", 2)
     return text(rule, "rule", RULE), text(source, "source", NAME)
@@ -218,7 +224,7 @@ def settled(parts):
     return uint(command, "record with a command"), outcome
 
 
-ACTS = {0: dropped, 1: pinned, 2: released, 3: enrolled_platform, 4: commanded, 6: acknowledged, 7: settled}
+ACTS = {0: dropped, 1: pinned, 2: released, 3: enrolled_platform, 4: commanded, 5: key_changed, 6: acknowledged, 7: settled}
 
 
 def named(item, what):

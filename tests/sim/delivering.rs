@@ -117,7 +117,7 @@ impl Sync {
                 name,
                 batches: restored.outstanding.iter().map(known).collect(),
                 core: Destination::new(config(), seed.wrapping_mul(nth), restored),
-                expected: Expected { key: platform.public(), box_id: box_id.clone() },
+                expected: Expected { keys: vec![platform.public()], box_id: box_id.clone() },
                 tries: BTreeMap::new(),
                 turns: 0,
                 divided: BTreeSet::new(),
@@ -200,7 +200,7 @@ impl Lines {
                 let all = record::SeqRange { first: Seq(0), last: Seq(u64::MAX - 1) };
                 Answer::Receipt { bytes: raw.body, holds: [all].into_iter().collect(), command: None }
             }
-            Ok(raw) => self.expected.judge(id, raw),
+            Ok(raw) => self.expected.judge(id, raw).settled(),
             Err(why) => Answer::Failed { why, retry_after_ms: None, what: String::new() },
         };
         if matches!(answer, Answer::Failed { .. }) && !is_last {
@@ -231,6 +231,7 @@ impl Lines {
                     self.core.handle(now, Input::Acked { id, holds });
                 }
                 Answer::Refused { why } => self.core.handle(now, Input::Refused { id, why }),
+                Answer::StrangeKey { .. } | Answer::StrangeReceipt { .. } => unreachable!("settled above"),
                 Answer::Failed { why, retry_after_ms, .. } => {
                     self.core.handle(now, Input::Failed { id, retry_after_ms, why });
                 }

@@ -16,6 +16,7 @@ mod damage;
 mod decoders;
 mod intake;
 mod judging;
+mod keys;
 mod lanes;
 mod orders;
 mod pace;
@@ -78,6 +79,8 @@ const DECODED_WAIT: Duration = Duration::from_millis(2);
 pub(crate) struct Parts {
     pub(crate) box_id: BoxId,
     pub(crate) key: SigningKey,
+    /// Where it is, and the statements about keys beside it.
+    pub(crate) key_path: PathBuf,
     pub(crate) journal_path: PathBuf,
     pub(crate) outbox_path: PathBuf,
     pub(crate) devices: Arc<DeviceTable>,
@@ -143,6 +146,10 @@ pub(crate) struct Committer {
     /// The rules in force: those of rules.toml, or a platform's.
     rules: RuleSet,
     trial: Option<Trial>,
+    /// A statement about keys may lie beside the key that no record tells of.
+    keys_untold: bool,
+    /// A key is another one: the tree head is signed anew, so that the record of it stands under one.
+    sign_soon: bool,
     /// Where the journal was read it is damaged: this committer ends.
     damaged: bool,
 }
@@ -204,6 +211,8 @@ impl Committer {
             commanded: Vec::new(),
             rules,
             trial: None,
+            keys_untold: true,
+            sign_soon: false,
             damaged,
         };
         if let Some(salvaged) = salvaged {
@@ -212,6 +221,11 @@ impl Committer {
         committer.settle_restored()?;
         committer.settle_platform_rules()?;
         committer.journal_outstanding()?;
+        let mut draft = Draft::default();
+        committer.tell_keys(&mut draft);
+        if !draft.transaction.is_empty() {
+            committer.journal.commit(&draft.transaction).map_err(StartError::Journal)?;
+        }
         committer.note_restored(&reader)?;
         Ok(committer)
     }
@@ -286,6 +300,9 @@ impl Committer {
         let Taken { published, heard, serial, orders, decoded } = taken;
         self.stamp_into(draft);
         self.end_trial_if_due(draft);
+        if self.keys_untold {
+            self.tell_keys(draft);
+        }
         for decoded in decoded.drain(..) {
             self.take_decoded(decoded, draft)?;
         }
@@ -320,10 +337,17 @@ impl Committer {
             Ok(_) => {
                 let step = draft.trial.take();
                 self.count_alarms(&draft.transaction);
+                self.keys_untold = false;
+                if std::mem::take(&mut self.sign_soon) {
+                    self.sign_checkpoint();
+                }
                 self.settle(draft);
                 step.map_or(Ok(()), |step| self.step_trial(step))
             }
-            Err(error) => self.give_up(draft, &error),
+            Err(error) => {
+                self.keys_untold = true;
+                self.give_up(draft, &error)
+            }
         }
     }
 

@@ -82,6 +82,8 @@ use tallies::GatewayTallies;
 /// [`StartError`] when something cannot be opened, or when the router or the committer dies.
 pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Result<(), StartError> {
     let mut activated = Activated::from_env();
+    // A change of the key that was interrupted ends before anything is signed.
+    identity::settle(&config.key_path()).map_err(StartError::Identity)?;
     let key = identity::load_or_create(&config.key_path()).map_err(StartError::Identity)?;
     let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map_err(StartError::BootId)?;
     let board = Arc::new(Mutex::new(Board::new(&config.devices)));
@@ -99,6 +101,7 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
     let parts = Parts {
         box_id: config.file.box_id.clone(),
         key,
+        key_path: config.key_path(),
         journal_path: config.journal_path(),
         outbox_path: config.outbox_path(),
         devices: config.devices.clone(),

@@ -46,6 +46,9 @@ pub(crate) enum Order {
     Prove { platform: String, receipt: Vec<u8> },
     /// `{"do":"sample","device":NAME,"period_s":N}`
     Sample { device: SourceId, period_s: u32 },
+    /// `{"do":"rotate_key","reason":TEXT}`: the box makes itself a new key, which the old one signs for. Who orders it the kernel
+    /// says.
+    RotateKey { by: Actor, reason: String },
     /// `{"do":"probe"}`: answered by the committer in the transaction that is next, with nothing. Who gets no answer knows
     /// that frames are not stored either.
     Probe,
@@ -95,6 +98,7 @@ impl Order {
             }
             "prove" => of_platform(request, "receipt").map(|(platform, receipt)| Order::Prove { platform, receipt }),
             "sample" => sample(request),
+            "rotate_key" => rotate_key(request, uid),
             "probe" => Ok(Order::Probe),
             "strangers" => Ok(Order::Strangers),
             "salvage" => Ok(Order::GiveUp),
@@ -174,6 +178,15 @@ fn audit(request: &Value, uid: Uid) -> Result<Order, String> {
         return Err(format!("a text is too long: use at most {} bytes", Audit::TEXT_BYTES_MAX));
     }
     Ok(Order::Audit(audit))
+}
+
+fn rotate_key(request: &Value, uid: Uid) -> Result<Order, String> {
+    let by = Actor::User(uid.ok_or("the kernel does not say who asks")?);
+    let reason = request["reason"].as_str().unwrap_or_default().trim().to_owned();
+    if reason.len() > Audit::TEXT_BYTES_MAX {
+        return Err(format!("the reason is too long: use at most {} bytes", Audit::TEXT_BYTES_MAX));
+    }
+    Ok(Order::RotateKey { by, reason })
 }
 
 fn seal_evidence(request: &Value) -> Result<Order, String> {

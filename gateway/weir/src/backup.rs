@@ -18,6 +18,8 @@ use crate::output::{self, line};
 /// Where a backup has the public keys of the box, and a box those of the machines before it.
 const KEYS: &str = "keys";
 pub(crate) const FORMER: &str = "identity/former";
+/// Where both have what was signed about keys, one beside the journal, the other beside the keys.
+const STATEMENTS: &str = "statements";
 
 /// Copies the journal, and says each file as it is copied.
 pub(crate) fn backup_to(to: &Path, state_dir: &Path, json: bool, lang: Lang) -> Result<Exit, CommandError> {
@@ -32,6 +34,7 @@ pub(crate) fn backup_to(to: &Path, state_dir: &Path, json: bool, lang: Lang) -> 
     said?;
     let made = made.map_err(CommandError::Backup)?;
     remember(&keys(state_dir)?, &to.join(KEYS))?;
+    keep_statements(&identity::statements_of(&state_dir.join("identity/box.key")), &to.join(STATEMENTS))?;
     say(&made, to, lang.pick("backed up", "已备份"), json)
 }
 
@@ -41,8 +44,10 @@ pub(crate) fn restore_from(from: &Path, state_dir: &Path, json: bool, lang: Lang
     let restored = restore(from, &path).map_err(CommandError::Backup)?;
     let former = state_dir.join(FORMER);
     remember(&identity::former(&from.join(KEYS)).map_err(cannot(&from.join(KEYS)))?, &former)?;
+    let statements = identity::statements_of(&state_dir.join("identity/box.key"));
+    keep_statements(&from.join(STATEMENTS), &statements)?;
     let owner = fs::metadata(state_dir).map_err(|source| CommandError::Owner { path: state_dir.into(), source })?;
-    for path in written(state_dir).into_iter().chain(files(&former)) {
+    for path in written(state_dir).into_iter().chain(files(&former)).chain(files(&statements)) {
         let given = chown(&path, Some(owner.uid()), Some(owner.gid()));
         given.map_err(|source| CommandError::Owner { path, source })?;
     }
@@ -61,6 +66,12 @@ fn keys(state_dir: &Path) -> Result<Vec<PublicKey>, CommandError> {
 
 fn remember(keys: &[PublicKey], folder: &Path) -> Result<(), CommandError> {
     keys.iter().try_for_each(|key| identity::remember(folder, key)).map_err(cannot(folder))
+}
+
+/// In the order in which they were kept.
+fn keep_statements(from: &Path, to: &Path) -> Result<(), CommandError> {
+    let kept = identity::statements(from).map_err(cannot(from))?;
+    kept.iter().try_for_each(|(cose, _)| identity::keep_statement(to, cose)).map_err(cannot(to))
 }
 
 fn cannot(folder: &Path) -> impl FnOnce(io::Error) -> CommandError {

@@ -5,12 +5,13 @@ mod filter;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use batch::{KeyStatement, PublicKey, platform_keys};
 use control::chain;
 use gatewayd::GatewayConfig;
 use journal::{Reader, Register};
 use record::OutfallCode;
 use serde_json::json;
-use syncd::{BestTime, SyncConfig, Transport};
+use syncd::{BestTime, DestinationConfig, SyncConfig, Transport};
 
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -33,12 +34,18 @@ pub(crate) fn run(files: &[PathBuf], json: bool, lang: Lang) -> Result<Exit, Com
         refused |= verdict.is_err();
         let unregistered = if verdict.is_ok() { unregistered(path) } else { Vec::new() };
         if json {
+            let notes: Vec<String> = verdict.iter().flatten().map(|note| note.told(lang)).collect();
             let (ok, error) = (verdict.is_ok(), verdict.err());
-            answers.push(json!({"file": path, "ok": ok, "error": error, "outfalls_without_dossier": unregistered}));
+            answers.push(
+                json!({"file": path, "ok": ok, "error": error, "outfalls_without_dossier": unregistered, "notes": notes}),
+            );
             continue;
         }
         let text = match verdict {
-            Ok(()) => format!("{}  {}", lang.pick("ok     ", "通过"), path.display()),
+            Ok(notes) => {
+                let notes: String = notes.iter().map(|note| format!("\n  {}", note.told(lang))).collect();
+                format!("{}  {}{notes}", lang.pick("ok     ", "通过"), path.display())
+            }
             Err(why) => format!("{}  {}\n  {why}", lang.pick("refused", "拒绝"), path.display()),
         };
         line(&mut out, &text)?;
@@ -55,12 +62,30 @@ pub(crate) fn run(files: &[PathBuf], json: bool, lang: Lang) -> Result<Exit, Com
     Ok(if refused { Exit::Config } else { Exit::Good })
 }
 
-fn check(path: &Path) -> Result<(), String> {
+/// A destination whose pinned key has signed for another one.
+struct Successor {
+    destination: String,
+    key: PublicKey,
+}
+
+impl Successor {
+    fn told(&self, lang: Lang) -> String {
+        let Successor { destination, key } = self;
+        match lang {
+            Lang::En => format!(
+                "destination `{destination}`: its key is the predecessor of {key}, which it signed for; both are well"
+            ),
+            Lang::Zh => format!("目的地 `{destination}`：所填公钥是 {key} 的前任，并已为其签名；两者均可"),
+        }
+    }
+}
+
+fn check(path: &Path) -> Result<Vec<Successor>, String> {
     let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let kind = KINDS.into_iter().find(|kind| name.contains(kind));
-    match kind {
+    let checked = match kind {
+        Some("sync") => return check_sync(path),
         Some("gateway") => GatewayConfig::load(path).map(drop).map_err(|error| chain(&error)),
-        Some("sync") => check_sync(path),
         Some("platform") => platform::Config::load(path).map(drop).map_err(|error| chain(&error)),
         Some("devices") => check_devices(path, &path.with_file_name("keys.toml")),
         Some("keys") => check_devices(&path.with_file_name("devices.toml"), path),
@@ -68,7 +93,8 @@ fn check(path: &Path) -> Result<(), String> {
         Some("rules") if name.ends_with(".test") => check_tests(path),
         Some("rules") => gatewayd::config::load_rules(path).map(drop).map_err(|error| chain(&error)),
         _ => Err(format!("what `{name}` is cannot be told · try: a name with one of {}", KINDS.join(", "))),
-    }
+    };
+    checked.map(|()| Vec::new())
 }
 
 /// Outfalls at which devices stand and that the journal has no dossier of. Not refused: the gateway that is to take the
@@ -95,12 +121,20 @@ fn check_devices(devices: &Path, keys: &Path) -> Result<(), String> {
 
 /// Beside the file also what it names: a certificate that cannot be read stops the daemon just as well, and a filter that
 /// names nobody withholds in silence.
-fn check_sync(path: &Path) -> Result<(), String> {
+fn check_sync(path: &Path) -> Result<Vec<Successor>, String> {
     let config = SyncConfig::load(path).map_err(|error| chain(&error))?;
     for destination in config.destinations.iter().filter(|destination| destination.enabled) {
         Transport::new(destination, BestTime::default())
             .map_err(|error| format!("destination `{}`: {}", destination.name, chain(&error)))?;
         filter::check(path, destination.name.as_str(), &destination.filter)?;
     }
-    Ok(())
+    // What the gateway has kept, where this is the box's own machine.
+    let kept = identity::statements(&identity::statements_of(&config.key_path())).unwrap_or_default();
+    let statements: Vec<KeyStatement> = kept.into_iter().map(|(_, statement)| statement).collect();
+    let successor = |destination: &DestinationConfig| {
+        let keys = platform_keys(destination.key, &statements);
+        let key = keys.get(1..).and_then(<[PublicKey]>::last).copied()?;
+        Some(Successor { destination: destination.name.to_string(), key })
+    };
+    Ok(config.destinations.iter().filter_map(successor).collect())
 }

@@ -124,6 +124,12 @@ pub(crate) enum PlatformCommand {
     Order(Box<OrderArgs>),
     /// What was ordered of a box, and what became of it.
     Orders(OrdersArgs),
+    /// Take nothing more that this key of a box signs, from now on, and keep what was received; the signed word of it goes to
+    /// a file for `weir verify --revoked`.
+    Revoke(Box<RevokeArgs>),
+    /// Make the platform a new key, which the old one signs for; it signs receipts from the platform's next start on. Boxes learn it
+    /// by that, and nobody has to tell them.
+    Rotate(PlatformRotateArgs),
     /// Whether another platform was shown the same history of a box as this one, by its cosigned checkpoint.
     Compare(Box<CompareArgs>),
 }
@@ -162,6 +168,47 @@ pub(crate) struct InviteArgs {
     pub(crate) json: bool,
 }
 
+/// `weir platform rotate`
+#[derive(Debug, Args)]
+pub(crate) struct PlatformRotateArgs {
+    /// Why; it is signed, and boxes journal it.
+    #[arg(long)]
+    pub(crate) reason: String,
+    /// The platform's configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// One JSON object instead of text for people.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `weir platform revoke`
+#[derive(Debug, Args)]
+pub(crate) struct RevokeArgs {
+    /// The box's name.
+    #[arg(value_name = "BOX")]
+    pub(crate) box_id: String,
+    /// The key, 64 hex digits: `/v1/boxes/BOX/keys` of the platform has those that were known.
+    #[arg(value_name = "KEY")]
+    pub(crate) key: PublicKey,
+    /// When the key may have come into other hands, `2026-11-01T00:00:00Z`: what it signed from then on proves nothing. Without
+    /// it, now.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<jiff::Timestamp>,
+    /// Why; it is signed, and shown to whoever uses the key.
+    #[arg(long)]
+    pub(crate) reason: String,
+    /// The platform's configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Where the signed word goes; without it, it is printed as hex.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// One JSON object instead of text for people.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// `weir identity`
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -180,6 +227,20 @@ pub(crate) enum IdentityCommand {
     Pin(PinArgs),
     /// Introduce this box to a platform by the code that its operator made, and write whom to trust there to sync.toml.
     Enroll(EnrollArgs),
+    /// Make the box a new key, which the old one signs for: platforms and evidence go on without a gap, and nobody has to be
+    /// told. The old private key is gone then. `weir identity` shows which keys there were.
+    Rotate(RotateArgs),
+}
+
+/// `weir identity rotate`
+#[derive(Debug, Args)]
+pub(crate) struct RotateArgs {
+    /// Why; it is signed and journaled, and platforms see it.
+    #[arg(long)]
+    pub(crate) reason: String,
+    /// One JSON object instead of text for people.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `weir identity pin`
@@ -329,12 +390,17 @@ pub(crate) struct VerifyArgs {
     /// journal.
     #[arg(value_name = "FILE", conflicts_with = "sync_config")]
     pub(crate) file: Option<PathBuf>,
-    /// The box's public key, 64 hex digits; without it, the one that the file names.
+    /// The box's public key, 64 hex digits: any that it has or had, where the file has the changes between them; without it,
+    /// the one that the file names.
     #[arg(long, value_name = "HEX", requires = "file")]
     pub(crate) key: Option<PublicKey>,
     /// A platform's public key, for the receipts in an evidence file; may be repeated.
     #[arg(long = "platform", value_name = "NAME=HEX", requires = "file", value_parser = platform_key)]
     pub(crate) platforms: Vec<(PlatformId, PublicKey)>,
+    /// A platform's signed word that a key of the box is revoked (`weir platform revoke`, or `/v1/boxes/BOX/keys` of the platform):
+    /// what that key signed afterwards proves nothing. It needs --platform of who signed it; may be repeated.
+    #[arg(long = "revoked", value_name = "FILE", requires = "file")]
+    pub(crate) revoked: Vec<PathBuf>,
     /// The upload daemon's configuration: it names each platform's key, without which receipts prove nothing.
     #[arg(long, value_name = "FILE", default_value = "/etc/weir/sync.toml")]
     pub(crate) sync_config: PathBuf,

@@ -92,6 +92,10 @@ pub(crate) fn enroll(
     let act = Act::Enrolled { platform: enrolled.platform.to_string(), key: enrolled.key.to_bytes() };
     audit::order(run_dir, &act, &url.to_string())?;
     pin(&args.config, &name, &url, proxy.as_ref(), &enrolled)?;
+    // Where this machine took the place of another one, the platform's word of it is what proves it later.
+    for statement in runtime.block_on(enrolment::key_statements(&url, proxy.as_ref(), &enrolled)) {
+        audit::order(run_dir, &Act::KeyChanged { statement }, &url.to_string())?;
+    }
     let mut out = output::stdout();
     let text = match args.json {
         true => json!({

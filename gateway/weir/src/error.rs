@@ -45,6 +45,20 @@ pub(crate) enum CommandError {
     /// Nothing was ordered of a box.
     #[error(transparent)]
     PlatformOrder(#[from] crate::order::OrderError),
+    /// The platform keeps its key.
+    #[error("the platform's key was not changed")]
+    PlatformRotation(#[source] platform::RotationError),
+    /// A file that should be one.
+    #[error("`{path}` is no revocation · try: weir platform revoke … -o FILE")]
+    NoRevocation {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: batch::OpenError,
+    },
+    /// A key goes on being believed.
+    #[error("the key was not revoked")]
+    Revoke(#[source] platform::BoxKeyError),
     /// Nobody watches over the daemon.
     #[error("failed to start a thread · try: systemctl show weir-gateway -p TasksMax")]
     Watch(#[source] io::Error),

@@ -17,7 +17,7 @@ use crate::exit::Exit;
 use crate::lang::Lang;
 use crate::output;
 use crate::times::time_line;
-pub(crate) use journal::signed_end;
+pub(crate) use journal::{heads, signed_end};
 
 /// Bytes read at once: the memory of an export, whatever its length.
 pub(crate) const PAGE_BYTES: usize = 1024 * 1024;

@@ -27,7 +27,9 @@ mod order;
 mod outfall;
 mod output;
 mod parked;
+mod platform_keys;
 mod rules;
+mod signers;
 mod status;
 mod tail;
 mod times;
@@ -74,6 +76,8 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Platform(PlatformCommand::Order(args)) => order::order(&args, lang),
         Command::Platform(PlatformCommand::Orders(args)) => order::orders(&args, lang),
         Command::Platform(PlatformCommand::Invite(args)) => enroll::invite(&args, lang),
+        Command::Platform(PlatformCommand::Revoke(args)) => platform_keys::revoke(&args, lang),
+        Command::Platform(PlatformCommand::Rotate(args)) => platform_keys::rotate(&args, lang),
         Command::Status(output) => status::run(run_dir, output.json, lang),
         Command::Tail(args) => tail::run(state_dir, &args, lang),
         Command::Export(args) => export::run(state_dir, &args, lang),
@@ -87,6 +91,9 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         }
         Command::Identity(IdentityArgs { command: Some(IdentityCommand::Pin(args)), .. }) => {
             enroll::believe(&args, run_dir, lang)
+        }
+        Command::Identity(IdentityArgs { command: Some(IdentityCommand::Rotate(args)), .. }) => {
+            identity_card::rotate(&args, run_dir, lang)
         }
         Command::Identity(IdentityArgs { output, .. }) => identity_card::run(state_dir, output.json, lang),
         Command::Config(ConfigCommand::Check { files, json }) => check::run(&files, json, lang),

@@ -24,7 +24,8 @@ pub(crate) fn run(run_dir: &Path, json: bool, lang: Lang) -> Result<Exit, Comman
     let exit = if wrong.is_empty() { Exit::Good } else { Exit::NotWell };
     let mut out = output::stdout();
     if json {
-        let notes = gateway.as_ref().map(|gateway| notes(gateway, lang)).unwrap_or_default();
+        let mut notes = gateway.as_ref().map(|gateway| notes(gateway, lang)).unwrap_or_default();
+        notes.extend(sync.iter().flat_map(|sync| key_notes(sync, lang)));
         let shown = json!({"well": wrong.is_empty(), "wrong": wrong, "notes": notes, "gateway": value(&gateway), "sync": value(&sync)});
         line(&mut out, &shown.to_string())?;
     } else {
@@ -38,6 +39,9 @@ pub(crate) fn run(run_dir: &Path, json: bool, lang: Lang) -> Result<Exit, Comman
             print_gateway(&mut out, gateway, lang)?;
         }
         if let Ok(sync) = &sync {
+            for note in key_notes(sync, lang) {
+                line(&mut out, &format!("· {note}"))?;
+            }
             print_sync(&mut out, sync, lang)?;
         }
     }
@@ -133,6 +137,20 @@ fn notes(gateway: &Gateway, lang: Lang) -> Vec<String> {
         }
     }
     notes
+}
+
+/// Whose key is another one than the configuration says, by its own word.
+fn key_notes(sync: &Sync, lang: Lang) -> Vec<String> {
+    let changed = sync.destinations.iter().filter_map(|one| Some((&one.name, one.successor.as_ref()?)));
+    let note = |(name, key): (&String, &String)| match lang {
+        Lang::En => format!(
+            "platform {name} signs with {key} now: the key in sync.toml signed for it, and stays as it is · try: weir identity"
+        ),
+        Lang::Zh => {
+            format!("平台 {name} 已更换密钥为 {key}：sync.toml 中的公钥已为其签名，无需修改 · try: weir identity")
+        }
+    };
+    changed.map(note).collect()
 }
 
 /// What to do about a clock that nobody sets; nothing about one that is set.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
-use batch::{Checkpoint, PublicKey, Receipt};
+use batch::{Checkpoint, KeyStatement, Lineage, PublicKey, Receipt, Whose, platform_keys};
 use control::chain;
 use journal::{Outbox, Reader, StoreError};
 use record::SeqRanges;
@@ -21,7 +21,7 @@ use crate::backup::FORMER;
 use crate::cli::VerifyArgs;
 use crate::error::CommandError;
 use crate::exit::Exit;
-use crate::identity_card::public_key;
+use crate::identity_card::{history, public_key};
 use crate::lang::Lang;
 use crate::output::{self, line};
 use codecs::Codecs;
@@ -41,16 +41,17 @@ pub(crate) fn run(state_dir: &Path, args: &VerifyArgs, lang: Lang) -> Result<Exi
     if let Some(path) = &args.file {
         return match evidence::begins(path)? {
             true => evidence::run(path, args, lang),
-            false => file::run(path, args.key, args.json, lang),
+            false => file::run(path, args, lang),
         };
     }
     let key = public_key(state_dir)?;
     let folder = state_dir.join(FORMER);
     let former = identity::former(&folder).map_err(|source| CommandError::Keys { path: folder, source })?;
     let keys: Vec<PublicKey> = [key].into_iter().chain(former).collect();
+    let own = own_keys(state_dir, key)?;
     let mut findings = Vec::new();
     let opened = Reader::open(&state_dir.join("journal/journal.db")).map_err(CommandError::Store);
-    match opened.and_then(|reader| verify_journal(&reader, &keys, lang, &mut findings)) {
+    match opened.and_then(|reader| verify_journal(&reader, (&keys, &own), lang, &mut findings)) {
         // Rows that contradict each other are what this command looks for, not what keeps it from looking.
         Err(CommandError::Store(error @ StoreError::Inconsistent { .. })) => {
             findings.push(Finding { holds: false, what: chain(&error) });
@@ -70,6 +71,17 @@ pub(crate) fn run(state_dir: &Path, args: &VerifyArgs, lang: Lang) -> Result<Exi
     Ok(if well { Exit::Good } else { Exit::NotWell })
 }
 
+/// The keys of this machine, as each signed for the next one up to today's.
+fn own_keys(state_dir: &Path, today: PublicKey) -> Result<Vec<PublicKey>, CommandError> {
+    let history = history(state_dir)?;
+    let box_id =
+        history.iter().find_map(|(_, statement)| Some(statement.whose()).filter(|of| matches!(of, Whose::Box(_))));
+    let Some(whose) = box_id else { return Ok(vec![today]) };
+    let mut lineage = Lineage::new(whose, today);
+    history.into_iter().for_each(|(_, statement)| lineage.take(None, statement));
+    Ok(lineage.followed(&BTreeMap::new(), &[]).believed().copied().collect())
+}
+
 /// One line for each statement.
 fn print(out: &mut impl Write, findings: &[Finding], lang: Lang) -> Result<(), CommandError> {
     for finding in findings {
@@ -82,7 +94,7 @@ fn print(out: &mut impl Write, findings: &[Finding], lang: Lang) -> Result<(), C
 /// Every record in canonical form, numbered without gap; every signed tree head equal to the tree over them.
 fn verify_journal(
     reader: &Reader,
-    keys: &[PublicKey],
+    (keys, own): (&[PublicKey], &[PublicKey]),
     lang: Lang,
     findings: &mut Vec<Finding>,
 ) -> Result<(), CommandError> {
@@ -140,10 +152,16 @@ fn verify_journal(
     }
     findings.push(Finding { holds: bad == 0 && unsigned == 0, what });
     for (id, heads) in by_former {
-        let text = lang.pick(
-            "of them signed by a machine before this one, whose key a platform had enrolled or nobody knows",
-            "其中由更换前的设备签名（其公钥应曾在平台登记）",
-        );
+        let text = match own.iter().any(|key| key.id() == id) {
+            true => lang.pick(
+                "of them signed with a former key of this box, which signed for the next one",
+                "其中由本站旧密钥签名（旧密钥已为后继密钥签名）",
+            ),
+            false => lang.pick(
+                "of them signed by a machine before this one, whose key a platform had enrolled or nobody knows",
+                "其中由更换前的设备签名（其公钥应曾在平台登记）",
+            ),
+        };
         findings.push(Finding { holds: true, what: format!("{text}: {id}: {heads}") });
     }
     findings.extend(codecs.findings(lang));
@@ -172,11 +190,13 @@ fn verify_receipts(
             return Ok(());
         }
     };
+    let history: Vec<KeyStatement> = history(state_dir)?.into_iter().map(|(_, statement)| statement).collect();
     for destination in &config.destinations {
         let (mut good, mut bad) = (0u64, 0u64);
         let mut held = SeqRanges::new();
+        let keys = platform_keys(destination.key, &history);
         outbox
-            .receipts(destination.name.as_str(), |stored| match Receipt::verify(&stored.cose, &destination.key) {
+            .receipts(destination.name.as_str(), |stored| match Receipt::verify_by(&stored.cose, &keys) {
                 Ok(receipt) if receipt.batch.0 == stored.id => {
                     good += 1;
                     receipt.holds.iter().for_each(|range| held.insert(range));

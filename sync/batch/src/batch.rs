@@ -135,6 +135,11 @@ impl Batch {
         Ok(Sealed { id: BatchId::of(&bytes), bytes })
     }
 
+    /// The key that a sealed batch names as its signer; none if the bytes are no batch. Nothing is verified.
+    pub fn signer(bytes: &[u8]) -> Option<KeyId> {
+        crate::envelope::outline(Artifact::Batch, bytes).ok().map(|outline| outline.kid)
+    }
+
     /// Reads and believes a batch: form, id (if one is expected), key, signature, content, in this order.
     ///
     /// Whether the box named inside owns that key is for the caller to compare.

@@ -33,6 +33,14 @@ pub enum Artifact {
     Evidence,
     /// A platform's order to a box: [`crate::Command`].
     Command,
+    /// A key's word that another one takes its place: [`crate::KeyChange`].
+    KeyChange,
+    /// The other one's, inside of that.
+    NewKey,
+    /// A platform's word that another machine took a box's place: [`crate::Succession`].
+    Succession,
+    /// A platform's word that a key proves nothing any more: [`crate::Revocation`].
+    Revocation,
 }
 
 impl Artifact {
@@ -46,6 +54,10 @@ impl Artifact {
             Artifact::Enrolled => "application/vnd.weir.enrolled",
             Artifact::Evidence => "application/vnd.weir.evidence",
             Artifact::Command => "application/vnd.weir.command",
+            Artifact::KeyChange => "application/vnd.weir.key-change",
+            Artifact::NewKey => "application/vnd.weir.new-key",
+            Artifact::Succession => "application/vnd.weir.succession",
+            Artifact::Revocation => "application/vnd.weir.revocation",
         }
     }
 
@@ -58,6 +70,9 @@ impl Artifact {
             Artifact::Enrolment | Artifact::Enrolled => crate::ENROLMENT_BYTES_MAX,
             Artifact::Evidence => crate::EVIDENCE_SEAL_BYTES_MAX,
             Artifact::Command => crate::COMMAND_BYTES_MAX,
+            Artifact::KeyChange | Artifact::NewKey | Artifact::Succession | Artifact::Revocation => {
+                crate::STATEMENT_BYTES_MAX
+            }
         }
     }
 }
@@ -72,6 +87,10 @@ impl fmt::Display for Artifact {
             Artifact::Enrolled => "reply to a request to enrol",
             Artifact::Evidence => "seal of evidence",
             Artifact::Command => "command",
+            Artifact::KeyChange => "change of a key",
+            Artifact::NewKey => "word of a new key",
+            Artifact::Succession => "word about a box that was replaced",
+            Artifact::Revocation => "revocation of a key",
         })
     }
 }
@@ -89,7 +108,7 @@ pub(crate) fn sign(artifact: Artifact, payload: Vec<u8>, key: &SigningKey) -> Ve
 /// An envelope of the one form, whoever signed it.
 pub(crate) struct Outline {
     /// The key that it names.
-    kid: KeyId,
+    pub(crate) kid: KeyId,
     pub(crate) payload: Vec<u8>,
     message: Vec<u8>,
     signature: [u8; 64],

@@ -7,7 +7,8 @@
 //! box       Batch ── seal ──► COSE_Sign1( zstd( CBOR columns )) ──► Batch::open ─► rows   platform
 //! box       Receipt::verify ◄──────── COSE_Sign1( CBOR ) ◄──────── Receipt::sign          platform
 //! ```
-//! A [`Command`] travels in a receipt. How both ends come to know each other's keys: [`Enrolment`], [`Enrolled`] and their [`EnrolmentCode`]. What platforms
+//! A [`Command`] travels in a receipt. How both ends come to know each other's keys: [`Enrolment`], [`Enrolled`] and their [`EnrolmentCode`]; how a key takes the
+//! place of another: [`KeyChange`], [`Succession`], [`Revocation`], and what follows from them: [`Lineage`]. What platforms
 //! say to each other about a box: [`CosignedCheckpoint`].
 //!
 //!
@@ -58,6 +59,7 @@ mod filtered;
 mod hostile;
 mod id;
 mod key;
+mod key_change;
 mod lane;
 mod pack;
 mod payload;
@@ -79,6 +81,9 @@ pub use evidence_seal::{Asked, EVIDENCE_SEAL_BYTES_MAX, EvidenceSeal, MemberDige
 pub use filtered::Filtered;
 pub use id::{BoxId, IdError, PlatformId};
 pub use key::{KeyId, PublicKey, PublicKeyError, SigningKey};
+pub use key_change::{
+    Heir, KeyChange, KeyStatement, Lineage, Revocation, STATEMENT_BYTES_MAX, Succession, Voucher, Whose, platform_keys,
+};
 pub use lane::Lane;
 pub use receipt::{RECEIPT_BYTES_MAX, Receipt};
 pub use record::merkle::TreeHead;

@@ -68,6 +68,15 @@ impl Receipt {
         payload::decode(Artifact::Receipt, &payload)
     }
 
+    /// Reads and believes a receipt that one of these keys signed.
+    ///
+    /// # Errors
+    /// As [`Receipt::verify`]; [`OpenError::UnknownKey`] if it names none of them.
+    pub fn verify_by(bytes: &[u8], keys: &[PublicKey]) -> Result<Receipt, OpenError> {
+        let named = |kid| keys.iter().find(|key| key.id() == kid).copied();
+        payload::decode(Artifact::Receipt, &crate::envelope::open(Artifact::Receipt, bytes, named)?)
+    }
+
     /// What a receipt says, whoever signed it: for showing it and for choosing among many, never for believing it.
     ///
     /// # Errors

@@ -14,6 +14,7 @@
 //! these hashes is the signed one, it tells *which* record was altered, and that the others were not. The digest at the
 //! end finds what no tree covers: a changed header, a checkpoint taken out.
 
+mod beliefs;
 mod fault;
 mod item;
 mod read;
@@ -22,9 +23,10 @@ mod tests;
 mod verifier;
 mod writer;
 
+pub use beliefs::Beliefs;
 pub use fault::{Fault, Place};
 pub use read::{Entry, read};
-pub use verifier::{Verdict, Verifier, verify};
+pub use verifier::{Verdict, Verifier, verify, verify_by};
 pub use writer::{WriteError, Writer};
 
 /// The first word of the file.

@@ -108,6 +108,8 @@ pub enum Transient {
     Faulty,
     /// The destination does not know this box: HTTP 401, 403. Someone may enrol it any minute.
     NotEnrolled,
+    /// The destination believes the key no more that the batch is signed with.
+    Revoked,
     /// The answer is not a receipt signed with the pinned key, or not for this batch.
     Unverified,
     /// The stored bytes could not be read here, so nothing was sent.
@@ -120,7 +122,7 @@ pub enum Transient {
 
 impl Transient {
     /// Every cause, in the order of [`Counters::failed`](crate::Counters::failed).
-    pub const ALL: [Transient; 11] = [
+    pub const ALL: [Transient; 12] = [
         Transient::Unreachable,
         Transient::Untrusted,
         Transient::Broken,
@@ -128,6 +130,7 @@ impl Transient {
         Transient::Overloaded,
         Transient::Faulty,
         Transient::NotEnrolled,
+        Transient::Revoked,
         Transient::Unverified,
         Transient::Unreadable,
         Transient::Short,
@@ -144,6 +147,7 @@ impl Transient {
             Transient::Overloaded => "overloaded",
             Transient::Faulty => "faulty",
             Transient::NotEnrolled => "not_enrolled",
+            Transient::Revoked => "key_revoked",
             Transient::Unverified => "receipt_unverified",
             Transient::Unreadable => "unreadable",
             Transient::Short => "receipt_short",
@@ -163,6 +167,6 @@ impl Transient {
 
     /// Whether only a person can cure it: then the wait is near the ceiling from the first failure on.
     pub(crate) fn is_slow(self) -> bool {
-        matches!(self, Transient::NotEnrolled | Transient::ParkingFull)
+        matches!(self, Transient::NotEnrolled | Transient::Revoked | Transient::ParkingFull)
     }
 }

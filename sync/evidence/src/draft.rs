@@ -1,8 +1,8 @@
 //! An evidence file on its way: everything but the seal, which only the box can give.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use batch::weirlog;
+use batch::weirlog::{self, Beliefs};
 use batch::{Asked, BatchId, BoxId, MemberDigest, PlatformId, PublicKey};
 use record::merkle::Hash;
 use sha2::{Digest, Sha256};
@@ -60,14 +60,16 @@ impl Draft {
         if receipts.len() > RECEIPTS_MAX {
             return Err(DraftError::Receipts(receipts.len()));
         }
-        let told = match weirlog::verify(records.as_slice(), Some(*key)) {
+        let beliefs = Beliefs::read(records.as_slice(), Some(*key), &BTreeMap::new());
+        let told = beliefs.and_then(|beliefs| Ok((weirlog::verify_by(records.as_slice(), &beliefs)?, beliefs)));
+        let (told, beliefs) = match told {
             Ok(told) => told,
             Err(never) => unreachable!("reading from memory failed: {never}"),
         };
         if let Some(fault) = told.first_bad {
             return Err(DraftError::Records(fault));
         }
-        let log = Log::read(&records, key, &BTreeSet::new()).map_err(|Strange(seq)| DraftError::Strange(seq))?;
+        let log = Log::read(&records, &beliefs, &BTreeSet::new()).map_err(|Strange(seq)| DraftError::Strange(seq))?;
         receipts.sort_by_cached_key(|receipt| receipt_name(&receipt.platform, &receipt.batch));
         let receipts = receipts.into_iter().map(|one| (receipt_name(&one.platform, &one.batch), one.cose));
         let mut members = vec![

@@ -36,6 +36,7 @@ mod parts;
 pub mod readings;
 mod receipts;
 mod report;
+mod revoked;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -46,7 +47,7 @@ pub use draft::{Draft, DraftError, ReceiptFile};
 pub use log::moment;
 pub use parts::RECEIPTS_MAX;
 pub use receipts::{ReceiptFault, Receipts};
-pub use verdict::{Complete, Finding, RecordsFault, Sealed, State, Times, Verdict, What};
+pub use verdict::{Complete, Finding, RecordsFault, Revoked, Sealed, State, Times, Verdict, What};
 pub use verifier::{Keys, begins, verify};
 
 /// Version of the rule by which the report is made, for the seal.

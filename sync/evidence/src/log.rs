@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use batch::Checkpoint;
-use batch::PublicKey;
-use batch::weirlog::{self, Entry};
+use batch::weirlog::{self, Beliefs, Entry};
 use record::merkle::{AppendError, Frontier, Hash};
 use record::{Body, CodecId, Record, RecordAt, Seq, SeqRange, SeqRanges, TimeLine, TrueTime, UnixMs};
 
@@ -20,8 +19,17 @@ pub(crate) struct Log {
     times: TimeLine,
     /// The roots of the tree at the sizes that were wanted, as far as an entry ends there.
     roots: BTreeMap<u64, Hash>,
-    /// The signed heads that fit.
-    pub(crate) heads: Vec<Checkpoint>,
+    /// The heads that a key of the box signed, whoever vouches for it; with whether they count.
+    pub(crate) heads: Vec<SignedHead>,
+}
+
+/// A signed tree head.
+#[derive(Debug)]
+pub(crate) struct SignedHead {
+    /// What was signed.
+    pub(crate) head: Checkpoint,
+    /// Whether the key is believed, and was not revoked before.
+    pub(crate) counts: bool,
 }
 
 /// A record that this program cannot read; its bytes may be proven all the same.
@@ -29,8 +37,8 @@ pub(crate) struct Log {
 pub(crate) struct Strange(pub(crate) Seq);
 
 impl Log {
-    /// Reads the records, the roots at the sizes `wanted`, and the heads that `key` signed.
-    pub(crate) fn read(weirlog: &[u8], key: &PublicKey, wanted: &BTreeSet<u64>) -> Result<Log, Strange> {
+    /// Reads the records, the roots at the sizes `wanted`, and the signed heads.
+    pub(crate) fn read(weirlog: &[u8], beliefs: &Beliefs, wanted: &BTreeSet<u64>) -> Result<Log, Strange> {
         let mut log = Log::default();
         let (mut tree, mut strange, mut misplaced) = (Frontier::new(), None, None::<AppendError>);
         let read = weirlog::read(weirlog, |entry| {
@@ -43,7 +51,9 @@ impl Log {
                     }
                 }
                 Entry::Pruned { level, root, .. } => misplaced = tree.append_subtree(level, root).err(),
-                Entry::Head(cose) => log.heads.extend(Checkpoint::verify(cose, key)),
+                Entry::Head(cose) => log.heads.extend(
+                    beliefs.named_head(cose).map(|(_, head)| SignedHead { head, counts: beliefs.head(cose).is_some() }),
+                ),
             }
             if wanted.contains(&tree.size()) {
                 log.roots.insert(tree.size(), tree.root());
@@ -79,8 +89,17 @@ impl Log {
 
     /// The first signed head that covers every record of the file.
     pub(crate) fn covering(&self) -> Option<&Checkpoint> {
+        self.all_covering().next().map(|signed| &signed.head)
+    }
+
+    /// The first one among those that count.
+    pub(crate) fn counting(&self) -> Option<&Checkpoint> {
+        self.all_covering().find(|signed| signed.counts).map(|signed| &signed.head)
+    }
+
+    fn all_covering(&self) -> impl Iterator<Item = &SignedHead> {
         let end = self.records.last().map_or(0, |last| last.seq.next().0);
-        self.heads.iter().find(|head| head.head.size >= end)
+        self.heads.iter().filter(move |signed| signed.head.head.size >= end)
     }
 
     /// The numbers from the first to the last record whose time lies in the window; none if no record's does.

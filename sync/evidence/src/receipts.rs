@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use batch::weirlog::Beliefs;
 use batch::{BoxId, OpenError, PlatformId, PublicKey, Receipt};
 use record::{Seq, UnixMs};
 use serde::Serialize;
@@ -54,32 +55,27 @@ pub struct Receipts {
 }
 
 /// The receipts of each platform, by its name.
-pub(crate) fn judge(
-    parts: &[ReceiptPart<'_>],
-    keys: &BTreeMap<PlatformId, PublicKey>,
-    box_id: &BoxId,
-    log: &Log,
-) -> Vec<Receipts> {
+pub(crate) fn judge(parts: &[ReceiptPart<'_>], beliefs: &Beliefs, box_id: &BoxId, log: &Log) -> Vec<Receipts> {
     let mut by_platform: BTreeMap<&PlatformId, Vec<&ReceiptPart<'_>>> = BTreeMap::new();
     for part in parts {
         by_platform.entry(&part.platform).or_default().push(part);
     }
     by_platform
         .into_iter()
-        .map(|(platform, parts)| of_platform(platform, &parts, keys.get(platform), box_id, log))
+        .map(|(platform, parts)| of_platform(platform, &parts, beliefs.platform(platform), box_id, log))
         .collect()
 }
 
 fn of_platform(
     platform: &PlatformId,
     parts: &[&ReceiptPart<'_>],
-    key: Option<&PublicKey>,
+    keys: &[PublicKey],
     box_id: &BoxId,
     log: &Log,
 ) -> Receipts {
     let (mut good, mut fault) = (Vec::new(), None);
     for part in parts {
-        match judge_one(part, key, box_id, log) {
+        match judge_one(part, keys, box_id, log) {
             Ok(receipt) => good.push(receipt),
             Err(why) => _ = fault.get_or_insert((part.name.to_owned(), why)),
         }
@@ -87,7 +83,7 @@ fn of_platform(
     good.sort_by_key(|receipt| receipt.received_ms);
     let (held, held_before_ms) = first_covering(log, &good, |receipt, seq| receipt.has(seq));
     let (existed, existed_before_ms) = first_covering(log, &good, |receipt, seq| seq.0 < receipt.head.size);
-    let (records, key_given) = (log.records.len() as u64, key.is_some());
+    let (records, key_given) = (log.records.len() as u64, !keys.is_empty());
     let platform = platform.clone();
     Receipts {
         platform,
@@ -102,14 +98,10 @@ fn of_platform(
     }
 }
 
-fn judge_one(
-    part: &ReceiptPart<'_>,
-    key: Option<&PublicKey>,
-    box_id: &BoxId,
-    log: &Log,
-) -> Result<Receipt, ReceiptFault> {
+fn judge_one(part: &ReceiptPart<'_>, keys: &[PublicKey], box_id: &BoxId, log: &Log) -> Result<Receipt, ReceiptFault> {
     let receipt = Receipt::claimed(part.cose).map_err(|_: OpenError| ReceiptFault::Form)?;
-    if key.is_some_and(|key| Receipt::verify(part.cose, key).is_err()) {
+    // By any of its keys: one that another took the place of answered for what it received.
+    if !keys.is_empty() && !keys.iter().any(|key| Receipt::verify(part.cose, key).is_ok()) {
         return Err(ReceiptFault::Signature);
     }
     if receipt.box_id != *box_id {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use batch::weirlog::Fault;
-use batch::{Asked, BoxId, Checkpoint, PublicKey};
+use batch::{Asked, BoxId, Checkpoint, Heir, PlatformId, PublicKey};
 use record::{Seq, Stamp, UnixMs};
 use serde::Serialize;
 
@@ -54,6 +54,15 @@ pub enum What {
         /// Whether the caller gave it.
         given: bool,
     },
+    /// Which keys the box had, and that each was its.
+    Keys {
+        /// The given one first; each with who vouches for it.
+        keys: Vec<Heir>,
+        /// Signed tree heads that prove nothing, because nobody vouches for their key.
+        unvouched: u64,
+    },
+    /// What a key signed here that a platform revoked.
+    Revoked(Revoked),
     /// The records are those that the box signed.
     Records {
         /// Whose.
@@ -90,6 +99,27 @@ pub enum What {
     Complete(Complete),
     /// When the records of that time were made.
     Times(Times),
+}
+
+/// What a revoked key signed in this file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Revoked {
+    /// Who revoked it.
+    pub platform: PlatformId,
+    /// Which, if that platform's key was given and signed the revocation; else it says nothing.
+    pub key: Option<PublicKey>,
+    /// From when on.
+    pub from_ms: Option<UnixMs>,
+    /// Why.
+    pub reason: Option<String>,
+    /// Tree heads that it signed before, by its own clock.
+    pub before: u64,
+    /// Tree heads that it signed from then on, none of which proves anything.
+    pub after: u64,
+    /// Whether it sealed the file from then on.
+    pub sealed_after: bool,
+    /// Whether a platform had all records of the file before then, by its own clock and its receipt.
+    pub confirmed: bool,
 }
 
 /// What the box sealed.
@@ -163,6 +193,8 @@ impl What {
             What::Container { .. } => "container",
             What::Seal { .. } => "seal",
             What::Key { .. } => "key",
+            What::Keys { .. } => "keys",
+            What::Revoked(_) => "revoked",
             What::Records { .. } => "records",
             What::Readings => "readings",
             What::Report { .. } => "report",
@@ -178,6 +210,9 @@ impl What {
     pub fn about(&self) -> Option<String> {
         match self {
             What::Container { altered: part, .. } | What::Seal { other: part, .. } => part.clone(),
+            What::Keys { keys, .. } => keys.iter().find(|heir| heir.by.is_none()).map(|heir| heir.key.id().to_string()),
+            What::Revoked(Revoked { key: Some(key), .. }) => Some(key.id().to_string()),
+            What::Revoked(Revoked { platform, .. }) => Some(platform.to_string()),
             What::Records { fault, .. } => fault.map(|fault| fault.to_string()),
             What::Receipts(Receipts { fault: Some((name, _)), .. }) => Some(name.clone()),
             What::Receipts(receipts) => Some(receipts.platform.to_string()),

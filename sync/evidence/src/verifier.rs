@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use batch::weirlog;
+use batch::weirlog::{self, Beliefs};
 use batch::{EvidenceSeal, PlatformId, PublicKey, Receipt};
 use record::merkle::Hash;
 use record::{Body, ClockQuality, Seq, SeqRange, TrueTime, UnixMs};
@@ -14,7 +14,7 @@ use crate::log::{Log, moment};
 use crate::parts::{Parts, SEAL};
 use crate::report;
 use crate::verdict::{Complete, RecordsFault, Sealed, State, Times, Verdict, What};
-use crate::{readings, receipts};
+use crate::{readings, receipts, revoked};
 
 /// The keys that a verifier believes.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +23,8 @@ pub struct Keys {
     pub box_key: Option<PublicKey>,
     /// The platforms'; without a platform's key its receipts are not judged.
     pub platforms: BTreeMap<PlatformId, PublicKey>,
+    /// Platforms' signed words that a key is revoked.
+    pub revoked: Vec<Vec<u8>>,
 }
 
 /// Whether a file begins as an evidence file does, by its first bytes.
@@ -47,7 +49,11 @@ pub fn verify(file: &[u8], keys: &Keys) -> Verdict {
 }
 
 fn judge(members: &[Member<'_>], parts: &Parts<'_>, keys: &Keys, verdict: &mut Verdict) {
-    let told = match weirlog::verify(parts.records, keys.box_key) {
+    let beliefs = Beliefs::read(parts.records, keys.box_key, &keys.platforms).and_then(|mut beliefs| {
+        keys.revoked.iter().for_each(|cose| drop(beliefs.revoke(cose)));
+        Ok((weirlog::verify_by(parts.records, &beliefs)?, beliefs))
+    });
+    let (told, beliefs) = match beliefs {
         Ok(told) => told,
         Err(never) => unreachable!("reading from memory failed: {never}"),
     };
@@ -55,25 +61,36 @@ fn judge(members: &[Member<'_>], parts: &Parts<'_>, keys: &Keys, verdict: &mut V
         let fault = told.first_bad.map(RecordsFault::Log);
         return verdict.add(State::Wrong, What::Records { box_id: None, records: 0, covering: None, fault });
     };
-    let seal = judge_seal(members, parts.seal, &key, verdict);
+    let seal = judge_seal(members, parts.seal, &beliefs, verdict);
     let given = keys.box_key.is_some();
     verdict.add(if given { State::Proven } else { State::Open }, What::Key { key, given });
-    let Some(log) = judge_records(parts, &told, &key, seal.as_ref(), verdict) else { return };
+    if told.keys.len() > 1 {
+        let is_all = told.keys.iter().all(|heir| heir.by.is_some());
+        verdict.add(proven_if(is_all), What::Keys { keys: told.keys.clone(), unvouched: told.unvouched });
+    }
+    let Some(log) = judge_records(parts, &told, &beliefs, seal.as_ref(), verdict) else {
+        return revoked::judge(parts, keys, &beliefs, None, verdict);
+    };
     let csv = readings::csv(log.timed());
     let is_same = csv.as_bytes() == parts.readings;
     verdict.add(if is_same { State::Proven } else { State::Wrong }, What::Readings);
     if let Some(seal) = &seal {
         judge_report(members, parts, seal, &log, verdict);
     }
-    for of_platform in receipts::judge(&parts.receipts, &keys.platforms, &box_id, &log) {
+    let mut had_before = Vec::new();
+    for of_platform in receipts::judge(&parts.receipts, &beliefs, &box_id, &log) {
         let is_all = of_platform.held == of_platform.records && of_platform.existed == of_platform.records;
         let state = match (&of_platform.fault, of_platform.key_given && is_all) {
             (Some(_), _) => State::Wrong,
             (None, true) => State::Proven,
             (None, false) => State::Open,
         };
+        let is_witness =
+            of_platform.fault.is_none() && of_platform.key_given && of_platform.existed == of_platform.records;
+        had_before.extend(of_platform.existed_before_ms.filter(|_| is_witness));
         verdict.add(state, What::Receipts(of_platform));
     }
+    revoked::judge(parts, keys, &beliefs, had_before.into_iter().min(), verdict);
     let (used, untold) = log.codecs();
     let what = What::Codecs { used: used.len(), untold: untold.len() };
     verdict.add(proven_if(untold.is_empty()), what);
@@ -94,8 +111,13 @@ fn proven_if(proven: bool) -> State {
 }
 
 /// The seal, if it is the box's word, whatever it is about.
-fn judge_seal(members: &[Member<'_>], cose: &[u8], key: &PublicKey, verdict: &mut Verdict) -> Option<EvidenceSeal> {
-    let Ok(seal) = EvidenceSeal::verify(cose, key) else {
+fn judge_seal(members: &[Member<'_>], cose: &[u8], beliefs: &Beliefs, verdict: &mut Verdict) -> Option<EvidenceSeal> {
+    let by = |key: &PublicKey| Some((*key, EvidenceSeal::verify(cose, key).ok()?));
+    let signed = beliefs.lineage().and_then(|lineage| lineage.believed().find_map(by));
+    let counts = |(key, seal): &(PublicKey, EvidenceSeal)| {
+        beliefs.revoked_from(&seal.box_id, key).is_none_or(|from| seal.stamp.wall_ms < from)
+    };
+    let Some((_, seal)) = signed.filter(counts) else {
         verdict.add(State::Wrong, What::Seal { sealed: None, other: Some(SEAL.to_owned()) });
         return None;
     };
@@ -118,7 +140,7 @@ fn judge_seal(members: &[Member<'_>], cose: &[u8], key: &PublicKey, verdict: &mu
 fn judge_records(
     parts: &Parts<'_>,
     told: &weirlog::Verdict,
-    key: &PublicKey,
+    beliefs: &Beliefs,
     seal: Option<&EvidenceSeal>,
     verdict: &mut Verdict,
 ) -> Option<Log> {
@@ -132,9 +154,9 @@ fn judge_records(
     let log = match told.first_bad {
         Some(fault) => Err(RecordsFault::Log(fault)),
         None if is_other => Err(RecordsFault::OtherBox),
-        None => Log::read(parts.records, key, &wanted).map_err(|strange| RecordsFault::Strange(strange.0)),
+        None => Log::read(parts.records, beliefs, &wanted).map_err(|strange| RecordsFault::Strange(strange.0)),
     };
-    let covering = log.as_ref().ok().and_then(Log::covering).cloned();
+    let covering = log.as_ref().ok().and_then(Log::counting).cloned();
     let (box_id, records, fault) = (told.box_id.clone(), told.records, log.as_ref().err().copied());
     let state = if fault.is_none() { State::Proven } else { State::Wrong };
     verdict.add(state, What::Records { box_id, records, covering, fault });

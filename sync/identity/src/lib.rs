@@ -1,11 +1,14 @@
 //! Key files: an Ed25519 seed on disk, made once, readable by its owner only, never exported.
 //!
 //! **In:** a path. **Out:** a [`SigningKey`]; beside the file `NAME.key` its public half stands in `NAME.pub` as 64 hex
-//! digits, which anyone may read. Of keys before it only the public halves are kept ([`former`]).
+//! digits, which anyone may read. Of keys before it only the public halves are kept ([`former`]), and what was signed about how
+//! one took the place of another ([`statements`]). A key is exchanged by a [`Rotation`].
 //!
 //! **Deliberately does not know:** whose key it is, or what is signed with it.
 
 mod former;
+mod rotation;
+mod statements;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -16,6 +19,8 @@ use batch::SigningKey;
 use zeroize::Zeroizing;
 
 pub use former::{former, remember};
+pub use rotation::{Rotation, settle, statements_of};
+pub use statements::{STATEMENTS_MAX, keep_statement, statements};
 
 /// A key file is 64 hex digits and a newline; more is not read.
 const FILE_BYTES_MAX: u64 = 128;
@@ -111,20 +116,33 @@ fn create(path: &Path) -> Result<SigningKey, IdentityError> {
     DirBuilder::new().recursive(true).mode(0o750).create(directory).map_err(failed)?;
     // The directory's own name, without which a power cut could take the key with it.
     sync_names_in(directory.parent().unwrap_or(Path::new("."))).map_err(failed)?;
-    let mut seed = Zeroizing::new([0; 32]);
-    getrandom::fill(&mut *seed).map_err(|source| IdentityError::Random { path: path.into(), source })?;
-    let key = SigningKey::from_seed(&seed);
-    let text = Zeroizing::new(hex::encode(*seed));
+    let (key, text) = create_seed(path)?;
     write_whole(&path.with_extension("pub"), key.public().to_string().as_str(), 0o644).map_err(failed)?;
     write_whole(path, &text, 0o600).map_err(failed)?;
     Ok(key)
 }
 
+/// A new key, and what stands in its file.
+fn create_seed(path: &Path) -> Result<(SigningKey, Zeroizing<String>), IdentityError> {
+    let mut seed = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *seed).map_err(|source| IdentityError::Random { path: path.into(), source })?;
+    Ok((SigningKey::from_seed(&seed), Zeroizing::new(hex::encode(*seed))))
+}
+
 fn write_whole(path: &Path, line: &str, mode: u32) -> io::Result<()> {
+    let text = Zeroizing::new(format!("{line}\n"));
+    write_bytes(path, text.as_bytes(), mode)
+}
+
+fn write_bytes(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let unfinished = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&unfinished)?;
-    file.write_all(line.as_bytes())?;
-    file.write_all(b"\n")?;
+    // What an interrupted write left may have other rights.
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&unfinished)?;
+    file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&unfinished, path)?;
     sync_names_in(path.parent().unwrap_or(Path::new(".")))

@@ -10,10 +10,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, RwLock};
 
-use batch::{BoxId, Enrolled, Enrolment, EnrolmentCode, PlatformId, PublicKey, SigningKey};
+use batch::{BoxId, Enrolled, Enrolment, EnrolmentCode, Lineage, PlatformId, PublicKey, SigningKey, Succession};
 use record::UnixMs;
 use serde::{Deserialize, Serialize};
 
+use crate::box_keys::{self, BoxKeyError};
 use crate::config::{Config, EnrolledBox};
 use crate::owned_file::{FileError, write};
 use crate::state_dir::{PUBLIC, SECRET, StateDir};
@@ -53,6 +54,14 @@ pub enum EnrolmentError {
     /// The code was used with another key.
     #[error("the code of box `{0}` was used with another key")]
     Used(BoxId),
+    /// What is known of its keys does not let this one in.
+    #[error("the key of box `{box_id}` is not taken")]
+    Keys {
+        /// The box.
+        box_id: BoxId,
+        /// The cause.
+        source: BoxKeyError,
+    },
     /// Too many.
     #[error("{ENROLLED_MAX} boxes are enrolled by codes, no more are")]
     TooMany,
@@ -96,7 +105,8 @@ pub(crate) struct Enrolments {
     signing: SigningKey,
     /// DER, for boxes to pin.
     certificate: Vec<u8>,
-    keys: RwLock<HashMap<BoxId, PublicKey>>,
+    /// Of each box the key that was let in, and those that follow from it.
+    keys: RwLock<HashMap<BoxId, Lineage>>,
     configured: BTreeSet<BoxId>,
     /// One box after the other.
     turn: Mutex<()>,
@@ -112,6 +122,11 @@ impl Enrolments {
     ) -> Result<Enrolments, EnrolmentError> {
         let mut keys = let_in_before(&folder(state, "enrolled"))?;
         keys.extend(config.boxes.iter().map(|entry| (entry.id.clone(), entry.key)));
+        let lineage = |(box_id, key): (BoxId, PublicKey)| match box_keys::lineage(state, &box_id, key) {
+            Ok(lineage) => Ok((box_id, lineage)),
+            Err(source) => Err(EnrolmentError::Keys { box_id, source }),
+        };
+        let keys = keys.into_iter().map(lineage).collect::<Result<_, _>>()?;
         Ok(Enrolments {
             state: state.clone(),
             platform: config.name.clone(),
@@ -123,15 +138,36 @@ impl Enrolments {
         })
     }
 
-    /// All of them.
+    /// All of them, each with the key that signs now.
     pub(crate) fn boxes(&self) -> Vec<EnrolledBox> {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        keys.iter().map(|(id, key)| EnrolledBox { id: id.clone(), key: *key }).collect()
+        keys.iter().map(|(id, keys)| EnrolledBox { id: id.clone(), key: keys.newest() }).collect()
     }
 
-    /// The key of a box that may deliver.
-    pub(crate) fn key(&self, box_id: &BoxId) -> Option<PublicKey> {
-        self.keys.read().unwrap_or_else(PoisonError::into_inner).get(box_id).copied()
+    /// The keys of a box that may deliver.
+    pub(crate) fn keys(&self, box_id: &BoxId) -> Option<Lineage> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).get(box_id).cloned()
+    }
+
+    /// The folder with what is known of keys.
+    pub(crate) fn state(&self) -> &StateDir {
+        &self.state
+    }
+
+    /// Takes a box's word that another key took its key's place; durable when this returns. Gives the key that signs now.
+    pub(crate) fn change_key(&self, box_id: &BoxId, cose: &[u8]) -> Result<EnrolledBox, BoxKeyError> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let nobody = || BoxKeyError::OtherName(batch::Whose::Box(box_id.clone()));
+        let before = self.keys(box_id).ok_or_else(nobody)?;
+        let change = box_keys::judge(&self.state, &before, box_id, cose)?;
+        box_keys::keep(&self.state, box_id, cose)?;
+        let after = box_keys::lineage(&self.state, box_id, before.heirs()[0].key)?;
+        let key = after.newest();
+        if before.newest() != key {
+            log::info!(box_id:%, former:% = change.old, key:%, reason = change.reason.as_str(); "a box has another key now, by its old one");
+        }
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).insert(box_id.clone(), after);
+        Ok(EnrolledBox { id: box_id.clone(), key })
     }
 
     /// Whether a wish has the code that waits for its box. The key is on the disk when this returns; it counts once the
@@ -154,21 +190,34 @@ impl Enrolments {
             return Err(EnrolmentError::Used(box_id.clone()));
         }
         let known = self.keys.read().unwrap_or_else(PoisonError::into_inner).len();
-        if self.key(box_id).is_none() && known >= ENROLLED_MAX {
+        let before = self.keys(box_id);
+        if before.is_none() && known >= ENROLLED_MAX {
             return Err(EnrolmentError::TooMany);
+        }
+        let refused = |source| EnrolmentError::Keys { box_id: box_id.clone(), source };
+        if let Some(revoked) = box_keys::revocation(&self.state, box_id, wish.key.id()).map_err(refused)? {
+            let (box_id, key, reason) = (box_id.clone(), wish.key.id(), revoked.reason);
+            return Err(refused(BoxKeyError::Revoked { box_id, key, reason }));
         }
         // First whom the code is for: a power cut after it leaves a box that only has to ask again.
         invitation.key = Some(wish.key);
         write_invitation(&self.state, box_id, &invitation)?;
         let path = folder(&self.state, "enrolled").join(format!("{box_id}.pub"));
         write(&path, wish.key.to_string().as_bytes(), PUBLIC)?;
+        if let Some(former) = before.map(|before| before.newest()).filter(|former| *former != wish.key) {
+            let (platform, box_id, key) = (self.platform.clone(), box_id.clone(), wish.key);
+            let says = Succession { platform, box_id, former, key, at_ms: now };
+            box_keys::keep(&self.state, &says.box_id, &says.sign(&self.signing)).map_err(refused)?;
+        }
         Ok(EnrolledBox { id: box_id.clone(), key: wish.key })
     }
 
     /// The key of this box counts from now on, instead of an earlier one; gives the signed answer.
-    pub(crate) fn admit(&self, entry: &EnrolledBox, now: UnixMs) -> Vec<u8> {
+    pub(crate) fn admit(&self, entry: &EnrolledBox, now: UnixMs) -> Result<Vec<u8>, EnrolmentError> {
+        let lineage = box_keys::lineage(&self.state, &entry.id, entry.key);
+        let lineage = lineage.map_err(|source| EnrolmentError::Keys { box_id: entry.id.clone(), source })?;
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        let before = keys.insert(entry.id.clone(), entry.key);
+        let before = keys.insert(entry.id.clone(), lineage).map(|before| before.newest());
         match before.filter(|before| *before != entry.key) {
             None => log::info!(box_id:% = entry.id, key:% = entry.key; "a box was enrolled by its code"),
             Some(before) => {
@@ -183,7 +232,7 @@ impl Enrolments {
             certificate: self.certificate.clone(),
             enrolled_ms: now,
         };
-        answer.sign(&self.signing)
+        Ok(answer.sign(&self.signing))
     }
 }
 

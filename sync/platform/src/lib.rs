@@ -5,6 +5,7 @@
 //!                        └────────────── refused: JSON {code, message, next}, counted ◄──┘
 //! `weir platform order` ─► a signed command ─► goes with receipts until the box's record of it has come
 //! POST an enrolment ─► does its code wait? ─► the box's key ─► the platform's key and certificate (COSE)
+//! POST a change of a box's key ─► did a key that is known sign it? ─► the new key
 //! GET a box's checkpoint ─► cosigned note; compare ─► same history as the other platform's note?
 //! GET ─► coverage, readings, alarms, batches, receipts, counts
 //! ```
@@ -24,6 +25,7 @@
 //! RFC 8288 (`Link`), RFC 4180 (CSV), RFC 9162 (proofs), C2SP `tlog-cosignature`, OpenAPI 3.1.
 
 mod accept;
+mod box_keys;
 mod command;
 mod compare;
 mod config;
@@ -31,16 +33,19 @@ mod enrolment;
 pub mod export;
 mod http;
 mod owned_file;
+mod rotation;
 mod run;
 mod state_dir;
 pub mod store;
 mod tls;
 
+pub use box_keys::{BoxKeyError, revoke};
 pub use command::{COMMAND_HOURS_MAX, COMMANDS_MAX, CommandError, Ordered, order, ordered};
 pub use compare::{Comparison, compare};
 pub use config::{Config, ConfigError, EnrolledBox, ReadToken, TlsFiles};
 pub use enrolment::{ENROLLED_MAX, EnrolmentError, INVITATION_HOURS_MAX, invite};
 pub use owned_file::FileError;
+pub use rotation::{RotationError, rotate};
 pub use run::{Platform, Running, StartError, StopError};
 pub use state_dir::StateDir;
 pub use tls::TlsError;

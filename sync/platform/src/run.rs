@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use crate::accept::{Bounded, log_failures};
 use crate::config::Config;
 use crate::enrolment::{EnrolmentError, Enrolments};
+use crate::rotation::{self, RotationError};
 use crate::state_dir::StateDir;
 use crate::store::{OpenError, Store};
 use crate::tls::TlsError;
@@ -43,6 +44,9 @@ pub enum StartError {
     /// No signing key.
     #[error("failed to get the signing key")]
     Key(#[source] IdentityError),
+    /// What it signed about its keys cannot be read.
+    #[error("failed to read how the signing key changed")]
+    Changes(#[source] RotationError),
     /// No TLS.
     #[error("failed to set up TLS")]
     Tls(#[source] TlsError),
@@ -97,6 +101,8 @@ impl Platform {
     pub async fn start(config: Config) -> Result<Running, StartError> {
         let state = StateDir::new(&config.state_dir);
         state.create().map_err(|source| StartError::StateDir { path: config.state_dir.clone(), source })?;
+        identity::settle(&state.key()).map_err(StartError::Key)?;
+        let changes = rotation::changes(&state).map_err(StartError::Changes)?;
         let key = identity::load_or_create(&state.key()).map_err(StartError::Key)?;
         let public = key.public();
         let tls = tls::server_config(&config, &state).map_err(StartError::Tls)?;
@@ -118,7 +124,7 @@ impl Platform {
         let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(tls)).acceptor(bounded);
         let mut server = server.acceptor(acceptor).accept_error_handler(log_failures());
         server.http_builder().http1().header_read_timeout(HEAD_READ);
-        let router = http::router(&config, cosigner, Arc::new(enrolments), Arc::clone(&store));
+        let router = http::router(&config, (cosigner, changes), Arc::new(enrolments), Arc::clone(&store));
         let server = server.http1_only().first_request_timeout(HEAD_READ).handle(handle.clone());
         let serving = tokio::spawn(server.serve(router.into_make_service()));
         log::info!(listen:% = local_addr, boxes = boxes.len(), key:% = public; "platform listens");

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use batch::BoxId;
+
 /// Rights of a file that only this user may read.
 pub(crate) const SECRET: u32 = 0o600;
 /// Rights of a file that everybody may read.
@@ -48,6 +50,16 @@ impl StateDir {
     /// Its private key, PEM, 0600.
     pub fn tls_key(&self) -> PathBuf {
         self.0.join("tls.key")
+    }
+
+    /// What was signed about the keys of a box.
+    pub(crate) fn box_keys(&self, box_id: &BoxId) -> PathBuf {
+        self.0.join("keys").join(box_id.as_str())
+    }
+
+    /// Which keys of a box prove nothing any more.
+    pub(crate) fn revocations(&self, box_id: &BoxId) -> PathBuf {
+        self.0.join("revoked").join(box_id.as_str())
     }
 
     /// Makes the folder, for this user and its group only, if it is not there.

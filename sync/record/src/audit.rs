@@ -113,6 +113,16 @@ pub enum Act {
         #[n(1)]
         outcome: Settlement,
     },
+    /// A key took the place of another one: of the box, or of a platform that it believes.
+    #[n(5)]
+    KeyChanged {
+        /// Signed by who could say so: a `key-change` or a `succession` of `batch.cddl`, at most
+        /// [`Act::STATEMENT_BYTES_MAX`].
+        #[n(0)]
+        #[cbor(encode_with = "minicbor::bytes::encode", decode_with = "bounded_bytes")]
+        #[serde(serialize_with = "bytes_as_hex", deserialize_with = "bytes_from_hex")]
+        statement: Vec<u8>,
+    },
     /// Somebody has seen an alarm. The transition that follows has the cause of the alarm.
     #[n(6)]
     Acknowledged {
@@ -153,6 +163,9 @@ impl Settlement {
 }
 
 impl Act {
+    /// Longest statement about keys, in bytes.
+    pub const STATEMENT_BYTES_MAX: usize = 4_096;
+
     /// The stable name.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -162,6 +175,7 @@ impl Act {
             Act::Enrolled { .. } => "enrolled",
             Act::Commanded { .. } => "commanded",
             Act::Settled { .. } => "settled",
+            Act::KeyChanged { .. } => "key_changed",
             Act::Acknowledged { .. } => "acknowledged",
         }
     }
@@ -173,7 +187,7 @@ impl Audit {
     /// Longest command of a platform, in bytes: the rules of a large box have a third of it.
     pub const COMMAND_BYTES_MAX: usize = 32 * 1024;
 
-    /// Whether every text keeps the bound.
+    /// Whether every text and statement keeps its bound.
     pub fn is_bounded(&self) -> bool {
         let by = match &self.by {
             Actor::User(_) | Actor::Box => "",
@@ -182,8 +196,13 @@ impl Audit {
         let act = match &self.act {
             Act::Dropped { platform, .. } | Act::Enrolled { platform, .. } => platform,
             Act::Commanded { command, .. } if command.len() > Audit::COMMAND_BYTES_MAX => return false,
+            Act::KeyChanged { statement } if statement.len() > Act::STATEMENT_BYTES_MAX => return false,
             Act::Commanded { refused, .. } => refused.as_deref().unwrap_or_default(),
-            Act::Pinned { .. } | Act::Released { .. } | Act::Settled { .. } | Act::Acknowledged { .. } => "",
+            Act::Pinned { .. }
+            | Act::Released { .. }
+            | Act::KeyChanged { .. }
+            | Act::Settled { .. }
+            | Act::Acknowledged { .. } => "",
         };
         [by, act, &self.reason].into_iter().all(|text| text.len() <= Audit::TEXT_BYTES_MAX)
     }
@@ -210,6 +229,14 @@ fn bounded_command<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<Vec<u8>, decode:
         return Err(decode::Error::message("a command has at most 32768 bytes"));
     }
     Ok(bytes.to_owned())
+}
+
+fn bounded_bytes<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<Vec<u8>, decode::Error> {
+    let bytes = d.bytes()?;
+    if bytes.len() > Act::STATEMENT_BYTES_MAX {
+        return Err(decode::Error::message("a statement about keys has at most 4096 bytes"));
+    }
+    Ok(bytes.to_vec())
 }
 
 fn bytes_as_hex<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {

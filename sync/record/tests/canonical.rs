@@ -328,6 +328,7 @@ fn any_audit() -> impl Strategy<Value = Audit> {
         commanded.prop_map(|(number, order, command, refused)| Act::Commanded { number, order, command, refused }),
         (any::<u64>(), proptest::sample::select(outcomes.to_vec()))
             .prop_map(|(command, outcome)| Act::Settled { command: Seq(command), outcome }),
+        vec(any::<u8>(), 0..200).prop_map(|statement| Act::KeyChanged { statement }),
         any_source().prop_map(|source| Act::Acknowledged { rule: RuleId::new("cod-high").unwrap(), source }),
     ];
     (by, act, ".{0,200}").prop_map(|(by, act, reason)| Audit { by, act, reason })
@@ -380,6 +381,16 @@ fn any_outfall() -> impl Strategy<Value = Outfall> {
         Outfall::Devices(Standing { outfall, devices: devices.into_iter().collect() })
     });
     prop_oneof![version, standing]
+}
+
+#[test]
+fn a_statement_about_keys_beyond_its_bound_is_refused() {
+    for (len, taken) in [(Act::STATEMENT_BYTES_MAX, true), (Act::STATEMENT_BYTES_MAX + 1, false)] {
+        let act = Act::KeyChanged { statement: vec![7; len] };
+        let audit = Audit { by: Actor::User(0), act, reason: String::new() };
+        assert_eq!(audit.is_bounded(), taken);
+        assert_eq!(minicbor::decode::<Audit>(&minicbor::to_vec(&audit).unwrap()).is_ok(), taken);
+    }
 }
 
 fn any_body() -> impl Strategy<Value = Body> {

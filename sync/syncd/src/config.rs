@@ -136,7 +136,7 @@ impl SyncConfig {
         self.state_dir.join("identity/box.key")
     }
 
-    /// The gateway's control socket, which is told what platforms command.
+    /// The gateway's control socket: it journals what platforms command, and whose key took the place of a pinned one.
     pub fn gateway_socket_path(&self) -> PathBuf {
         self.run_dir.join("gateway.sock")
     }

@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use batch::{BoxId, ENROLMENT_BYTES_MAX, Enrolled, Enrolment, EnrolmentCode, OpenError, SigningKey};
+use batch::{
+    BoxId, ENROLMENT_BYTES_MAX, Enrolled, Enrolment, EnrolmentCode, KeyStatement, OpenError, SigningKey, Succession,
+    Whose,
+};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Proxy, Response, redirect};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -19,6 +22,8 @@ use serde::Deserialize;
 
 use crate::BaseUrl;
 
+/// Longest answer about keys that is read: 256 statements of the longest form, in hex.
+const TOLD_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Longest time for one question.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -104,6 +109,29 @@ pub async fn enrol(
     Ok(enrolled)
 }
 
+/// What the platform has of how the box's keys took each other's places, its own word that this machine took the place of
+/// another one among it. Empty from a platform that tells nothing of it; who tells something untrue is not believed by anybody.
+pub async fn key_statements(url: &BaseUrl, proxy: Option<&BaseUrl>, enrolled: &Enrolled) -> Vec<Vec<u8>> {
+    #[derive(Deserialize)]
+    struct Told {
+        statements: Vec<String>,
+    }
+    let provider = Arc::new(ring::default_provider());
+    let path = format!("v1/boxes/{}/keys", enrolled.box_id);
+    let told = async {
+        let response = pinned(proxy, enrolled, &provider).ok()?.get(at(url, &path)).send().await.ok()?;
+        let body = body_within(response, TOLD_BYTES_MAX).await.ok()?;
+        serde_json::from_slice::<Told>(&body).ok()
+    };
+    let statements = told.await.map(|told| told.statements).unwrap_or_default();
+    let is_believed = |cose: &Vec<u8>| match KeyStatement::read(cose) {
+        Ok(KeyStatement::Change(change)) => change.whose == Whose::Box(enrolled.box_id.clone()),
+        Ok(KeyStatement::Succession { .. }) => Succession::verify(cose, &enrolled.key).is_ok(),
+        Err(_) => false,
+    };
+    statements.iter().filter_map(|text| hex::decode(text).ok()).filter(is_believed).collect()
+}
+
 /// The certificate as PEM (RFC 7468), for `ca_file`.
 pub fn pem(certificate: &[u8]) -> String {
     let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
@@ -120,12 +148,16 @@ async fn try_certificate(
     enrolled: &Enrolled,
     provider: Arc<CryptoProvider>,
 ) -> Result<(), EnrolError> {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from(enrolled.certificate.clone())).map_err(|error| EnrolError::Setup(error.into()))?;
-    let pinned = tls13(&provider)?.with_root_certificates(roots).with_no_client_auth();
-    let asked = client(pinned, proxy)?.get(at(url, "v1/key")).send().await;
+    let asked = pinned(proxy, enrolled, &provider)?.get(at(url, "v1/key")).send().await;
     let unfit = |source: reqwest::Error| EnrolError::Unfit { url: url.to_string(), source: source.without_url() };
     asked.map(drop).map_err(unfit)
+}
+
+/// Connections to who has this certificate.
+fn pinned(proxy: Option<&BaseUrl>, enrolled: &Enrolled, provider: &Arc<CryptoProvider>) -> Result<Client, EnrolError> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from(enrolled.certificate.clone())).map_err(|error| EnrolError::Setup(error.into()))?;
+    client(tls13(provider)?.with_root_certificates(roots).with_no_client_auth(), proxy)
 }
 
 pub(crate) fn tls13(provider: &Arc<CryptoProvider>) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, EnrolError> {
@@ -157,10 +189,14 @@ fn at(url: &BaseUrl, path: &str) -> reqwest::Url {
 }
 
 /// As much of the answer as an answer has; what is longer is none, and its signature will say so.
-async fn body(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
+async fn body(response: Response) -> Result<Vec<u8>, reqwest::Error> {
+    body_within(response, ENROLMENT_BYTES_MAX).await
+}
+
+async fn body_within(mut response: Response, bytes_max: usize) -> Result<Vec<u8>, reqwest::Error> {
     let mut body = Vec::new();
     while let Some(part) = response.chunk().await? {
-        let room = ENROLMENT_BYTES_MAX - body.len();
+        let room = bytes_max - body.len();
         body.extend_from_slice(&part[..part.len().min(room)]);
         if part.len() > room {
             break;

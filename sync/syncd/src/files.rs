@@ -8,11 +8,12 @@ mod parked;
 mod sieve;
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
-use batch::{BoxId, SigningKey};
-use journal::{Outbox, Reader};
+use batch::{Batch, BoxId, KeyId, KeyStatement, PublicKey, SigningKey, Whose};
+use identity::IdentityError;
+use journal::{Outbox, Reader, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
 /// Jobs that may wait: a few for each of the destinations; who finds it full waits his turn.
@@ -30,6 +31,8 @@ pub struct Files {
     /// What is on its way.
     pub outbox: Outbox,
     key: SigningKey,
+    /// Where the key is, if it may become another one.
+    key_path: Option<PathBuf>,
     box_id: BoxId,
     carried: cut::Carried,
     continuity: continuity::Continuity,
@@ -41,7 +44,73 @@ impl Files {
     /// The box signs with `key`.
     pub fn new(reader: Reader, outbox: Outbox, key: SigningKey, box_id: BoxId) -> Files {
         let (carried, continuity) = (cut::Carried::default(), continuity::Continuity::default());
-        Files { reader, outbox, key, box_id, carried, continuity, sieves: HashMap::new() }
+        Files { reader, outbox, key, key_path: None, box_id, carried, continuity, sieves: HashMap::new() }
+    }
+
+    /// The key is looked at in this file before each batch: the gateway may have changed it.
+    #[must_use]
+    pub fn following(self, key_path: PathBuf) -> Files {
+        Files { key_path: Some(key_path), ..self }
+    }
+
+    /// Takes the key that signs now. Asked for after the journal's end was read: the gateway changes the key before it
+    /// journals that, so an old key never signs for a tree that has the record of its end.
+    fn look_at_the_key(&mut self) -> Result<(), IdentityError> {
+        if let Some(path) = &self.key_path {
+            let key = identity::load(path)?;
+            if key.public() != self.key.public() {
+                log::info!(former:% = self.key.public(), key:% = key.public(); "batches are signed with another key now");
+            }
+            self.key = key;
+        }
+        Ok(())
+    }
+
+    fn statements(&self) -> Vec<(Vec<u8>, KeyStatement)> {
+        let Some(folder) = self.key_path.as_deref().map(identity::statements_of) else { return Vec::new() };
+        identity::statements(&folder).unwrap_or_else(|error| {
+            log::warn!(error:%, folder:% = folder.display(); "statements about keys cannot be read");
+            Vec::new()
+        })
+    }
+
+    /// The keys of a platform: the pinned one, and those that took its place, as far as the gateway has journaled it.
+    pub(crate) fn platform_keys(&self, pinned: PublicKey) -> Vec<PublicKey> {
+        let statements: Vec<KeyStatement> = self.statements().into_iter().map(|(_, statement)| statement).collect();
+        batch::platform_keys(pinned, &statements)
+    }
+
+    /// Gives up batches on their way to a destination that are signed with a key in whose place a platform has let another one
+    /// in: nobody takes them any more. Their records come again, under the key of today.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the outbox.
+    pub(crate) fn forsake(&mut self, destination: &str) -> Result<(), StoreError> {
+        let succeeded = |statement: &KeyStatement| match statement {
+            KeyStatement::Succession { says, .. } => Some(says.former.id()),
+            KeyStatement::Change(_) => None,
+        };
+        let gone: Vec<KeyId> = self.statements().iter().filter_map(|(_, statement)| succeeded(statement)).collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        for stored in self.outbox.batches(destination)? {
+            if Batch::signer(&stored.bytes).is_some_and(|signer| gone.contains(&signer)) {
+                log::warn!(destination, records = stored.ranges.len(); "a batch of a key that was replaced is cut anew");
+                self.outbox.discard(destination, &stored.id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the box's keys have signed about each other, the oldest first.
+    pub(crate) fn key_changes(&self) -> Vec<Vec<u8>> {
+        let statements = self.statements();
+        let is_ours = |statement: &KeyStatement| match statement {
+            KeyStatement::Change(change) => change.whose == Whose::Box(self.box_id.clone()),
+            KeyStatement::Succession { .. } => false,
+        };
+        statements.into_iter().filter(|(_, statement)| is_ours(statement)).map(|(cose, _)| cose).collect()
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::best_time;
 use crate::clock::mono_ms;
-use crate::destination::{Board, Decided, Decision, Driver, Signals, restore};
+use crate::destination::{Board, Decided, Decision, Driver, Expected, Signals, restore};
 use crate::files::{FileThread, FileThreadEnded, Files, open};
 use crate::link::{self, LinkWatch};
 use crate::status::{Request, Status};
@@ -121,10 +121,10 @@ async fn deliver(
         opened = wait_for_gateway(&config, phase) => opened?,
     };
     log::info!(box_id:%, key:% = key.public(); "journal and key found");
-    let gateway = config.gateway_socket_path();
-    let files = Files::new(reader, outbox, key, box_id.clone());
+    let files = Files::new(reader, outbox, key, box_id.clone()).following(config.key_path());
     let (files, thread) = FileThread::start(files).map_err(SyncError::Thread)?;
     look_at_the_time(&files, &time).await?;
+    let gateway = config.gateway_socket_path();
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let (end_sender, end) = watch::channel(Seq(0));
@@ -132,25 +132,22 @@ async fn deliver(
     for (config, transport) in destinations {
         let link_up = Arc::new(Notify::new());
         let (end, link_up, time, stop) = (end.clone(), link_up.clone(), time.clone(), stopped.clone());
-        let signals = Signals { end, link_up: link_up.clone(), time, stop };
+        let signals = Signals { end, link_up: link_up.clone(), time, stop, gateway: gateway.clone() };
         let name = config.name.to_string();
         let filter = config.filter.clone();
         let restored = files.run(move |files| {
             files.set_filter(&name, filter)?;
+            files.forsake(&name)?;
             restore(&files.outbox, &name)
         });
         let restored = restored.await?.map_err(SyncError::Outbox)?;
+        let pinned = config.key;
+        let keys = files.run(move |files| files.platform_keys(pinned)).await?;
         let seed = getrandom::u64().map_err(SyncError::Random)?;
         let (orders, ordered) = mpsc::channel(ORDERS_MAX);
-        let (driver, board) = Driver::new(
-            config.clone(),
-            transport,
-            box_id.clone(),
-            files.clone(),
-            seed,
-            restored,
-            (signals, ordered, gateway.clone()),
-        );
+        let expected = Expected { keys, box_id: box_id.clone() };
+        let (driver, board) =
+            Driver::new(config.clone(), transport, expected, files.clone(), seed, restored, (signals, ordered));
         tasks.spawn(driver.run());
         running.push(Shown { config, board, link_up, orders });
     }

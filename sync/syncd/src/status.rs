@@ -65,6 +65,9 @@ pub struct DestinationStatus {
     pub name: String,
     /// Where it is.
     pub url: String,
+    /// The key that took the place of the one in the configuration, which had signed for it; none as long as that one signs.
+    #[serde(default)]
+    pub successor: Option<String>,
     /// Records before this number are known to its queue.
     pub end: u64,
     /// Records it holds by verified receipts.

@@ -12,7 +12,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use batch::weirlog::{Verifier, Writer};
+use batch::weirlog::{Beliefs, Verifier, Writer};
 use record::Seq;
 use record::merkle::{BLOCK_LEAVES, Block};
 use serde_json::{Value, json};
@@ -48,7 +48,7 @@ fn found_by_command(answer: &Answer) -> Found {
 
 /// As `weir verify` does, up to the first fault.
 fn found_by_weir(bytes: &[u8], key: &batch::PublicKey) -> Found {
-    let mut verifier = Verifier::new(bytes, Some(*key));
+    let mut verifier = Verifier::new(bytes, &Beliefs::of(Some(*key)));
     while verifier.verdict().first_bad.is_none() && verifier.step().unwrap() {}
     verifier.verdict().first_bad.map(|fault| (fault.place().to_string(), fault.word().to_owned()))
 }

@@ -12,7 +12,17 @@ const PINNED_SHARE: u64 = 2;
 impl Committer {
     /// Journals an order, if it can be carried out; answers with its number.
     pub(super) fn audit(&mut self, audit: Audit, draft: &mut Draft) -> Result<Value, String> {
+        if let Act::KeyChanged { statement } = &audit.act
+            && let Some(seq) = self.told_key(statement).map_err(|error| control::chain(&error))?
+        {
+            return Ok(json!({ "seq": seq }));
+        }
         self.check(&audit)?;
+        if let Act::KeyChanged { statement } = &audit.act {
+            self.keep_key_statement(statement)?;
+            // What is proven from now on needs this record under a tree head.
+            self.sign_soon = true;
+        }
         let seq = self.next_seq(draft);
         log::info!(seq:% = seq, act = audit.act.as_str(), by:? = audit.by, reason = audit.reason.as_str(); "order journaled");
         let seen = self.seen(&audit);
@@ -44,6 +54,7 @@ impl Committer {
             Act::Enrolled { .. } => Ok(()),
             // Of these no user says that they happened.
             Act::Commanded { .. } | Act::Settled { .. } => Err("nobody orders this · try: weir tail".into()),
+            Act::KeyChanged { statement } => self.check_statement(statement),
             Act::Acknowledged { rule, source } => {
                 let nobody = || format!("no alarm {rule} of {source} waits for anyone · try: weir alarm list");
                 self.seen(audit).map(drop).ok_or_else(nobody)

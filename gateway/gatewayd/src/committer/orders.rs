@@ -42,6 +42,7 @@ impl Committer {
             Order::Command { platform, command } => self.command(&platform, command, draft),
             Order::Prove { platform, receipt } => self.prove(&platform, &receipt, draft),
             Order::Sample { device, period_s } => self.sample(&device, period_s, draft),
+            Order::RotateKey { by, reason } => self.rotate_key(by, reason, draft),
             Order::KeepSession { device, state } => {
                 self.restored.rows.entry(Some(device.clone())).or_default().client = state;
                 draft.touched.insert(Some(device));

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use batch::{Command, Order, PublicKey};
+use batch::{Command, KeyChange, KeyStatement, Order, PublicKey, Whose};
 use journal::{Reader, StoreError};
 use minicbor::{Decode, Encode};
 use record::merkle::Hash;
@@ -114,8 +114,23 @@ impl Platforms {
                 known.newest = known.newest.max(*number);
                 true
             }),
+            (Act::KeyChanged { statement }, _) => self.follow(statement),
             _ => false,
         }
+    }
+
+    /// A platform's key has signed for another one, by which the platform is believed from now on.
+    fn follow(&mut self, statement: &[u8]) -> bool {
+        let Ok(KeyStatement::Change(KeyChange { whose: Whose::Platform(name), old, new, .. })) =
+            KeyStatement::read(statement)
+        else {
+            return false;
+        };
+        let known = self.known.get_mut(name.as_str()).filter(|known| known.key == Some(old.to_bytes()));
+        known.is_some_and(|known| {
+            known.key = Some(new.to_bytes());
+            true
+        })
     }
 
     fn known(&mut self, platform: &str) -> Option<&mut Known> {

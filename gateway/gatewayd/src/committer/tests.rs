@@ -7,6 +7,7 @@ mod decoding;
 mod failing;
 mod gathering;
 mod history;
+mod keys;
 mod orders;
 mod outfalls;
 mod stored;

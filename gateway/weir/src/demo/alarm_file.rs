@@ -68,7 +68,7 @@ pub(crate) async fn leave(
     };
     let bytes = std::fs::read(&path).map_err(|source| DemoError::Read { path: path.clone(), source })?;
     let platforms = world.platforms.iter().filter_map(|platform| Some((platform.name.parse().ok()?, platform.key)));
-    let keys = Keys { box_key: Some(world.box_key), platforms: platforms.collect() };
+    let keys = Keys { box_key: Some(world.box_key), platforms: platforms.collect(), ..Keys::default() };
     if !evidence::verify(&bytes, &keys).holds() {
         let text = path.display();
         told.reasons.push(Reason::new(

@@ -35,13 +35,13 @@ pub(super) struct Choice {
 }
 
 impl Choice {
-    /// Chooses among the records before `end`.
+    /// Chooses among the records before `end`; those about keys tell who signed, and are always among them.
     pub(super) fn new(
         reader: &Reader,
         asked: &Asked,
         clocks: &[RecordAt],
         times: &TimeLine,
-        end: Seq,
+        (end, keys): (Seq, &[Seq]),
     ) -> Result<Choice, EvidenceError> {
         let mut choice = Choice::default();
         let mut range: Option<SeqRange> = None;
@@ -61,6 +61,9 @@ impl Choice {
         // The neighbours show that the time was not cut shorter than what was asked for.
         for at in first.0.checked_sub(1).map(Seq).into_iter().chain([last.next()]) {
             choice.add_one(reader, at, end)?;
+        }
+        for at in keys {
+            choice.add_one(reader, *at, end)?;
         }
         choice.explain(reader, SeqRange { first, last }, clocks, end)?;
         choice.register(reader, SeqRange { first, last }, &asked.sources, end)?;
@@ -256,7 +259,7 @@ mod tests {
             to_ms: UnixMs(BEGAN_MS + 1_000 * to_s),
             ..Asked::default()
         };
-        let choice = Choice::new(&reader, &asked, &clocks, &TimeLine::new(), Seq(10))?;
+        let choice = Choice::new(&reader, &asked, &clocks, &TimeLine::new(), (Seq(10), &[]))?;
         Ok(choice.records.keys().map(|seq| seq.0).collect())
     }
 

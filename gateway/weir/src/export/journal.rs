@@ -7,28 +7,28 @@ use std::path::Path;
 
 use ::journal::{Reader, StoreError, StoredCheckpoint};
 use batch::weirlog::{WriteError, Writer};
-use batch::{BoxId, Checkpoint, OpenError, PublicKey};
+use batch::{BoxId, PublicKey};
 use record::merkle::Node;
 use record::{Seq, SeqRange};
 
 use super::PAGE_BYTES;
 use crate::error::CommandError;
 use crate::exit::Exit;
-use crate::identity_card::public_key;
 use crate::lang::Lang;
 use crate::output;
+use crate::signers::Signers;
 
 /// Signed tree heads read at once.
 const HEADS_PAGE: usize = 1_000;
 
 /// Writes every record that a signed tree head covers, and says on standard error how many are not covered yet.
 pub(super) fn run(state_dir: &Path, out: Option<&Path>, lang: Lang) -> Result<Exit, CommandError> {
-    let key = public_key(state_dir)?;
     let reader = Reader::open(&state_dir.join("journal/journal.db")).map_err(CommandError::Store)?;
     let position = reader.position().map_err(CommandError::Store)?;
     let box_id = BoxId::new(&position.box_id).map_err(|error| CommandError::BadName(error.to_string()))?;
-    let end = signed_end(&reader, &key)?.min(position.end);
-    let (nodes, heads) = (nodes(&reader, end), heads(&reader, &key));
+    let (end, signers) = signed_end(&reader, Signers::read(&reader, state_dir, &position.box_id)?)?;
+    let (end, key) = (end.min(position.end), signers.newest());
+    let (nodes, heads) = (nodes(&reader, end), heads(&reader, &signers));
     match out {
         None => write(output::stdout(), CommandError::output, (&box_id, &key), nodes, heads)?,
         Some(path) => {
@@ -43,13 +43,15 @@ pub(super) fn run(state_dir: &Path, out: Option<&Path>, lang: Lang) -> Result<Ex
     Ok(Exit::Good)
 }
 
-/// The size of the newest tree head that this machine signed.
-pub(crate) fn signed_end(reader: &Reader, key: &PublicKey) -> Result<Seq, CommandError> {
-    let mut end = None;
-    for head in heads(reader, key) {
-        end = Some(head.map_err(CommandError::Store)?.size);
+/// The size of the newest tree head that the box signed, and the keys that a file up to there can explain.
+pub(crate) fn signed_end(reader: &Reader, signers: Signers) -> Result<(Seq, Signers), CommandError> {
+    let mut newest = None;
+    for head in heads(reader, &signers) {
+        let head = head.map_err(CommandError::Store)?;
+        newest = signers.head(&head.cose).map(|(key, _)| (Seq(head.size), key)).or(newest);
     }
-    end.map(Seq).ok_or(CommandError::NothingSigned)
+    let (end, key) = newest.ok_or(CommandError::NothingSigned)?;
+    Ok((end, signers.before(end, key)))
 }
 
 /// Writes records and pruned subtrees in order, and each tree head behind the last record that it covers. A head over a
@@ -109,9 +111,9 @@ fn nodes(reader: &Reader, end: Seq) -> impl Iterator<Item = Result<Node, StoreEr
     })
 }
 
-/// Every tree head that is not signed by another machine, whose place this one took, the oldest first: the later ones
-/// cover the same records.
-fn heads(reader: &Reader, key: &PublicKey) -> impl Iterator<Item = Result<StoredCheckpoint, StoreError>> {
+/// Every tree head that is signed with one of these keys, the oldest first. Those of a machine whose place this one took, and
+/// of which no statement tells, are not needed: the later ones cover the same records.
+pub(crate) fn heads(reader: &Reader, signers: &Signers) -> impl Iterator<Item = Result<StoredCheckpoint, StoreError>> {
     let (mut after, mut page) = (0, VecDeque::new());
     let all = std::iter::from_fn(move || {
         if page.is_empty() {
@@ -124,15 +126,13 @@ fn heads(reader: &Reader, key: &PublicKey) -> impl Iterator<Item = Result<Stored
         after = head.size;
         Some(Ok(head))
     });
-    let is_ours =
-        |head: &StoredCheckpoint| !matches!(Checkpoint::verify(&head.cose, key), Err(OpenError::UnknownKey { .. }));
-    all.filter(move |head| head.as_ref().map_or(true, is_ours))
+    all.filter(move |head| head.as_ref().map_or(true, |head| signers.claim(&head.cose)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use batch::{SigningKey, TreeHead, weirlog};
+    use batch::{Checkpoint, SigningKey, TreeHead, weirlog};
     use record::merkle::{Block, Frontier, leaf_hash};
     use record::{BootNo, ClockQuality, MonoMs, Stamp, UnixMs};
 

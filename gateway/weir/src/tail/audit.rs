@@ -1,5 +1,6 @@
 //! What somebody ordered, in words.
 
+use batch::{KeyStatement, Whose};
 use record::{Act, Actor, Audit, Seq, SeqRange, Settlement};
 
 use crate::lang::Lang;
@@ -45,6 +46,28 @@ fn act(act: &Act, lang: Lang) -> String {
         (Act::Acknowledged { rule, source }, Lang::En) => format!("alarm {rule} of {source} acknowledged"),
         (Act::Acknowledged { rule, source }, Lang::Zh) => format!("已确认 {source} 的报警 {rule}"),
         (Act::Enrolled { platform, key }, Lang::Zh) => format!("已登记平台 {platform}，其公钥 {}", hex::encode(key)),
+        (Act::KeyChanged { statement }, lang) => key_changed(statement, lang),
+    }
+}
+
+/// Whose key took the place of which, by whose word.
+fn key_changed(statement: &[u8], lang: Lang) -> String {
+    let Ok(read) = KeyStatement::read(statement) else {
+        return lang.pick("a key changed, by a statement that cannot be read", "密钥已更换，其声明无法读取").to_owned();
+    };
+    let ((former, key), whose) = (read.keys(), read.whose());
+    let (former, key) = (former.id(), key.id());
+    match (&read, &whose, lang) {
+        (KeyStatement::Succession { says, .. }, _, Lang::En) => {
+            format!("{} let in another machine for {}: key {key} for {former}", says.platform, says.box_id)
+        }
+        (KeyStatement::Succession { says, .. }, _, Lang::Zh) => {
+            format!("平台 {} 准许新设备接替 {}：密钥 {key} 接替 {former}", says.platform, says.box_id)
+        }
+        (_, Whose::Box(_), Lang::En) => format!("key {former} of this box handed over to {key}"),
+        (_, Whose::Box(_), Lang::Zh) => format!("本站密钥 {former} 已更换为 {key}"),
+        (_, Whose::Platform(name), Lang::En) => format!("key {former} of platform {name} handed over to {key}"),
+        (_, Whose::Platform(name), Lang::Zh) => format!("平台 {name} 的密钥 {former} 已更换为 {key}"),
     }
 }
 
@@ -155,6 +178,24 @@ mod tests {
             "",
             &format!("AUDIT by user 0: municipal enrolled, its key {}", "ab".repeat(32)),
             &format!("审计 用户 0：已登记平台 municipal，其公钥 {}", "ab".repeat(32)),
+        );
+        let [old, new] = [1, 2].map(|seed| batch::SigningKey::from_seed(&[seed; 32]));
+        let change = batch::KeyChange {
+            whose: Whose::Box(batch::BoxId::new("box-1").unwrap()),
+            old: old.public(),
+            new: new.public(),
+            number: 1,
+            at_ms: record::UnixMs(0),
+            clock: None,
+            reason: "yearly".into(),
+        };
+        let [former, key] = [&old, &new].map(|key| key.id().to_string());
+        check(
+            Actor::User(0),
+            Act::KeyChanged { statement: change.sign(&old, &new) },
+            "yearly",
+            &format!("AUDIT by user 0: key {former} of this box handed over to {key} · reason: yearly"),
+            &format!("审计 用户 0：本站密钥 {former} 已更换为 {key} · 理由：yearly"),
         );
     }
 }

@@ -14,6 +14,7 @@ use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::lang::Lang;
 use crate::output;
+use crate::verify::file::revocations;
 
 /// Whether it is an evidence file, by its first bytes.
 pub(super) fn begins(path: &Path) -> Result<bool, CommandError> {
@@ -32,7 +33,8 @@ pub(super) fn run(path: &Path, args: &VerifyArgs, lang: Lang) -> Result<Exit, Co
     if bytes.len() > EVIDENCE_BYTES_MAX {
         return Err(CommandError::EvidenceTooLarge { path: path.into() });
     }
-    let keys = Keys { box_key: args.key, platforms: args.platforms.iter().cloned().collect() };
+    let (platforms, revoked) = (args.platforms.iter().cloned().collect(), revocations(args)?);
+    let keys = Keys { box_key: args.key, platforms, revoked };
     let verdict = evidence::verify(&bytes, &keys);
     let mut out = output::stdout();
     if args.json {
@@ -73,6 +75,8 @@ fn facts(what: &What) -> Value {
         What::Container { parts, .. } => json!({ "parts": parts }),
         What::Seal { sealed, .. } => json!(sealed),
         What::Key { key, given } => json!({ "key": key, "given": given }),
+        What::Keys { keys, unvouched } => json!({ "keys": keys, "unvouched": unvouched }),
+        What::Revoked(revoked) => json!(revoked),
         What::Records { box_id, records, covering, .. } => {
             json!({ "box": box_id, "records": records, "signed": covering })
         }

@@ -1,14 +1,15 @@
 //! `weir verify FILE` of an exported journal: what it proves, how far, and its first bad record.
 
 use std::fs::File;
-use std::io::{BufReader, Write};
-use std::path::Path;
+use std::io::{BufReader, Read, Write};
+use std::path::{Path, PathBuf};
 
-use batch::PublicKey;
-use batch::weirlog::{self, Fault, Verdict};
+use batch::weirlog::{self, Beliefs, Fault, Verdict};
+use batch::{Heir, Revocation, STATEMENT_BYTES_MAX, Voucher};
 use serde_json::json;
 
 use super::{Finding, print};
+use crate::cli::VerifyArgs;
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::lang::Lang;
@@ -18,11 +19,19 @@ use crate::output;
 const BUFFER_BYTES: usize = 256 * 1024;
 
 /// Verifies the file, and prints one line for each statement.
-pub(super) fn run(path: &Path, key: Option<PublicKey>, as_json: bool, lang: Lang) -> Result<Exit, CommandError> {
+pub(super) fn run(path: &Path, args: &VerifyArgs, lang: Lang) -> Result<Exit, CommandError> {
     let failed = |source| CommandError::Read { path: path.into(), source };
-    let file = BufReader::with_capacity(BUFFER_BYTES, File::open(path).map_err(failed)?);
-    let verdict = weirlog::verify(file, key).map_err(failed)?;
-    let findings = findings(&verdict, key.is_some(), lang);
+    let open = || Ok(BufReader::with_capacity(BUFFER_BYTES, File::open(path)?));
+    let platforms = args.platforms.iter().cloned().collect();
+    // Twice: first for the keys, which may be told of behind what they signed.
+    let mut beliefs = open().and_then(|file| Beliefs::read(file, args.key, &platforms)).map_err(failed)?;
+    let revocations = revocations(args)?;
+    let refused = revocations.iter().filter_map(|cose| beliefs.revoke(cose).err().map(|error| control::chain(&error)));
+    let refused: Vec<String> = refused.collect();
+    let verdict = open().and_then(|file| weirlog::verify_by(file, &beliefs)).map_err(failed)?;
+    let (as_json, given) = (args.json, args.key.is_some());
+    let mut findings = findings(&verdict, given, lang);
+    keys(&verdict, &beliefs, &refused, lang, &mut findings);
     let mut out = output::stdout();
     if as_json {
         let first_bad = verdict
@@ -37,6 +46,66 @@ pub(super) fn run(path: &Path, key: Option<PublicKey>, as_json: bool, lang: Lang
     }
     out.flush().map_err(CommandError::output)?;
     Ok(if verdict.holds() { Exit::Good } else { Exit::NotWell })
+}
+
+/// The revocations that were given, each signed by somebody.
+pub(super) fn revocations(args: &VerifyArgs) -> Result<Vec<Vec<u8>>, CommandError> {
+    let read = |path: &PathBuf| {
+        let failed = |source| CommandError::Read { path: path.clone(), source };
+        let longest = u64::try_from(STATEMENT_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
+        let mut cose = Vec::new();
+        File::open(path).and_then(|file| file.take(longest).read_to_end(&mut cose)).map_err(failed)?;
+        Revocation::claimed(&cose).map_err(|source| CommandError::NoRevocation { path: path.clone(), source })?;
+        Ok(cose)
+    };
+    args.revoked.iter().map(read).collect()
+}
+
+/// Which keys the box had, who vouches for them, and what was revoked.
+fn keys(verdict: &Verdict, beliefs: &Beliefs, refused: &[String], lang: Lang, findings: &mut Vec<Finding>) {
+    for heir in verdict.keys.iter().skip(1) {
+        findings.push(Finding { holds: true, what: format!("{}: {}", voucher(heir, lang), heir.key) });
+    }
+    if verdict.unvouched > 0 {
+        let text = lang.pick(
+            "signed tree heads of keys that nobody vouches for, which prove nothing; give --platform",
+            "签名者无人担保的树头，不作证明（请用 --platform 给出平台公钥）",
+        );
+        findings.push(Finding { holds: true, what: format!("{text}: {}", verdict.unvouched) });
+    }
+    for revoked in beliefs.revoked() {
+        let text = lang.pick("revoked", "已吊销");
+        let from = lang.pick("proves nothing from", "自此起不作证明");
+        let what = format!("{text}: {} · {from} {} · {:?}", revoked.key, output::time(revoked.from_ms), revoked.reason);
+        findings.push(Finding { holds: true, what });
+    }
+    for why in refused {
+        let text = lang.pick("a revocation was not believed", "吊销声明未被采信");
+        findings.push(Finding { holds: true, what: format!("{text}: {why} · try: --platform NAME=HEX") });
+    }
+    if verdict.revoked > 0 {
+        let text = lang.pick("tree heads that a revoked key signed afterwards", "被吊销密钥在吊销后签名的树头");
+        findings.push(Finding { holds: false, what: format!("{text}: {}", verdict.revoked) });
+    }
+}
+
+/// Who vouches for a key.
+pub(super) fn voucher(heir: &Heir, lang: Lang) -> String {
+    match &heir.by {
+        Some(Voucher::Given) => lang.pick("key", "公钥").to_owned(),
+        Some(Voucher::Neighbour) => lang
+            .pick("key of the box, by the word of the one before or after it", "本站公钥，由相邻密钥签名证明")
+            .to_owned(),
+        Some(Voucher::Platform(name)) => {
+            format!("{} {name}", lang.pick("key of the box, by the word of platform", "本站公钥，由平台证明："))
+        }
+        None => lang
+            .pick(
+                "key that the file names and nobody vouches for, give --platform",
+                "文件所列、无人担保的公钥（请用 --platform）",
+            )
+            .to_owned(),
+    }
 }
 
 fn findings(verdict: &Verdict, key_given: bool, lang: Lang) -> Vec<Finding> {

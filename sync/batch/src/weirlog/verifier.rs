@@ -1,4 +1,4 @@
-//! Verifying an exported journal, with nothing but the box's public key.
+//! Verifying an exported journal, with nothing but public keys.
 
 use std::io::{self, BufRead};
 
@@ -7,9 +7,10 @@ use record::merkle::{Frontier, Hash, leaf_hash};
 use serde::Serialize;
 
 use super::VERSION;
+use super::beliefs::Beliefs;
 use super::fault::Fault;
 use super::item::{Broken, Header, Item, Items};
-use crate::{BoxId, Checkpoint, PublicKey};
+use crate::{Artifact, BoxId, Checkpoint, Heir, Lineage, PublicKey, Whose};
 
 /// What an exported journal proves.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -29,6 +30,13 @@ pub struct Verdict {
     pub altered: u64,
     /// Signed tree heads that fit.
     pub checkpoints: u64,
+    /// The box's keys, the given one first, as the statements in the file lead from one to the other; those that nobody
+    /// vouches for are among them.
+    pub keys: Vec<Heir>,
+    /// Signed tree heads that were passed over, because nobody vouches for the key.
+    pub unvouched: u64,
+    /// Signed tree heads that were passed over, because the key was revoked before.
+    pub revoked: u64,
     /// The newest of them: it proves every record below its size, but the altered ones.
     pub proven: Option<Checkpoint>,
     /// The first thing that is wrong, in the order of the file.
@@ -57,7 +65,15 @@ impl Verdict {
 /// # Errors
 /// When it cannot be read; whatever is wrong with what is in it is part of the verdict.
 pub fn verify(input: impl BufRead, key: Option<PublicKey>) -> io::Result<Verdict> {
-    let mut verifier = Verifier::new(input, key);
+    verify_by(input, &Beliefs::of(key))
+}
+
+/// Verifies a whole file by more than one key: those that [`Beliefs::read`] found in the same file.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn verify_by(input: impl BufRead, beliefs: &Beliefs) -> io::Result<Verdict> {
+    let mut verifier = Verifier::new(input, beliefs);
     while verifier.step()? {}
     Ok(verifier.into_verdict())
 }
@@ -65,9 +81,9 @@ pub fn verify(input: impl BufRead, key: Option<PublicKey>) -> io::Result<Verdict
 /// Verifies a file entry by entry, with the memory of one record.
 pub struct Verifier<R> {
     items: Items<R>,
-    expected: Option<PublicKey>,
-    /// The box and its key, once the header was read.
-    signer: Option<(BoxId, PublicKey)>,
+    beliefs: Beliefs,
+    /// The box and its keys, once the header was read.
+    signer: Option<(BoxId, Lineage)>,
     /// The tree over the leaf hashes that stand in the file.
     stored: Frontier,
     /// The tree over the hashes of the records themselves, while it is another one.
@@ -79,10 +95,10 @@ pub struct Verifier<R> {
 
 impl<R: BufRead> Verifier<R> {
     /// Begins. Without a key, the one that the file names is taken: then the file proves itself, but not whose it is.
-    pub fn new(input: R, key: Option<PublicKey>) -> Verifier<R> {
-        let (stored, verdict) = (Frontier::new(), Verdict::default());
+    pub fn new(input: R, beliefs: &Beliefs) -> Verifier<R> {
+        let (stored, verdict, beliefs) = (Frontier::new(), Verdict::default(), beliefs.clone());
         let items = Items::new(input);
-        Verifier { items, expected: key, signer: None, stored, recomputed: None, head_size: None, verdict }
+        Verifier { items, beliefs, signer: None, stored, recomputed: None, head_size: None, verdict }
     }
 
     /// What is known so far.
@@ -100,7 +116,7 @@ impl<R: BufRead> Verifier<R> {
     /// # Errors
     /// When the file cannot be read.
     pub fn step(&mut self) -> io::Result<bool> {
-        let Some((box_id, key)) = &self.signer else { return self.header() };
+        let Some((box_id, lineage)) = &self.signer else { return self.header() };
         let at = Seq(self.stored.size());
         let item = match self.items.next() {
             Ok(Some(item)) => item,
@@ -122,8 +138,16 @@ impl<R: BufRead> Verifier<R> {
             }
             Item::Pruned { level, root, .. } => self.pruned(at, level, root),
             Item::Checkpoint(cose) => {
-                let checkpoint = judge(cose, box_id, key, at.0, self.head_size);
-                self.checkpoint(at.0, checkpoint);
+                match judge(cose, box_id, lineage, at.0, self.head_size) {
+                    Ok(None) => self.verdict.unvouched += 1,
+                    Ok(Some((key, head)))
+                        if self.beliefs.revoked_from(box_id, &key).is_some_and(|from| head.stamp.wall_ms >= from) =>
+                    {
+                        self.verdict.revoked += 1;
+                    }
+                    Ok(Some((_, head))) => self.checkpoint(at.0, Ok(head)),
+                    Err(why) => self.checkpoint(at.0, Err(why)),
+                }
                 Ok(true)
             }
             Item::End { size, sha256 } => self.end(at, size, sha256),
@@ -143,12 +167,15 @@ impl<R: BufRead> Verifier<R> {
         let (Some(box_id), Ok(key)) = (box_id, PublicKey::from_bytes(&key)) else {
             return self.stop(Fault::NoHeader);
         };
-        if self.expected.is_some_and(|expected| expected != key) {
+        let (given, whose) = (self.beliefs.given, Whose::Box(box_id.clone()));
+        let lineage = self.beliefs.lineage.clone().filter(|lineage| *lineage.whose() == whose);
+        let lineage = lineage.unwrap_or_else(|| Lineage::new(whose, given.unwrap_or(key)));
+        if !lineage.heirs().iter().any(|heir| heir.key == key) {
             self.verdict.fault(Fault::OtherKey);
         }
-        let key = self.expected.unwrap_or(key);
-        (self.verdict.box_id, self.verdict.key) = (Some(box_id.clone()), Some(key));
-        self.signer = Some((box_id, key));
+        (self.verdict.box_id, self.verdict.key) = (Some(box_id.clone()), Some(given.unwrap_or(key)));
+        self.verdict.keys = lineage.heirs().to_vec();
+        self.signer = Some((box_id, lineage));
         Ok(true)
     }
 
@@ -219,20 +246,30 @@ impl<R: BufRead> Verifier<R> {
     }
 }
 
-/// The checkpoint in these bytes, if it is this box's word about the first `size` records, and the first such one.
+/// The checkpoint in these bytes with the key that signed it, if it is this box's word about the first `size` records, and the
+/// first such one. None if nobody vouches for the key, which the file only names.
 fn judge(
     cose: &[u8],
     box_id: &BoxId,
-    key: &PublicKey,
+    lineage: &Lineage,
     size: u64,
     before: Option<u64>,
-) -> Result<Checkpoint, &'static str> {
-    let checkpoint = Checkpoint::verify(cose, key).map_err(|_| "it is not signed with the box's key")?;
+) -> Result<Option<(PublicKey, Checkpoint)>, &'static str> {
+    let not_signed = "it is not signed with the box's key";
+    let outline = crate::envelope::outline(Artifact::Checkpoint, cose).map_err(|_| not_signed)?;
+    let Heir { key, by, ended_at } = lineage.heir(outline.kid).ok_or(not_signed)?;
+    let checkpoint = Checkpoint::verify(cose, key).map_err(|_| not_signed)?;
+    if by.is_none() {
+        return Ok(None);
+    }
     if checkpoint.box_id != *box_id {
         return Err("it is of another box");
     }
     if checkpoint.head.size != size || before == Some(size) {
         return Err("it belongs elsewhere");
     }
-    Ok(checkpoint)
+    if ended_at.is_some_and(|ended| size > ended.0) {
+        return Err("its key had handed over to another one before");
+    }
+    Ok(Some((*key, checkpoint)))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use batch::{Asked, BoxId, Receipt};
+use batch::{Asked, BoxId, KeyStatement, Receipt};
 use record::merkle::Hash;
 use record::{
     Act, Actor, AlarmState, Body, DossierVersion, GapReason, LimitSide, Outfall, RecordAt, SeqRanges, Settlement,
@@ -157,6 +157,7 @@ fn order(act: &Act) -> String {
             Settlement::RolledBack => format!("指令 {command} 的规则回退 rules rolled back"),
             Settlement::Superseded => format!("指令 {command} 的规则被人工修改取代 rules superseded by hand"),
         },
+        Act::KeyChanged { statement } => key_changed(statement),
         Act::Acknowledged { rule, source } => format!("确认报警 {rule} {source} acknowledged"),
     }
 }
@@ -205,6 +206,15 @@ fn dossier(at: &RecordAt, time: TrueTime, version: &DossierVersion) -> String {
         ((fact.chinese, fact.english), value)
     }));
     facts(&rows)
+}
+
+fn key_changed(statement: &[u8]) -> String {
+    match KeyStatement::read(statement).map(|read| (read.whose(), read.keys())) {
+        Ok((whose, (former, key))) => {
+            format!("更换密钥 {whose}: {} → {} key changed", former.id(), key.id())
+        }
+        Err(_) => "更换密钥 key changed".to_owned(),
+    }
 }
 
 pub(super) fn charts(log: &Log) -> String {

@@ -120,7 +120,7 @@ impl Sample {
 
     pub(super) fn keys(&self) -> Keys {
         let platforms = self.platforms.iter().map(|(name, key)| (name.clone(), key.public()));
-        Keys { box_key: Some(self.key.public()), platforms: platforms.collect::<BTreeMap<_, _>>() }
+        Keys { box_key: Some(self.key.public()), platforms: platforms.collect::<BTreeMap<_, _>>(), ..Keys::default() }
     }
 
     /// The tree over the first records.

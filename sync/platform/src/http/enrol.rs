@@ -37,7 +37,7 @@ async fn admit(app: &Arc<App>, body: &mut Body) -> Result<Vec<u8>, Refusal> {
     let taken = tokio::task::spawn_blocking(move || enrolments.take(&wish, now)).await;
     let entry = taken.map_err(|error| Refusal::caused(Code::StoreFailed, &error))??;
     app.store.enrol(entry.clone()).await?;
-    Ok(app.enrolments.admit(&entry, now))
+    Ok(app.enrolments.admit(&entry, now)?)
 }
 
 impl From<EnrolmentError> for Refusal {
@@ -47,6 +47,7 @@ impl From<EnrolmentError> for Refusal {
             EnrolmentError::Used(_) => Code::AlreadyUsed,
             EnrolmentError::Configured(_) => Code::BoxConfigured,
             EnrolmentError::TooMany => Code::StoreFull,
+            EnrolmentError::Keys { source, .. } => Code::from(source),
             EnrolmentError::NoKey(_)
             | EnrolmentError::BadKey { .. }
             | EnrolmentError::Random(_)

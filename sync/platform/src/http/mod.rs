@@ -2,6 +2,7 @@
 
 mod body;
 mod enrol;
+mod keys;
 mod query;
 mod read;
 mod refusal;
@@ -48,6 +49,8 @@ struct App {
     public_key: PublicKey,
     /// Of the same key.
     cosigner: SigningKey,
+    /// How it took the place of others, signed, in hex.
+    changes: Vec<String>,
     enrolments: Arc<Enrolments>,
     commands: Commands,
     read_token: Option<ReadToken>,
@@ -63,11 +66,17 @@ struct App {
 }
 
 /// Everything the platform answers to.
-pub(crate) fn router(config: &Config, cosigner: SigningKey, enrolments: Arc<Enrolments>, store: Arc<Store>) -> Router {
+pub(crate) fn router(
+    config: &Config,
+    (cosigner, changes): (SigningKey, Vec<String>),
+    enrolments: Arc<Enrolments>,
+    store: Arc<Store>,
+) -> Router {
     let app = Arc::new(App {
         name: config.name.clone(),
         public_key: cosigner.public(),
         cosigner,
+        changes,
         enrolments,
         commands: Commands::new(&StateDir::new(&config.state_dir)),
         read_token: config.read_token.clone(),
@@ -89,7 +98,7 @@ pub(crate) fn router(config: &Config, cosigner: SigningKey, enrolments: Arc<Enro
 
 type Route = (&'static str, MethodRouter<Arc<App>>);
 
-/// What needs no token: uploads and enrolments are signed, the rest is public.
+/// What needs no token: uploads, enrolments and changes of keys are signed, the rest is public.
 fn open_routes() -> Vec<Route> {
     vec![
         ("/healthz", get(read::healthz)),
@@ -97,6 +106,7 @@ fn open_routes() -> Vec<Route> {
         ("/v1/key", get(read::key)),
         ("/v1/boxes/{box}/checkpoint", get(read::checkpoint)),
         ("/v1/boxes/{box}/batches/{id}", put(upload::put)),
+        ("/v1/boxes/{box}/keys", get(keys::get).post(keys::post)),
         ("/v1/enrolments", post(enrol::post)),
     ]
 }

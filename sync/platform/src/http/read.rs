@@ -26,7 +26,10 @@ pub(super) async fn openapi() -> Response {
 
 pub(super) async fn key(State(app): State<Arc<App>>) -> Response {
     let cosigner = batch::verifier_key(&app.name, &app.public_key);
-    Json(json!({ "platform": app.name, "public_key": app.public_key, "cosigner": cosigner })).into_response()
+    let told = json!({
+        "platform": app.name, "public_key": app.public_key, "cosigner": cosigner, "changes": app.changes,
+    });
+    Json(told).into_response()
 }
 
 /// Probes what a platform is for: that the writer takes a job and its database answers.
@@ -160,7 +163,7 @@ pub(super) async fn receipt(State(app): State<Arc<App>>, Path(path): Path<(Strin
 }
 
 /// Asks the store off the async workers, a bounded number at a time.
-async fn ask(app: &Arc<App>, uri: &Uri, ask: impl FnOnce(&Archive) -> Answer + Send + 'static) -> Response {
+pub(super) async fn ask(app: &Arc<App>, uri: &Uri, ask: impl FnOnce(&Archive) -> Answer + Send + 'static) -> Response {
     let stops = |_| Refusal::new(Code::Busy, "the platform stops");
     let permit = match Arc::clone(&app.reading).acquire_owned().await.map_err(stops) {
         Ok(permit) => permit,

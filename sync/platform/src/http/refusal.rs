@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use batch::OpenError;
 use serde::Serialize;
 
+use crate::box_keys::BoxKeyError;
 use crate::store::{AcceptError, Refused, StoreError};
 
 macro_rules! codes {
@@ -47,6 +48,16 @@ codes! {
     /// Signed, but not with the key this box was enrolled with.
     UnknownKey = "unknown_key", FORBIDDEN,
         "compare the key in platform.toml with `weir identity` on the box";
+    /// Signed with a key that was revoked.
+    KeyRevoked = "key_revoked", FORBIDDEN,
+        "on the box, if nobody else has it: weir identity rotate --reason TEXT, then weir identity enroll by a new code of \
+         this platform (`weir platform invite BOX`)";
+    /// Not a change of a key in the one form of `batch.cddl`.
+    BadStatement = "bad_statement", BAD_REQUEST,
+        "send a key-change as batch.cddl describes it, signed by both keys that it names";
+    /// The key handed over to another one before.
+    KeySucceeded = "key_succeeded", CONFLICT,
+        "somebody else may have the box's key: ask who, revoke it (`weir platform revoke`), and let the box in by a new code";
     /// The signature does not verify.
     BadSignature = "bad_signature", FORBIDDEN,
         "keep the bytes as evidence; send the batch as the box sealed it";
@@ -193,6 +204,30 @@ impl From<&OpenError> for Code {
             | OpenError::NotCanonical { .. }
             | OpenError::Inconsistent(_) => Code::Malformed,
         }
+    }
+}
+
+impl From<&BoxKeyError> for Code {
+    fn from(error: &BoxKeyError) -> Code {
+        match error {
+            BoxKeyError::Statement(OpenError::BadSignature { .. }) => Code::BadSignature,
+            BoxKeyError::Statement(OpenError::TooLarge { .. }) => Code::TooLarge,
+            BoxKeyError::Statement(_) => Code::BadStatement,
+            BoxKeyError::OtherName(_) => Code::BoxMismatch,
+            BoxKeyError::Unknown { .. } => Code::UnknownKey,
+            BoxKeyError::Succeeded { .. } => Code::KeySucceeded,
+            BoxKeyError::Revoked { .. } => Code::KeyRevoked,
+            BoxKeyError::TooMany(_) => Code::StoreFull,
+            BoxKeyError::Future(_) | BoxKeyError::Reason | BoxKeyError::Key(_) | BoxKeyError::File { .. } => {
+                Code::StoreFailed
+            }
+        }
+    }
+}
+
+impl From<BoxKeyError> for Refusal {
+    fn from(error: BoxKeyError) -> Refusal {
+        Refusal::caused(Code::from(&error), &error)
     }
 }
 

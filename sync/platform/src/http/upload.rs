@@ -8,13 +8,14 @@ use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use batch::{Batch, BatchId, BoxId, Checkpoint, OpenError, PublicKey};
+use batch::{Batch, BatchId, BoxId, Checkpoint, Lineage, OpenError, PublicKey};
 use bytes::Bytes;
 use record::UnixMs;
 use tokio::sync::{OwnedSemaphorePermit, TryAcquireError};
 
 use super::refusal::{Code, Refusal};
 use super::{App, COSE, body};
+use crate::box_keys::{self, BoxKeyError};
 use crate::store::{Accepted, Delivery};
 
 /// Most checkpoints in one batch: one travels with each cut, more only after a long break.
@@ -44,9 +45,9 @@ pub(super) async fn put(
 async fn receive(app: &Arc<App>, box_id: &str, id: &str, body: &mut Body) -> Result<Accepted, Refusal> {
     // Who is not enrolled costs no memory.
     let unknown = || Refusal::new(Code::UnknownBox, "the box of the path is not enrolled here");
-    let (box_id, key) = BoxId::new(box_id)
+    let (box_id, keys) = BoxId::new(box_id)
         .ok()
-        .and_then(|box_id| app.enrolments.key(&box_id).map(|key| (box_id, key)))
+        .and_then(|box_id| app.enrolments.keys(&box_id).map(|keys| (box_id, keys)))
         .ok_or_else(unknown)?;
     let id: BatchId = id.parse().map_err(|error| Refusal::caused(Code::BadId, &error))?;
     let uploading = app.uploads.try_acquire().map_err(|full| match full {
@@ -57,7 +58,7 @@ async fn receive(app: &Arc<App>, box_id: &str, id: &str, body: &mut Body) -> Res
     let bytes = body::read(body, app.body_bytes_max).await?;
     let opening = Arc::clone(&app.opening).acquire_owned().await;
     let opening = opening.map_err(|_| Refusal::new(Code::Busy, "the platform stops"))?;
-    let (delivery, opening) = open(app, box_id, key, id, bytes, opening).await?;
+    let (delivery, opening) = open(app, box_id, keys, id, bytes, opening).await?;
     let accepted = app.store.accept(delivery).await?;
     drop((opening, uploading));
     Ok(accepted)
@@ -67,7 +68,7 @@ async fn receive(app: &Arc<App>, box_id: &str, id: &str, body: &mut Body) -> Res
 async fn open(
     app: &Arc<App>,
     box_id: BoxId,
-    key: PublicKey,
+    keys: Lineage,
     id: BatchId,
     bytes: Bytes,
     opening: OwnedSemaphorePermit,
@@ -76,7 +77,11 @@ async fn open(
     let app = Arc::clone(app);
     // The permit moves along: a client that hangs up must not let in another while this one still holds memory.
     let verify = move || -> Result<(Delivery, OwnedSemaphorePermit), Refusal> {
-        let opened = Batch::open(&bytes, Some(&id), |kid| (kid == key.id()).then_some(key));
+        let mut signed_with = None;
+        let opened = Batch::open(&bytes, Some(&id), |kid| {
+            signed_with = keys.heir(kid).filter(|heir| heir.by.is_some()).map(|heir| heir.key);
+            signed_with
+        });
         let batch = match opened {
             Err(OpenError::OtherId { found, .. }) if app.store.archive().receipt(&box_id, &id)?.is_some() => {
                 let message = format!("batch {id} is stored with other bytes; these are those of {found}");
@@ -88,6 +93,9 @@ async fn open(
             let message = format!("the batch is of box {}, the path of box {box_id}", batch.box_id);
             return Err(Refusal::new(Code::BoxMismatch, message));
         }
+        let unknown = || Refusal::new(Code::UnknownKey, "the batch names no key");
+        let key = signed_with.ok_or_else(unknown)?;
+        refuse_revoked(&app, &box_id, &key, &id)?;
         let checkpoints = verify_checkpoints(&batch, &key)?;
         let archive = app.store.archive();
         let command = app.commands.next(&box_id, |command| archive.is_commanded(&box_id, command));
@@ -95,6 +103,16 @@ async fn open(
     };
     let verified = tokio::task::spawn_blocking(verify).await;
     verified.map_err(|error| Refusal::caused(Code::StoreFailed, &error))?
+}
+
+/// What is stored stays, and its receipt is given again.
+fn refuse_revoked(app: &App, box_id: &BoxId, key: &PublicKey, id: &BatchId) -> Result<(), Refusal> {
+    let Some(revoked) = box_keys::revocation(app.enrolments.state(), box_id, key.id())? else { return Ok(()) };
+    if app.store.archive().receipt(box_id, id)?.is_some() {
+        return Ok(());
+    }
+    let (box_id, key, reason) = (box_id.clone(), key.id(), revoked.reason);
+    Err(BoxKeyError::Revoked { box_id, key, reason }.into())
 }
 
 fn verify_checkpoints(batch: &Batch, key: &PublicKey) -> Result<Vec<(Checkpoint, Vec<u8>)>, Refusal> {

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use batch::{BoxId, Content, Decoded, Row};
+use batch::{BoxId, Content, Decoded, KeyStatement, Row, Whose};
 use record::{
     Act, Actor, AlarmTransition, Audit, ClockQuality, ClockSet, Decimal, DossierVersion, Gap, LimitSide, Outfall,
     Quantity, Reading, Seq, SeqRange, SourceId, Standing, TextValue,
@@ -73,7 +73,7 @@ impl Detail {
             Detail::Clock => "INSERT INTO clock_set VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             Detail::Gap => "INSERT INTO gap VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             Detail::Audit => {
-                "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+                "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
             }
             Detail::Dossier => {
                 "INSERT INTO dossier VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
@@ -313,7 +313,11 @@ fn audit_columns(audit: &Audit) -> Result<Vec<Value>, Refused> {
         Act::Released { pin } => (None, Some(SeqRange { first: *pin, last: *pin }), None),
         Act::Enrolled { platform, key } => (Some(platform), None, Some(key)),
         Act::Settled { command, .. } => (None, Some(SeqRange { first: *command, last: *command }), None),
-        Act::Acknowledged { .. } | Act::Commanded { .. } => (None, None, None),
+        Act::Acknowledged { .. } | Act::Commanded { .. } | Act::KeyChanged { .. } => (None, None, None),
+    };
+    let changed = match &audit.act {
+        Act::KeyChanged { statement } => key_columns(statement),
+        _ => KeyColumns::default(),
     };
     let (rule, source) = match &audit.act {
         Act::Acknowledged { rule, source } => (text(rule.as_str()), text(source.as_str())),
@@ -324,10 +328,10 @@ fn audit_columns(audit: &Audit) -> Result<Vec<Value>, Refused> {
     Ok(vec![
         actor(&audit.by),
         text(audit.act.as_str()),
-        platform.map_or(Value::Null, |platform| text(platform)),
+        platform.map_or(changed.platform, |platform| text(platform)),
         bound(records.map(|range| range.first))?,
         bound(records.map(|range| range.last))?,
-        key.map_or(Value::Null, |key| Value::Text(hex::encode(key))),
+        key.map_or(changed.key, |key| Value::Text(hex::encode(key))),
         rule,
         source,
         text(&audit.reason),
@@ -335,6 +339,8 @@ fn audit_columns(audit: &Audit) -> Result<Vec<Value>, Refused> {
         order,
         refused,
         command,
+        changed.former,
+        changed.statement,
     ])
 }
 
@@ -386,6 +392,36 @@ fn command_columns(act: &Act) -> Result<[Value; 4], Refused> {
         Act::Settled { outcome, .. } => [Value::Null, text(outcome.as_str()), Value::Null, Value::Null],
         _ => [Value::Null, Value::Null, Value::Null, Value::Null],
     })
+}
+
+/// What an order has where a key took the place of another one; nothing where none did.
+struct KeyColumns {
+    platform: Value,
+    key: Value,
+    former: Value,
+    statement: Value,
+}
+
+impl Default for KeyColumns {
+    fn default() -> KeyColumns {
+        KeyColumns { platform: Value::Null, key: Value::Null, former: Value::Null, statement: Value::Null }
+    }
+}
+
+/// Kept as it is, whatever it says; what cannot be read has no keys.
+fn key_columns(statement: &[u8]) -> KeyColumns {
+    let bytes = Value::Blob(statement.to_vec());
+    let Ok(read) = KeyStatement::read(statement) else {
+        return KeyColumns { statement: bytes, ..KeyColumns::default() };
+    };
+    let platform = match (&read, read.whose()) {
+        (_, Whose::Platform(platform)) => text(platform.as_str()),
+        (KeyStatement::Succession { says, .. }, Whose::Box(_)) => text(says.platform.as_str()),
+        (KeyStatement::Change(_), Whose::Box(_)) => Value::Null,
+    };
+    let (former, key) = read.keys();
+    let [former, key] = [former, key].map(|key| Value::Text(key.to_string()));
+    KeyColumns { platform, key, former, statement: bytes }
 }
 
 fn alarm_columns(alarm: &AlarmTransition, time: &[Value; 2]) -> Result<Vec<Value>, Refused> {

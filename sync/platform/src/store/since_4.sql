@@ -41,3 +41,8 @@ CREATE TABLE standing (
     PRIMARY KEY (box, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX standing_of_outfall ON standing (box, outfall, seq);
+
+-- Of what people and platforms ordered: that a key took the place of another one (key_changed). `key` is the one that came,
+-- `platform` whose key it is, or by whose word; NULL: the box's own, by its own.
+ALTER TABLE audit ADD COLUMN former TEXT;            -- the Ed25519 key that went, in hex
+ALTER TABLE audit ADD COLUMN statement BLOB;         -- who could say so signed it: key-change or succession of batch.cddl

@@ -6,6 +6,7 @@ mod delivering;
 mod enrolling;
 mod filtering;
 mod keeping;
+mod keys;
 mod one_history;
 mod reading;
 mod refusing;

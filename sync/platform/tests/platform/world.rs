@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use batch::{
-    Batch, BatchId, BoxId, Checkpoint, Content, Filtered, Lane, PublicKey, Receipt, Row, Sealed, SigningKey, TreeHead,
+    Batch, BatchId, BoxId, Checkpoint, Content, Filtered, KeyChange, Lane, PublicKey, Receipt, Row, Sealed, SigningKey,
+    TreeHead, Whose,
 };
 use platform::{Config, Platform, Running};
 use record::merkle::Hash;
@@ -229,7 +230,19 @@ pub(crate) fn told(seq: u64) -> Vec<Row> {
     let set = ClockSet { source: ClockSource::Ntp, before, step_ms: -3_600_000, error_ms: 12 };
     let act = Act::Dropped { platform: "municipal".into(), records: SeqRange { first: Seq(4), last: Seq(4) } };
     let audit = Audit { by: Actor::User(1_000), act, reason: "refused for good".into() };
-    let contents = [Content::Clock(set), Content::Gap(gap), Content::Audit(audit)];
+    let next = SigningKey::from_seed(&[77; 32]);
+    let change = KeyChange {
+        whose: Whose::Box(BoxId::new(BOX).unwrap()),
+        old: box_key().public(),
+        new: next.public(),
+        number: 1,
+        at_ms: UnixMs(0),
+        clock: None,
+        reason: String::new(),
+    };
+    let act = Act::KeyChanged { statement: change.sign(&box_key(), &next) };
+    let changed = Audit { by: Actor::User(0), act, reason: "yearly".into() };
+    let contents = [Content::Clock(set), Content::Gap(gap), Content::Audit(audit), Content::Audit(changed)];
     (seq..).zip(contents).map(|(seq, content)| Row { seq: Seq(seq), stamp: stamp(seq), content }).collect()
 }
 

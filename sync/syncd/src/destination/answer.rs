@@ -1,6 +1,6 @@
 //! What a platform's answer means.
 
-use batch::{BatchId, BoxId, PublicKey, Receipt};
+use batch::{BatchId, BoxId, OpenError, PublicKey, Receipt};
 use delivery::Transient;
 use record::SeqRanges;
 use serde::Deserialize;
@@ -25,6 +25,18 @@ pub enum Answer {
         /// What the platform said.
         why: String,
     },
+    /// The platform knows the box, and not the key that signed: it may have changed.
+    StrangeKey {
+        /// What the platform said.
+        what: String,
+    },
+    /// A receipt, by a key that is none of the platform's known ones: it may have changed.
+    StrangeReceipt {
+        /// As it was signed.
+        bytes: Vec<u8>,
+        /// In words.
+        what: String,
+    },
     /// Another try may succeed.
     Failed {
         /// The cause.
@@ -36,11 +48,24 @@ pub enum Answer {
     },
 }
 
+impl Answer {
+    /// The answer, where nothing is to be learned of a key that is not known.
+    #[must_use]
+    pub fn settled(self) -> Answer {
+        let failed = |why, what| Answer::Failed { why, retry_after_ms: None, what };
+        match self {
+            Answer::StrangeKey { what } => failed(Transient::NotEnrolled, what),
+            Answer::StrangeReceipt { what, .. } => failed(Transient::Unverified, what),
+            answer => answer,
+        }
+    }
+}
+
 /// What the receipt must be about.
 #[derive(Debug, Clone)]
 pub struct Expected {
-    /// The platform's, pinned.
-    pub key: PublicKey,
+    /// The platform's: the pinned one first, then those that took its place, each by the word of the one before.
+    pub keys: Vec<PublicKey>,
     /// Whose batch.
     pub box_id: BoxId,
 }
@@ -70,11 +95,14 @@ impl Expected {
     pub fn judge(&self, id: BatchId, raw: Raw) -> Answer {
         let refusal: Option<Refusal> = serde_json::from_slice(&raw.body).ok();
         // A body that broke on the way is the platform's 400, but says nothing about the bytes that we hold.
-        let is_cut_off = refusal.as_ref().is_some_and(|refusal| refusal.code == "body_incomplete");
+        let is = |code: &str| refusal.as_ref().is_some_and(|refusal| refusal.code == code);
+        let is_cut_off = is("body_incomplete");
         let why = match raw.status {
             200 | 201 => return self.verify(id, raw.body),
             400 if is_cut_off => Transient::Broken,
             400 | 409 | 413 | 415 | 422 => return Answer::Refused { why: words(raw.status, refusal, &raw.body) },
+            403 if is("unknown_key") => return Answer::StrangeKey { what: words(raw.status, refusal, &raw.body) },
+            403 if is("key_revoked") => Transient::Revoked,
             401 | 403 => Transient::NotEnrolled,
             408 => Transient::TimedOut,
             429 | 503 | 507 => Transient::Overloaded,
@@ -86,9 +114,14 @@ impl Expected {
         Answer::Failed { why, retry_after_ms, what: words(raw.status, refusal, &raw.body) }
     }
 
-    fn verify(&self, id: BatchId, bytes: Vec<u8>) -> Answer {
+    /// Whether these bytes are a receipt for this batch. One that was given before a change of the platform's key stays one.
+    pub(crate) fn verify(&self, id: BatchId, bytes: Vec<u8>) -> Answer {
         let unverified = |what: String| Answer::Failed { why: Transient::Unverified, retry_after_ms: None, what };
-        match Receipt::verify(&bytes, &self.key) {
+        match Receipt::verify_by(&bytes, &self.keys) {
+            Err(error @ OpenError::UnknownKey { .. }) => {
+                let what = control::chain(&error);
+                Answer::StrangeReceipt { bytes, what }
+            }
             Err(error) => unverified(control::chain(&error)),
             Ok(receipt) if receipt.batch != id || receipt.box_id != self.box_id => {
                 unverified(format!("the receipt is for batch {} of box {}", receipt.batch, receipt.box_id))
@@ -96,6 +129,11 @@ impl Expected {
             Ok(receipt) => Answer::Receipt { bytes, holds: receipt.holds, command: receipt.command.map(Vec::from) },
         }
     }
+}
+
+/// A refusal of something else than a batch, in words.
+pub(crate) fn words_of(status: u16, body: &[u8]) -> String {
+    words(status, serde_json::from_slice(body).ok(), body)
 }
 
 /// Printable and short: it goes to logs and screens.
@@ -121,6 +159,10 @@ pub(crate) fn cure(why: Transient) -> &'static str {
         Transient::Overloaded => "nothing; it is tried again. If it lasts, tell the platform's operator",
         Transient::Faulty => "check the url in sync.toml, then tell the platform's operator",
         Transient::NotEnrolled => "give the platform's operator the lines that weir identity prints",
+        Transient::Revoked => {
+            "if nobody else has this box: sudo weir identity rotate --reason TEXT, then ask the platform for a code: sudo weir \
+             identity enroll URL CODE"
+        }
         Transient::Unverified => "compare key in sync.toml with the platform's own public key",
         Transient::Unreadable => "weir verify",
         Transient::ParkingFull => "weir sync parked",
@@ -138,7 +180,7 @@ mod tests {
     const ID: BatchId = BatchId([7; 32]);
 
     fn expected() -> Expected {
-        Expected { key: SigningKey::from_seed(&[1; 32]).public(), box_id: BoxId::new("box").unwrap() }
+        Expected { keys: vec![SigningKey::from_seed(&[1; 32]).public()], box_id: BoxId::new("box").unwrap() }
     }
 
     fn receipt(box_id: &str, batch: BatchId, seed: u8) -> Vec<u8> {
@@ -160,6 +202,11 @@ mod tests {
         match expected().judge(ID, raw) {
             Answer::Receipt { holds, .. } => format!("receipt {:?}", holds.iter().collect::<Vec<_>>()),
             Answer::Refused { why } => format!("refused: {why}"),
+            Answer::StrangeKey { what } => format!("strange key: {what}"),
+            strange @ Answer::StrangeReceipt { .. } => match strange.settled() {
+                Answer::Failed { why, what, .. } => format!("{} -: {what}", why.as_str()),
+                other => format!("{other:?}"),
+            },
             Answer::Failed { why, retry_after_ms, what } => {
                 format!("{} {}: {what}", why.as_str(), retry_after_ms.map_or("-".into(), |ms| ms.to_string()))
             }
@@ -196,6 +243,10 @@ mod tests {
         assert_eq!(judge(507, None, b""), "overloaded -: HTTP 507");
         assert_eq!(judge(403, None, b""), "not_enrolled -: HTTP 403");
         assert_eq!(judge(401, None, b""), "not_enrolled -: HTTP 401");
+        let strange = br#"{"code":"unknown_key","message":"no key 12"}"#;
+        assert_eq!(judge(403, None, strange), "strange key: HTTP 403 unknown_key: no key 12");
+        let revoked = br#"{"code":"key_revoked","message":"stolen"}"#;
+        assert_eq!(judge(403, None, revoked), "key_revoked -: HTTP 403 key_revoked: stolen");
         for status in [204, 301, 404, 405, 500, 502] {
             assert_eq!(judge(status, None, b""), format!("faulty -: HTTP {status}"));
         }

@@ -33,6 +33,8 @@ pub(super) struct Told {
     pub(super) quiet: u64,
     /// Why the gateway does not take what the platform commands.
     pub(super) command_error: Option<String>,
+    /// The key that took the place of the pinned one.
+    pub(super) successor: Option<String>,
 }
 
 impl Board {
@@ -55,6 +57,7 @@ impl Board {
         DestinationStatus {
             name: config.name.to_string(),
             url: config.url.to_string(),
+            successor: told.successor.clone(),
             end: standing.told.0,
             covered: standing.covered.saturating_sub(withheld),
             withheld: withheld + told.quiet,

@@ -2,13 +2,14 @@
 
 mod commands;
 mod parking;
+mod strangers;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use batch::{BatchId, BoxId, Lane};
+use batch::{BatchId, Lane, PublicKey};
 use control::chain;
 use delivery::{Action, Date, Destination, Input, Restored, RestoredBatch, Transient, Usage};
 use journal::{Outbox, StoreError, StoredBatch};
@@ -27,6 +28,7 @@ use crate::clock::mono_ms;
 use crate::files::{Cut, CutBatch, FileThread, FileThreadEnded, Files, Settled};
 use commands::{Came, Commands};
 pub(crate) use parking::{Decided, Decision};
+use strangers::Strangers;
 
 /// Alarm numbers read from the journal at once.
 const ALARMS_READ_MAX: usize = 1_024;
@@ -70,6 +72,8 @@ pub(crate) struct Signals {
     pub(crate) time: BestTime,
     /// The daemon stops.
     pub(crate) stop: watch::Receiver<bool>,
+    /// The gateway's control socket: it journals what platforms command, and whom the box believes.
+    pub(crate) gateway: PathBuf,
 }
 
 /// A try under way.
@@ -86,6 +90,8 @@ struct Tried {
     bytes_len: u64,
     sent_at: MonoMs,
     answer: Answer,
+    /// The platform's keys, if there are more than were known.
+    keys: Option<Vec<PublicKey>>,
 }
 
 /// What a task waits for.
@@ -112,6 +118,11 @@ pub fn restore(outbox: &Outbox, name: &str) -> Result<(Restored, journal::Destin
     Ok((restored, outbox.tally(name)?))
 }
 
+/// The key that took the place of the pinned one, if one did.
+fn successor(keys: &[PublicKey]) -> Option<String> {
+    keys.get(1..).and_then(<[PublicKey]>::last).map(ToString::to_string)
+}
+
 /// A stored batch, as the core knows it.
 fn restored(stored: StoredBatch) -> RestoredBatch {
     RestoredBatch {
@@ -127,18 +138,18 @@ impl Driver {
     pub(crate) fn new(
         config: DestinationConfig,
         transport: Transport,
-        box_id: BoxId,
+        expected: Expected,
         files: FileThread,
         seed: u64,
         (restored, tally): (Restored, journal::DestinationTally),
-        (signals, orders, gateway): (Signals, mpsc::Receiver<Decision>, PathBuf),
+        (signals, orders): (Signals, mpsc::Receiver<Decision>),
     ) -> (Driver, watch::Receiver<Board>) {
         let core = Destination::new(config.delivery(), seed, restored);
-        let told = Told { tally, ..Told::default() };
+        let told = Told { tally, successor: successor(&expected.keys), ..Told::default() };
         let (board, shown) = watch::channel(Board::new(&core, &told));
         let driver = Driver {
             name: config.name.as_str().into(),
-            expected: Expected { key: config.key, box_id },
+            expected,
             config,
             transport,
             files,
@@ -150,9 +161,9 @@ impl Driver {
             receipt: None,
             told,
             board,
+            commands: Commands::new(signals.gateway.clone()),
             signals,
             orders,
-            commands: Commands::new(gateway),
         };
         (driver, shown)
     }
@@ -327,9 +338,19 @@ impl Driver {
         let number = self.tries_begun;
         let progress = self.transport.progress();
         let moves = progress.clone();
+        let (files, name, gateway) = (self.files.clone(), self.name.clone(), self.signals.gateway.clone());
+        let timeout = Duration::from_millis(timeout_ms);
         let task = self.requests.spawn(async move {
-            let answer = transport.put(way, moves, &expected, id, bytes, Duration::from_millis(timeout_ms)).await;
-            Tried { id, number, bytes_len, sent_at, answer }
+            let mut answer = transport.put(way, moves.clone(), &expected, id, bytes, timeout).await;
+            let strangers = Strangers { transport: &transport, files, name, timeout };
+            if let Answer::StrangeKey { what } = answer {
+                answer = strangers.introduce(&expected, moves, id, what).await;
+            }
+            let mut keys = None;
+            if let Answer::StrangeReceipt { bytes, what } = answer {
+                (answer, keys) = strangers.ask_for_keys(&expected, id, bytes, what, gateway).await;
+            }
+            Tried { id, number, bytes_len, sent_at, answer: answer.settled(), keys }
         });
         self.tries.entry(id).or_default().push(Try { number, progress, task });
         Ok(())
@@ -354,7 +375,11 @@ impl Driver {
     }
 
     fn answered(&mut self, tried: Tried) {
-        let Tried { id, number, bytes_len, sent_at, answer } = tried;
+        let Tried { id, number, bytes_len, sent_at, answer, keys } = tried;
+        if let Some(keys) = keys {
+            self.told.successor = successor(&keys);
+            self.expected.keys = keys;
+        }
         let now = mono_ms();
         if !matches!(answer, Answer::Failed { why: Transient::Unreachable | Transient::Untrusted, .. }) {
             self.told.bytes_sent = self.told.bytes_sent.saturating_add(bytes_len);
@@ -386,6 +411,8 @@ impl Driver {
                     self.remember(Transient::ParkingFull, format!("no room to put aside what is refused: {why}"));
                 }
             }
+            // Settled before it came here.
+            Answer::StrangeKey { .. } | Answer::StrangeReceipt { .. } => {}
             Answer::Failed { why, retry_after_ms, what } => self.failed(id, why, retry_after_ms, what),
         }
     }
@@ -403,6 +430,7 @@ impl Driver {
             _ if known => {}
             Transient::Untrusted
             | Transient::NotEnrolled
+            | Transient::Revoked
             | Transient::Unverified
             | Transient::Unreadable
             | Transient::ParkingFull => {

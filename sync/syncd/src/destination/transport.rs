@@ -4,13 +4,13 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-use batch::{BatchId, BoxId};
+use batch::{BatchId, BoxId, KeyChange, KeyStatement, Whose};
 use delivery::Transient;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Proxy, Response, redirect};
 use rustls::{CertificateError, ClientConfig};
 
-use super::answer::{Answer, Expected, Raw};
+use super::answer::{self, Answer, Expected, Raw};
 use super::progress::{Parts, Progress};
 use super::tls::{TlsError, tls};
 use crate::best_time::BestTime;
@@ -118,10 +118,58 @@ impl Transport {
         }
     }
 
+    /// Tells the platform how the box's keys took each other's places, the oldest first; what it said to the last one that it
+    /// did not take.
+    pub(crate) async fn tell_keys(&self, box_id: &BoxId, changes: Vec<Vec<u8>>, timeout: Duration) -> Option<String> {
+        let path = self.at(&format!("v1/boxes/{box_id}/keys"));
+        let mut refused = None;
+        for change in changes {
+            let request = self.fresh.post(path.clone()).header(CONTENT_TYPE, COSE).timeout(timeout).body(change);
+            let progress = self.progress();
+            let told = async {
+                let response = request.send().await?;
+                let status = response.status().as_u16();
+                Ok::<_, reqwest::Error>((status, answer_body(response, &progress).await?))
+            };
+            refused = match told.await {
+                Ok((200, _)) => None,
+                Ok((status, body)) => Some(answer::words_of(status, &body.unwrap_or_default())),
+                Err(error) => Some(control::chain(&error.without_url())),
+            };
+        }
+        refused
+    }
+
+    /// How the platform's own keys took each other's places, as it tells it; each statement has been verified by the keys that it
+    /// names, and nothing more. Empty from a platform that tells nothing of it.
+    pub(crate) async fn platform_changes(&self, timeout: Duration) -> Vec<(Vec<u8>, KeyStatement)> {
+        #[derive(serde::Deserialize)]
+        struct Told {
+            changes: Vec<String>,
+        }
+        let progress = self.progress();
+        let told = async {
+            let response = self.fresh.get(self.at("v1/key")).timeout(timeout).send().await.ok()?;
+            let body = answer_body(response, &progress).await.ok()??;
+            serde_json::from_slice::<Told>(&body).ok()
+        };
+        let changes = told.await.map(|told| told.changes).unwrap_or_default();
+        let read = |text: &String| {
+            let cose = hex::decode(text).ok()?;
+            let statement = KeyStatement::read(&cose).ok()?;
+            matches!(statement.whose(), Whose::Platform(_)).then_some((cose, statement))
+        };
+        changes.iter().take(KeyChange::CHANGES_MAX).filter_map(read).collect()
+    }
+
     fn path(&self, box_id: &BoxId, id: BatchId) -> reqwest::Url {
+        self.at(&format!("v1/boxes/{box_id}/batches/{id}"))
+    }
+
+    /// Box names and ids have no character that a path would escape.
+    fn at(&self, path: &str) -> reqwest::Url {
         let mut url = self.base.url().clone();
-        // Box names and ids have no character that a path would escape.
-        let path = format!("{}v1/boxes/{box_id}/batches/{id}", url.path());
+        let path = format!("{}{path}", url.path());
         url.set_path(&path);
         url
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use batch::{Batch, BatchId, Checkpoint, Lane, OpenError, Row, SealError, TreeHead};
+use identity::IdentityError;
 use journal::{Segment, Stage, StoreError, StoredBatch, StoredCheckpoint};
 use record::{RecordAt, SeqRange, SeqRanges};
 
@@ -53,6 +54,9 @@ pub enum CutError {
     /// The batch is beyond its bounds.
     #[error("failed to sign a batch")]
     Seal(#[source] SealError),
+    /// The key cannot be read.
+    #[error("failed to read the box's key")]
+    Key(#[source] IdentityError),
     /// The outbox does not take it.
     #[error("failed to store a batch in the outbox")]
     Outbox(#[source] StoreError),
@@ -77,6 +81,7 @@ impl Files {
     pub fn cut(&mut self, destination: &str, lane: Lane, asked: &SeqRanges, bytes_max: usize) -> Result<Cut, CutError> {
         // Before the records: a head that is older than a record in the batch would not cover it.
         let position = self.reader.position().map_err(CutError::Journal)?;
+        self.look_at_the_key().map_err(CutError::Key)?;
         let sifted = if self.sieves.contains_key(destination) {
             self.sift(destination, asked, bytes_max)?
         } else {
@@ -93,7 +98,8 @@ impl Files {
         // One that was signed just now is proven, and travels, with the next batch.
         checkpoints.retain(|checkpoint| checkpoint.size <= head.size);
         let newest = checkpoints.last().map(|checkpoint| checkpoint.size);
-        // Those of a machine whose place this one took are believed by nobody who knows this one's key.
+        // Those of a machine whose place this one took are believed by nobody who knows this one's key. Those that this one
+        // signed with an earlier key are not needed: its tree head is signed anew when the key changes.
         let key = self.key.public();
         let is_ours = |checkpoint: &StoredCheckpoint| match Checkpoint::verify(&checkpoint.cose, &key) {
             Err(OpenError::UnknownKey { .. }) => None,

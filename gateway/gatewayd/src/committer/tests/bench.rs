@@ -219,6 +219,7 @@ impl Bench {
         let parts = Parts {
             box_id: BoxId::new("outfall-1").unwrap(),
             key: key(),
+            key_path: folder.path().join("identity/box.key"),
             outbox_path: folder.path().join("outbox/outbox.db"),
             journal_path: folder.path().join("journal/journal.db"),
             devices,

@@ -1,7 +1,7 @@
 //! The statements about an evidence file in words.
 
-use batch::PublicKey;
-use evidence::{Complete, ReceiptFault, Receipts, RecordsFault, Sealed, State, Times, What};
+use batch::{Heir, PublicKey};
+use evidence::{Complete, ReceiptFault, Receipts, RecordsFault, Revoked, Sealed, State, Times, What};
 use record::UnixMs;
 
 use crate::lang::Lang;
@@ -22,6 +22,8 @@ pub(super) fn of(what: &What, state: State, lang: Lang) -> String {
             format!("{text}: {}", other.as_deref().unwrap_or("-"))
         }
         What::Key { key, given } => key_of(key, *given, lang),
+        What::Keys { keys, unvouched } => keys_of(keys, *unvouched, lang),
+        What::Revoked(revoked) => revoked_of(revoked, lang),
         What::Records { fault: Some(fault), .. } => records_fault(fault, lang),
         What::Records { records, covering, .. } => {
             let text = lang.pick("records, each as the box signed it", "记录，均与站点签名一致");
@@ -106,6 +108,45 @@ fn key_of(key: &PublicKey, given: bool, lang: Lang) -> String {
         ),
     };
     format!("{text}: {key}")
+}
+
+fn keys_of(keys: &[Heir], unvouched: u64, lang: Lang) -> String {
+    let shown: Vec<String> =
+        keys.iter().skip(1).map(|heir| format!("{}: {}", file::voucher(heir, lang), heir.key)).collect();
+    let passed = lang.pick("tree heads of others, which prove nothing", "其他密钥签名、不作证明的树头");
+    let passed = if unvouched > 0 { format!(" · {passed}: {unvouched}") } else { String::new() };
+    format!("{}{passed}", shown.join(" · "))
+}
+
+fn revoked_of(revoked: &Revoked, lang: Lang) -> String {
+    let Revoked { platform, key, from_ms, reason, before, after, sealed_after, confirmed } = revoked;
+    let (Some(key), Some(from_ms), Some(reason)) = (key, from_ms, reason) else {
+        let text = lang.pick(
+            "a revocation is not believed: give the key of platform",
+            "吊销声明未被采信：请用 --platform 给出公钥，平台",
+        );
+        return format!("{text} {platform}");
+    };
+    let (by, from) = (lang.pick("revoked by", "吊销平台"), lang.pick("from", "自"));
+    let worth = match (*after > 0 || *sealed_after, *before, confirmed) {
+        (true, ..) => {
+            let text =
+                lang.pick("signed here afterwards, proves nothing: tree heads", "吊销后在本文件中签名，不作证明：树头");
+            let seal = if *sealed_after { lang.pick(", the seal", "、封印") } else { "" };
+            format!("{text} {after}{seal}")
+        }
+        (_, 0, _) => lang.pick("it signed no tree head here", "本文件中无其签名的树头").to_owned(),
+        (_, _, true) => lang
+            .pick("what it signed here, a platform had before then", "其在本文件中的签名，平台在吊销时间之前已收到")
+            .to_owned(),
+        (_, _, false) => lang
+            .pick(
+                "what it signed here was before, by its own clock alone",
+                "其在本文件中的签名早于吊销，但仅以其自身时钟为据",
+            )
+            .to_owned(),
+    };
+    format!("{key}: {by} {platform} {from} {} · {reason:?} · {worth}", output::time(*from_ms))
 }
 
 fn records_fault(fault: &RecordsFault, lang: Lang) -> String {
