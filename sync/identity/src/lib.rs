@@ -1,4 +1,5 @@
-//! Key files: an Ed25519 seed on disk, made once, readable by its owner only, never exported.
+//! Key files: an Ed25519 seed on disk, made once, readable by its owner only (and by the group that the package gives its folder
+//! to), never exported.
 //!
 //! **In:** a path. **Out:** a [`SigningKey`]; beside the file `NAME.key` its public half stands in `NAME.pub` as 64 hex
 //! digits, which anyone may read. Of keys before it only the public halves are kept ([`former`]), and what was signed about how
@@ -12,7 +13,7 @@ mod statements;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use batch::SigningKey;
@@ -118,7 +119,7 @@ fn create(path: &Path) -> Result<SigningKey, IdentityError> {
     sync_names_in(directory.parent().unwrap_or(Path::new("."))).map_err(failed)?;
     let (key, text) = create_seed(path)?;
     write_whole(&path.with_extension("pub"), key.public().to_string().as_str(), 0o644).map_err(failed)?;
-    write_whole(path, &text, 0o600).map_err(failed)?;
+    write_whole(path, &text, key_mode(directory).map_err(failed)?).map_err(failed)?;
     Ok(key)
 }
 
@@ -127,6 +128,15 @@ fn create_seed(path: &Path) -> Result<(SigningKey, Zeroizing<String>), IdentityE
     let mut seed = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *seed).map_err(|source| IdentityError::Random { path: path.into(), source })?;
     Ok((SigningKey::from_seed(&seed), Zeroizing::new(hex::encode(*seed))))
+}
+
+/// Who may read a new key in this folder: its owner, and the folder's group where somebody gave the folder to another group than
+/// ours and lets it hand its files to it (set-group-id). The package does so for the upload daemon, which signs as well.
+fn key_mode(directory: &Path) -> io::Result<u32> {
+    const SET_GROUP_ID: u32 = 0o2000;
+    let facts = fs::metadata(directory)?;
+    let given = facts.mode() & SET_GROUP_ID != 0 && facts.gid() != rustix::process::getegid().as_raw();
+    Ok(if given { 0o640 } else { 0o600 })
 }
 
 fn write_whole(path: &Path, line: &str, mode: u32) -> io::Result<()> {

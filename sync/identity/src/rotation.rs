@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use batch::{KeyChange, KeyStatement, SigningKey};
 
-use crate::{IdentityError, create_seed, keep_statement, load, remember, statements, sync_names_in, write_whole};
+use crate::{IdentityError, create_seed, keep_statement, key_mode, load, remember, statements, sync_names_in, write_whole};
 
 /// A rotation of the key in this file.
 #[derive(Debug)]
@@ -37,7 +37,9 @@ impl Rotation {
         let old = load(path)?;
         let next = path.with_extension("next");
         let (new, text) = create_seed(&next)?;
-        write_whole(&next, &text, 0o600).map_err(|source| IdentityError::Create { path: next.clone(), source })?;
+        let mode = key_mode(path.parent().unwrap_or(Path::new(".")));
+        let written = mode.and_then(|mode| write_whole(&next, &text, mode));
+        written.map_err(|source| IdentityError::Create { path: next.clone(), source })?;
         Ok(Rotation { path: path.into(), old, new })
     }
 
