@@ -13,6 +13,7 @@
 pub mod config;
 pub mod daemon;
 pub mod disk;
+pub mod machine;
 pub mod patience;
 pub mod peer;
 pub mod platform;
@@ -25,6 +26,7 @@ pub mod world;
 pub use config::Device;
 pub use daemon::{Answer, Daemon, weir_binary};
 pub use disk::Disk;
+pub use machine::{Machine, build_package, package};
 pub use patience::until;
 pub use peer::{Finished, Peer, tools};
 pub use platform::Party;

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::{Device, World};
+use crate::{Device, Machine, World};
 
 /// What `tests/run tools` installed; fails with the cure if it is not there.
 pub fn tools(file: &str) -> PathBuf {
@@ -63,6 +63,20 @@ impl Peer {
         Peer::new("serial_device.py")
             .with("--link", world.path("port").display())
             .with("--devices", world.path("serial.json").display())
+    }
+
+    /// `paho_sensor.py` as this device of a box that is a package on a machine.
+    pub fn sensor_on(machine: &Machine, device: &Device) -> Peer {
+        let peer = Peer::new("paho_sensor.py").inside(machine);
+        peer.with("--user", &device.name).with("--password", device.password()).with("--topic", device.topic())
+    }
+
+    /// The same on the network of a machine.
+    pub fn inside(self, machine: &Machine) -> Peer {
+        let enter = machine.network();
+        let mut command = Command::new(&enter[0]);
+        command.args(&enter[1..]).arg(self.0.get_program()).args(self.0.get_args());
+        Peer(command)
     }
 
     /// One option and its value.

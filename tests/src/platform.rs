@@ -1,5 +1,6 @@
 //! A reference platform of a [`crate::World`], and what it holds.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
 use crate::config::{BOX, free_tcp_port, platform_toml};
-use crate::{Answer, Daemon, Row, until};
+use crate::{Answer, Daemon, Machine, Row, until, weir_binary};
 
 /// One platform: its files, and its process while it runs.
 #[derive(Debug)]
@@ -21,20 +22,30 @@ pub struct Party {
     /// Its folder.
     pub state: StateDir,
     config: PathBuf,
-    logs: PathBuf,
     process: Option<Daemon>,
+    /// What is put before a command so that it is on the platform's network, if that is not this machine's.
+    enter: Vec<String>,
 }
 
 impl Party {
     /// Writes `DIR/NAME-platform.toml` with the box enrolled under this key, and starts it.
     pub fn start(name: &'static str, dir: &Path, enrolled: Option<&str>) -> Party {
+        Party::start_entering(name, dir, enrolled, Vec::new())
+    }
+
+    /// The same on the network of a machine, whose box is not enrolled.
+    pub fn start_on(name: &'static str, machine: &Machine) -> Party {
+        Party::start_entering(name, machine.outside(), None, machine.network())
+    }
+
+    fn start_entering(name: &'static str, dir: &Path, enrolled: Option<&str>, enter: Vec<String>) -> Party {
         let mut party = Party {
             name,
             port: free_tcp_port(),
             state: StateDir::new(dir.join(name)),
             config: dir.join(format!("{name}-platform.toml")),
-            logs: dir.into(),
             process: None,
+            enter,
         };
         party.enrol(enrolled);
         party.restart();
@@ -49,13 +60,34 @@ impl Party {
     /// Starts it, again if need be, and waits until it serves.
     pub fn restart(&mut self) {
         self.stop();
-        let mut process = Daemon::start("platform", &self.config, &self.logs);
+        let mut command = self.command(weir_binary());
+        command.args(["platform", "run", "--config"]).arg(&self.config);
+        let mut process = Daemon::spawn(command, &self.config.with_extension("log"));
         until(&format!("platform {} serves", self.name), 20, || {
             process.check();
             let ready = self.state.tls_cert().exists() && self.curl("/healthz", &["--fail"]).code == Some(0);
             ready.then_some(())
         });
         self.process = Some(process);
+    }
+
+    fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let Some((first, more)) = self.enter.split_first() else { return Command::new(program) };
+        let mut command = Command::new(first);
+        command.args(more).arg(program);
+        command
+    }
+
+    /// A code that lets a box in.
+    pub fn invite(&self, name: &str) -> String {
+        let made =
+            Answer::of_weir(&["platform", "invite", name, "--json", "--config", &self.config.display().to_string()]);
+        made.exits(0).json()["code"].as_str().expect("a code").to_owned()
+    }
+
+    /// Where its API begins.
+    pub fn url(&self) -> String {
+        format!("https://127.0.0.1:{}/", self.port)
     }
 
     /// Ends it at once.
@@ -76,7 +108,7 @@ impl Party {
 
     /// `curl` with its certificate as the only trusted one.
     pub fn curl(&self, path: &str, options: &[&str]) -> Answer {
-        let mut command = Command::new("curl");
+        let mut command = self.command("curl");
         command.args(["--silent", "--show-error", "--max-time", "10", "--cacert"]).arg(self.state.tls_cert());
         Answer::of(command.args(options).arg(format!("https://127.0.0.1:{}{path}", self.port)))
     }

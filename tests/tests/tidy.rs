@@ -52,6 +52,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "record", "rules", "script", "syncd",
         ],
     ),
+    ("xtask", &[]),
     ("system-tests", &["platform"]),
 ];
 /// No clock, randomness, environment, file or socket (S1).

@@ -96,6 +96,13 @@ pub(crate) enum Command {
     Device(DeviceArgs),
     /// The main job, end to end, in a folder of its own: two platforms, both daemons, sensors, faults, a table.
     Demo(DemoArgs),
+    /// Write the man pages and the completions of shells; whoever makes a package of this program calls it.
+    #[command(hide = true)]
+    Manual {
+        /// The folder.
+        #[arg(value_name = "DIR")]
+        to: PathBuf,
+    },
 }
 
 /// What a daemon can be told.

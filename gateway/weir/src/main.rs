@@ -23,6 +23,7 @@ mod identity_card;
 mod journal;
 mod lang;
 mod logging;
+mod manual;
 mod order;
 mod outfall;
 mod output;
@@ -102,5 +103,6 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Rules(command) => rules::run(&command, (state_dir, run_dir), lang),
         Command::Device(args) => device::run(&args, run_dir, lang).map_err(|error| error.into()),
         Command::Demo(args) => demo::run(&args, lang).map_err(CommandError::Demo),
+        Command::Manual { to } => manual::write(&to),
     }
 }

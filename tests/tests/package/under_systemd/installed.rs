@@ -1,0 +1,122 @@
+//! A box as README's lines make it: the package is installed by apt on a Debian 12 under systemd, files are edited, services
+//! enabled; a frame is acknowledged and has its receipt; each user can do what it must and no more; all of it is there again
+//! after the next start of the machine.
+
+use system_tests::config::BOX;
+use system_tests::{Device, Machine, Party, Peer, until};
+
+const UNITS: [&str; 4] =
+    ["weir-gateway.socket", "weir-gateway-mqtt.socket", "weir-gateway.service", "weir-sync.service"];
+const FRAMES: u64 = 20;
+/// From the order to start until the daemon answers; README states what it was.
+const START_MS_MAX: u64 = 5_000;
+
+#[test]
+fn a_package_becomes_a_box_whose_frames_have_receipts() {
+    let mut machine = Machine::installed(&[]);
+    nothing_runs_and_nobody_reads_the_keys(&machine);
+
+    let cod = Device::cod("cod-1");
+    machine.configure(std::slice::from_ref(&cod));
+    machine.run("weir config check /etc/weir/gateway.toml").exits(0);
+    machine.run("systemctl enable --now weir-gateway").exits(0);
+    for unit in &UNITS[..3] {
+        assert_eq!(machine.property(unit, "ActiveState"), "active", "{unit} comes with weir-gateway");
+        assert_eq!(machine.property(unit, "UnitFileState"), "enabled", "{unit}");
+    }
+    acknowledged_is_stored(&machine, &cod);
+
+    let platform = Party::start_on("municipal", &machine);
+    let told = machine.run(&format!("weir identity enroll {} {}", platform.url(), platform.invite(BOX)));
+    assert_eq!(told.code, Some(0), "{told:?}");
+    machine.run("systemctl enable --now weir-sync").exits(0);
+    until("the platform has given receipts for everything", 60, || {
+        let status = machine.run("weir status --json").json();
+        let city = &status["sync"]["destinations"][0];
+        let end = status["gateway"]["journal"]["records"].as_u64()?;
+        (city["missing"] == 0 && city["covered"].as_u64() >= Some(end)).then_some(())
+    });
+    let numbers = platform.rows().into_iter().filter(|row| row.source == "cod-1" && row.quantity == "n").count();
+    assert_eq!(numbers as u64, FRAMES);
+    machine.run("weir verify").exits(0);
+
+    each_user_can_do_what_it_must_and_no_more(&machine);
+    drop(platform);
+    everything_is_there_after_the_next_start(&mut machine, &cod);
+}
+
+fn nothing_runs_and_nobody_reads_the_keys(machine: &Machine) {
+    for unit in UNITS {
+        assert_eq!(machine.property(unit, "ActiveState"), "inactive", "{unit}: the files are not edited yet");
+        assert_eq!(machine.property(unit, "UnitFileState"), "disabled", "{unit}");
+    }
+    let rights = |path: &str| machine.run(&format!("stat -c '%a %U:%G' {path}")).exits(0).out.trim().to_owned();
+    assert_eq!(rights("/etc/weir"), "2750 root:weir");
+    for name in ["gateway", "devices", "rules"] {
+        assert_eq!(rights(&format!("/etc/weir/{name}.toml")), "640 root:weir");
+    }
+    assert_eq!(rights("/etc/weir/keys.toml"), "600 weir:weir");
+    assert_eq!(
+        machine.run("find / -xdev -user weir-sync -o -xdev -nouser").exits(0).out.trim(),
+        "/var/lib/weir/outbox"
+    );
+}
+
+fn acknowledged_is_stored(machine: &Machine, cod: &Device) {
+    let port = "1883".to_owned();
+    let numbers = ["4", "1", "1", &FRAMES.to_string()].map(str::to_owned);
+    let mosquitto = Peer::new("mosquitto_sensor.sh").inside(machine);
+    mosquitto.args([port, cod.name.clone(), cod.password(), cod.topic()]).args(numbers).run().exits(0);
+    let stored = machine.run("weir export --quantity n").exits(0).out;
+    assert_eq!(stored.lines().count() as u64, FRAMES + 1, "{stored}");
+}
+
+/// By real users of the kernel: what the gateway is taken over for does not reach the outbox, nor the upload daemon the journal.
+fn each_user_can_do_what_it_must_and_no_more(machine: &Machine) {
+    let (journal, outbox) = ("/var/lib/weir/journal", "/var/lib/weir/outbox");
+    let key = "/var/lib/weir/identity/box.key";
+    machine.run("useradd technician; useradd --groups weir helper").exits(0);
+    let can = |user: &str, line: &str, may: bool| {
+        let done = machine.run_as(user, line);
+        assert_eq!(done.code == Some(0), may, "{user}: {line}: {done:?}");
+    };
+    for (user, reads_journal, writes_journal, writes_outbox, reads_key, reads_keys) in [
+        ("weir", true, true, false, true, true),
+        ("weir-sync", true, false, true, true, false),
+        ("helper", true, false, false, false, false),
+        ("technician", false, false, false, false, false),
+    ] {
+        can(user, &format!("cat {journal}/journal.db >/dev/null"), reads_journal);
+        can(user, &format!("cat {outbox}/outbox.db >/dev/null"), reads_journal);
+        can(user, &format!("test -w {journal}/journal.db -a -w {journal}/journal.db-wal"), writes_journal);
+        can(user, &format!("touch {journal}/stray && rm {journal}/stray"), writes_journal);
+        can(user, &format!("test -w {outbox}/outbox.db -a -w {outbox}/outbox.db-wal"), writes_outbox);
+        can(user, &format!("touch {outbox}/stray && rm {outbox}/stray"), writes_outbox);
+        can(user, &format!("cat {key}"), reads_key);
+        can(user, "cat /etc/weir/keys.toml", reads_keys);
+        can(user, "echo >> /etc/weir/gateway.toml", false);
+        can(user, "weir status --json | grep -q municipal", reads_journal);
+    }
+    can("weir-sync", "mv /run/weir/gateway.sock /run/weir/other.sock", false);
+    can("helper", "rm -f /run/weir/sync.sock", false);
+    // The processes themselves, and not only somebody of their name.
+    for (unit, user) in [("weir-gateway", "weir"), ("weir-sync", "weir-sync")] {
+        let shown = machine.run(&format!("stat -c %U /proc/{}", machine.property(unit, "MainPID"))).exits(0);
+        assert_eq!(shown.out.trim(), user);
+    }
+}
+
+fn everything_is_there_after_the_next_start(machine: &mut Machine, cod: &Device) {
+    machine.restart(&[]);
+    for unit in UNITS {
+        machine.until_active(unit, "active");
+    }
+    let microseconds = |name| machine.property("weir-gateway", name).parse::<u64>().unwrap();
+    let took_ms =
+        (microseconds("ActiveEnterTimestampMonotonic") - microseconds("InactiveExitTimestampMonotonic")) / 1_000;
+    eprintln!("weir-gateway was ready {took_ms} ms after systemd started it");
+    assert!(took_ms < START_MS_MAX, "{took_ms} ms");
+    Peer::sensor_on(machine, cod).with("--first", FRAMES + 1).with("--count", FRAMES).run().exits(0);
+    let stored = machine.run("weir export --quantity n").exits(0).out;
+    assert_eq!(stored.lines().count() as u64, 2 * FRAMES + 1, "{stored}");
+}
