@@ -16,7 +16,9 @@ use std::path::{Path, PathBuf};
 
 use batch::{KeyChange, KeyStatement, SigningKey};
 
-use crate::{IdentityError, create_seed, keep_statement, key_mode, load, remember, statements, sync_names_in, write_whole};
+use crate::{
+    IdentityError, create_seed, keep_statement, key_mode, load, remember, statements, sync_names_in, write_whole,
+};
 
 /// A rotation of the key in this file.
 #[derive(Debug)]
