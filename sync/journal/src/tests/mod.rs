@@ -291,14 +291,15 @@ fn an_outbox_of_schema_3_is_brought_up_to_date() {
             .any(|new| line.starts_with(new))
     };
     old.execute_batch(&text.lines().filter(added).collect::<Vec<_>>().join("\n")).unwrap();
-    old.execute_batch("DROP TABLE filtered; DROP TABLE dropped; INSERT INTO batch VALUES ('city', zeroblob(32), 1, x'81820004', x'01')")
-        .unwrap();
+    old.execute_batch("DROP TABLE filtered; DROP TABLE dropped; DROP TABLE resend; DROP TABLE obeyed").unwrap();
+    old.execute_batch("INSERT INTO batch VALUES ('city', zeroblob(32), 1, x'81820004', x'01')").unwrap();
     old.pragma_update(None, "user_version", 3).unwrap();
     drop(old);
     let outbox = Outbox::open(&path).unwrap();
     let [batch] = outbox.batches("city").unwrap().try_into().unwrap();
     assert_eq!((batch.filter, batch.left_out, batch.withheld, batch.ranges), (None, 0, 0, span(0, 4)));
     assert_eq!(outbox.filtered("city").unwrap(), []);
+    assert_eq!((outbox.resend("city").unwrap(), outbox.obeyed("city").unwrap()), (SeqRanges::new(), Seq(0)));
 }
 
 #[test]
