@@ -51,8 +51,8 @@ DOSSIER = [
     [[1, "赵市长", "13900000001", True, []], [4, "孙书记", None, False, ["2024-01-01"]]],
     ["截污纳管", None, "2024-11-20", None, True], "雨季",
 ]
-# What only a platform in trouble says, or one that a connection broke away from.
-NOT_ASKED_FOR = {"body_incomplete", "busy", "store_failed", "scattered", "store_full"}
+# What only a platform in trouble says, one that a connection broke away from, or one whose operator took a key away.
+NOT_ASKED_FOR = {"body_incomplete", "busy", "store_failed", "scattered", "store_full", "key_revoked"}
 
 
 class Surprise(Exception):
