@@ -125,6 +125,16 @@ pub(crate) fn extended(known: &Row, more: &Row) -> Option<Row> {
     Some(sum)
 }
 
+/// Whether a row says nothing of a frame that the known one does not say as well, in whatever order.
+pub(crate) fn is_within(row: &Row, known: &Row) -> bool {
+    let (Some(of_row), Some(of_known)) = (row.content.decoded(), known.content.decoded()) else { return row == known };
+    let of = |readings: &[Reading], quantity: &Quantity| {
+        readings.iter().filter(|reading| reading.quantity == *quantity).cloned().collect::<Vec<_>>()
+    };
+    let agrees = |reading: &Reading| of(of_row.readings, &reading.quantity) == of(of_known.readings, &reading.quantity);
+    (row.seq, row.stamp) == (known.seq, known.stamp) && of_row.readings.iter().all(agrees)
+}
+
 /// Whether a platform's row is this record's with the readings of these quantities, in whatever order they came.
 pub(crate) fn is_part(row: &Row, seq: Seq, record: &Record, quantities: &BTreeSet<Quantity>) -> bool {
     let whole = Row::from(&RecordAt { seq, record: record.clone() });

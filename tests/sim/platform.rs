@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use batch::{Batch, BatchId, BoxId, Command, Order, PlatformId, PublicKey, Receipt, Row, SigningKey, TreeHead};
 use record::{Act, Actor, Audit, Body, Seq, SeqRange, SeqRanges, UnixMs};
 
-use crate::filter::extended;
+use crate::filter::{extended, is_within};
 use crate::invariants::{Checked, violation};
 use crate::seed::Chance;
 
@@ -201,8 +201,7 @@ impl Platform {
                     continue;
                 }
                 // It was ordered again: the same, or what a filter leaves of it now.
-                let is_less = || extended(&row, known).is_some() && extended(known, &row).is_none();
-                if self.resent.contains(row.seq) && (*known == row || is_less()) {
+                if self.resent.contains(row.seq) && is_within(&row, known) {
                     continue;
                 }
                 // Or it lacked readings that its filter lets through now.
