@@ -206,6 +206,23 @@ fn rules_without_a_receipt_in_time_are_rolled_back() {
 }
 
 #[test]
+fn rules_that_flood_the_station_with_alarms_are_rolled_back() {
+    let mut bench = bench();
+    enrol(&mut bench);
+    let between = Order::Rules { toml: COOLER.replace("10", "20") };
+    let seq = send(&mut bench, &command(1, between)).unwrap()["seq"].as_u64().unwrap();
+    // Each frame is a step: over the limit, back, over it again.
+    (0..200).for_each(|f_cnt| bench.apply([heard(f_cnt, if f_cnt % 2 == 0 { WARM } else { COLD })]));
+    assert!(bench.committer.trial.is_some(), "200 are borne");
+    bench.apply([heard(200, WARM)]);
+    bench.apply([heard(201, COLD)]);
+    let is_settled = |audit: &Audit| matches!(audit.act, Act::Settled { .. });
+    let settled = audits(&bench).into_iter().find(is_settled).expect("the trial is over");
+    assert_eq!(settled.act, Act::Settled { command: Seq(seq), outcome: Settlement::RolledBack });
+    assert!(settled.reason.contains("more than 200 alarms"), "{}", settled.reason);
+}
+
+#[test]
 fn a_restart_ends_a_trial() {
     let mut bench = bench();
     enrol(&mut bench);
