@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use record::{Act, Body, Kind, Seq, SeqRange};
+use record::{Act, Seq, SeqRange};
 
 use crate::database::StoreError;
 use crate::reader::Reader;
 
 /// Most pins at a time.
 pub const PINS_MAX: usize = 64;
-/// An order is read alone, whatever its size.
-const ONE_RECORD: usize = 1;
 
 /// The pins of a journal, by the number of the record that pinned. Read from the orders in the journal itself, so that there
 /// is no second truth: a backup, a salvage and another machine know them too.
@@ -29,15 +27,11 @@ impl Pins {
     pub fn catch_up(&mut self, reader: &Reader) -> Result<(), StoreError> {
         let Some(last) = reader.position()?.end.0.checked_sub(1).map(Seq) else { return Ok(()) };
         let Some(new) = SeqRange::new(self.next, last) else { return Ok(()) };
-        for seq in reader.marks(Kind::Audit, new)? {
-            let found = reader.read(SeqRange { first: seq, last: seq }, ONE_RECORD)?.pop();
-            let Some(Body::Audit(audit)) = found.map(|at| at.record.body) else { continue };
-            match audit.act {
-                Act::Pinned { records } => drop(self.pinned.insert(seq, records)),
-                Act::Released { pin } => drop(self.pinned.remove(&pin)),
-                _ => {}
-            }
-        }
+        reader.audits(new, |seq, audit| match audit.act {
+            Act::Pinned { records } => drop(self.pinned.insert(seq, records)),
+            Act::Released { pin } => drop(self.pinned.remove(&pin)),
+            _ => {}
+        })?;
         self.next = last.next();
         Ok(())
     }

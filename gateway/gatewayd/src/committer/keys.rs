@@ -10,13 +10,10 @@ use std::os::unix::fs::MetadataExt;
 use batch::{KeyChange, KeyStatement, Succession, Whose};
 use identity::{IdentityError, Rotation, keep_statement, statements, statements_of};
 use journal::{Reader, StoreError};
-use record::{Act, Actor, Audit, Body, Kind, Seq, SeqRange};
+use record::{Act, Actor, Audit, Seq, SeqRange};
 use serde_json::{Value, json};
 
 use super::{Committer, Draft};
-
-/// An order is read alone, whatever its size.
-const ONE_RECORD: usize = 1;
 
 impl Committer {
     /// Makes a new key that the old one signs for, takes it, and journals that. The key has changed when this returns, also
@@ -142,11 +139,10 @@ fn journaled(path: &std::path::Path) -> Result<Vec<(Seq, Vec<u8>)>, StoreError> 
     let reader = Reader::open(path)?;
     let Some(last) = reader.position()?.end.0.checked_sub(1).map(Seq) else { return Ok(Vec::new()) };
     let mut found = Vec::new();
-    for seq in reader.marks(Kind::Audit, SeqRange { first: Seq(0), last })? {
-        let read = reader.read(SeqRange { first: seq, last: seq }, ONE_RECORD)?.pop();
-        if let Some(Body::Audit(Audit { act: Act::KeyChanged { statement }, .. })) = read.map(|at| at.record.body) {
+    reader.audits(SeqRange { first: Seq(0), last }, |seq, audit| {
+        if let Act::KeyChanged { statement } = audit.act {
             found.push((seq, statement));
         }
-    }
+    })?;
     Ok(found)
 }

@@ -9,15 +9,13 @@ use batch::{Command, KeyChange, KeyStatement, Order, PublicKey, Whose};
 use journal::{Reader, StoreError};
 use minicbor::{Decode, Encode};
 use record::merkle::Hash;
-use record::{Act, Actor, Audit, Body, Kind, Seq, SeqRange};
+use record::{Act, Actor, Audit, Seq, SeqRange};
 use rules::RuleSet;
 
 /// Where the journal keeps it.
 pub(super) const STATE: &str = "platforms";
 /// Most platforms that a box ever knows.
 const PLATFORMS_MAX: usize = 64;
-/// An order is read alone, whatever its size.
-const ONE_RECORD: usize = 1;
 
 /// See the module's head.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
@@ -87,11 +85,9 @@ impl Platforms {
         }
         let mut platforms = Platforms::default();
         let Some(last) = reader.position()?.end.0.checked_sub(1).map(Seq) else { return Ok(platforms) };
-        for seq in reader.marks(Kind::Audit, SeqRange { first: Seq(0), last })? {
-            let found = reader.read(SeqRange { first: seq, last: seq }, ONE_RECORD)?.pop();
-            let Some(Body::Audit(audit)) = found.map(|at| at.record.body) else { continue };
+        reader.audits(SeqRange { first: Seq(0), last }, |_, audit| {
             platforms.note(&audit);
-        }
+        })?;
         Ok(platforms)
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use record::{Body, CodecId, Kind, Record, RecordAt, Seq, SeqRange, SourceId};
+use record::{Audit, Body, CodecId, Kind, Record, RecordAt, Seq, SeqRange, SourceId};
 use rusqlite::{Connection, params};
 
 use super::Reader;
@@ -45,6 +45,20 @@ impl Reader {
     /// [`StoreError::Read`].
     pub fn marks(&self, kind: Kind, range: SeqRange) -> Result<Vec<Seq>, StoreError> {
         marks(&self.connection, &self.path, kind, range)
+    }
+
+    /// Hands every order within these numbers that can be read to `each`, ascending. One is in memory at a time.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`], [`StoreError::Archive`].
+    pub fn audits(&self, range: SeqRange, mut each: impl FnMut(Seq, Audit)) -> Result<(), StoreError> {
+        for seq in self.marks(Kind::Audit, range)? {
+            let found = self.read(SeqRange { first: seq, last: seq }, 1)?.pop();
+            if let Some(Body::Audit(audit)) = found.map(|at| at.record.body) {
+                each(seq, audit);
+            }
+        }
+        Ok(())
     }
 
     /// Every codec that is journaled, with the record that has its text.

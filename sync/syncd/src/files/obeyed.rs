@@ -2,12 +2,9 @@
 
 use batch::{Command, Order};
 use journal::StoreError;
-use record::{Act, Actor, Audit, Body, Kind, Seq, SeqRange, SeqRanges};
+use record::{Act, Actor, Audit, Seq, SeqRange, SeqRanges};
 
 use super::Files;
-
-/// An order is read alone, whatever its size.
-const ONE_RECORD: usize = 1;
 
 /// What came of the commands of a destination.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,9 +24,7 @@ impl Files {
         let next = self.outbox.obeyed(destination)?;
         let Some(last) = self.reader.position()?.end.0.checked_sub(1).map(Seq) else { return Ok(Obeyed::default()) };
         let (mut wanted, mut trial) = (SeqRanges::new(), None);
-        for seq in self.reader.marks(Kind::Audit, SeqRange { first: Seq(0), last })? {
-            let found = self.reader.read(SeqRange { first: seq, last: seq }, ONE_RECORD)?.pop();
-            let Some(Body::Audit(audit)) = found.map(|at| at.record.body) else { continue };
+        self.reader.audits(SeqRange { first: Seq(0), last }, |seq, audit| {
             match of(&audit, destination) {
                 Some(Order::Resend { records }) if seq >= next => records.iter().for_each(|range| wanted.insert(range)),
                 Some(Order::Rules { .. }) => trial = Some(seq),
@@ -38,7 +33,7 @@ impl Files {
             if matches!(audit.act, Act::Settled { command, .. } if Some(command) == trial) {
                 trial = None;
             }
-        }
+        })?;
         if last < next {
             return Ok(Obeyed { trial, ..Obeyed::default() });
         }
@@ -80,7 +75,7 @@ mod tests {
     use batch::{BatchId, BoxId, Lane, PlatformId, SigningKey};
     use journal::{Journal, Outbox, Reader, Transaction};
     use record::{
-        Boot, BootNo, ClockQuality, Decimal, Frame, Link, MonoMs, Quality, Quantity, Reading, Record, Settlement,
+        Body, Boot, BootNo, ClockQuality, Decimal, Frame, Link, MonoMs, Quality, Quantity, Reading, Record, Settlement,
         SourceId, Stamp, Unit, UnixMs,
     };
 
