@@ -12,7 +12,7 @@
 //! Each invariant is defined once, in the crate that it belongs to; `invariants` and `delivering` ask those definitions,
 //! and `broken` has a box for each of them that must make it fail.
 //!
-//! **Deliberately does not know:** sockets, threads and real time (the tests in `tests/tests` have them), and what a disk
+//! **Deliberately does not know:** sockets, threads and real time (the tests in `tests/system` have them), and what a disk
 //! does to pages below SQLite.
 //!
 //! Beside the worlds there is a `month` of one journal on a full card, which has its own scale.

@@ -1,5 +1,5 @@
 //! Weir end to end: real processes of the `weir` binary on loopback, and at the far ends programs that nobody here
-//! wrote (`tests/peers`). The tests are in `tests/tests`, one file a topic; this is what they share.
+//! wrote (`tests/peers`). The tests are in `tests/system`, one file a topic; this is what they share.
 //!
 //! **In:** the binary (`WEIR_BIN`, else `target/release/weir`), `tests/.tools` as `tests/run tools` fills it.
 //! **Out:** a [`World`] in a temporary folder, on ports that the kernel gave; what its parties hold, as [`Row`]s.

@@ -47,7 +47,7 @@ fn a_file_with_all_keys_is_proven() {
 }
 
 /// Files are verified for decades, and by programs that others wrote: whatever changes a byte of this one, its report
-/// included, is another version of the form. The Python verifier is shown it too (`tests/tests/evidence_file`).
+/// included, is another version of the form. The Python verifier is shown it too (`tests/system/evidence_file`).
 #[test]
 fn the_form_is_pinned() {
     let sample = Sample::new();
@@ -147,7 +147,7 @@ fn every_cut_is_found() {
     }
 }
 
-/// A release build flips them all (`tests/tests/evidence_file.rs`).
+/// A release build flips them all (`tests/system/evidence_file.rs`).
 #[test]
 fn a_changed_bit_is_found() {
     let sample = Sample::new();

@@ -1,0 +1,95 @@
+//! Alarms as a technician meets them: listed, acknowledged once, over when the value is back; the same after a SIGKILL, and
+//! told to both platforms with who has seen them.
+
+use std::fs;
+
+use serde_json::Value;
+use system_tests::{Device, Peer, World, until};
+
+const RULE: &str = "[[rule]]\nid = \"cod-high\"\nkind = \"limit\"\ndevices = [\"cod-1\"]\nquantity = \"cod\"\nunit = \"mg/L\"\n\
+                    high = 80\ndeadband = 5\npriority = \"high\"\n";
+
+/// The states in `weir alarm list --json`.
+fn states(world: &World) -> Vec<String> {
+    let list = world.weir(&["alarm", "list", "--json"]);
+    let alarms = list.json()["alarms"].as_array().unwrap().clone();
+    list.exits(i32::from(!alarms.is_empty()));
+    alarms.iter().map(|alarm| alarm["state"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Waits until exactly these states stand: what is shown follows what is acknowledged by a moment.
+fn stand(world: &World, expected: &[&str]) {
+    until(&format!("these alarms stand: {expected:?}"), 20, || (states(world) == expected).then_some(()));
+}
+
+/// One value of the sensor, judged.
+fn measure(world: &World, sensor: &Device, n: u64, cod: &str) {
+    let payload = format!(r#"{{"n":{n},"cod":{cod}}}"#);
+    Peer::sensor("paho_sensor.py", world, sensor).with("--count", 1).with("--payload", payload).run().exits(0);
+}
+
+/// The transitions so far, as the journal has them.
+fn steps(world: &World) -> Vec<(String, String)> {
+    let all = world.weir(&["tail", "-n", "1000", "--json"]).exits(0).json_lines();
+    let word = |alarm: &Value, key: &str| alarm[key].as_str().unwrap().to_owned();
+    all.iter().filter(|at| at["kind"] == "alarm").map(|alarm| (word(alarm, "from"), word(alarm, "to"))).collect()
+}
+
+#[test]
+fn an_alarm_is_acknowledged_once_and_everybody_hears_who_did() {
+    let sensor = Device::cod("cod-1");
+    let mut world = World::prepared(std::slice::from_ref(&sensor), "");
+    fs::write(world.path("rules.toml"), RULE).unwrap();
+    world.start_gateway();
+    world.start_platforms();
+    world.start_sync();
+    let ack = |world: &World, more: &[&str]| world.weir(&[&["alarm", "ack", "cod-high", "cod-1"], more].concat());
+    stand(&world, &[]);
+    let early = ack(&world, &[]).exits(3);
+    assert!(early.err.contains("weir alarm list"), "{}", early.err);
+
+    measure(&world, &sensor, 1, "95.5");
+    stand(&world, &["unacknowledged"]);
+    let zh = world.weir(&["--lang", "zh", "alarm", "list"]).exits(1).out;
+    assert!(zh.contains("未确认") && zh.contains("weir alarm ack cod-high cod-1"), "{zh}");
+    ack(&world, &["--reason", "a technician is on the way"]).exits(0);
+    stand(&world, &["acknowledged"]);
+    let twice = ack(&world, &[]).exits(3);
+    assert!(twice.err.contains("waits for anyone"), "{}", twice.err);
+
+    world.kill_gateway();
+    world.start_gateway();
+    stand(&world, &["acknowledged"]);
+    measure(&world, &sensor, 2, "96");
+    stand(&world, &["acknowledged"]);
+    measure(&world, &sensor, 3, "40");
+    stand(&world, &[]);
+
+    measure(&world, &sensor, 4, "99");
+    measure(&world, &sensor, 5, "41");
+    stand(&world, &["returned_unacknowledged"]);
+    ack(&world, &[]).exits(0);
+    stand(&world, &[]);
+    let names: Vec<_> = steps(&world);
+    let step = |from: &str, to: &str| (from.to_owned(), to.to_owned());
+    let expected = [
+        step("normal", "unacknowledged"),
+        step("unacknowledged", "acknowledged"),
+        step("acknowledged", "normal"),
+        step("normal", "unacknowledged"),
+        step("unacknowledged", "returned_unacknowledged"),
+        step("returned_unacknowledged", "normal"),
+    ];
+    assert_eq!(names, expected, "R1");
+    for party in &world.platforms {
+        until("the platform has both orders and all steps", 60, || {
+            let seen = party.audits();
+            let acts: Vec<(&str, &str)> =
+                seen.iter().map(|(act, _, _, reason)| (act.as_str(), reason.as_str())).collect();
+            let alarms = party.get(&format!("/v1/boxes/{}/alarms", system_tests::config::BOX));
+            let steps = alarms["items"].as_array().map_or(0, Vec::len);
+            (acts == [("acknowledged", "a technician is on the way"), ("acknowledged", "")] && steps == 6).then_some(())
+        });
+    }
+    world.verify().exits(0);
+}

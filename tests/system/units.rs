@@ -1,0 +1,54 @@
+//! The units of systemd, as systemd itself judges them: nothing in them is unknown to it, and little is left open.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Tenths; 0 is nothing, 100 everything.
+const EXPOSURE_MAX: &str = "15";
+
+fn units() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/systemd");
+    let mut all: Vec<PathBuf> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    all.sort();
+    assert_eq!(all.len(), 4, "{all:?}");
+    all
+}
+
+fn analyze(arguments: &[&str], unit: &Path) -> Output {
+    Command::new("systemd-analyze").args(arguments).arg(unit).output().expect("systemd-analyze runs")
+}
+
+#[test]
+fn no_unit_has_a_setting_that_systemd_does_not_know() {
+    for unit in units() {
+        let said = String::from_utf8(analyze(&["verify", "--man=no"], &unit).stderr).unwrap();
+        // The binary is installed nowhere here.
+        let wrong: Vec<&str> = said.lines().filter(|line| !line.contains("/usr/bin/weir is not executable")).collect();
+        let ours: Vec<&&str> = wrong.iter().filter(|line| line.contains("weir")).collect();
+        assert!(ours.is_empty(), "{}: {ours:#?}", unit.display());
+    }
+}
+
+#[test]
+fn the_services_are_exposed_to_little() {
+    let security = |threshold: &str, unit: &Path| {
+        let threshold = format!("--threshold={threshold}");
+        analyze(&["security", "--offline=true", "--no-pager", &threshold], unit)
+    };
+    for unit in units().iter().filter(|unit| unit.extension().is_some_and(|kind| kind == "service")) {
+        let judged = security(EXPOSURE_MAX, unit);
+        let text = String::from_utf8_lossy(&judged.stdout);
+        assert!(judged.status.success() && text.contains("Overall exposure level"), "{text}");
+        assert!(!security("5", unit).status.success(), "it judges");
+    }
+}
+
+#[test]
+fn the_gateway_has_no_way_out_of_the_site() {
+    let unit = units().into_iter().find(|unit| unit.ends_with("weir-gateway.service")).unwrap();
+    let text = std::fs::read_to_string(unit).unwrap();
+    let values = |key: &str| -> Vec<&str> { text.lines().filter_map(|line| line.strip_prefix(key)).collect() };
+    assert_eq!(values("IPAddressDeny="), ["any"]);
+    let site = "localhost link-local 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7";
+    assert_eq!(values("IPAddressAllow="), [site]);
+}
