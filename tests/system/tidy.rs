@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("journal", &["record"]),
     ("batch", &["record"]),
     ("delivery", &["batch", "record"]),
+    ("notify", &["delivery", "record"]),
     ("evidence", &["batch", "record"]),
     ("syncd", &["batch", "control", "delivery", "identity", "journal", "record"]),
     ("platform", &["batch", "identity", "record"]),
@@ -55,10 +56,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("system-tests", &["platform"]),
 ];
 /// No clock, randomness, environment, file or socket (S1).
-const PURE: [&str; 11] = [
+const PURE: [&str; 12] = [
     "record",
     "batch",
     "delivery",
+    "notify",
     "evidence",
     "lorawan",
     "chirpstack",

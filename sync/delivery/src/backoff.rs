@@ -5,12 +5,13 @@ use crate::Backoff;
 /// SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014): two boxes with
 /// different seeds spread; nothing secret depends on it.
 #[derive(Debug, Clone)]
-pub(crate) struct Jitter {
+pub struct Jitter {
     state: u64,
 }
 
 impl Jitter {
-    pub(crate) fn new(seed: u64) -> Jitter {
+    /// Waits from this seed.
+    pub fn new(seed: u64) -> Jitter {
         Jitter { state: seed }
     }
 
@@ -23,7 +24,7 @@ impl Jitter {
     }
 
     /// The wait before try number `failures + 1`, in ms.
-    pub(crate) fn wait_ms(&mut self, backoff: Backoff, failures: u32) -> u64 {
+    pub fn wait_ms(&mut self, backoff: Backoff, failures: u32) -> u64 {
         let doubled = 1u64.checked_shl(failures.saturating_sub(1)).unwrap_or(u64::MAX);
         let longest = backoff.base_ms.saturating_mul(doubled).min(backoff.ceiling_ms).max(1);
         // The bias of the remainder is below 2^-37 for waits up to a day.

@@ -57,6 +57,7 @@ mod round_trip;
 mod unclaimed;
 
 pub use action::Action;
+pub use backoff::Jitter;
 pub use budget::{Budget, Date, Usage};
 pub use config::{Backoff, Config};
 pub use counters::Counters;

@@ -37,7 +37,7 @@ number!(
 pub const BUILD_FLOOR: UnixMs = UnixMs(1_793_491_200_000);
 
 /// What the box knew about its wall clock at that moment (T1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum ClockQuality {
     /// The kernel says a time source disciplines the clock (`adjtimex` without `STA_UNSYNC`).
