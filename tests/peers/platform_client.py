@@ -157,7 +157,7 @@ class Box:
             9: ("refused", "probe-1", (3, "the MIC is another", 23, hashlib.sha256(str(seq).encode()).digest())),
             10: ("refused", None, (1, "no frame", 7, hashlib.sha256(b"?").digest())),
             14: ("alarm", "probe-2", ("cod-high", "cod", 0, 1, "80.5", 0, "99", max(seq - 1, 0))),
-            15: ("alarm", "probe-2", ("cod-high", "cod", 1, 3, "80.5", 0, None, max(seq - 1, 0))),
+            15: ("alarm", "probe-2", ("cod-high", "cod", 1, 3, "80.5", 0, None, max(seq - 1, 0), (3, "mg/L", 3600, 2))),
             20: ("clock", None, (0, [2, []], 1_500, 12)),
             24: ("audit", None, ((0, 1000), (1, (0, seq)), "the bureau asked, 监测站")),
             25: ("audit", None, ((1, "province"), (2, seq - 1), "done")),

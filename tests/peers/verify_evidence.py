@@ -693,7 +693,7 @@ class Record:
         elif self.kind == REJECTED:
             self.source = array(facts, 5)[0]
         elif self.kind == ALARM:
-            _, self.source, self.quantity, _, _, _, _, _, self.cause = array(facts, 9)
+            _, self.source, self.quantity, _, _, _, _, _, self.cause, _ = array(facts, 9, 10)
         elif self.kind == CODEC:
             self.codec, words = array(facts, 2)
             self.is_named = sha256(text(words).encode())[:8] == self.codec

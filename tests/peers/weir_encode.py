@@ -175,9 +175,9 @@ def rare(rows, kind):
 
 
 def alarm(row):
-    rule, name, before, after, limit, side, value, cause = row.facts
+    rule, name, before, after, limit, side, value, cause, *grounds = row.facts
     value = None if value is None else list(parts(value))
-    return [rule, row.source, name, before, after, list(parts(limit)), side, value, cause]
+    return [rule, row.source, name, before, after, list(parts(limit)), side, value, cause, *map(list, grounds)]
 
 
 def audit(row):

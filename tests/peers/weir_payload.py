@@ -16,6 +16,7 @@ PAYLOAD_BYTES_MAX = 64 * 1024 * 1024
 SHAPE_FIRST = 6  # row kinds below: -2 outfall, -1 audit, 0 boot, 1 refused, 2 alarm, 3 codec, 4 clock, 5 gap
 QUALITIES = ["good", "out_of_range", "not_a_number", "missing", "unknown_unit"]
 REASONS = 13
+MEASURES, TIERS = 14, 4
 CLOCK_SOURCES = 4
 GAP_REASONS = 5
 GAP_RANGES_MAX = 1024
@@ -123,13 +124,20 @@ def refused(item):
 
 
 def alarm(item):
-    rule, source, quantity, before, after, limit, side, value, cause = array(item, "alarm", 9)
+    rule, source, quantity, before, after, limit, side, value, cause, grounds = array(item, "alarm", 9, 10)
     want(all(uint(state, "alarm state") < 4 for state in (before, after)) and uint(side, "side") < 2, "alarm")
     facts = (
         text(rule, "rule", RULE), text(quantity, "quantity", QUANTITY), before, after, normalised(limit, "limit"), side,
         None if value is None else normalised(value, "alarm value"), uint(cause, "cause"),
+        *([] if grounds is None else [alarm_grounds(grounds)]),
     )
     return text(source, "source", NAME), facts
+
+
+def alarm_grounds(item):
+    measure, unit, span_s, tier = array(item, "grounds", 4)
+    want(uint(measure, "measure") < MEASURES and uint(tier, "tier") < TIERS, "grounds")
+    return measure, text(unit, "unit", UNIT), uint(span_s, "span", 32), tier
 
 
 def codec(item):

@@ -180,6 +180,7 @@ impl Box {
             side: LimitSide::High,
             value: None,
             cause: Seq(0),
+            grounds: None,
         }
     }
 }

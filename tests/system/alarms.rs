@@ -9,6 +9,10 @@ use system_tests::{Device, Peer, World, until};
 const RULE: &str = "[[rule]]\nid = \"cod-high\"\nkind = \"limit\"\ndevices = [\"cod-1\"]\nquantity = \"cod\"\nunit = \"mg/L\"\n\
                     high = 80\ndeadband = 5\npriority = \"high\"\n";
 
+/// What needs time to pass: nothing else comes that could tell the rules how late it is.
+const SILENT: &str = "[[rule]]\nid = \"cod-silent\"\nkind = \"silence\"\ndevices = [\"cod-1\"]\nquantity = \"cod\"\nfor_s = 3\n\
+                      tier = \"attention\"\n";
+
 /// The states in `weir alarm list --json`.
 fn states(world: &World) -> Vec<String> {
     let list = world.weir(&["alarm", "list", "--json"]);
@@ -92,4 +96,43 @@ fn an_alarm_is_acknowledged_once_and_everybody_hears_who_did() {
         });
     }
     world.verify().exits(0);
+}
+
+#[test]
+fn a_device_that_falls_silent_is_told_and_a_start_begins_its_silence_anew() {
+    let sensor = Device::cod("cod-1");
+    let mut world = World::prepared(std::slice::from_ref(&sensor), "");
+    fs::write(world.path("rules.toml"), SILENT).unwrap();
+    world.start_gateway();
+    world.start_platforms();
+    world.start_sync();
+    measure(&world, &sensor, 1, "40");
+    stand(&world, &["unacknowledged"]);
+    let zh = world.weir(&["--lang", "zh", "alarm", "list"]).exits(1).out;
+    assert!(zh.contains("无数据时长") && zh.contains("关注") && zh.contains("3 s"), "{zh}");
+
+    world.kill_gateway();
+    world.start_gateway();
+    stand(&world, &["unacknowledged"]);
+    measure(&world, &sensor, 2, "41");
+    stand(&world, &["returned_unacknowledged"]);
+    stand(&world, &["unacknowledged"]);
+    let step = |from: &str, to: &str| (from.to_owned(), to.to_owned());
+    let expected = [
+        step("normal", "unacknowledged"),
+        step("unacknowledged", "returned_unacknowledged"),
+        step("returned_unacknowledged", "unacknowledged"),
+    ];
+    assert_eq!(steps(&world), expected);
+    // The journal played to the same rules finds the same (R2), although nothing else told the time.
+    let file = world.path("rules.toml").display().to_string();
+    let same = world.weir(&["rules", "backtest", "--rules", &file, "--json"]).exits(0).json();
+    assert_eq!(same["same"], 3, "{same}");
+    let city = &world.platforms[0];
+    let told = until("the platform knows what was silent", 20, || {
+        let alarms = city.get("/v1/boxes/outfall-1/alarms")["items"].as_array().unwrap().clone();
+        (alarms.len() == 3).then_some(alarms)
+    });
+    let grounds = |alarm: &Value| ["measure", "unit", "span_s", "tier"].map(|key| alarm[key].clone());
+    assert_eq!(grounds(&told[0]), [Value::from("silence"), "s".into(), 3.into(), "attention".into()]);
 }

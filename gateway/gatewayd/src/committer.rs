@@ -71,6 +71,9 @@ use trial::{Step, Trial};
 pub(crate) use uplink_events::{EVENTS_MAX, UplinkEvent};
 use waiting::{Sender, Waiting, from_lora, from_mqtt, from_serial};
 
+/// How often rules are told the time while nothing comes, if they depend on it: an alarm of silence is so much late at most.
+const WATCH_EVERY: Duration = Duration::from_secs(5);
+
 /// How long a transaction waits for frames of its own that were handed to the prompt decoder: a quick codec needs
 /// microseconds, the commit that they would miss milliseconds, and a script that takes longer costs no more than this.
 const DECODED_WAIT: Duration = Duration::from_millis(2);
@@ -277,6 +280,7 @@ impl Committer {
             // There is more to do; frames that came meanwhile go first.
             false => Duration::ZERO,
         };
+        let idle = if self.rules.watch_time() { idle.min(WATCH_EVERY) } else { idle };
         let idle = self.trial.as_ref().map_or(idle, |trial| idle.min(trial.rest()));
         Gathering { linger, enough, rows_max, idle, decoding: !self.lanes.is_empty() }
     }
@@ -298,7 +302,8 @@ impl Committer {
     /// Judges everything gathered.
     fn begin(&mut self, taken: Taken<'_>, draft: &mut Draft) -> Result<(), StartError> {
         let Taken { published, heard, serial, orders, decoded } = taken;
-        self.stamp_into(draft);
+        let now = self.stamp_into(draft);
+        self.restored.pass_time(now, self.journal.end(), &mut draft.transaction);
         self.end_trial_if_due(draft);
         if self.keys_untold {
             self.tell_keys(draft);

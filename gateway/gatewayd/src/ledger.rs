@@ -87,7 +87,7 @@ impl Ledger {
                 }
             }
             // Its transitions were journaled behind it; here they only move the state.
-            if record.seq >= whole_from || matches!(record.record.body, Body::Alarm(_)) {
+            if record.seq >= whole_from || matches!(record.record.body, Body::Alarm(_) | Body::Outfall(_)) {
                 drop(engine.apply(record));
             }
         })
@@ -107,11 +107,11 @@ impl Ledger {
     ) -> Transaction {
         let steps: Vec<AlarmTransition> = self.engine.outstanding().cloned().collect();
         let mut transaction = Transaction::default();
+        // Before anything else, for what else is found of the same alarms goes on from them.
+        self.push_alarms(steps, stamp, end, &mut transaction);
+        self.pass_time(stamp, end, &mut transaction);
         self.tell_codecs(devices, known, stamp, end, &mut transaction);
         self.tell_devices(devices, stamp, end, &mut transaction);
-        for step in steps {
-            drop(self.push(Record { stamp, body: Body::Alarm(step) }, end, &mut transaction));
-        }
         transaction
     }
 
@@ -127,7 +127,7 @@ impl Ledger {
         let mut seen = BTreeSet::new();
         for codec in devices.iter().map(|device| &device.codec_text) {
             if !known.contains_key(&codec.id) && seen.insert(codec.id) {
-                drop(self.push(Record { stamp, body: Body::Codec(codec.clone()) }, end, transaction));
+                self.append(Record { stamp, body: Body::Codec(codec.clone()) }, end, transaction);
             }
         }
     }
@@ -147,7 +147,7 @@ impl Ledger {
             let known = self.register.get(&outfall).and_then(|known| known.devices.as_ref());
             if known.is_none_or(|(_, known)| *known != devices) {
                 let body = Body::Outfall(Outfall::Devices(Standing { outfall, devices }));
-                drop(self.push(Record { stamp, body }, end, transaction));
+                self.append(Record { stamp, body }, end, transaction);
             }
         }
     }
@@ -168,7 +168,7 @@ impl Ledger {
             }
         }
         for outfall in gone {
-            drop(self.push(Record { stamp, body: Body::Outfall(outfall) }, end, transaction));
+            self.append(Record { stamp, body: Body::Outfall(outfall) }, end, transaction);
         }
     }
 
@@ -199,7 +199,18 @@ impl Ledger {
     /// causes (R1: journaled before anyone sees them).
     pub fn append(&mut self, record: Record, end: Seq, transaction: &mut Transaction) {
         let stamp = record.stamp;
-        for step in self.push(record, end, transaction) {
+        let steps = self.push(record, end, transaction);
+        self.push_alarms(steps, stamp, end, transaction);
+    }
+
+    /// Appends what the rules find because time has passed: an hour is over, a device is silent.
+    pub fn pass_time(&mut self, now: Stamp, end: Seq, transaction: &mut Transaction) {
+        let steps = self.engine.tick(&now);
+        self.push_alarms(steps, now, end, transaction);
+    }
+
+    fn push_alarms(&mut self, steps: Vec<AlarmTransition>, stamp: Stamp, end: Seq, transaction: &mut Transaction) {
+        for step in steps {
             // An alarm's own record confirms it; it causes nothing further.
             drop(self.push(Record { stamp, body: Body::Alarm(step) }, end, transaction));
         }

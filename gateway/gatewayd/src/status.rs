@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use record::{Measure, Tier};
 use serde::{Deserialize, Serialize};
 
 /// The field daemon, as it sees itself at this moment.
@@ -185,7 +186,16 @@ pub struct AlarmStatus {
     pub source: String,
     /// What it judged.
     pub quantity: String,
-    /// In what.
+    /// What was made of its readings: `reading`, `mean`, `silence`, ...
+    #[serde(default = "reading")]
+    pub measure: Measure,
+    /// Over how long, seconds; 0 where a moment decides.
+    #[serde(default)]
+    pub span_s: u32,
+    /// How much it says: `attention`, `warning`, `exceedance` or `emergency`.
+    #[serde(default = "warning")]
+    pub tier: Tier,
+    /// In what limit and value are.
     pub unit: String,
     /// Its state.
     pub state: String,
@@ -198,6 +208,14 @@ pub struct AlarmStatus {
     /// Bound of the error of that, ± ms; none if nobody knows the time of that boot.
     #[serde(default)]
     pub since_error_ms: Option<u64>,
+}
+
+fn reading() -> Measure {
+    Measure::Reading
+}
+
+fn warning() -> Tier {
+    Tier::Warning
 }
 
 /// The MQTT edge.

@@ -42,9 +42,10 @@ impl Backtest {
         Backtest { engine: Engine::new(rules), would: Vec::new(), was: Vec::new(), frames: 0, forgotten: 0 }
     }
 
-    /// Takes an alarm record of before the time that is looked at: each alarm begins in the state that it had.
-    pub fn begin(&mut self, alarm: &RecordAt) {
-        drop(self.engine.apply(alarm));
+    /// Takes an alarm or outfall record of before the time that is looked at: each alarm begins in the state that it had, and
+    /// each outfall is what it was.
+    pub fn begin(&mut self, record: &RecordAt) {
+        drop(self.engine.apply(record));
     }
 
     /// Takes a frame of before the time that is looked at: a run of samples beyond a limit may have begun with it.
@@ -61,29 +62,37 @@ impl Backtest {
     pub fn take(&mut self, record: &RecordAt) {
         let stamp = record.record.stamp;
         match &record.record.body {
-            Body::Alarm(alarm) => remember(&mut self.was, &mut self.forgotten, (stamp, alarm.clone())),
+            Body::Alarm(alarm) => {
+                // What was found as time passed stands before what somebody did then.
+                let steps = self.engine.tick(&stamp);
+                self.confirm(record, steps);
+                remember(&mut self.was, &mut self.forgotten, (stamp, alarm.clone()));
+            }
             Body::Audit(audit) => {
-                let Act::Acknowledged { rule, source } = &audit.act else { return };
-                if let Some(step) = self.engine.acknowledged(rule, source) {
+                let steps = self.engine.apply(record);
+                self.confirm(record, steps);
+                if let Act::Acknowledged { rule, source } = &audit.act {
+                    let step = self.engine.acknowledged(rule, source);
                     self.confirm(record, step);
                 }
             }
-            Body::Frame(_) => {
-                self.frames += 1;
-                for step in self.engine.apply(record) {
-                    self.confirm(record, step);
-                }
+            body => {
+                self.frames += u64::from(matches!(body, Body::Frame(_)));
+                let steps = self.engine.apply(record);
+                self.confirm(record, steps);
             }
-            _ => drop(self.engine.apply(record)),
         }
     }
 
     /// As the journal does: a transition is a record at once.
-    fn confirm(&mut self, cause: &RecordAt, step: AlarmTransition) {
+    fn confirm(&mut self, cause: &RecordAt, steps: impl IntoIterator<Item = AlarmTransition>) {
         let stamp = cause.record.stamp;
-        let own = Record { stamp, body: Body::Alarm(step.clone()) };
-        drop(self.engine.apply(&RecordAt { seq: cause.seq, record: own }));
-        remember(&mut self.would, &mut self.forgotten, (stamp, step));
+        for step in steps {
+            let own = Record { stamp, body: Body::Alarm(step.clone()) };
+            // Its time is that of its cause: nothing is found by it.
+            drop(self.engine.apply(&RecordAt { seq: cause.seq, record: own }));
+            remember(&mut self.would, &mut self.forgotten, (stamp, step));
+        }
     }
 
     /// Compares. The same step is the same alarm going the same way for the same cause, whatever its limit was.

@@ -1,16 +1,20 @@
 //! The fold over the journal.
 
+mod judging;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use record::{
-    AlarmState, AlarmTransition, Body, BootNo, Decimal, Frame, LimitSide, MonoMs, Quality, Quantity, Reading, RecordAt,
-    RuleId, Seq, SourceId, Stamp, Unit,
+    AlarmState, AlarmTransition, Body, BootNo, Decimal, LimitSide, Measure, MonoMs, Quantity, RecordAt, RuleId, Seq,
+    SourceId, Stamp, Tier, Unit,
 };
 use serde::Serialize;
 
+use crate::field::Field;
 use crate::latch::{Journaled, Latch};
-use crate::{Priority, Rule, RuleSet, invariant};
+use crate::memory::Memory;
+use crate::{Basis, Priority, Rule, RuleSet};
 
 /// Most pairs of rule and device with a state: 100 devices under 200 rules each, about 4 MB.
 pub const STATES_MAX: usize = 20_000;
@@ -27,17 +31,35 @@ pub const OUTSTANDING_RECORDS_MAX: u64 = 4_096;
 /// Judges records by rules. Feed it every committed record once, in the order of the journal, those of its own
 /// transitions included: at start the journal so far, then each commit. Nothing else is needed to restore it.
 ///
-/// A journal of a year need not be read whole at start: all alarm records, and the frames of the last two
-/// [`crate::ON_DELAY_S_MAX`], still in order, give the same engine, except that a run of samples beyond a setpoint that
+/// A journal of a year need not be read whole at start: all alarm records and those of outfalls, and the frames of twice the
+/// longest [`Rule::reach_ms`], still in order, give the same engine, except that a run of samples beyond a setpoint that
 /// began before them counts from them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Engine {
     rules: Vec<Rule>,
     /// Places in `rules`.
     by_quantity: BTreeMap<Quantity, Arc<[usize]>>,
-    latches: BTreeMap<(usize, SourceId), Latch>,
-    outstanding: VecDeque<AlarmTransition>,
+    /// Of each rule, by its place, the devices that it judges.
+    judged: Vec<BTreeMap<SourceId, Judged>>,
+    states: usize,
+    field: Field,
+    /// Of each rule with a window: all that end by then are judged, in UTC milliseconds.
+    closed_to: BTreeMap<usize, i64>,
+    /// Places of rules of silence.
+    silences: Arc<[usize]>,
+    /// With the newest record when each was derived.
+    outstanding: VecDeque<(Seq, AlarmTransition)>,
+    newest: Seq,
     states_refused: u64,
+}
+
+/// What is known of one rule and one device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Judged {
+    latch: Latch,
+    memory: Memory,
+    /// The newest record with a reading of the quantity.
+    heard: Option<Seq>,
 }
 
 /// An alarm that stands: active, or returned and not yet acknowledged.
@@ -49,13 +71,19 @@ pub struct ActiveAlarm {
     pub source: SourceId,
     /// The quantity it judged.
     pub quantity: Quantity,
-    /// In what.
+    /// What was made of its readings.
+    pub measure: Measure,
+    /// Over how long, in seconds; 0 where a moment decides.
+    pub span_s: u32,
+    /// In what limit and value are.
     pub unit: Unit,
     /// How urgent.
     pub priority: Priority,
+    /// How much it says.
+    pub tier: Tier,
     /// Where it stands.
     pub state: AlarmState,
-    /// The setpoint as configured now.
+    /// The setpoint by which it was judged.
     pub limit: Decimal,
     /// Which side of it is bad.
     pub side: LimitSide,
@@ -83,12 +111,21 @@ impl Engine {
     /// a boot and time on. Where an alarm is active already it does not matter since when the samples are beyond the
     /// setpoint; and who was always normal is as one who was never heard.
     pub fn judges_as(&self, unbroken: &Engine, from: (BootNo, MonoMs)) -> bool {
-        let new = Latch::new();
-        let latch = |engine: &Engine, key| engine.latches.get(key).unwrap_or(&new).clone();
-        let mut keys = self.latches.keys().chain(unbroken.latches.keys());
-        (&self.rules, &self.outstanding, self.states_refused)
-            == (&unbroken.rules, &unbroken.outstanding, unbroken.states_refused)
-            && keys.all(|key| latch(self, key).judges_as(&latch(unbroken, key), from))
+        let new = Judged::new();
+        let alike = |place: usize, source: &SourceId| {
+            let judged = |engine: &Engine| engine.judged[place].get(source).unwrap_or(&new).clone();
+            let (own, other) = (judged(self), judged(unbroken));
+            own.latch.judges_as(&other.latch, from) && own.memory.leads_as(&other.memory, from)
+        };
+        let wall_from = self.closed_to.values().copied().max().unwrap_or(i64::MIN);
+        (&self.rules, self.states_refused) == (&unbroken.rules, unbroken.states_refused)
+            && self.outstanding().eq(unbroken.outstanding())
+            && self.closed_to == unbroken.closed_to
+            && self.field.knows_as(&unbroken.field, from, wall_from)
+            && (0..self.rules.len()).all(|place| {
+                let mut sources = self.judged[place].keys().chain(unbroken.judged[place].keys());
+                sources.all(|source| alike(place, source))
+            })
     }
 
     /// An engine that has seen no record.
@@ -98,41 +135,64 @@ impl Engine {
         for (place, rule) in rules.iter().enumerate() {
             by_quantity.entry(rule.quantity.clone()).or_default().push(place);
         }
-        let by_quantity = by_quantity.into_iter().map(|(quantity, places)| (quantity, places.into())).collect();
-        Engine { rules, by_quantity, latches: BTreeMap::new(), outstanding: VecDeque::new(), states_refused: 0 }
+        let is_silence = |(place, rule): (usize, &Rule)| matches!(rule.basis, Basis::Silence { .. }).then_some(place);
+        Engine {
+            by_quantity: by_quantity.into_iter().map(|(quantity, places)| (quantity, places.into())).collect(),
+            judged: vec![BTreeMap::new(); rules.len()],
+            states: 0,
+            field: Field::new(&rules),
+            closed_to: BTreeMap::new(),
+            silences: rules.iter().enumerate().filter_map(is_silence).collect(),
+            outstanding: VecDeque::new(),
+            newest: Seq(0),
+            states_refused: 0,
+            rules,
+        }
     }
 
     /// Takes the next record of the journal; returns the transitions it causes, in order. Journal them in this order,
     /// then apply their records too; while the journal is being replayed, ignore them and ask
     /// [`Engine::outstanding`] afterwards.
     ///
-    /// Only accepted frames are samples, and of them only readings of [`Quality::Good`] in the rule's quantity and
-    /// unit: a reading that cannot be believed neither raises nor clears, nor does it break an on-delay. An alarm
-    /// record confirms the transition it was made from; any other one (an acknowledgement, an alarm under other rules)
-    /// sets the state as it says, because the journal is right.
+    /// Only accepted frames are samples, and of them only readings of [`record::Quality::Good`] in the rule's quantity and
+    /// unit: a reading that cannot be believed neither raises nor clears, nor does it break an on-delay; rules of silence and
+    /// of implausible readings alone take notice of it. An alarm record confirms the transition it was made from; any other
+    /// one (an acknowledgement, an alarm under other rules) sets the state as it says, because the journal is right.
+    ///
+    /// The stamp of each record but those of alarms and outfalls tells the time as well: [`Engine::tick`].
     pub fn apply(&mut self, record: &RecordAt) -> Vec<AlarmTransition> {
+        self.newest = record.seq;
         self.forget_before(record.seq);
+        let stamp = &record.record.stamp;
+        let mut transitions = match &record.record.body {
+            // Read back from long before the frames: they are no sign that the time between was listened to.
+            Body::Alarm(_) | Body::Outfall(_) => Vec::new(),
+            _ => self.tick(stamp),
+        };
         match &record.record.body {
-            Body::Frame(frame) => self.judge(record.seq, &record.record.stamp, frame),
-            Body::Alarm(transition) => {
-                self.confirm(&record.record.stamp, transition);
-                Vec::new()
-            }
+            Body::Frame(frame) => transitions.extend(self.judge(record.seq, stamp, frame)),
+            Body::Alarm(transition) => self.confirm(stamp, transition),
+            Body::Outfall(outfall) => self.field.take_outfall(outfall),
+            // Nobody listened before it.
+            Body::Boot(_) => self.listen_from(stamp),
             // What a mended codec says of the past raises no alarm today.
-            Body::Boot(_) | Body::Rejected(_) | Body::Codec(_) | Body::Redecoded(_) => Vec::new(),
-            Body::Clock(_) | Body::Gap(_) | Body::Audit(_) | Body::Outfall(_) => Vec::new(),
+            Body::Rejected(_) | Body::Codec(_) | Body::Redecoded(_) => {}
+            Body::Clock(_) | Body::Gap(_) | Body::Audit(_) => {}
         }
+        transitions
     }
 
     /// Transitions whose own records have not been applied: after a replay, what a crash kept from being journaled.
     pub fn outstanding(&self) -> impl ExactSizeIterator<Item = &AlarmTransition> + '_ {
-        self.outstanding.iter()
+        self.outstanding.iter().map(|(_, transition)| transition)
     }
 
     /// What stands according to the journal (R1), the most urgent first.
     pub fn alarms(&self) -> Vec<ActiveAlarm> {
-        let mut alarms: Vec<ActiveAlarm> =
-            self.latches.iter().filter_map(|((place, source), latch)| self.alarm(*place, source, latch)).collect();
+        let each = |(place, judged): (usize, &'_ BTreeMap<SourceId, Judged>)| -> Vec<ActiveAlarm> {
+            judged.iter().filter_map(|(source, judged)| self.alarm(place, source, &judged.latch)).collect()
+        };
+        let mut alarms: Vec<ActiveAlarm> = self.judged.iter().enumerate().flat_map(each).collect();
         alarms.sort_by_key(|alarm| std::cmp::Reverse(alarm.priority));
         alarms
     }
@@ -141,39 +201,48 @@ impl Engine {
     /// cause is that of the alarm.
     pub fn acknowledged(&self, rule: &RuleId, source: &SourceId) -> Option<AlarmTransition> {
         let place = self.rules.iter().position(|known| known.id == *rule)?;
-        let (rule, latch) = (&self.rules[place], self.latches.get(&(place, source.clone()))?);
+        let (rule, latch) = (&self.rules[place], &self.judged[place].get(source)?.latch);
         let from = latch.derived;
         let to = match from {
             AlarmState::Unacknowledged => AlarmState::Acknowledged,
             AlarmState::ReturnedUnacknowledged => AlarmState::Normal,
             AlarmState::Normal | AlarmState::Acknowledged => return None,
         };
+        let journaled = latch.journaled.as_ref()?;
         Some(AlarmTransition {
             rule: rule.id.clone(),
             source: source.clone(),
             quantity: rule.quantity.clone(),
             from,
             to,
-            limit: rule.limit.setpoint,
+            limit: journaled.limit,
             side: rule.limit.side,
             value: None,
-            cause: latch.journaled.as_ref().map(|journaled| journaled.cause)?,
+            cause: journaled.cause,
+            grounds: rule.grounds(),
         })
     }
 
     /// Devices whose unit does not fit a rule.
     pub fn unit_mismatches(&self) -> impl Iterator<Item = UnitMismatch> + '_ {
-        let counted = self.latches.iter().filter(|(_, latch)| latch.unit_mismatches > 0);
-        counted.map(|((place, source), latch)| UnitMismatch {
-            rule: self.rules[*place].id.clone(),
-            source: source.clone(),
-            readings: latch.unit_mismatches,
+        self.rules.iter().zip(&self.judged).flat_map(|(rule, judged)| {
+            let counted = judged.iter().filter(|(_, judged)| judged.latch.unit_mismatches > 0);
+            counted.map(|(source, judged)| UnitMismatch {
+                rule: rule.id.clone(),
+                source: source.clone(),
+                readings: judged.latch.unit_mismatches,
+            })
         })
     }
 
     /// Readings that were not judged because [`STATES_MAX`] was reached: name fewer devices in the rules.
     pub fn states_refused(&self) -> u64 {
         self.states_refused
+    }
+
+    /// Readings that no mean took because they came too late, or because there are too many series.
+    pub fn readings_refused(&self) -> u64 {
+        self.field.refused
     }
 
     fn alarm(&self, place: usize, source: &SourceId, latch: &Latch) -> Option<ActiveAlarm> {
@@ -183,10 +252,13 @@ impl Engine {
             rule: rule.id.clone(),
             source: source.clone(),
             quantity: rule.quantity.clone(),
-            unit: rule.unit.clone(),
+            measure: rule.basis.measure(),
+            span_s: rule.basis.span_s(),
+            unit: rule.limit_unit.clone(),
             priority: rule.priority,
+            tier: rule.tier,
             state: journaled.state,
-            limit: rule.limit.setpoint,
+            limit: journaled.limit,
             side: rule.limit.side,
             value: journaled.value,
             since: journaled.since,
@@ -194,114 +266,68 @@ impl Engine {
         })
     }
 
-    fn judge(&mut self, seq: Seq, stamp: &Stamp, frame: &Frame) -> Vec<AlarmTransition> {
-        let mut transitions = Vec::new();
-        for reading in &frame.readings {
-            let Some(value) = reading.value.filter(|_| reading.quality == Quality::Good) else { continue };
-            let Some(places) = self.by_quantity.get(&reading.quantity).cloned() else { continue };
-            for place in places.iter() {
-                let step = self.step(*place, &frame.source, reading, value, stamp);
-                let Some((from, to)) = step else { continue };
-                let rule = &self.rules[*place];
-                let transition = AlarmTransition {
-                    rule: rule.id.clone(),
-                    source: frame.source.clone(),
-                    quantity: rule.quantity.clone(),
-                    from,
-                    to,
-                    limit: rule.limit.setpoint,
-                    side: rule.limit.side,
-                    value: Some(value),
-                    cause: seq,
-                };
-                debug_assert!(invariant::r1_legal(from, &transition), "R1: {transition:?}");
-                self.outstanding.push_back(transition.clone());
-                transitions.push(transition);
-            }
-        }
-        transitions
-    }
-
-    /// One reading under one rule: the states it leads from and to, if it changes any.
-    fn step(
-        &mut self,
-        place: usize,
-        source: &SourceId,
-        reading: &Reading,
-        value: Decimal,
-        stamp: &Stamp,
-    ) -> Option<(AlarmState, AlarmState)> {
-        let rule = &self.rules[place];
-        if !rule.devices.covers(source) {
-            return None;
-        }
-        let Some(latch) = latch(&mut self.latches, place, source) else {
-            self.states_refused = self.states_refused.saturating_add(1);
-            return None;
-        };
-        if reading.unit != rule.unit {
-            latch.unit_mismatches = latch.unit_mismatches.saturating_add(1);
-            return None;
-        }
-        let from = latch.derived;
-        let to = latch.sample(&rule.limit, value, stamp).filter(|_| self.outstanding.len() < OUTSTANDING_MAX)?;
-        latch.derived = to;
-        Some((from, to))
-    }
-
     /// An alarm record. One of a rule that is gone, or that judges something else by now, says nothing any more.
     fn confirm(&mut self, stamp: &Stamp, alarm: &AlarmTransition) {
+        let measure = alarm.grounds.as_ref().map_or(Measure::Reading, |grounds| grounds.measure);
         let same = |rule: &Rule| {
             rule.id == alarm.rule
                 && rule.quantity == alarm.quantity
+                && rule.basis.measure() == measure
                 && rule.limit.side == alarm.side
                 && rule.devices.covers(&alarm.source)
         };
         let Some(place) = self.rules.iter().position(same) else { return };
-        let Some(latch) = latch(&mut self.latches, place, &alarm.source) else {
-            self.states_refused = self.states_refused.saturating_add(1);
-            return;
-        };
-        latch.journaled = Some(Journaled { state: alarm.to, since: *stamp, value: alarm.value, cause: alarm.cause });
-        match self.outstanding.iter().position(|waiting| concerns(waiting, &alarm.rule, &alarm.source)) {
-            Some(first) if self.outstanding[first] == *alarm => drop(self.outstanding.remove(first)),
+        let Some(Judged { latch, .. }) = self.judged(place, &alarm.source) else { return };
+        let AlarmTransition { limit, value, cause, .. } = *alarm;
+        latch.journaled = Some(Journaled { state: alarm.to, since: *stamp, limit, value, cause });
+        let first = self.outstanding().position(|waiting| concerns(waiting, &alarm.rule, &alarm.source));
+        match first {
+            Some(first) if self.outstanding[first].1 == *alarm => drop(self.outstanding.remove(first)),
             _ => {
-                latch.derived = alarm.to;
-                self.outstanding.retain(|waiting| !concerns(waiting, &alarm.rule, &alarm.source));
+                if let Some(Judged { latch, .. }) = self.judged(place, &alarm.source) {
+                    latch.derived = alarm.to;
+                }
+                self.outstanding.retain(|(_, waiting)| !concerns(waiting, &alarm.rule, &alarm.source));
             }
         }
     }
 
     /// Drops what should have been journaled long ago; its state falls back to the journal's.
     fn forget_before(&mut self, now: Seq) {
-        let late = |waiting: &AlarmTransition| now.0.saturating_sub(waiting.cause.0) > OUTSTANDING_RECORDS_MAX;
-        while let Some(oldest) = self.outstanding.front().filter(|oldest| late(oldest)).cloned() {
-            self.outstanding.retain(|waiting| !concerns(waiting, &oldest.rule, &oldest.source));
+        let late = |derived: Seq| now.0.saturating_sub(derived.0) > OUTSTANDING_RECORDS_MAX;
+        while let Some((_, oldest)) = self.outstanding.front().filter(|(derived, _)| late(*derived)).cloned() {
+            self.outstanding.retain(|(_, waiting)| !concerns(waiting, &oldest.rule, &oldest.source));
             if let Some(place) = self.rules.iter().position(|rule| rule.id == oldest.rule)
-                && let Some(latch) = self.latches.get_mut(&(place, oldest.source))
+                && let Some(Judged { latch, .. }) = self.judged[place].get_mut(&oldest.source)
             {
                 latch.derived = latch.journaled_state();
             }
         }
     }
+
+    /// The state of this rule for this device; `None`, counted, if there is no room for another one.
+    fn judged(&mut self, place: usize, source: &SourceId) -> Option<&mut Judged> {
+        let judged = &mut self.judged[place];
+        if !judged.contains_key(source) {
+            if self.states >= STATES_MAX {
+                self.states_refused = self.states_refused.saturating_add(1);
+                return None;
+            }
+            self.states += 1;
+            judged.insert(source.clone(), Judged::new());
+        }
+        judged.get_mut(source)
+    }
+}
+
+impl Judged {
+    fn new() -> Judged {
+        Judged { latch: Latch::new(), memory: Memory::Nothing, heard: None }
+    }
 }
 
 fn concerns(transition: &AlarmTransition, rule: &RuleId, source: &SourceId) -> bool {
     transition.rule == *rule && transition.source == *source
-}
-
-/// The state of this rule for this device; `None` if there is no room for another one.
-fn latch<'l>(
-    latches: &'l mut BTreeMap<(usize, SourceId), Latch>,
-    place: usize,
-    source: &SourceId,
-) -> Option<&'l mut Latch> {
-    let full = latches.len() >= STATES_MAX;
-    match latches.entry((place, source.clone())) {
-        std::collections::btree_map::Entry::Occupied(held) => Some(held.into_mut()),
-        std::collections::btree_map::Entry::Vacant(_) if full => None,
-        std::collections::btree_map::Entry::Vacant(free) => Some(free.insert(Latch::new())),
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use record::{AlarmState, BootNo, Decimal, MonoMs, Seq, Stamp};
 
 use crate::Limit;
 use crate::elapsed::elapsed_ms;
+use crate::limit::Standing;
 
 /// What is known about one rule and one device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub(crate) struct Latch {
     pub(crate) journaled: Option<Journaled>,
     /// The first of the unbroken run of samples beyond the setpoint, up to now.
     pub(crate) beyond_since: Option<Stamp>,
+    /// The first of the unbroken run of samples that are back, up to now.
+    pub(crate) back_since: Option<Stamp>,
     /// Readings of the quantity in another unit than the rule's.
     pub(crate) unit_mismatches: u64,
 }
@@ -23,19 +26,24 @@ pub(crate) struct Latch {
 pub(crate) struct Journaled {
     pub(crate) state: AlarmState,
     pub(crate) since: Stamp,
+    pub(crate) limit: Decimal,
     pub(crate) value: Option<Decimal>,
     pub(crate) cause: Seq,
 }
 
 impl Latch {
     pub(crate) fn new() -> Latch {
-        Latch { derived: AlarmState::Normal, journaled: None, beyond_since: None, unit_mismatches: 0 }
+        Latch { derived: AlarmState::Normal, journaled: None, beyond_since: None, back_since: None, unit_mismatches: 0 }
     }
 
     /// See [`crate::Engine::judges_as`].
     pub(crate) fn judges_as(&self, unbroken: &Latch, from: (BootNo, MonoMs)) -> bool {
-        let is_seen = unbroken.beyond_since.is_none_or(|since| (since.boot, since.mono_ms) >= from);
-        let same_run = self.beyond_since == unbroken.beyond_since || self.derived.is_active() || !is_seen;
+        let is_seen = |since: Option<Stamp>| since.is_none_or(|since| (since.boot, since.mono_ms) >= from);
+        let same = |own: Option<Stamp>, other: Option<Stamp>| own == other || !is_seen(other);
+        let same_run = match self.derived.is_active() {
+            true => same(self.back_since, unbroken.back_since),
+            false => same(self.beyond_since, unbroken.beyond_since),
+        };
         (self.derived, &self.journaled, self.unit_mismatches)
             == (unbroken.derived, &unbroken.journaled, unbroken.unit_mismatches)
             && same_run
@@ -48,25 +56,32 @@ impl Latch {
 
     /// Judges one sample; the state it leads to, if that is another one.
     ///
-    /// The run of samples beyond the setpoint is kept apart from the state: it depends on samples alone, so that it is
-    /// the same whatever was acknowledged, journaled or restored meanwhile (R2).
-    pub(crate) fn sample(&mut self, limit: &Limit, value: Decimal, stamp: &Stamp) -> Option<AlarmState> {
+    /// The runs of samples beyond the setpoint and back are kept apart from the state: they depend on samples alone, so that
+    /// they are the same whatever was acknowledged, journaled or restored meanwhile (R2).
+    pub(crate) fn take(&mut self, limit: &Limit, standing: Standing, stamp: &Stamp) -> Option<AlarmState> {
         use AlarmState::{Acknowledged, Normal, ReturnedUnacknowledged, Unacknowledged};
-        if !limit.is_beyond(value) {
-            self.beyond_since = None;
-            let back = limit.is_back(value);
-            return match self.derived {
-                Unacknowledged if back => Some(ReturnedUnacknowledged),
-                Acknowledged if back => Some(Normal),
-                _ => None,
-            };
-        }
-        let known = self.beyond_since.and_then(|since| elapsed_ms(&since, stamp).map(|ms| (since, ms)));
-        let (since, beyond_ms) = known.unwrap_or((*stamp, 0));
-        self.beyond_since = Some(since);
+        let beyond_ms = run(&mut self.beyond_since, standing == Standing::Beyond, stamp);
+        let back_ms = run(&mut self.back_since, standing == Standing::Back, stamp);
         match self.derived {
-            Normal | ReturnedUnacknowledged if beyond_ms >= limit.on_delay_ms => Some(Unacknowledged),
+            Normal | ReturnedUnacknowledged if beyond_ms.is_some_and(|ms| ms >= limit.on_delay_ms) => {
+                Some(Unacknowledged)
+            }
+            Unacknowledged if back_ms.is_some_and(|ms| ms >= limit.off_delay_ms) => Some(ReturnedUnacknowledged),
+            Acknowledged if back_ms.is_some_and(|ms| ms >= limit.off_delay_ms) => Some(Normal),
             _ => None,
         }
     }
+}
+
+/// For how long a run of samples lasts that goes on, or ends, with this one. It begins anew where nobody knows how long it
+/// was.
+fn run(since: &mut Option<Stamp>, goes_on: bool, stamp: &Stamp) -> Option<u64> {
+    if !goes_on {
+        *since = None;
+        return None;
+    }
+    let known = since.and_then(|since| elapsed_ms(&since, stamp).map(|ms| (since, ms)));
+    let (began, ms) = known.unwrap_or((*stamp, 0));
+    *since = Some(began);
+    Some(ms)
 }

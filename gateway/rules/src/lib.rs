@@ -29,18 +29,34 @@
 //! [`AlarmTransition`]: record::AlarmTransition
 
 mod backtest;
+mod basis;
+mod dry_weather;
 mod elapsed;
 mod engine;
+mod exact;
+mod field;
 pub mod invariant;
 mod latch;
 mod limit;
+mod mean;
+mod memory;
 mod rule;
 mod rule_set;
 mod scenario;
+mod schedule;
+mod series;
+mod slices;
+mod surge;
 
 pub use backtest::{Backtest, Outcome, StepAt, TRANSITIONS_MAX};
+pub use basis::{Backflow, Basis, Cold, DryWeather, Melt, Window};
 pub use engine::{ActiveAlarm, Engine, OUTSTANDING_MAX, OUTSTANDING_RECORDS_MAX, STATES_MAX, UnitMismatch};
+pub use field::SERIES_MAX;
 pub use limit::Limit;
+pub use memory::READINGS_MAX;
 pub use rule::{Devices, Priority, Rule};
-pub use rule_set::{ON_DELAY_S_MAX, RULES_MAX, RuleError, RuleSet, RuleSetError};
+pub use rule_set::{BASELINE_H_MAX, DELAY_S_MAX, RULES_MAX, RuleError, RuleSet, RuleSetError, SPAN_S_MAX};
 pub use scenario::{SAMPLES_MAX, ScenarioError, Scenarios, TESTS_MAX, Tried};
+pub use schedule::{Hours, Schedule, TimeError, UtcOffset, Weekday};
+pub use series::{Series, SeriesError};
+pub use slices::SLICES_MAX;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use record::{Quantity, RuleId, SourceId, Unit};
+use record::{Grounds, Measure, Quantity, RuleId, SourceId, Tier, Unit};
 use serde::{Deserialize, Serialize};
 
-use crate::Limit;
+use crate::{Basis, Limit, Schedule};
 
-/// One `[[rule]]` of `kind = "limit"`.
+/// One `[[rule]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     /// Its name in every transition.
@@ -16,12 +16,21 @@ pub struct Rule {
     pub devices: Devices,
     /// What it judges.
     pub quantity: Quantity,
-    /// In what. Readings in another unit are counted and not judged: 80 ug/L is no 80 mg/L.
-    pub unit: Unit,
+    /// In what its readings must come; none: in whatever. Readings in another unit are counted and not judged: 80 ug/L is no
+    /// 80 mg/L.
+    pub unit: Option<Unit>,
+    /// What it makes of the readings.
+    pub basis: Basis,
+    /// When it judges; none: always.
+    pub during: Option<Schedule>,
     /// What is too much or too little.
     pub limit: Limit,
+    /// In what the limit is.
+    pub limit_unit: Unit,
     /// How urgent its alarm is.
     pub priority: Priority,
+    /// How much its alarm says.
+    pub tier: Tier,
 }
 
 /// The devices a rule judges, each on its own.
@@ -46,6 +55,21 @@ pub enum Priority {
     High,
     /// Leave everything else.
     Critical,
+}
+
+impl Rule {
+    /// How far back a record can matter to it, in milliseconds.
+    pub fn reach_ms(&self) -> u64 {
+        self.basis.reach_ms().saturating_add(self.limit.on_delay_ms.max(self.limit.off_delay_ms))
+    }
+
+    /// What its alarms say of their value; nothing where that is a reading, and it warns.
+    pub(crate) fn grounds(&self) -> Option<Grounds> {
+        let measure = self.basis.measure();
+        let span_s = self.basis.span_s();
+        let plain = measure == Measure::Reading && self.tier == Tier::Warning;
+        (!plain).then(|| Grounds { measure, unit: self.limit_unit.clone(), span_s, tier: self.tier })
+    }
 }
 
 impl Devices {

@@ -17,21 +17,24 @@
 //! samples = ["0s 85", "10s 86", "1min ack cod-high", "2min 70"]
 //! expect = ["10s cod-high unacknowledged", "1min cod-high acknowledged", "2min cod-high normal"]
 //! ```
+//! Beside the test's own quantity a sample can name another series (`16s rain-1/rain 0`), a reading that cannot be believed
+//! (`16s bad`), a start of the gateway (`16s start`), or say that time passed (`16s`). Clocks begin at midnight of 2026-01-01 in
+//! Beijing.
 
 use record::{
-    Act, Actor, AlarmState, Audit, Body, BootNo, ClockQuality, Decimal, Frame, Link, MonoMs, Quality, Quantity,
-    Reading, Record, RecordAt, RuleId, Seq, SourceId, Stamp, Unit, UnixMs,
+    Act, Actor, AlarmState, Audit, Body, Boot, BootNo, ClockQuality, ClockSet, ClockSource, Decimal, Frame, Link,
+    MonoMs, Quality, Quantity, Reading, Record, RecordAt, RuleId, Seq, SourceId, Stamp, Unit, UnixMs,
 };
 use serde::Deserialize;
 
-use crate::{Backtest, RuleSet};
+use crate::{Backtest, RuleSet, Series};
 
 /// Most tests in a file.
 pub const TESTS_MAX: usize = 1_000;
 /// Most samples of a test.
 pub const SAMPLES_MAX: usize = 10_000;
-/// When the first sample of a test is taken: any time serves, this one is 2026-01-01 UTC.
-const BEGAN_MS: i64 = 1_767_225_600_000;
+/// When a test begins: 2026-01-01 00:00 in Beijing, a Thursday.
+const BEGAN_MS: i64 = 1_767_196_800_000;
 
 /// Why a text is no file of tests. Correct it and try again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,7 +51,9 @@ pub enum ScenarioError {
     #[error("more than {TESTS_MAX} tests, or more than {SAMPLES_MAX} samples of one: use several files")]
     TooMany,
     /// Not a sample.
-    #[error("test `{test}`: `{text}` is no sample: write `16s 83.5`, or `1min ack RULE`, in the order of time")]
+    #[error(
+        "test `{test}`: `{text}` is no sample: write `16s 83.5`, `16s DEVICE/QUANTITY 0.2`, `16s bad`, `16s start`, `16s`, or `1min ack RULE`, in the order of time"
+    )]
     Sample {
         /// Of which test.
         test: String,
@@ -74,12 +79,12 @@ fn states() -> String {
 
 /// Tests of rules, read.
 #[derive(Debug, Clone)]
-pub struct Scenarios(Vec<Scenario>);
+pub struct Scenarios(pub(crate) Vec<Scenario>);
 
 #[derive(Debug, Clone)]
-struct Scenario {
+pub(crate) struct Scenario {
     name: String,
-    records: Vec<RecordAt>,
+    pub(crate) records: Vec<RecordAt>,
     expected: Vec<Expected>,
 }
 
@@ -164,28 +169,33 @@ impl Section {
 
     fn sample(&self, text: &str) -> Option<(u64, Body)> {
         let words: Vec<&str> = text.split_whitespace().collect();
+        let own = || Series { device: None, quantity: self.quantity.clone(), unit: self.unit.clone() };
         let body = match words[..] {
+            [_] => Body::Clock(ClockSet {
+                source: ClockSource::Ntp,
+                before: ClockQuality::Synchronised,
+                step_ms: 0,
+                error_ms: 0,
+            }),
+            [_, "start"] => Body::Boot(Boot { boot_id: String::new(), version: String::new() }),
             [_, "ack", rule] => {
                 let act = Act::Acknowledged { rule: RuleId::new(rule).ok()?, source: self.device.clone() };
                 Body::Audit(Audit { by: Actor::User(0), act, reason: String::new() })
             }
-            [_, value] => Body::Frame(self.frame(Decimal::parse(value).ok()?)),
+            [_, "bad"] => self.frame(own(), None),
+            [_, value] => self.frame(own(), Some(Decimal::parse(value).ok()?)),
+            [_, series, value] => self.frame(series.parse().ok()?, Some(Decimal::parse(value).ok()?)),
             _ => return None,
         };
         Some((time_ms(words[0])?, body))
     }
 
-    fn frame(&self, value: Decimal) -> Frame {
-        let reading = Reading {
-            quantity: self.quantity.clone(),
-            unit: self.unit.clone(),
-            value: Some(value),
-            quality: Quality::Good,
-            at_ms: None,
-        };
+    fn frame(&self, series: Series, value: Option<Decimal>) -> Body {
+        let quality = if value.is_some() { Quality::Good } else { Quality::NotANumber };
+        let reading = Reading { quantity: series.quantity, unit: series.unit, value, quality, at_ms: None };
         let link = Link::Serial { port: "test".into(), seal: None };
-        let (source, readings) = (self.device.clone(), vec![reading]);
-        Frame { source, link, raw: Vec::new(), readings, codec: None, texts: Vec::new() }
+        let (source, readings) = (series.device.unwrap_or_else(|| self.device.clone()), vec![reading]);
+        Body::Frame(Frame { source, link, raw: Vec::new(), readings, codec: None, texts: Vec::new() })
     }
 }
 
@@ -236,7 +246,7 @@ fn time_ms(text: &str) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_mul(unit_ms)
 }
 
-fn time(at_ms: u64) -> String {
+pub(crate) fn time(at_ms: u64) -> String {
     match at_ms {
         0 => "0s".to_owned(),
         ms if ms % 3_600_000 == 0 => format!("{}h", ms / 3_600_000),
@@ -269,6 +279,35 @@ mod tests {
         assert!(!tests.run(&others).iter().all(Tried::passed));
     }
 
+    /// Of each kind of outfall, rules and what tests them.
+    const EXAMPLES: [(&str, &str); 3] = [
+        (
+            include_str!("../../../config/rules.d/any-outfall.toml"),
+            include_str!("../../../config/rules.d/any-outfall.test.toml"),
+        ),
+        (
+            include_str!("../../../config/rules.d/stormwater.toml"),
+            include_str!("../../../config/rules.d/stormwater.test.toml"),
+        ),
+        (
+            include_str!("../../../config/rules.d/treatment-plant.toml"),
+            include_str!("../../../config/rules.d/treatment-plant.test.toml"),
+        ),
+    ];
+
+    #[test]
+    fn the_examples_for_each_outfall_pass_their_tests_and_show_every_kind() {
+        let mut measures = std::collections::BTreeSet::new();
+        for (rules, tests) in EXAMPLES {
+            let rules = RuleSet::from_toml(rules).unwrap();
+            measures.extend(rules.iter().map(|rule| rule.basis.measure()));
+            let tried = Scenarios::from_toml(tests).unwrap().run(&rules);
+            assert!(tried.len() >= 2 && tried.iter().all(Tried::passed), "{tried:#?}");
+        }
+        let missing: Vec<_> = record::Measure::ALL.iter().filter(|measure| !measures.contains(measure)).collect();
+        assert_eq!(missing, [&record::Measure::Fall], "which is written as a rise is");
+    }
+
     fn check(test: &str, expected: Expect) {
         let head = "[[test]]\nname = \"t\"\ndevice = \"cod-1\"\nquantity = \"cod\"\nunit = \"mg/L\"\n";
         let shown = match Scenarios::from_toml(&format!("{head}{test}")) {
@@ -288,15 +327,21 @@ mod tests {
         );
         check(
             "samples = [\"85\"]\nexpect = []",
-            expect!["test `t`: `85` is no sample: write `16s 83.5`, or `1min ack RULE`, in the order of time"],
+            expect![
+                "test `t`: `85` is no sample: write `16s 83.5`, `16s DEVICE/QUANTITY 0.2`, `16s bad`, `16s start`, `16s`, or `1min ack RULE`, in the order of time"
+            ],
         );
         check(
             "samples = [\"5s 1\", \"4s 1\"]\nexpect = []",
-            expect!["test `t`: `4s 1` is no sample: write `16s 83.5`, or `1min ack RULE`, in the order of time"],
+            expect![
+                "test `t`: `4s 1` is no sample: write `16s 83.5`, `16s DEVICE/QUANTITY 0.2`, `16s bad`, `16s start`, `16s`, or `1min ack RULE`, in the order of time"
+            ],
         );
         check(
             "samples = [\"1d 1\"]\nexpect = []",
-            expect!["test `t`: `1d 1` is no sample: write `16s 83.5`, or `1min ack RULE`, in the order of time"],
+            expect![
+                "test `t`: `1d 1` is no sample: write `16s 83.5`, `16s DEVICE/QUANTITY 0.2`, `16s bad`, `16s start`, `16s`, or `1min ack RULE`, in the order of time"
+            ],
         );
         check(
             "samples = []\nexpect = [\"1s cod-high on\"]",

@@ -82,7 +82,8 @@ impl Successor {
 
 fn check(path: &Path) -> Result<Vec<Successor>, String> {
     let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-    let kind = KINDS.into_iter().find(|kind| name.contains(kind));
+    let is_example = path.parent().is_some_and(|folder| folder.ends_with("rules.d"));
+    let kind = if is_example { Some("rules") } else { KINDS.into_iter().find(|kind| name.contains(kind)) };
     let checked = match kind {
         Some("sync") => return check_sync(path),
         Some("gateway") => GatewayConfig::load(path).map(drop).map_err(|error| chain(&error)),

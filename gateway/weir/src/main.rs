@@ -19,6 +19,7 @@ mod error;
 mod evidence;
 mod exit;
 mod export;
+mod grounds;
 mod identity_card;
 mod journal;
 mod lang;

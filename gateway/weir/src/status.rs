@@ -12,6 +12,7 @@ use syncd::status::{BudgetStatus, Status as Sync};
 
 use crate::error::CommandError;
 use crate::exit::Exit;
+use crate::grounds;
 use crate::lang::Lang;
 use crate::output::{self, age, line, table};
 
@@ -193,7 +194,6 @@ fn show_clock(clock: &ClockStatus, lang: Lang) -> String {
     format!("{} {}  {state}{source}{error}", lang.pick("clock", "时钟"), output::time(UnixMs(clock.wall_ms)))
 }
 
-/// An alarm in a line.
 /// Whose rules are in force in the place of rules.toml.
 fn show_rules(rules: &RulesStatus, lang: Lang) -> String {
     let RulesStatus { platform, command, trial_s } = rules;
@@ -217,8 +217,13 @@ fn show_rules(rules: &RulesStatus, lang: Lang) -> String {
     }
 }
 
+/// An alarm in a line.
 pub(crate) fn show_alarm(alarm: &AlarmStatus, lang: Lang) -> String {
-    let AlarmStatus { rule, source, quantity, unit, state, limit, value, since_ms, since_error_ms } = alarm;
+    let AlarmStatus { rule, source, quantity, unit, state, limit, value, since_ms, since_error_ms, .. } = alarm;
+    let measure = grounds::measure(alarm.measure, alarm.span_s, lang);
+    let of = [measure.as_str(), grounds::tier(alarm.tier, lang)]
+        .map(|words| if words.is_empty() { String::new() } else { format!("{words} ") })
+        .concat();
     let (text, limit_text) = (lang.pick("alarm", "报警"), lang.pick("limit", "限值"));
     let (value, since) = (value.as_deref().unwrap_or("-"), output::time(UnixMs(*since_ms)));
     // Nobody knows the time of that boot.
@@ -229,7 +234,7 @@ pub(crate) fn show_alarm(alarm: &AlarmStatus, lang: Lang) -> String {
         "returned_unacknowledged" => lang.pick("came back, unacknowledged", "已恢复，未确认"),
         other => other,
     };
-    format!("{text} {rule} {source} {quantity} {value} {unit}, {limit_text} {limit}: {state}, {since}{doubt}")
+    format!("{text} {rule} {source} {quantity} {of}{value} {unit}, {limit_text} {limit}: {state}, {since}{doubt}")
 }
 
 fn print_gateway(out: &mut impl Write, gateway: &Gateway, lang: Lang) -> Result<(), CommandError> {

@@ -135,7 +135,9 @@ impl Build<'_> {
         for name in ["sync.toml", "platform.toml", "outfall.toml", "rules.test.toml"] {
             self.tree.copy(&config.join(name), &format!("usr/share/doc/weir/examples/{name}"))?;
         }
-        self.tree.copy_all(&config.join("codecs"), "usr/share/doc/weir/examples/codecs")?;
+        for folder in ["codecs", "rules.d"] {
+            self.tree.copy_all(&config.join(folder), &format!("usr/share/doc/weir/examples/{folder}"))?;
+        }
         self.tree.copy(&self.root.join("packaging/debian/copyright"), "usr/share/doc/weir/copyright")?;
         let crates = program::crates(&self.root, self.order.architecture)?;
         self.tree.put_gzipped("usr/share/doc/weir/crates.txt.gz", crates.as_bytes())?;

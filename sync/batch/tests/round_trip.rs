@@ -103,6 +103,7 @@ fn example() -> Batch {
         side: LimitSide::High,
         value: Decimal::parse("81.5").ok(),
         cause: Seq(22),
+        grounds: None,
     };
     let mut batch = batch(vec![
         Content::Boot(Boot { boot_id: "b0".into(), version: "0.1.0".into() }),

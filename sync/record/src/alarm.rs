@@ -5,7 +5,8 @@ use std::sync::Arc;
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use crate::{Decimal, Quantity, Seq, SourceId};
+use crate::dossier::terms::terms;
+use crate::{Decimal, Quantity, Seq, SourceId, Unit};
 
 /// The name of a rule in `rules.toml`: 1 to 64 of `a-z 0-9 _ -`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,4 +130,57 @@ pub struct AlarmTransition {
     /// The record that decided.
     #[n(8)]
     pub cause: Seq,
+    /// What value and limit are of, where that is not a single reading that only warns.
+    #[n(9)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grounds: Option<Grounds>,
+}
+
+/// What an alarm's value and limit are of, and how much they say.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(array)]
+pub struct Grounds {
+    /// What was made of the readings.
+    #[n(0)]
+    pub measure: Measure,
+    /// In what value and limit are; for [`Measure::Silence`] and its like `s`.
+    #[n(1)]
+    pub unit: Unit,
+    /// Over how long, in seconds; 0 where a single moment decided.
+    #[n(2)]
+    pub span_s: u32,
+    /// How much it says.
+    #[n(3)]
+    pub tier: Tier,
+}
+
+terms! {
+    /// What a rule compares with its limit.
+    Measure {
+        0 Reading "reading" "reading" "读数",
+        1 Rise "rise" "rise" "上升量",
+        2 Fall "fall" "fall" "下降量",
+        3 Mean "mean" "mean" "均值",
+        4 FlowWeightedMean "flow_weighted_mean" "flow-weighted mean" "流量加权均值",
+        5 Load "load" "load" "排放量",
+        6 Silence "silence" "silence" "无数据时长",
+        7 Stuck "stuck" "time without a change" "数值不变时长",
+        8 Implausible "implausible" "doubtful readings in a row" "连续存疑读数",
+        9 Disagreement "disagreement" "disagreement of two sensors" "两台传感器之差",
+        10 Exceedances "exceedances" "readings beyond the limit" "超限次数",
+        11 DryWeather "dry_weather" "discharge in dry weather" "晴天排水",
+        12 Surge "surge" "above what is usual" "高于平时",
+        13 Rebound "rebound" "discharge of a closed outfall" "已封堵排口反弹",
+    }
+}
+
+terms! {
+    /// How much an alarm says: four tiers of warning (绥政办发〔2023〕5号: 监测预警体系). A single value above the limit of a
+    /// daily mean is a warning and no exceedance.
+    Tier {
+        0 Attention "attention" "attention" "关注",
+        1 Warning "warning" "warning" "预警",
+        2 Exceedance "exceedance" "exceedance" "超标",
+        3 Emergency "emergency" "emergency" "应急",
+    }
 }

@@ -10,7 +10,7 @@ mod defect;
 mod discharge;
 mod party;
 mod place;
-mod terms;
+pub(crate) mod terms;
 mod words;
 
 use minicbor::{Decode, Encode};

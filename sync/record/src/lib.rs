@@ -49,7 +49,7 @@ mod text;
 mod time_line;
 mod unit;
 
-pub use alarm::{AlarmState, AlarmTransition, LimitSide, RuleId, RuleIdError};
+pub use alarm::{AlarmState, AlarmTransition, Grounds, LimitSide, Measure, RuleId, RuleIdError, Tier};
 pub use audit::{Act, Actor, Audit, Settlement};
 pub use clock_set::{ClockSet, ClockSource};
 pub use codec::{CodecId, CodecText, Redecoded};

@@ -41,7 +41,7 @@ impl std::fmt::Display for Seq {
     }
 }
 
-/// The first record of a boot, and of a new program version.
+/// The first record of a boot, of a new program version, and after the program was away for a minute or more.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 #[cbor(array)]
 pub struct Boot {

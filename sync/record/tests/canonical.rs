@@ -7,9 +7,9 @@ use proptest::option::of;
 use proptest::prelude::*;
 use record::{
     Act, Actor, AlarmState, AlarmTransition, Audit, Body, Boot, BootNo, ClockQuality, ClockSet, ClockSource, CodecId,
-    CodecText, Decimal, Dossier, DossierVersion, Frame, Gap, GapReason, GatewayEui, LimitSide, Link, MonoMs, Outfall,
-    OutfallCode, Quality, Quantity, Reading, Reason, Reception, Record, Redecoded, Rejected, RuleId, Seal, Seq,
-    SeqRange, SeqRanges, Settlement, SourceId, Stamp, Standing, TextValue, Told, Unit, UnixMs,
+    CodecText, Decimal, Dossier, DossierVersion, Frame, Gap, GapReason, GatewayEui, Grounds, LimitSide, Link, Measure,
+    MonoMs, Outfall, OutfallCode, Quality, Quantity, Reading, Reason, Reception, Record, Redecoded, Rejected, RuleId,
+    Seal, Seq, SeqRange, SeqRanges, Settlement, SourceId, Stamp, Standing, TextValue, Tier, Told, Unit, UnixMs,
 };
 
 /// A change here breaks every checkpoint in the field: it needs a new variant, not new bytes.
@@ -141,8 +141,15 @@ fn bodies_are_pinned() {
         side: LimitSide::High,
         value: Decimal::parse("81.5").ok(),
         cause: Seq(3),
+        grounds: None,
     };
-    check(&Body::Alarm(alarm), expect!["820381896172616163636f640001820801008219032f2003"]);
+    check(&Body::Alarm(alarm.clone()), expect!["820381896172616163636f640001820801008219032f2003"]);
+    let mean = Measure::FlowWeightedMean;
+    let grounds = Grounds { measure: mean, unit: Unit::new("mg/L").unwrap(), span_s: 86_400, tier: Tier::Exceedance };
+    check(
+        &Body::Alarm(AlarmTransition { grounds: Some(grounds), ..alarm }),
+        expect!["8203818a6172616163636f640001820801008219032f20038404646d672f4c1a0001518002"],
+    );
     check(
         &Body::Codec(CodecText { id: CodecId::of("js"), text: "js".into() }),
         expect!["820481824816cedf80ade01c62626a73"],
@@ -282,8 +289,11 @@ fn any_alarm() -> impl Strategy<Value = AlarmTransition> {
         prop_oneof![Just(Normal), Just(Unacknowledged), Just(Acknowledged), Just(ReturnedUnacknowledged)]
     };
     let side = prop_oneof![Just(LimitSide::High), Just(LimitSide::Low)];
-    let parts = (any_source(), any_quantity(), state(), state(), any_decimal(), side, any_decimal(), any::<u64>());
-    parts.prop_map(|(source, quantity, from, to, limit, side, value, cause)| AlarmTransition {
+    let grounds = (proptest::sample::select(Measure::ALL), any::<u32>(), proptest::sample::select(Tier::ALL))
+        .prop_map(|(measure, span_s, tier)| Grounds { measure, unit: Unit::new("mg/L").unwrap(), span_s, tier });
+    let judged = (any_decimal(), side, any_decimal(), any::<u64>(), of(grounds));
+    let parts = (any_source(), any_quantity(), state(), state(), judged);
+    parts.prop_map(|(source, quantity, from, to, (limit, side, value, cause, grounds))| AlarmTransition {
         rule: RuleId::new("cod-high").unwrap(),
         source,
         quantity,
@@ -293,6 +303,7 @@ fn any_alarm() -> impl Strategy<Value = AlarmTransition> {
         side,
         value,
         cause: Seq(cause),
+        grounds,
     })
 }
 

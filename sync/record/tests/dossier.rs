@@ -268,3 +268,23 @@ proptest! {
         prop_assert_eq!(Day::new(&text).unwrap().to_string(), text);
     }
 }
+
+#[test]
+fn days_are_those_of_the_calendar() {
+    let shown = |days: i64| Day::of(days).map(|day| day.to_string());
+    for (days, expected) in [
+        (0, "1970-01-01"),
+        (-25_567, "1900-01-01"),
+        (20_784, "2026-11-27"),
+        (11_016, "2000-02-29"),
+        (2_932_896, "9999-12-31"),
+    ] {
+        assert_eq!(shown(days).as_deref(), Some(expected));
+    }
+    assert_eq!((Day::of(-25_568), Day::of(2_932_897), Day::of(i64::MAX)), (None, None, None));
+    // One by one no day is left out, and each is read as it is written.
+    let all: Vec<Day> = (-25_567..100_000).map(|days| Day::of(days).unwrap()).collect();
+    assert!(all.is_sorted_by(|one, next| one < next));
+    assert!(all.iter().all(|day| Day::new(&day.to_string()) == Ok(*day)));
+    assert_eq!(all.iter().filter(|day| day.to_string().ends_with("-02-29")).count(), 83);
+}

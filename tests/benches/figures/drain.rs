@@ -29,7 +29,7 @@ const DELAYS_MS: [u64; 2] = [0, 50];
 
 pub(crate) fn run(plan: &Plan) -> io::Result<()> {
     println!(
-        "{SENSORS} sensors, {} quantities a minute; outage of {} days (--days N; the slowest link drains a tenth of it)",
+        "{SENSORS} sensors, {} quantities a minute; outage of {} days (--days N; the slowest link drains a tenth of it, --link KBIT one link all)",
         series::QUANTITIES.len(),
         plan.days
     );
@@ -37,6 +37,11 @@ pub(crate) fn run(plan: &Plan) -> io::Result<()> {
         "data        link       delay ms  readings    wire MB  drain s  link use %  B/reading  ×floor  \
          floor  csv.zst-19  sync CPU %  RSS peak MiB"
     );
+    if let Some(kbit_per_s) = plan.link_kbit_per_s {
+        let frames = (plan.days * FRAMES_PER_DAY) as usize;
+        let link = format!("{kbit_per_s} kbit/s");
+        return Outage::new(plan, frames, false)?.drain("continuous", &link, kbit_per_s * 125, DELAYS_MS[1]);
+    }
     for (data, is_held) in [("continuous", false), ("held", true)] {
         for (link, bytes_per_s, part) in LINKS {
             let frames = (plan.days * FRAMES_PER_DAY * part) as usize;

@@ -6,7 +6,8 @@
 //! cargo bench -p system-tests -- acks wear           only these
 //! cargo bench -p system-tests -- --rounds 9 --dir /mnt/card acks
 //! ```
-//! Parts: `acks`, `uplinks`, `handshakes`, `attacks`, `wear`, `memory`, `start`, `drain` (`--days 30` for an outage of a month). For a quick look: `--rounds 1 --seconds 1`.
+//! Parts: `acks`, `uplinks`, `handshakes`, `attacks`, `wear`, `memory`, `start`, `drain` (`--days 30 --link 64` for an outage of a month that
+//! drains whole over 64 kbit/s). For a quick look: `--rounds 1 --seconds 1`.
 //! What needs no daemon is measured where it lives: bytes per reading on the wire by `cargo bench -p batch`, codec calls
 //! by `cargo bench -p script`, hostile datagrams, packets and payloads by `cargo bench -p lorawan`, `mqtt` and `ingest`.
 //!
@@ -54,6 +55,8 @@ struct Plan {
     weir: PathBuf,
     /// Length of the outage that drains.
     days: f64,
+    /// Over this link alone, in kbit/s, and all of it; without, over several, the slowest a part of it.
+    link_kbit_per_s: Option<u64>,
 }
 
 type Part = (&'static str, fn(&Plan) -> io::Result<()>);
@@ -93,7 +96,7 @@ fn arguments(given: impl Iterator<Item = String>) -> io::Result<(Plan, Vec<Strin
     let invalid = |message: String| io::Error::new(io::ErrorKind::InvalidInput, message);
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let weir = target.with_file_name("release").join("weir");
-    let mut plan = Plan { rounds: 5, seconds: 4, folder: target.into(), weir, days: 1.0 };
+    let mut plan = Plan { rounds: 5, seconds: 4, folder: target.into(), weir, days: 1.0, link_kbit_per_s: None };
     let mut parts = Vec::new();
     // Cargo adds `--bench`.
     let mut given = given.filter(|argument| argument != "--bench");
@@ -105,12 +108,13 @@ fn arguments(given: impl Iterator<Item = String>) -> io::Result<(Plan, Vec<Strin
             "--dir" => plan.folder = value()?.into(),
             "--weir" => plan.weir = value()?.into(),
             "--days" => plan.days = days(&value()?)?,
+            "--link" => plan.link_kbit_per_s = Some(number(&value()?)?.max(1)),
             part if PARTS.iter().any(|(name, _)| *name == part) => parts.push(argument),
             _ => {
                 let known = PARTS.map(|(name, _)| name).join(", ");
                 return Err(invalid(format!(
-                    "unknown argument `{argument}`; parts are {known}; options are --rounds N, --seconds N, --days N, --dir DIR, \
-                     --weir FILE"
+                    "unknown argument `{argument}`; parts are {known}; options are --rounds N, --seconds N, --days N, --link KBIT, \
+                     --dir DIR, --weir FILE"
                 )));
             }
         }

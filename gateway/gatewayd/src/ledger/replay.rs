@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 
-use journal::{Reader, Segment, Stage, StoreError};
+use journal::{Reader, Segment, Stage, StoreError, for_each_outfall};
 use record::{RecordAt, Seq, SeqRange, Stamp};
 use rules::RuleSet;
 
 /// Records read back at least, so that redeliveries are recognised: at one frame a second about five hours, read in well
 /// under a second.
 pub(crate) const REPLAY_RECORDS: u64 = 20_000;
-/// Records read back at most, where rules with long delays ask for more: some seconds of a Raspberry Pi.
+/// Records read back at most, where rules that reach far back ask for more: some seconds of a Raspberry Pi.
 const REPLAY_RECORDS_MAX: u64 = 10 * REPLAY_RECORDS;
 /// Bytes of records in memory at one time.
 const READ_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -18,12 +18,15 @@ const REPLAY_ALARMS_MAX: usize = 10_000;
 /// Alarm numbers asked for at one time.
 const ALARMS_PAGE: usize = 4_096;
 
-/// Hands the newest alarms and then the tail of the journal to `take`, in order.
+/// Hands the newest alarms and all that is told of outfalls, and then the tail of the journal to `take`, each in order.
 pub(super) fn replay(rules: &RuleSet, reader: &Reader, mut take: impl FnMut(&RecordAt)) -> Result<(), StoreError> {
     let end = reader.position()?.end;
     let tail = tail(rules, reader, end)?;
     for seq in alarms_before(reader, tail)? {
         read_one(reader, seq)?.iter().for_each(&mut take);
+    }
+    if let Some(before) = tail.0.checked_sub(1) {
+        for_each_outfall(reader, SeqRange { first: Seq(0), last: Seq(before) }, |at, _| take(at))?;
     }
     let mut next = tail;
     while next < end {
@@ -46,15 +49,15 @@ pub(super) fn whole_from(reader: &Reader) -> Result<Seq, StoreError> {
     Ok(thin.filter_map(|segment| segment.last).max().map_or(Seq(0), Seq::next))
 }
 
-/// Where reading back begins: [`REPLAY_RECORDS`] before the end, or further back where a rule's delay reaches further.
+/// Where reading back begins: [`REPLAY_RECORDS`] before the end, or further back where a rule reaches further.
 fn tail(rules: &RuleSet, reader: &Reader, end: Seq) -> Result<Seq, StoreError> {
     let mut tail = Seq(end.0.saturating_sub(REPLAY_RECORDS));
-    // Twice the delay: one to be in it, one before it to know that it began (rules::Engine).
-    let delay_ms = 2 * rules.iter().map(|rule| rule.limit.on_delay_ms).max().unwrap_or(0);
+    // Twice as far as a rule reaches: once to be within it, once before to know that it began (rules::Engine).
+    let reach_ms = 2 * rules.reach_ms();
     let Some(newest) = newest(reader, end)? else { return Ok(tail) };
     while tail > Seq(0) && end.0 - tail.0 < REPLAY_RECORDS_MAX {
         let Some(oldest) = read_one(reader, tail)? else { break };
-        if reaches(&oldest.record.stamp, &newest.record.stamp, delay_ms) {
+        if reaches(&oldest.record.stamp, &newest.record.stamp, reach_ms) {
             break;
         }
         tail = Seq(tail.0.saturating_sub(REPLAY_RECORDS));

@@ -1,6 +1,9 @@
 //! One `check` in words, then R1 and R2 over random journals, each with a broken core that must fail.
 
 mod journal;
+mod kinds;
+mod naive;
+mod replayed;
 
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
@@ -230,7 +233,7 @@ fn memory_is_bounded() {
         let (_, reading, source) = sample(&format!("0s {} @d{n}", if n < OUTSTANDING_MAX + 5 { 81 } else { 79 }));
         writer.frame(clock.stamp(), &source, reading);
         assert!(writer.engine.outstanding().len() <= OUTSTANDING_MAX);
-        assert!(writer.engine.latches.len() <= STATES_MAX);
+        assert!(writer.engine.states <= STATES_MAX);
     }
     assert_eq!(writer.engine.states_refused(), 2);
 }

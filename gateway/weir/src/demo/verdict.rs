@@ -217,6 +217,10 @@ mod tests {
             cause,
             wall_ms: 0,
             clock: String::new(),
+            measure: None,
+            unit: None,
+            span_s: None,
+            tier: None,
         };
         Seen { at: Instant::now() + Duration::from_secs(1), line }
     }

@@ -231,6 +231,7 @@ mod tests {
             side: LimitSide::High,
             value: None,
             cause: Seq(cause),
+            grounds: None,
         })
     }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use ::rules::{Backtest, Outcome, StepAt};
-use journal::{Reader, StoreError};
+use journal::{Reader, StoreError, for_each_outfall};
 use record::{AlarmState, RecordAt, Seq, SeqRange};
 use serde_json::{Value, json};
 
@@ -27,9 +27,9 @@ const DAY_MS: i64 = 86_400_000;
 /// Plays it. [`Exit::NotWell`] where the rules would have changed something.
 pub(super) fn run(args: &BacktestArgs, dirs: (&Path, &Path), lang: Lang) -> Result<Exit, CommandError> {
     let (rules, state_dir) = (in_force::rules(args.rules.as_deref(), dirs)?, dirs.0);
-    let delay_ms = rules.iter().map(|rule| rule.limit.on_delay_ms).max().unwrap_or(0);
+    let reach_ms = rules.reach_ms();
     let reader = Reader::open(&state_dir.join("journal/journal.db")).map_err(RulesError::Store)?;
-    let outcome = play(&reader, Backtest::new(rules), args, delay_ms).map_err(RulesError::Store)?;
+    let outcome = play(&reader, Backtest::new(rules), args, reach_ms).map_err(RulesError::Store)?;
     let mut out = output::stdout();
     if args.output.json {
         line(&mut out, &as_json(&outcome).to_string())?;
@@ -41,16 +41,19 @@ pub(super) fn run(args: &BacktestArgs, dirs: (&Path, &Path), lang: Lang) -> Resu
     Ok(if same { Exit::Good } else { Exit::NotWell })
 }
 
-/// Each alarm begins in the state that it had, and a run of samples may have begun a delay before.
-fn play(reader: &Reader, mut backtest: Backtest, args: &BacktestArgs, delay_ms: u64) -> Result<Outcome, StoreError> {
+/// Each alarm begins in the state that it had, and rules look back as far as they reach.
+fn play(reader: &Reader, mut backtest: Backtest, args: &BacktestArgs, reach_ms: u64) -> Result<Outcome, StoreError> {
     let end = reader.position()?.end;
     let ms = |time: jiff::Timestamp| time.as_millisecond();
     let first = args.from.map_or(Ok(Seq(0)), |from| first_at(reader, end, ms(from)))?;
-    let warm = args.from.map(|from| ms(from).saturating_sub_unsigned(delay_ms.saturating_mul(2)));
+    let warm = args.from.map(|from| ms(from).saturating_sub_unsigned(reach_ms.saturating_mul(2)));
     let warm = warm.map_or(Ok(Seq(0)), |warm| first_at(reader, end, warm))?;
     let end = args.to.map_or(Ok(end), |to| first_at(reader, end, ms(to)))?;
     for seq in alarms_before(reader, warm)? {
         read_one(reader, seq)?.iter().for_each(|alarm| backtest.begin(alarm));
+    }
+    if let Some(before) = warm.0.checked_sub(1) {
+        for_each_outfall(reader, SeqRange { first: Seq(0), last: Seq(before) }, |at, _| backtest.begin(at))?;
     }
     let mut next = warm;
     while let Some(range) = end.0.checked_sub(1).and_then(|last| SeqRange::new(next, Seq(last))) {

@@ -3,15 +3,16 @@
 use std::io::Write;
 use std::path::Path;
 
-use ::rules::Rule;
+use ::rules::{Basis, Rule};
 use journal::Reader;
-use record::{AlarmTransition, Body, LimitSide, RecordAt, Seq, SeqRange, TimeLine};
+use record::{AlarmTransition, Body, Decimal, LimitSide, Measure, RecordAt, Seq, SeqRange, TimeLine};
 use serde_json::json;
 
 use super::{ExplainArgs, RulesError, in_force};
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::export::PAGE_BYTES;
+use crate::grounds;
 use crate::lang::Lang;
 use crate::output::{self, line};
 use crate::tail;
@@ -72,9 +73,20 @@ fn print(
 /// Whether the rule still judges so.
 fn in_force(rule: &Rule, alarm: &AlarmTransition) -> bool {
     rule.quantity == alarm.quantity
-        && rule.limit.setpoint == alarm.limit
+        && has_limit(rule, alarm.limit)
         && rule.limit.side == alarm.side
+        && rule.basis.measure() == alarm.grounds.as_ref().map_or(Measure::Reading, |grounds| grounds.measure)
         && rule.devices.covers(&alarm.source)
+}
+
+/// Whether that is one of its limits: it may have another one in cold water, and that of a surge is what is usual by then.
+fn has_limit(rule: &Rule, limit: Decimal) -> bool {
+    let cold = match &rule.basis {
+        Basis::Reading { cold } => cold.as_ref().map(|cold| cold.limit.setpoint),
+        Basis::Surge { .. } => Some(limit),
+        _ => None,
+    };
+    rule.limit.setpoint == limit || cold == Some(limit)
 }
 
 fn today(rule: Option<Option<&Rule>>, alarm: &AlarmTransition, lang: Lang) -> String {
@@ -96,10 +108,15 @@ fn today(rule: Option<Option<&Rule>>, alarm: &AlarmTransition, lang: Lang) -> St
         (false, Lang::En) => "is another one today",
         (false, Lang::Zh) => "现行规则已不同",
     };
+    let of = grounds::measure(rule.basis.measure(), rule.basis.span_s(), lang);
     let (back, delay) = (lang.pick("back at", "恢复值"), lang.pick("after", "延时"));
     format!(
-        "{name} {}: {words}: {} {side} {} {}, {back} {reset}, {delay} {delay_s} s",
-        rule.id, rule.quantity, rule.limit.setpoint, rule.unit
+        "{name} {}: {words}: {} {}{side} {} {}, {back} {reset}, {delay} {delay_s} s",
+        rule.id,
+        rule.quantity,
+        if of.is_empty() { of } else { format!("{of} ") },
+        rule.limit.setpoint,
+        rule.limit_unit
     )
 }
 

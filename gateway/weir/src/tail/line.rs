@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{audit, link, outfall};
 use crate::lang::Lang;
-use crate::{output, times};
+use crate::{grounds, output, times};
 
 /// The record as JSON, with the time at which it really was.
 #[derive(Serialize)]
@@ -51,7 +51,9 @@ fn body(body: &Body, lang: Lang) -> String {
             let value = step.value.map_or_else(String::new, |value: Decimal| format!(" at {value}"));
             let (from, to) = (step.from.as_str(), step.to.as_str());
             let (rule, quantity) = (&step.rule, &step.quantity);
-            format!("{}  ALARM {rule} {quantity}: {from} -> {to}{value}, limit {}", step.source, step.limit)
+            let of = grounds::show(step.grounds.as_ref(), lang);
+            let unit = step.grounds.as_ref().map_or_else(String::new, |grounds| format!(" {}", grounds.unit));
+            format!("{}  ALARM {rule} {quantity}{of}: {from} -> {to}{value}, limit {}{unit}", step.source, step.limit)
         }
         Body::Codec(CodecText { id, text }) => {
             let came = lang.pick("came into use", "开始使用");

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use batch::{Asked, BoxId, KeyStatement, Receipt};
 use record::merkle::Hash;
 use record::{
-    Act, Actor, AlarmState, Body, DossierVersion, GapReason, LimitSide, Outfall, RecordAt, SeqRanges, Settlement,
-    SourceId, TrueTime, UnixMs,
+    Act, Actor, AlarmState, Body, DossierVersion, GapReason, Grounds, LimitSide, Outfall, RecordAt, SeqRanges,
+    Settlement, SourceId, TrueTime, UnixMs,
 };
 use sha2::{Digest, Sha256};
 
@@ -65,8 +65,16 @@ pub(super) fn alarms(log: &Log) -> String {
             at.seq.to_string(),
             shown_time(at, time),
             alarm.source.to_string(),
-            alarm.quantity.to_string(),
-            alarm.rule.to_string(),
+            match &alarm.grounds {
+                Some(Grounds { measure, span_s, .. }) => {
+                    format!("{} · {} ({span_s} s)", alarm.quantity, measure.chinese())
+                }
+                None => alarm.quantity.to_string(),
+            },
+            match &alarm.grounds {
+                Some(Grounds { tier, .. }) => format!("{} · {}", alarm.rule, tier.chinese()),
+                None => alarm.rule.to_string(),
+            },
             state(alarm.to).to_owned(),
             alarm.value.map_or_else(|| "–".into(), |value| value.to_string()),
             format!("{} {}", if alarm.side == LimitSide::High { "≤" } else { "≥" }, alarm.limit),

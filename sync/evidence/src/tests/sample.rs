@@ -88,6 +88,7 @@ fn body(seq: u64) -> Body {
             side: LimitSide::High,
             value: Some(Decimal::from(95)),
             cause: Seq(11),
+            grounds: None,
         }),
         13 => Body::Redecoded(Redecoded {
             source,

@@ -77,7 +77,7 @@ pub(super) fn step(alarm: usize, from: AlarmState, to: AlarmState) -> AlarmTrans
     let AlarmKey { rule, source } = key(alarm);
     let value = (to != AlarmState::Acknowledged).then(|| Decimal::from(95));
     let (limit, side, quantity) = (Decimal::from(80), LimitSide::High, Quantity::new("cod").unwrap());
-    AlarmTransition { rule, source, quantity, from, to, limit, side, value, cause: Seq(0) }
+    AlarmTransition { rule, source, quantity, from, to, limit, side, value, cause: Seq(0), grounds: None }
 }
 
 pub(super) fn facts(priority: Priority) -> Box<Facts> {

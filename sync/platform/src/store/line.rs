@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use batch::{BoxId, Content, Decoded, KeyStatement, Row, Whose};
 use record::{
-    Act, Actor, AlarmTransition, Audit, ClockQuality, ClockSet, Decimal, DossierVersion, Gap, LimitSide, Outfall,
-    Quantity, Reading, Seq, SeqRange, SourceId, Standing, TextValue,
+    Act, Actor, AlarmTransition, Audit, ClockQuality, ClockSet, Decimal, DossierVersion, Gap, Grounds, LimitSide,
+    Outfall, Quantity, Reading, Seq, SeqRange, SourceId, Standing, TextValue,
 };
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -80,7 +80,9 @@ impl Detail {
             }
             Detail::Standing => "INSERT INTO standing VALUES (?1, ?2, ?3, ?4)",
             Detail::Rejected => "INSERT INTO rejected VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            Detail::Alarm => "INSERT INTO alarm VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+            Detail::Alarm => {
+                "INSERT INTO alarm VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
+            }
         }
     }
 
@@ -441,6 +443,12 @@ fn alarm_columns(alarm: &AlarmTransition, time: &[Value; 2]) -> Result<Vec<Value
         integer("cause", alarm.cause.0)?,
     ];
     columns.extend_from_slice(time);
+    columns.extend(match &alarm.grounds {
+        None => [Value::Null, Value::Null, Value::Null, Value::Null],
+        Some(Grounds { measure, unit, span_s, tier }) => {
+            [text(measure.as_str()), text(unit.as_str()), Value::Integer(i64::from(*span_s)), text(tier.as_str())]
+        }
+    });
     Ok(columns)
 }
 

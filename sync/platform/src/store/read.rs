@@ -165,6 +165,10 @@ pub struct AlarmLine {
     pub cause: u64,
     pub wall_ms: i64,
     pub clock: String,
+    pub measure: Option<String>,
+    pub unit: Option<String>,
+    pub span_s: Option<u64>,
+    pub tier: Option<String>,
 }
 
 /// One stored batch as it is listed.
@@ -452,7 +456,7 @@ pub(super) fn codec(db: &Connection, box_id: &BoxId, seq: Seq) -> Result<Option<
 /// A page of alarm transitions by number.
 pub(super) fn alarms(db: &Connection, box_id: &BoxId, after: Option<Seq>, limit: usize) -> Result<Page<AlarmLine>> {
     let sql = "SELECT seq, source, rule, quantity, from_state, to_state, side, limit_value, value, cause_seq, \
-               wall_ms, clock FROM alarm WHERE box = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
+               wall_ms, clock, measure, unit, span_s, tier FROM alarm WHERE box = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
     page(
         db,
         sql,
@@ -474,6 +478,10 @@ pub(super) fn alarms(db: &Connection, box_id: &BoxId, after: Option<Seq>, limit:
                 cause: unsigned(row, 9)?,
                 wall_ms: row.get(10)?,
                 clock: row.get(11)?,
+                measure: row.get(12)?,
+                unit: row.get(13)?,
+                span_s: row.get::<_, Option<u32>>(14)?.map(u64::from),
+                tier: row.get(15)?,
             })
         },
     )

@@ -215,6 +215,7 @@ pub(crate) fn others(seq: u64) -> Vec<Row> {
         side: LimitSide::High,
         value: Decimal::parse("83.10").ok(),
         cause: Seq(1),
+        grounds: None,
     };
     let codec = CodecText { id: CodecId::of(CODEC), text: CODEC.to_owned() };
     let contents = [Content::Boot(boot), rejected, Content::Alarm(alarm), Content::Codec(codec)];

@@ -236,6 +236,26 @@ impl Day {
         let narrow = |number: u16| u8::try_from(number).map_err(|_| error());
         Ok(Day { year, month: narrow(month)?, day: narrow(day)? })
     }
+
+    /// The day so many days after 1970-01-01, from the year 1900 to 9999.
+    pub fn of(days_since_1970: i64) -> Option<Day> {
+        // Years are counted from March on, so that a leap day is the last of its year; 400 of them have 146,097 days.
+        let since_march = days_since_1970.checked_add(719_468)?;
+        let (era, of_era) = (since_march.div_euclid(146_097), since_march.rem_euclid(146_097));
+        let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+        let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let from_march = (5 * of_year + 2) / 153;
+        let day = of_year - (153 * from_march + 2) / 5 + 1;
+        let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+        let year = era * 400 + year_of_era + i64::from(month <= 2);
+        let year = u16::try_from(year).ok().filter(|year| (1900..=9999).contains(year))?;
+        Some(Day { year, month: u8::try_from(month).ok()?, day: u8::try_from(day).ok()? })
+    }
+
+    /// 1 to 12.
+    pub fn month(self) -> u8 {
+        self.month
+    }
 }
 
 impl fmt::Display for Day {

@@ -155,6 +155,7 @@ pub(crate) fn alarm(cause: u64) -> Record {
         side: LimitSide::High,
         value: Some(Decimal::from(99)),
         cause: Seq(cause),
+        grounds: None,
     });
     Record { stamp: stamp(), body }
 }

@@ -270,6 +270,7 @@ fn alarm(stamp: Stamp, cause: Seq) -> io::Result<Record> {
         side: LimitSide::High,
         value: Some(Decimal::from(99)),
         cause,
+        grounds: None,
     });
     Ok(Record { stamp, body })
 }

@@ -7,7 +7,7 @@ use record::{Body, Boot, BootNo, ClockQuality, ClockSource, MonoMs, Record, Stam
 use tokio::sync::mpsc;
 
 use super::bench::{Bench, COLD, Sensor, WARM, heard, key, noise};
-use crate::clock::{Discipline, wall_ms};
+use crate::clock::{Discipline, mono_ms, wall_ms};
 use crate::committer::intake::Intake;
 
 #[tokio::test]
@@ -79,6 +79,23 @@ async fn a_new_version_is_noted_and_wall_time_never_goes_back() {
     // It goes on from there by its monotonic clock.
     let run_on = |stamp: &Stamp| (ahead.0..ahead.0 + 3_600_000).contains(&stamp.wall_ms.0);
     assert!(stamps.iter().all(run_on), "{stamps:?}");
+}
+
+/// Rules of silence must not take the time in which nobody listened for that of silent devices.
+#[tokio::test]
+async fn a_start_after_the_program_was_away_is_noted() {
+    let started_after = |away_ms: u64| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(&folder.path().join("journal/journal.db"), "outfall-1").unwrap();
+        let mono_ms = MonoMs(mono_ms().0.checked_sub(away_ms).unwrap());
+        let stamp = Stamp { boot: BootNo(0), mono_ms, wall_ms: wall_ms(), clock: ClockQuality::Unset };
+        let body = Body::Boot(Boot { boot_id: "boot-a".into(), version: env!("CARGO_PKG_VERSION").into() });
+        journal.commit(&Transaction { records: vec![Record { stamp, body }], ..Transaction::default() }).unwrap();
+        drop(journal);
+        Bench::open(folder, "boot-a").kinds()
+    };
+    assert_eq!(started_after(0), "boot codec codec");
+    assert_eq!(started_after(60_000), "boot boot codec codec");
 }
 
 fn disciplined() -> Option<Discipline> {

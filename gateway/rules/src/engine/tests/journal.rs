@@ -1,7 +1,7 @@
 //! A journal in memory and the writer that keeps it as the field daemon does.
 
 use super::*;
-use record::{BootNo, ClockQuality, Link, MonoMs, Record, UnixMs};
+use record::{BootNo, ClockQuality, Frame, Link, MonoMs, Reading, Record, UnixMs};
 
 /// Every record so far, and how many inputs had been taken, in part or whole, when each was written.
 #[derive(Clone, Default)]

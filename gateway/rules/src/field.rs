@@ -1,0 +1,173 @@
+//! What is known of the field beside the readings that are judged: newest values, slices of series, and where devices stand.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use record::dossier::{LifeCycle, OutfallClass};
+use record::{BootNo, Decimal, MonoMs, OutfallCode, Quantity, Seq, SourceId, Stamp, Unit, UnixMs};
+
+use crate::basis::{Basis, MINUTE_MS, TEN_MINUTES_MS};
+use crate::elapsed::elapsed_ms;
+use crate::schedule::UtcOffset;
+use crate::slices::Slices;
+use crate::{Devices, Rule, Series};
+
+/// Most series with slices, and most with a newest value. A series of a week has some 150 kB.
+pub const SERIES_MAX: usize = 2_000;
+/// A device that says it measured so much later than the box heard it has a wrong clock.
+const AHEAD_MS_MAX: i64 = 300_000;
+
+type Key = (SourceId, Quantity, Unit);
+
+/// One good reading.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Value<'v> {
+    pub(crate) source: &'v SourceId,
+    pub(crate) quantity: &'v Quantity,
+    pub(crate) unit: &'v Unit,
+    pub(crate) value: Decimal,
+    /// When the device says it measured.
+    pub(crate) at_ms: Option<UnixMs>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Field {
+    wanted: BTreeMap<Quantity, Vec<Wanted>>,
+    newest: BTreeMap<Key, (Stamp, Decimal)>,
+    slices: BTreeMap<(i64, Key), Slices>,
+    outfalls: BTreeMap<OutfallCode, (OutfallClass, LifeCycle)>,
+    stands: BTreeMap<SourceId, OutfallCode>,
+    /// Readings that came for no slice any more, or that had no room.
+    pub(crate) refused: u64,
+}
+
+/// A series that some rule looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Wanted {
+    devices: Devices,
+    unit: Unit,
+    /// Length of its slices and how long they are kept; none: only its newest value is.
+    slices: Option<(i64, i64)>,
+}
+
+impl Field {
+    /// Of what these rules look at.
+    pub(crate) fn new(rules: &[Rule]) -> Field {
+        let mut field = Field::default();
+        for rule in rules {
+            let judged =
+                |slices| rule.unit.clone().map(|unit| (rule.quantity.clone(), rule.devices.clone(), unit, slices));
+            let beside = |series: &Series, slices| {
+                let devices = series.device.clone().map(|device| Devices::Named(BTreeSet::from([device])));
+                let devices = devices.unwrap_or_else(|| rule.devices.clone());
+                (series.quantity.clone(), devices, series.unit.clone(), slices)
+            };
+            let span = |window: &crate::Window| Some((window.slice_ms(), 2 * window.ms + window.late_ms));
+            let mut wanted = Vec::new();
+            match &rule.basis {
+                Basis::Mean { window, .. } | Basis::Load { window, .. } => {
+                    wanted.extend(judged(span(window)));
+                    wanted.extend(rule.basis.beside().into_iter().map(|series| beside(series, span(window))));
+                }
+                Basis::Surge { baseline_ms, .. } => wanted.extend(judged(Some((TEN_MINUTES_MS, *baseline_ms)))),
+                Basis::DryWeather(dry) => {
+                    wanted.push(beside(&dry.rain, Some((TEN_MINUTES_MS, dry.dry_ms + TEN_MINUTES_MS))));
+                    wanted.extend(rule.basis.beside().into_iter().map(|series| beside(series, None)));
+                }
+                _ => wanted.extend(rule.basis.beside().into_iter().map(|series| beside(series, None))),
+            }
+            for (quantity, devices, unit, slices) in wanted {
+                field.wanted.entry(quantity).or_default().push(Wanted { devices, unit, slices });
+            }
+        }
+        field
+    }
+
+    /// Takes a good reading into whatever looks at its series.
+    pub(crate) fn take(&mut self, value: Value<'_>, seq: Seq, stamp: &Stamp) {
+        let Some(wanted) = self.wanted.get(value.quantity) else { return };
+        let wanted: Vec<Option<(i64, i64)>> = wanted
+            .iter()
+            .filter(|wanted| wanted.unit == *value.unit && wanted.devices.covers(value.source))
+            .map(|wanted| wanted.slices)
+            .collect();
+        if wanted.is_empty() {
+            return;
+        }
+        let key = (value.source.clone(), value.quantity.clone(), value.unit.clone());
+        if wanted.contains(&None) {
+            if self.newest.len() < SERIES_MAX || self.newest.contains_key(&key) {
+                self.newest.insert(key.clone(), (*stamp, value.value));
+            } else {
+                self.refused = self.refused.saturating_add(1);
+            }
+        }
+        let Some(at_ms) = measured_ms(value.at_ms, stamp) else { return };
+        for slice_ms in [MINUTE_MS, TEN_MINUTES_MS] {
+            let keep_ms = wanted.iter().flatten().filter(|(ms, _)| *ms == slice_ms).map(|(_, keep)| *keep).max();
+            let Some(keep_ms) = keep_ms else { continue };
+            let start = at_ms.div_euclid(slice_ms) * slice_ms;
+            let place = (slice_ms, key.clone());
+            let is_old = start < stamp.wall_ms.0.saturating_sub(keep_ms);
+            if is_old || (!self.slices.contains_key(&place) && self.slices.len() >= SERIES_MAX) {
+                self.refused = self.refused.saturating_add(1);
+                continue;
+            }
+            let kept_from = stamp.wall_ms.0.saturating_sub(keep_ms).saturating_sub(slice_ms);
+            self.slices.entry(place).or_default().add(start, value.value, seq, kept_from);
+        }
+    }
+
+    /// The newest value of a series beside a device, unless it is older than this.
+    pub(crate) fn newest(&self, series: &Series, judged: &SourceId, now: &Stamp, fresh_ms: u64) -> Option<Decimal> {
+        let device = series.device_beside(judged).clone();
+        let (stamp, value) = self.newest.get(&(device, series.quantity.clone(), series.unit.clone()))?;
+        elapsed_ms(stamp, now).is_some_and(|ms| ms <= fresh_ms).then_some(*value)
+    }
+
+    /// The slices of a series.
+    pub(crate) fn slices(&self, slice_ms: i64, device: &SourceId, quantity: &Quantity, unit: &Unit) -> Option<&Slices> {
+        self.slices.get(&(slice_ms, (device.clone(), quantity.clone(), unit.clone())))
+    }
+
+    /// Takes what an outfall's record tells.
+    pub(crate) fn take_outfall(&mut self, outfall: &record::Outfall) {
+        match outfall {
+            record::Outfall::Dossier(version) => {
+                let dossier = &version.dossier;
+                self.outfalls.insert(dossier.code.clone(), (dossier.class, dossier.state));
+            }
+            record::Outfall::Devices(standing) => {
+                self.stands.retain(|_, code| *code != standing.outfall);
+                let here = standing.devices.iter().map(|device| (device.clone(), standing.outfall.clone()));
+                self.stands.extend(here);
+            }
+        }
+    }
+
+    /// The class and the state of the outfall where a device stands.
+    pub(crate) fn outfall_of(&self, device: &SourceId) -> Option<(OutfallClass, LifeCycle)> {
+        self.outfalls.get(self.stands.get(device)?).copied()
+    }
+
+    /// Whether both know the same of what came from a boot and time on; `wall_from`: the same in wall time.
+    pub(crate) fn knows_as(&self, other: &Field, from: (BootNo, MonoMs), wall_from: i64) -> bool {
+        let newest = |field: &Field| -> BTreeMap<Key, (Stamp, Decimal)> {
+            let seen = field.newest.iter().filter(|(_, (stamp, _))| (stamp.boot, stamp.mono_ms) >= from);
+            seen.map(|(key, newest)| (key.clone(), *newest)).collect()
+        };
+        let slices = |field: &Field| -> BTreeMap<(i64, Key), Slices> {
+            let seen = field.slices.iter().map(|(key, slices)| (key.clone(), slices.since(wall_from)));
+            seen.filter(|(_, slices)| !slices.is_empty()).collect()
+        };
+        (&self.outfalls, &self.stands) == (&other.outfalls, &other.stands)
+            && newest(self) == newest(other)
+            && slices(self) == slices(other)
+    }
+}
+
+/// When a reading was measured, as far as that can be believed; none while the box does not know the time.
+pub(crate) fn measured_ms(said: Option<UnixMs>, stamp: &Stamp) -> Option<i64> {
+    UtcOffset::BEIJING.local_ms(stamp)?;
+    let heard = stamp.wall_ms.0;
+    Some(said.map(|at| at.0).filter(|at| *at <= heard.saturating_add(AHEAD_MS_MAX)).unwrap_or(heard))
+}

@@ -1,0 +1,236 @@
+//! Hours of the day, days of the week and holidays in which a rule judges.
+
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+use record::dossier::Day;
+use record::{ClockQuality, Stamp};
+use serde::{Deserialize, Deserializer};
+
+pub(crate) const DAY_MS: i64 = 86_400_000;
+const MINUTE_MS: i64 = 60_000;
+/// 1970-01-01 was a Thursday.
+const EPOCH_WEEKDAY: i64 = 3;
+
+/// The local clock by which days and hours are counted: so much ahead of UTC. Beijing time unless the file says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UtcOffset {
+    ms: i64,
+}
+
+/// When a rule judges. Outside of it, it finds nothing wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule {
+    /// Of each day; none: all of it.
+    pub hours: Option<Hours>,
+    /// Only on these days of the week; empty: on all.
+    pub weekdays: BTreeSet<Weekday>,
+    /// On these days all day long, whatever day of the week that is.
+    pub holidays: BTreeSet<Day>,
+    /// By which clock.
+    pub offset: UtcOffset,
+}
+
+/// A time of each day, `22:00-06:00`: from the one minute on, before the other, over midnight where that comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hours {
+    from_ms: i64,
+    to_ms: i64,
+}
+
+/// A day of the week.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Weekday {
+    /// 星期一
+    Mon,
+    /// 星期二
+    Tue,
+    /// 星期三
+    Wed,
+    /// 星期四
+    Thu,
+    /// 星期五
+    Fri,
+    /// 星期六
+    Sat,
+    /// 星期日
+    Sun,
+}
+
+const WEEK: [Weekday; 7] =
+    [Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri, Weekday::Sat, Weekday::Sun];
+
+/// Why a text is no time of day.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TimeError {
+    /// Not hours.
+    #[error("`{0}` are no hours: write 22:00-06:00")]
+    Hours(String),
+    /// Not an offset.
+    #[error("`{0}` is no offset from UTC: write +08:00")]
+    Offset(String),
+}
+
+impl UtcOffset {
+    /// +08:00.
+    pub const BEIJING: UtcOffset = UtcOffset { ms: 8 * 3_600_000 };
+
+    /// Local milliseconds since 1970, if the box knows the time.
+    pub(crate) fn local_ms(self, stamp: &Stamp) -> Option<i64> {
+        match stamp.clock {
+            ClockQuality::Unset => None,
+            ClockQuality::Synchronised | ClockQuality::Holdover { .. } => stamp.wall_ms.0.checked_add(self.ms),
+        }
+    }
+
+    /// The local time of a UTC one.
+    pub(crate) fn to_local(self, utc_ms: i64) -> Option<i64> {
+        utc_ms.checked_add(self.ms)
+    }
+}
+
+/// The month of a local time, 1 to 12.
+pub(crate) fn month(local_ms: i64) -> Option<u8> {
+    let day = Day::of(local_ms.checked_div_euclid(DAY_MS)?)?;
+    Some(day.month())
+}
+
+impl Schedule {
+    /// Whether it judges at a local time.
+    pub(crate) fn covers(&self, local_ms: i64) -> bool {
+        let days = local_ms.div_euclid(DAY_MS);
+        if !self.holidays.is_empty() && Day::of(days).is_some_and(|day| self.holidays.contains(&day)) {
+            return true;
+        }
+        // The hours after midnight belong to the evening before.
+        let time = local_ms.rem_euclid(DAY_MS);
+        let began = match self.hours {
+            Some(hours) if !hours.covers(time) => return false,
+            Some(hours) if hours.from_ms > hours.to_ms && time < hours.to_ms => days - 1,
+            _ => days,
+        };
+        let weekday = usize::try_from((began + EPOCH_WEEKDAY).rem_euclid(7)).unwrap_or(0);
+        self.weekdays.is_empty() || self.weekdays.contains(&WEEK[weekday])
+    }
+}
+
+impl Hours {
+    fn covers(self, time_ms: i64) -> bool {
+        match self.from_ms <= self.to_ms {
+            true => (self.from_ms..self.to_ms).contains(&time_ms),
+            false => time_ms >= self.from_ms || time_ms < self.to_ms,
+        }
+    }
+}
+
+/// `HH:MM`, up to 24:00, in milliseconds.
+fn time_ms(text: &str) -> Option<i64> {
+    let (hours, minutes) = text.split_once(':').filter(|(hours, minutes)| hours.len() == 2 && minutes.len() == 2)?;
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<i64>().ok()).flatten();
+    let minutes = digits(hours)? * 60 + digits(minutes).filter(|minutes| *minutes < 60)?;
+    (minutes <= 24 * 60).then_some(minutes * MINUTE_MS)
+}
+
+impl FromStr for Hours {
+    type Err = TimeError;
+
+    fn from_str(text: &str) -> Result<Hours, TimeError> {
+        let parsed = text.split_once('-').and_then(|(from, to)| Some((time_ms(from)?, time_ms(to)?)));
+        let parsed = parsed.filter(|(from, to)| from != to && *from < DAY_MS);
+        let (from_ms, to_ms) = parsed.ok_or_else(|| TimeError::Hours(text.chars().take(20).collect()))?;
+        Ok(Hours { from_ms, to_ms })
+    }
+}
+
+impl FromStr for UtcOffset {
+    type Err = TimeError;
+
+    fn from_str(text: &str) -> Result<UtcOffset, TimeError> {
+        let wrong = || TimeError::Offset(text.chars().take(20).collect());
+        let (sign, time) = match text.as_bytes().first() {
+            Some(b'+') => (1, &text[1..]),
+            Some(b'-') => (-1, &text[1..]),
+            _ => return Err(wrong()),
+        };
+        let ms = time_ms(time).filter(|ms| *ms <= 14 * 3_600_000).ok_or_else(wrong)?;
+        Ok(UtcOffset { ms: sign * ms })
+    }
+}
+
+macro_rules! from_text {
+    ($($name:ident)*) => {$(
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<$name, D::Error> {
+                String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )*};
+}
+from_text!(Hours UtcOffset);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-11-27, a Friday, 00:00 local.
+    const FRIDAY: i64 = 20_784 * DAY_MS;
+
+    fn schedule(hours: Option<&str>, weekdays: &[Weekday], holidays: &[&str]) -> Schedule {
+        Schedule {
+            hours: hours.map(|text| text.parse().unwrap()),
+            weekdays: weekdays.iter().copied().collect(),
+            holidays: holidays.iter().map(|day| Day::new(day).unwrap()).collect(),
+            offset: UtcOffset::BEIJING,
+        }
+    }
+
+    #[test]
+    fn a_night_belongs_to_the_evening_on_which_it_began() {
+        let night = schedule(Some("22:00-06:00"), &[Weekday::Fri], &[]);
+        let at = |hour: i64| night.covers(FRIDAY + hour * 3_600_000);
+        assert_eq!(
+            [-1, 0, 5, 21, 22, 23, 24, 29, 30, 46].map(at),
+            [false, false, false, false, true, true, true, true, false, false]
+        );
+        let day = schedule(Some("08:00-18:00"), &[], &[]);
+        assert_eq!([7, 8, 17, 18].map(|hour| day.covers(FRIDAY + hour * 3_600_000)), [false, true, true, false]);
+        let edge = schedule(Some("22:00-06:00"), &[], &[]);
+        assert!(
+            !edge.covers(FRIDAY + 22 * 3_600_000 - 1)
+                && edge.covers(FRIDAY + 6 * 3_600_000 - 1)
+                && !edge.covers(FRIDAY + 6 * 3_600_000)
+        );
+    }
+
+    #[test]
+    fn a_holiday_counts_whole() {
+        let with = schedule(Some("22:00-06:00"), &[Weekday::Sun], &["2026-11-27"]);
+        assert!(with.covers(FRIDAY) && with.covers(FRIDAY + 12 * 3_600_000) && !with.covers(FRIDAY + 36 * 3_600_000));
+        assert!(
+            schedule(None, &[Weekday::Fri], &[]).covers(FRIDAY) && !schedule(None, &[Weekday::Sat], &[]).covers(FRIDAY)
+        );
+    }
+
+    #[test]
+    fn what_is_no_time_is_told() {
+        for text in [
+            "",
+            "22-06",
+            "22:00",
+            "22:00-22:00",
+            "24:00-06:00",
+            "22:60-06:00",
+            "2:00-06:00",
+            "22:00-25:00",
+            "+1:00-06:00",
+        ] {
+            assert!(text.parse::<Hours>().is_err(), "{text}");
+        }
+        assert!("00:00-24:00".parse::<Hours>().is_ok());
+        assert_eq!("+08:00".parse(), Ok(UtcOffset::BEIJING));
+        for text in ["", "08:00", "+8", "+15:00", "８:00"] {
+            assert!(text.parse::<UtcOffset>().is_err(), "{text}");
+        }
+    }
+}
