@@ -3,7 +3,8 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use system_tests::config::devices_toml;
 use system_tests::{Device, Peer, World, until};
 
 const RULE: &str = "[[rule]]\nid = \"cod-high\"\nkind = \"limit\"\ndevices = [\"cod-1\"]\nquantity = \"cod\"\nunit = \"mg/L\"\n\
@@ -135,4 +136,34 @@ fn a_device_that_falls_silent_is_told_and_a_start_begins_its_silence_anew() {
     });
     let grounds = |alarm: &Value| ["measure", "unit", "span_s", "tier"].map(|key| alarm[key].clone());
     assert_eq!(grounds(&told[0]), [Value::from("silence"), "s".into(), 3.into(), "attention".into()]);
+}
+
+#[test]
+fn a_device_measures_more_often_while_its_alarm_stands() {
+    let device = Device::cod("cod-1");
+    let mut world = World::prepared(std::slice::from_ref(&device), "");
+    let sampling = "[device.sampling]\ntext = '{\"period_s\":{s}}'\n[device.codec]";
+    let toml = devices_toml(std::slice::from_ref(&device)).replace("[device.codec]", sampling);
+    fs::write(world.path("devices.toml"), toml).unwrap();
+    let quick = |rule: &str, high: u32| {
+        let rule = RULE.replace("cod-high", rule).replace("high = 80", &format!("high = {high}"));
+        format!("{rule}sampling = {{ alarm_s = 60, normal_s = 900 }}\n")
+    };
+    fs::write(world.path("rules.toml"), quick("cod-high", 80) + &quick("cod-very-high", 200)).unwrap();
+    world.start_gateway();
+    let client = || {
+        Peer::new("kept_session.py")
+            .with("--port", world.mqtt_port)
+            .with("--user", &device.name)
+            .with("--password", device.password())
+            .with("--level", 5)
+    };
+    client().args(["--subscribe"]).with("--commands", 0).run().exits(0);
+    // Both rise, one returns, then the other: it measures slowly again only then.
+    for (n, cod) in [(1, "95"), (2, "300"), (3, "100"), (4, "96"), (5, "40")] {
+        measure(&world, &device, n, cod);
+    }
+    let heard = client().args(["--subscribe"]).with("--commands", 3).run().exits(0);
+    let commands = [r#"{"period_s":60}"#, r#"{"period_s":60}"#, r#"{"period_s":900}"#];
+    assert_eq!(heard.summary()["commands"], json!(commands));
 }

@@ -9,6 +9,7 @@
 //! nothing but earlier frames of its own device ([`lanes`]). Meanwhile nothing of it is believed and nothing stored, so
 //! that a failed commit, an order or a SIGKILL in between has nothing to undo.
 
+mod acting;
 mod anew;
 mod audits;
 mod commanded;
@@ -332,6 +333,7 @@ impl Committer {
     /// If it could not be stored and the journal cannot be read back either.
     fn finish(&mut self, mut draft: Draft) -> Result<(), StartError> {
         self.take_lost(&mut draft);
+        self.act(&mut draft);
         self.restored.close(std::mem::take(&mut draft.touched), &mut draft.transaction);
         self.save_clock(&mut draft.transaction);
         if draft.transaction.is_empty() {

@@ -31,6 +31,18 @@ pub struct Rule {
     pub priority: Priority,
     /// How much its alarm says.
     pub tier: Tier,
+    /// How often the device is to measure.
+    pub sampling: Option<Sampling>,
+}
+
+/// How often a device measures while its alarm stands, and otherwise (绥政办发〔2023〕5号: 对不能稳定达标的适当加大监测频次).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sampling {
+    /// While it stands, seconds.
+    pub alarm_s: u32,
+    /// Else, seconds.
+    pub normal_s: u32,
 }
 
 /// The devices a rule judges, each on its own.

@@ -78,6 +78,16 @@ pub enum RuleError {
         /// As written.
         value: Decimal,
     },
+    /// No faster than usual, or slower than a day.
+    #[error(
+        "sampling of {alarm_s} s in an alarm and of {normal_s} s else is no faster then, or slower than once a day"
+    )]
+    Sampling {
+        /// As written.
+        alarm_s: u32,
+        /// As written.
+        normal_s: u32,
+    },
     /// Not 1 to 12.
     #[error("month {0} is not 1 to 12")]
     Month(u8),

@@ -13,10 +13,10 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 use super::kinds::{Kind, Made};
 use super::{DELAY_S_MAX, RuleError};
 use crate::schedule::{Hours, Weekday};
-use crate::{Devices, Limit, Priority, Rule, Schedule, UtcOffset};
+use crate::{Devices, Limit, Priority, Rule, Sampling, Schedule, UtcOffset};
 
 const COMMON: &[&str] =
-    &["id", "kind", "devices", "quantity", "unit", "priority", "tier", "hours", "weekdays", "holidays"];
+    &["id", "kind", "devices", "quantity", "unit", "priority", "tier", "hours", "weekdays", "holidays", "sampling"];
 const BOUND: &[&str] = &["high", "low", "deadband", "on_delay_s", "off_delay_s"];
 
 /// Why a section is no rule.
@@ -65,6 +65,7 @@ struct Common {
     weekdays: BTreeSet<Weekday>,
     #[serde(default)]
     holidays: BTreeSet<Day>,
+    sampling: Option<Sampling>,
 }
 
 fn warning() -> Tier {
@@ -199,8 +200,13 @@ impl Common {
         if self.tier == Tier::Exceedance && !is_daily && !is_ph {
             return Err(RuleError::Tier(self.tier));
         }
+        if let Some(Sampling { alarm_s, normal_s }) = self.sampling
+            && (alarm_s == 0 || alarm_s >= normal_s || normal_s > DELAY_S_MAX)
+        {
+            return Err(RuleError::Sampling { alarm_s, normal_s });
+        }
         let devices = devices(&self.devices)?;
-        let Common { id, kind, quantity, unit, priority, tier, hours, weekdays, holidays, .. } = self;
+        let Common { id, kind, quantity, unit, priority, tier, hours, weekdays, holidays, sampling, .. } = self;
         let during = (hours.is_some() || !weekdays.is_empty() || !holidays.is_empty()).then_some(Schedule {
             hours,
             weekdays,
@@ -214,7 +220,7 @@ impl Common {
             return Err(RuleError::NoHours);
         }
         let Made { basis, limit, limit_unit } = made;
-        Ok(Rule { id, devices, quantity, unit, basis, during, limit, limit_unit, priority, tier })
+        Ok(Rule { id, devices, quantity, unit, basis, during, limit, limit_unit, priority, tier, sampling })
     }
 }
 
