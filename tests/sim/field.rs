@@ -82,6 +82,52 @@ devices = ["*"]
 quantity = "temperature_1"
 unit = "Cel"
 high = 25
+
+[[rule]]
+id = "cod-jump"
+kind = "change"
+devices = ["*"]
+quantity = "cod"
+unit = "mg/L"
+rise = 10
+within_s = 60
+
+[[rule]]
+id = "cod-mean"
+kind = "mean"
+devices = ["*"]
+quantity = "cod"
+unit = "mg/L"
+window = "10min"
+share_min_percent = 10
+high = 60
+
+[[rule]]
+id = "cod-silent"
+kind = "silence"
+devices = ["*"]
+quantity = "cod"
+for_s = 60
+
+[[rule]]
+id = "cod-stuck"
+kind = "stuck"
+devices = ["*"]
+quantity = "cod"
+unit = "mg/L"
+for_s = 30
+band = 3
+
+[[rule]]
+id = "cod-unstable"
+kind = "unstable"
+devices = ["*"]
+quantity = "cod"
+unit = "mg/L"
+high = 75
+times = 3
+within_s = 120
+relax_after = 3
 "#;
 
 /// Publishes that a client lets go unacknowledged.

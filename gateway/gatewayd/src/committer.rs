@@ -15,6 +15,7 @@ mod audits;
 mod commanded;
 mod damage;
 mod decoders;
+mod evidence_window;
 mod intake;
 mod judging;
 mod keys;
@@ -144,6 +145,7 @@ pub(crate) struct Committer {
     lanes: Lanes<(Arrival, Sender)>,
     /// As far as they were read; the journal has them all.
     pins: Pins,
+    window: Option<evidence_window::Window>,
     platforms: Platforms,
     /// When platforms commanded something, within the last hour.
     commanded: Vec<MonoMs>,
@@ -211,6 +213,7 @@ impl Committer {
             decoders,
             lanes,
             pins,
+            window: evidence_window::Window::restore(&reader).map_err(StartError::Journal)?,
             platforms,
             commanded: Vec::new(),
             rules,
@@ -306,6 +309,7 @@ impl Committer {
         let now = self.stamp_into(draft);
         self.restored.pass_time(now, self.journal.end(), &mut draft.transaction);
         self.end_trial_if_due(draft);
+        self.pin_if_due(&now, draft);
         if self.keys_untold {
             self.tell_keys(draft);
         }
@@ -334,6 +338,7 @@ impl Committer {
     fn finish(&mut self, mut draft: Draft) -> Result<(), StartError> {
         self.take_lost(&mut draft);
         self.act(&mut draft);
+        self.open_evidence_window(&mut draft);
         self.restored.close(std::mem::take(&mut draft.touched), &mut draft.transaction);
         self.save_clock(&mut draft.transaction);
         if draft.transaction.is_empty() {

@@ -118,9 +118,14 @@ impl Engine {
             own.latch.judges_as(&other.latch, from) && own.memory.leads_as(&other.memory, from)
         };
         let wall_from = self.closed_to.values().copied().max().unwrap_or(i64::MIN);
+        // Where frames are gone, a time that began among them is not judged.
+        let saw_all = from == <(BootNo, MonoMs)>::default();
+        let closed =
+            |place: &usize, to: &i64| self.closed_to.get(place).is_some_and(|own| own == to || (!saw_all && own > to));
         (&self.rules, self.states_refused) == (&unbroken.rules, unbroken.states_refused)
             && self.outstanding().eq(unbroken.outstanding())
-            && self.closed_to == unbroken.closed_to
+            && self.closed_to.len() == unbroken.closed_to.len()
+            && unbroken.closed_to.iter().all(|(place, to)| closed(place, to))
             && self.field.knows_as(&unbroken.field, from, wall_from)
             && (0..self.rules.len()).all(|place| {
                 let mut sources = self.judged[place].keys().chain(unbroken.judged[place].keys());

@@ -33,6 +33,23 @@ pub struct Rule {
     pub tier: Tier,
     /// How often the device is to measure.
     pub sampling: Option<Sampling>,
+    /// What is kept for evidence of its alarms; none: what is kept of everything.
+    pub keep: Option<Keep>,
+}
+
+/// Records around an alarm that nothing but a person's word takes away (绥政办发〔2023〕5号: 应留存证据).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keep {
+    /// Those of so many seconds before it was raised.
+    pub before_s: u32,
+    /// And of so many after.
+    pub after_s: u32,
+}
+
+impl Keep {
+    /// An hour before and after.
+    pub const HOURS: Keep = Keep { before_s: 3_600, after_s: 3_600 };
 }
 
 /// How often a device measures while its alarm stands, and otherwise (绥政办发〔2023〕5号: 对不能稳定达标的适当加大监测频次).

@@ -50,7 +50,7 @@ pub use command::{COMMAND_BYTES_MAX, COMMANDS_PER_DEVICE_MAX, Command, CommandCh
 pub use database::StoreError;
 pub use device::{DeviceRow, Tally};
 pub use outbox::{DestinationTally, Outbox, ParkedBatch, ReceiptAt, StoredBatch, StoredUsage};
-pub use pin::{PINS_MAX, Pins};
+pub use pin::{PINS_BY_BOX_MAX, PINS_MAX, Pins};
 pub use reader::{Position, Reader, StoredCheckpoint};
 pub use register::{OUTFALLS_MAX, Register, Registered, for_each_outfall};
 pub use seal::{Loss, reduce, seal, weigh};

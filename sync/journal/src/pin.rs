@@ -8,7 +8,9 @@ use crate::database::StoreError;
 use crate::reader::Reader;
 
 /// Most pins at a time.
-pub const PINS_MAX: usize = 64;
+pub const PINS_MAX: usize = 256;
+/// Of those, most that the box itself may come to have made when it pins one more: the rest is for people.
+pub const PINS_BY_BOX_MAX: usize = PINS_MAX - 64;
 
 /// The pins of a journal, by the number of the record that pinned. Read from the orders in the journal itself, so that there
 /// is no second truth: a backup, a salvage and another machine know them too.

@@ -44,7 +44,7 @@ impl Committer {
             }
             Act::Pinned { records } => {
                 self.check_written(*records)?;
-                self.check_room(*records)
+                self.check_room(*records, PINS_MAX)
             }
             Act::Released { pin } => {
                 let mut pins = self.pins().map_err(|error| control::chain(&error))?;
@@ -77,11 +77,11 @@ impl Committer {
     }
 
     /// Whether what is pinned leaves enough of the budget to everything else.
-    fn check_room(&mut self, records: SeqRange) -> Result<(), String> {
+    pub(super) fn check_room(&mut self, records: SeqRange, pins_max: usize) -> Result<(), String> {
         let segments = self.segments().map_err(|error| control::chain(&error))?;
         let pinned: Vec<(Seq, SeqRange)> = self.pins().map_err(|error| control::chain(&error))?.collect();
-        if pinned.len() >= PINS_MAX {
-            return Err(format!("there are {PINS_MAX} pins · try: weir evidence pins, then weir evidence release"));
+        if pinned.len() >= pins_max {
+            return Err(format!("there are {pins_max} pins · try: weir evidence pins, then weir evidence release"));
         }
         let meets =
             |segment: SeqRange, records: SeqRange| segment.first <= records.last && records.first <= segment.last;

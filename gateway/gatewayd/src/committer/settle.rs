@@ -144,6 +144,7 @@ impl Committer {
         let mut restored = Ledger::restore(&self.parts.setup(self.rules.clone()), reader)?;
         restored.ingest.take_strangers(&mut self.restored.ingest);
         self.restored = restored;
+        self.window = super::evidence_window::Window::restore(reader).map_err(StartError::Journal)?;
         Ok(())
     }
 }

@@ -88,6 +88,14 @@ pub enum RuleError {
         /// As written.
         normal_s: u32,
     },
+    /// More than a day.
+    #[error("keep of {before_s} s before and {after_s} s after is more than {DELAY_S_MAX} s (one day)")]
+    Keep {
+        /// As written.
+        before_s: u32,
+        /// As written.
+        after_s: u32,
+    },
     /// Not 1 to 12.
     #[error("month {0} is not 1 to 12")]
     Month(u8),

@@ -13,10 +13,12 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 use super::kinds::{Kind, Made};
 use super::{DELAY_S_MAX, RuleError};
 use crate::schedule::{Hours, Weekday};
-use crate::{Devices, Limit, Priority, Rule, Sampling, Schedule, UtcOffset};
+use crate::{Devices, Keep, Limit, Priority, Rule, Sampling, Schedule, UtcOffset};
 
-const COMMON: &[&str] =
-    &["id", "kind", "devices", "quantity", "unit", "priority", "tier", "hours", "weekdays", "holidays", "sampling"];
+const COMMON: &[&str] = &[
+    "id", "kind", "devices", "quantity", "unit", "priority", "tier", "hours", "weekdays", "holidays", "sampling",
+    "keep",
+];
 const BOUND: &[&str] = &["high", "low", "deadband", "on_delay_s", "off_delay_s"];
 
 /// Why a section is no rule.
@@ -66,6 +68,15 @@ struct Common {
     #[serde(default)]
     holidays: BTreeSet<Day>,
     sampling: Option<Sampling>,
+    keep: Option<KeepKeys>,
+}
+
+/// What is kept around an alarm; `false`: nothing.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(untagged)]
+enum KeepKeys {
+    Is(bool),
+    For(Keep),
 }
 
 fn warning() -> Tier {
@@ -205,6 +216,15 @@ impl Common {
         {
             return Err(RuleError::Sampling { alarm_s, normal_s });
         }
+        let is_grave = self.priority >= Priority::High || self.tier >= Tier::Exceedance;
+        let keep = match self.keep {
+            Some(KeepKeys::For(keep)) => Some(keep),
+            Some(KeepKeys::Is(is_kept)) => is_kept.then_some(Keep::HOURS),
+            None => is_grave.then_some(Keep::HOURS),
+        };
+        if let Some(Keep { before_s, after_s }) = keep.filter(|keep| keep.before_s.max(keep.after_s) > DELAY_S_MAX) {
+            return Err(RuleError::Keep { before_s, after_s });
+        }
         let devices = devices(&self.devices)?;
         let Common { id, kind, quantity, unit, priority, tier, hours, weekdays, holidays, sampling, .. } = self;
         let during = (hours.is_some() || !weekdays.is_empty() || !holidays.is_empty()).then_some(Schedule {
@@ -220,7 +240,7 @@ impl Common {
             return Err(RuleError::NoHours);
         }
         let Made { basis, limit, limit_unit } = made;
-        Ok(Rule { id, devices, quantity, unit, basis, during, limit, limit_unit, priority, tier, sampling })
+        Ok(Rule { id, devices, quantity, unit, basis, during, limit, limit_unit, priority, tier, sampling, keep })
     }
 }
 

@@ -33,7 +33,7 @@ fn defaults_are_the_plainest_rule() {
     check(
         RULE,
         expect![[
-            r#"[Rule { id: "cod-high", devices: Every, quantity: "cod", unit: Some("mg/L"), basis: Reading { cold: None }, during: None, limit: Limit { side: High, setpoint: 80, reset: 80, on_delay_ms: 0, off_delay_ms: 0 }, limit_unit: "mg/L", priority: Medium, tier: Warning, sampling: None }]"#
+            r#"[Rule { id: "cod-high", devices: Every, quantity: "cod", unit: Some("mg/L"), basis: Reading { cold: None }, during: None, limit: Limit { side: High, setpoint: 80, reset: 80, on_delay_ms: 0, off_delay_ms: 0 }, limit_unit: "mg/L", priority: Medium, tier: Warning, sampling: None, keep: None }]"#
         ]],
     );
     check(
@@ -41,7 +41,7 @@ fn defaults_are_the_plainest_rule() {
             .replace("high = 80", "low = 6.5\ndeadband = 0.2\non_delay_s = 10\npriority = \"high\"")
             .replace("\"*\"", "\"b\", \"a\""),
         expect![[
-            r#"[Rule { id: "cod-high", devices: Named({"a", "b"}), quantity: "cod", unit: Some("mg/L"), basis: Reading { cold: None }, during: None, limit: Limit { side: Low, setpoint: 6.5, reset: 6.7, on_delay_ms: 10000, off_delay_ms: 0 }, limit_unit: "mg/L", priority: High, tier: Warning, sampling: None }]"#
+            r#"[Rule { id: "cod-high", devices: Named({"a", "b"}), quantity: "cod", unit: Some("mg/L"), basis: Reading { cold: None }, during: None, limit: Limit { side: Low, setpoint: 6.5, reset: 6.7, on_delay_ms: 10000, off_delay_ms: 0 }, limit_unit: "mg/L", priority: High, tier: Warning, sampling: None, keep: Some(Keep { before_s: 3600, after_s: 3600 }) }]"#
         ]],
     );
 }
@@ -51,7 +51,7 @@ fn faults_name_line_and_key() {
     check(
         &format!("{RULE}hihg = 1\n"),
         expect![
-            "line 9: unknown key `hihg` of a rule of kind `limit`: it has `id`, `kind`, `devices`, `quantity`, `unit`, `priority`, `tier`, `hours`, `weekdays`, `holidays`, `sampling`, `high`, `low`, `deadband`, `on_delay_s`, `off_delay_s`, `cold`"
+            "line 9: unknown key `hihg` of a rule of kind `limit`: it has `id`, `kind`, `devices`, `quantity`, `unit`, `priority`, `tier`, `hours`, `weekdays`, `holidays`, `sampling`, `keep`, `high`, `low`, `deadband`, `on_delay_s`, `off_delay_s`, `cold`"
         ],
     );
     check(
@@ -133,6 +133,7 @@ fn each_kind_says_what_it_lacks() {
         ("limit", "high = 1\ntier = \"exceedance\""),
         ("limit", "high = 1\nhours = \"22-06\""),
         ("limit", "high = 1\nsampling = { alarm_s = 600, normal_s = 600 }"),
+        ("limit", "high = 1\nkeep = { before_s = 86401, after_s = 0 }"),
         ("change", "rise = 1"),
         ("change", "rise = 1\nfall = 1\nwithin_s = 60"),
         ("change", "fall = -1\nwithin_s = 60"),
@@ -171,11 +172,12 @@ fn each_kind_says_what_it_lacks() {
         limit: line 1: rule `r`: tier `exceedance` is for a mean of 24h, or for pH: whether a discharge exceeds its limit is judged by the daily mean (GB 18918-2002 4.1.4), and a single value above it is a `warning`
         limit: line 8: `22-06` are no hours: write 22:00-06:00
         limit: line 1: rule `r`: sampling of 600 s in an alarm and of 600 s else is no faster then, or slower than once a day
+        limit: line 1: rule `r`: keep of 86401 s before and 0 s after is more than 86400 s (one day)
         change: line 1: missing field `within_s`
         change: line 1: rule `r`: it has both of `rise` and `fall`: write one; for both, write two rules
         change: line 1: rule `r`: fall -1 is not above 0
         change: line 1: rule `r`: within_s 0 is 0, or more than 604800 (a week)
-        change: line 7: unknown key `high` of a rule of kind `change`: it has `id`, `kind`, `devices`, `quantity`, `unit`, `priority`, `tier`, `hours`, `weekdays`, `holidays`, `sampling`, `rise`, `fall`, `within_s`
+        change: line 7: unknown key `high` of a rule of kind `change`: it has `id`, `kind`, `devices`, `quantity`, `unit`, `priority`, `tier`, `hours`, `weekdays`, `holidays`, `sampling`, `keep`, `rise`, `fall`, `within_s`
         mean: line 8: unknown variant `3h`, expected one of `10min`, `30min`, `1h`, `2h`, `4h`, `8h`, `24h`
         mean: line 1: rule `r`: share_min_percent 0 is not 1 to 100
         mean: line 1: rule `r`: `mean` has no hours, weekdays or holidays

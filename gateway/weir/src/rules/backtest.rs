@@ -45,10 +45,10 @@ pub(super) fn run(args: &BacktestArgs, dirs: (&Path, &Path), lang: Lang) -> Resu
 fn play(reader: &Reader, mut backtest: Backtest, args: &BacktestArgs, reach_ms: u64) -> Result<Outcome, StoreError> {
     let end = reader.position()?.end;
     let ms = |time: jiff::Timestamp| time.as_millisecond();
-    let first = args.from.map_or(Ok(Seq(0)), |from| first_at(reader, end, ms(from)))?;
+    let first = args.from.map_or(Ok(Seq(0)), |from| reader.first_at(end, ms(from)))?;
     let warm = args.from.map(|from| ms(from).saturating_sub_unsigned(reach_ms.saturating_mul(2)));
-    let warm = warm.map_or(Ok(Seq(0)), |warm| first_at(reader, end, warm))?;
-    let end = args.to.map_or(Ok(end), |to| first_at(reader, end, ms(to)))?;
+    let warm = warm.map_or(Ok(Seq(0)), |warm| reader.first_at(end, warm))?;
+    let end = args.to.map_or(Ok(end), |to| reader.first_at(end, ms(to)))?;
     for seq in alarms_before(reader, warm)? {
         read_one(reader, seq)?.iter().for_each(|alarm| backtest.begin(alarm));
     }
@@ -65,21 +65,6 @@ fn play(reader: &Reader, mut backtest: Backtest, args: &BacktestArgs, reach_ms: 
         }
     }
     Ok(backtest.outcome())
-}
-
-/// The first record stamped at this time or later. Stamps never go back (design of the box's clock), so it can be searched.
-fn first_at(reader: &Reader, end: Seq, wall_ms: i64) -> Result<Seq, StoreError> {
-    let (mut low, mut high) = (Seq(0), end);
-    while low < high {
-        let middle = Seq(low.0 + (high.0 - low.0) / 2);
-        // What was taken away has no stamp: the next one that is there tells.
-        let next = SeqRange::new(middle, Seq(high.0 - 1)).map(|rest| reader.read(rest, 1)).transpose()?;
-        match next.and_then(|found| found.into_iter().next()) {
-            Some(at) if at.record.stamp.wall_ms.0 < wall_ms => low = at.seq.next(),
-            _ => high = middle,
-        }
-    }
-    Ok(low)
 }
 
 /// Every alarm before this number.

@@ -14,6 +14,25 @@ use crate::history::History;
 use crate::state;
 
 impl Reader {
+    /// The first record before `end` that is stamped at this time or later; `end` if there is none. Stamps never go back (the
+    /// box's clock sees to that), so it can be searched.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`], [`StoreError::Archive`].
+    pub fn first_at(&self, end: Seq, wall_ms: i64) -> Result<Seq, StoreError> {
+        let (mut low, mut high) = (Seq(0), end);
+        while low < high {
+            let middle = Seq(low.0 + (high.0 - low.0) / 2);
+            // What was taken away has no stamp: the next one that is there tells.
+            let next = SeqRange::new(middle, Seq(high.0 - 1)).map(|rest| self.read(rest, 1)).transpose()?;
+            match next.and_then(|found| found.into_iter().next()) {
+                Some(at) if at.record.stamp.wall_ms.0 < wall_ms => low = at.seq.next(),
+                _ => high = middle,
+            }
+        }
+        Ok(low)
+    }
+
     /// Numbers of alarm records from `from` on, at most `max`.
     ///
     /// # Errors

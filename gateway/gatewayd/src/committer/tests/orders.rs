@@ -1,11 +1,11 @@
 //! What a technician orders, stored before it is answered.
 
 use batch::EvidenceSeal;
-use journal::PINS_MAX;
-use record::Body;
+use journal::{PINS_MAX, Pins};
+use record::{Act, Actor, Audit, Body, RecordAt, Seq, SeqRange};
 use serde_json::json;
 
-use super::bench::{Bench, WARM, flow, heard};
+use super::bench::{Bench, COLD, WARM, flow, heard};
 
 #[test]
 fn a_command_survives_a_restart_and_goes_with_the_next_answer() {
@@ -184,4 +184,44 @@ fn pins_are_counted_and_each_is_known_after_a_restart() {
     let mut bench = bench.reopen("boot-b");
     let refused = bench.order(&pin).unwrap_err();
     assert!(refused.contains("weir evidence release"), "{refused}");
+}
+
+/// Each frame of a warm sensor is above this; what is raised is kept with the second before it.
+const GRAVE: &str = "[[rule]]\nid = \"warm\"\nkind = \"limit\"\ndevices = [\"*\"]\nquantity = \"temperature_1\"\nunit = \"Cel\"\nhigh = 25\n\
+                     keep = { before_s = 3600, after_s = 0 }\n";
+
+#[tokio::test]
+async fn records_around_a_grave_alarm_are_pinned_once_whatever_stops_the_box() {
+    let pins = |bench: &Bench| -> Vec<(u64, u64, String)> {
+        let pin = |at: RecordAt| match at.record.body {
+            Body::Audit(Audit { by: Actor::Box, act: Act::Pinned { records }, reason }) => {
+                Some((records.first.0, records.last.0, reason))
+            }
+            _ => None,
+        };
+        bench.records().into_iter().filter_map(pin).collect()
+    };
+    let mut bench = Bench::new().reopen_with_rules("boot-a", GRAVE);
+    bench.apply([heard(0, WARM), heard(1, COLD), heard(2, WARM)]);
+    assert_eq!(bench.kinds(), "boot codec codec frame alarm frame alarm frame alarm");
+    assert_eq!(pins(&bench), [], "its time is not over");
+    let mut bench = bench.reopen_with_rules("boot-a", GRAVE);
+    bench.apply([heard(3, WARM)]);
+    assert_eq!(pins(&bench), [(0, 8, "alarms 4, 8".to_owned())]);
+    let mut bench = bench.reopen_with_rules("boot-a", GRAVE);
+    bench.apply([heard(4, WARM)]);
+    assert_eq!(pins(&bench).len(), 1, "once");
+    // Nobody released it: it is held like any other.
+    let mut held = Pins::default();
+    held.catch_up(&bench.reader()).unwrap();
+    assert!(held.hold(SeqRange { first: Seq(4), last: Seq(4) }) && held.iter().len() == 1);
+}
+
+#[tokio::test]
+async fn nothing_is_pinned_for_what_is_not_grave() {
+    let mut bench = Bench::new()
+        .reopen_with_rules("boot-a", &GRAVE.replace("keep = { before_s = 3600, after_s = 0 }", "keep = false"));
+    bench.apply([heard(0, WARM)]);
+    bench.apply([heard(1, WARM)]);
+    assert_eq!(bench.kinds(), "boot codec codec frame alarm frame");
 }
