@@ -13,6 +13,7 @@ mod acting;
 mod anew;
 mod audits;
 mod commanded;
+mod complaints;
 mod damage;
 mod decoders;
 mod evidence_window;
@@ -146,6 +147,7 @@ pub(crate) struct Committer {
     /// As far as they were read; the journal has them all.
     pins: Pins,
     window: Option<evidence_window::Window>,
+    complaints: complaints::Complaints,
     platforms: Platforms,
     /// When platforms commanded something, within the last hour.
     commanded: Vec<MonoMs>,
@@ -214,6 +216,7 @@ impl Committer {
             lanes,
             pins,
             window: evidence_window::Window::restore(&reader).map_err(StartError::Journal)?,
+            complaints: complaints::Complaints::default(),
             platforms,
             commanded: Vec::new(),
             rules,

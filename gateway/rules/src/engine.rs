@@ -118,14 +118,12 @@ impl Engine {
             own.latch.judges_as(&other.latch, from) && own.memory.leads_as(&other.memory, from)
         };
         let wall_from = self.closed_to.values().copied().max().unwrap_or(i64::MIN);
-        // Where frames are gone, a time that began among them is not judged.
-        let saw_all = from == <(BootNo, MonoMs)>::default();
-        let closed =
-            |place: &usize, to: &i64| self.closed_to.get(place).is_some_and(|own| own == to || (!saw_all && own > to));
+        // It may have been told a later time since; what that found is in the journal, and both have it from there.
+        let closed = |(place, to): (&usize, &i64)| self.closed_to.get(place).is_some_and(|own| own >= to);
         (&self.rules, self.states_refused) == (&unbroken.rules, unbroken.states_refused)
             && self.outstanding().eq(unbroken.outstanding())
             && self.closed_to.len() == unbroken.closed_to.len()
-            && unbroken.closed_to.iter().all(|(place, to)| closed(place, to))
+            && unbroken.closed_to.iter().all(closed)
             && self.field.knows_as(&unbroken.field, from, wall_from)
             && (0..self.rules.len()).all(|place| {
                 let mut sources = self.judged[place].keys().chain(unbroken.judged[place].keys());
@@ -172,7 +170,10 @@ impl Engine {
         let mut transitions = match &record.record.body {
             // Read back from long before the frames: they are no sign that the time between was listened to.
             Body::Alarm(_) | Body::Outfall(_) => Vec::new(),
-            _ => self.tick(stamp),
+            _ => {
+                self.begin_windows(stamp);
+                self.tick(stamp)
+            }
         };
         match &record.record.body {
             Body::Frame(frame) => transitions.extend(self.judge(record.seq, stamp, frame)),

@@ -105,7 +105,9 @@ impl Committer {
         {
             work.answer(Err(NOT_STORED.to_owned()), &mut draft);
         }
-        log::error!(frames = draft.waiting.len(), error = why.as_str(); "frames are not stored and not acknowledged");
+        if let Some(frames) = self.complaints.add(draft.waiting.len(), mono_ms()) {
+            log::error!(frames, error = why.as_str(); "frames are not stored and not acknowledged");
+        }
         {
             let mut lost = self.parts.lost.lock().unwrap_or_else(PoisonError::into_inner);
             for (source, counts) in draft.lost {

@@ -109,6 +109,18 @@ impl Engine {
         Some(transition)
     }
 
+    /// From the first record on whose time is known the clock's times are judged, but for the one under way: its beginning was
+    /// not seen.
+    pub(super) fn begin_windows(&mut self, now: &Stamp) {
+        for (place, rule) in self.rules.iter().enumerate() {
+            let Some(window) = rule.basis.window().filter(|_| !self.closed_to.contains_key(&place)) else { continue };
+            let next = window.offset.local_ms(now).and_then(|_| window.start(now.wall_ms.0)?.checked_add(window.ms));
+            if let Some(next) = next {
+                self.closed_to.insert(place, next);
+            }
+        }
+    }
+
     /// Judges the clock's times that are over, and for which nothing more is waited.
     fn close_windows(&mut self, now: &Stamp) -> Vec<AlarmTransition> {
         let mut transitions = Vec::new();
@@ -117,10 +129,9 @@ impl Engine {
             let Some(passed) = window.offset.local_ms(now).and(now.wall_ms.0.checked_sub(window.late_ms)) else {
                 continue;
             };
-            let Some(over) = window.start(passed) else { continue };
-            // A time of which the beginning was not seen is not judged.
-            let next = window.start(now.wall_ms.0).and_then(|began| began.checked_add(window.ms));
-            let closed_to = *self.closed_to.entry(place).or_insert(next.unwrap_or(over));
+            let (Some(over), Some(closed_to)) = (window.start(passed), self.closed_to.get(&place).copied()) else {
+                continue;
+            };
             if over <= closed_to {
                 continue;
             }
