@@ -23,13 +23,17 @@ def outfall(item):
 
 
 def version(item):
-    number, by, reason, dossier_, told = array(item, "version of a dossier", 4, 5)
+    number, by, reason, dossier_, told_ = array(item, "version of a dossier", 4, 5)
     uint(number, "number of a version", 32)
     actor(by)
     want(len(text(reason, "reason").encode()) <= REASON_BYTES_MAX, "reason of a version")
     dossier(dossier_)
-    if told is not None:
-        seq, wall_ms = array(told, "told", 2)
+    told(told_)
+
+
+def told(item):
+    if item is not None:
+        seq, wall_ms = array(item, "told", 2)
         uint(seq, "told"), integer(wall_ms, "told")
 
 
@@ -41,11 +45,12 @@ def actor(item):
 
 
 def standing(item):
-    code, devices = array(item, "standing", 2)
+    code, devices, told_ = array(item, "standing", 2, 3)
     text(code, "code of an outfall", CODE)
     want(isinstance(devices, list) and len(devices) <= DEVICES_MAX, "devices of an outfall")
     want(all(text(name, "device", NAME) for name in devices), "devices of an outfall")
     want(all(one < other for one, other in zip(devices, devices[1:])), "devices of an outfall: not ascending")
+    told(told_)
 
 
 def words(item, bytes_max, optional=True):

@@ -1,19 +1,20 @@
 //! Who sends: MQTT clients that publish again until they are acknowledged, LoRaWAN devices that transmit again, and
 //! somebody who listens to the radio and says it all once more.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use ingest::{Arrival, DeviceTable, LoraArrival};
 use lorawan::end_device::{DataUp, acknowledged, data_up};
 use lorawan::{DataRate, DevAddr, SessionKeys};
-use record::{GatewayEui, Link as RecordLink, MonoMs, SourceId, UnixMs};
+use record::{Dossier, GatewayEui, Link as RecordLink, MonoMs, SourceId, UnixMs};
+use serde_json::json;
 
 use crate::link::Link;
 use crate::seed::Chance;
 
 /// What the box knows of its devices.
-pub(crate) const DEVICES: &str = r#"
+const DEVICES: &str = r#"
 [[device]]
 name = "cod-1"
 [device.mqtt]
@@ -43,7 +44,31 @@ dev_addr = "26010002"
 kind = "cayenne_lpp"
 "#;
 
-pub(crate) const KEYS: &str = r#"
+/// Where devices may stand: each has a dossier from the first start on.
+pub(crate) const OUTFALLS: [&str; 2] = ["A-1", "B-2"];
+
+/// The device table of one start: between two of them somebody may have moved a device.
+pub(crate) fn devices(places: &mut Chance) -> DeviceTable {
+    let mut text = DEVICES.to_owned();
+    for device in ["cod-1", "level-1", "level-2"] {
+        let outfall = places.pick(&[Some(OUTFALLS[0]), Some(OUTFALLS[1]), None]);
+        let place = outfall.map_or(String::new(), |outfall| format!("outfall = \"{outfall}\"\n"));
+        let name = format!("name = \"{device}\"\n");
+        text = text.replace(&name, &format!("{name}{place}"));
+    }
+    DeviceTable::from_toml(&text, KEYS, &BTreeMap::new()).expect("the device table")
+}
+
+/// The least that is a dossier.
+pub(crate) fn dossier(outfall: &str) -> Dossier {
+    serde_json::from_value(json!({
+        "code": outfall, "name": "x", "class": "other", "state": "planned", "water": { "name": "x" },
+        "position": { "longitude": 0, "latitude": 0, "datum": "WGS-84" },
+    }))
+    .expect("a dossier")
+}
+
+const KEYS: &str = r#"
 [cod-1]
 password = "river-otter-7"
 [cod-2]

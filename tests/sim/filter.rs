@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use batch::{Content, Row};
-use record::{Body, Quantity, Reading, Record, RecordAt, Seq, SourceId};
+use record::{Body, Outfall, OutfallCode, Quantity, Reading, Record, RecordAt, Seq, SourceId};
 
 use crate::seed::Chance;
 
@@ -12,24 +12,48 @@ use crate::seed::Chance;
 pub(crate) struct Names {
     devices: Option<&'static [&'static str]>,
     except: Option<&'static [&'static str]>,
+    outfalls: Option<&'static [&'static str]>,
     quantities: Option<&'static [&'static str]>,
     refused: bool,
 }
 
-const ALL: Names = Names { devices: None, except: None, quantities: None, refused: true };
+const ALL: Names = Names { devices: None, except: None, outfalls: None, quantities: None, refused: true };
 /// What technicians may write.
-const FILTERS: [Names; 6] = [
+const FILTERS: [Names; 9] = [
     ALL,
     Names { devices: Some(&["cod-1"]), ..ALL },
     Names { except: Some(&["cod-1", "level-2"]), refused: false, ..ALL },
     Names { quantities: Some(&["cod", "temperature"]), ..ALL },
     Names { quantities: Some(&["ph"]), ..ALL },
     Names { devices: Some(&["cod-1", "level-1"]), quantities: Some(&["cod"]), ..ALL },
+    Names { outfalls: Some(&["A-1"]), ..ALL },
+    Names { outfalls: Some(&["A-1", "B-2"]), ..ALL },
+    Names { outfalls: Some(&["B-2"]), except: Some(&["level-1"]), quantities: Some(&["cod", "temperature_1"]), ..ALL },
 ];
 
 /// Of a hundred worlds so many have a filter, and of a hundred starts so many another one.
 const FILTERED_PERCENT: u64 = 50;
 const CHANGED_PERCENT: u64 = 40;
+
+/// Where devices stood through a box's life, as an onlooker heard it: no record is too old to be remembered.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Places(Vec<(Seq, OutfallCode, Vec<SourceId>)>);
+
+impl Places {
+    pub(crate) fn hear(&mut self, seq: Seq, outfall: &Outfall) {
+        if let Outfall::Devices(standing) = outfall {
+            self.0.push((seq, standing.outfall.clone(), standing.devices.clone()));
+        }
+    }
+
+    /// By the newest word about each outfall before record `at`.
+    fn stood(&self, device: &SourceId, outfalls: &[&str], at: Seq) -> bool {
+        outfalls.iter().any(|outfall| {
+            let before = self.0.iter().rev().find(|(seq, code, _)| *seq < at && code.as_str() == *outfall);
+            before.is_some_and(|(_, _, devices)| devices.contains(device))
+        })
+    }
+}
 
 /// The filters of a destination through its life, the one in force last.
 #[derive(Debug, Clone)]
@@ -56,32 +80,39 @@ impl Filters {
 
     /// The one in force, as `sync.toml` has it.
     pub(crate) fn now(&self) -> syncd::Filter {
-        let Names { devices, except, quantities, refused } = self.used.last().copied().unwrap_or(ALL);
+        let Names { devices, except, outfalls, quantities, refused } = self.used.last().copied().unwrap_or(ALL);
         let sources = |names: &[&str]| names.iter().map(|name| SourceId::new(name).expect("a name")).collect();
         let quantities = quantities
             .map(|names| names.iter().map(|name| Quantity::new(name).expect("a quantity")).collect::<BTreeSet<_>>());
-        syncd::Filter { devices: devices.map(sources), except_devices: except.map(sources), quantities, refused }
+        let outfalls = outfalls
+            .map(|codes| codes.iter().map(|code| OutfallCode::new(code).expect("a code")).collect::<BTreeSet<_>>());
+        let (devices, except_devices) = (devices.map(sources), except.map(sources));
+        syncd::Filter { devices, except_devices, outfalls, quantities, refused }
     }
 
     /// Whether it lets this record through, in force now.
-    pub(crate) fn wants(&self, record: &Record) -> bool {
-        self.used.last().is_none_or(|names| names.part(record).is_some())
+    pub(crate) fn wants(&self, seq: Seq, record: &Record, places: &Places) -> bool {
+        self.used.last().is_none_or(|names| names.part(seq, record, places).is_some())
     }
 
     /// What a platform may have of a record by all filters there were, and what it must have by the one in force.
-    pub(crate) fn parts(&self, record: &Record) -> [Option<BTreeSet<Quantity>>; 2] {
-        let may = self.used.iter().filter_map(|names| names.part(record)).reduce(|mut all, part| {
+    pub(crate) fn parts(&self, seq: Seq, record: &Record, places: &Places) -> [Option<BTreeSet<Quantity>>; 2] {
+        let may = self.used.iter().filter_map(|names| names.part(seq, record, places)).reduce(|mut all, part| {
             all.extend(part);
             all
         });
-        [may, self.used.last().and_then(|names| names.part(record))]
+        [may, self.used.last().and_then(|names| names.part(seq, record, places))]
     }
 }
 
 impl Names {
     /// The quantities whose readings go; none if the record does not.
-    fn part(&self, record: &Record) -> Option<BTreeSet<Quantity>> {
+    fn part(&self, seq: Seq, record: &Record, places: &Places) -> Option<BTreeSet<Quantity>> {
         let named = |names: Option<&[&str]>, name: &str| names.map(|names| names.contains(&name));
+        if let Body::Outfall(outfall) = &record.body {
+            return (named(self.outfalls, outfall.code().as_str()) != Some(false)).then(BTreeSet::new);
+        }
+        let came = if let Body::Redecoded(redecoded) = &record.body { redecoded.of } else { seq };
         let readings: &[Reading] = match &record.body {
             Body::Frame(frame) => &frame.readings,
             Body::Redecoded(redecoded) => &redecoded.readings,
@@ -90,9 +121,11 @@ impl Names {
         };
         let of_device = match record.body.source() {
             Some(source) => {
-                named(self.devices, source.as_str()) != Some(false) && named(self.except, source.as_str()) != Some(true)
+                named(self.devices, source.as_str()) != Some(false)
+                    && named(self.except, source.as_str()) != Some(true)
+                    && self.outfalls.is_none_or(|outfalls| places.stood(source, outfalls, came))
             }
-            None => self.devices.is_none(),
+            None => self.devices.is_none() && self.outfalls.is_none(),
         };
         let goes = |reading: &&Reading| named(self.quantities, reading.quantity.as_str()) != Some(false);
         let part: BTreeSet<Quantity> = readings.iter().filter(goes).map(|reading| reading.quantity.clone()).collect();

@@ -10,12 +10,12 @@ use gatewayd::upkeep::Upkeep;
 use ingest::{Arrival, DeviceTable, Ingest, Judgement, Network, Ruling, Verdict};
 use journal::{Journal, Reader, Segment, SegmentChange, Transaction};
 use lorawan::Region;
-use record::{Body, Boot, ClockSet, Record, Seq, SourceId, Stamp};
+use record::{Actor, Body, Boot, ClockSet, DossierVersion, Outfall, Record, Seq, SourceId, Stamp};
 use rules::{Engine, RuleSet};
 
 use crate::broken::Fault;
 use crate::disk::Disk;
-use crate::field::{DEVICES, KEYS, RULES};
+use crate::field::{OUTFALLS, RULES, dossier};
 use crate::keeping::{LIMITS, TABLES};
 
 /// Frames that may wait to be judged (B1); as in the daemon, but small enough that bursts reach it.
@@ -73,12 +73,15 @@ pub(crate) struct Gateway {
     pub(crate) fault: Option<Fault>,
 }
 
-pub(crate) fn setup() -> Setup {
-    let devices = DeviceTable::from_toml(DEVICES, KEYS, &BTreeMap::new()).expect("the device table");
+pub(crate) fn rules() -> RuleSet {
+    RuleSet::from_toml(RULES).expect("the rules")
+}
+
+pub(crate) fn setup(devices: DeviceTable) -> Setup {
     Setup {
         devices: Arc::new(devices),
         network: Network::standard(Region::Eu868),
-        rules: RuleSet::from_toml(RULES).expect("the rules"),
+        rules: rules(),
         // Little enough that the listener uses it up.
         evidence_bytes_per_hour_max: 1_024,
     }
@@ -109,7 +112,16 @@ impl Gateway {
         let mut gateway = Gateway { setup, journal, reader, ledger, queue, lost, box_id, key, upkeep, fault };
         let known = gateway.journal.codecs().expect("codecs");
         let devices = gateway.setup.devices.clone();
-        let transaction = gateway.ledger.outstanding(&devices, &known, stamp, gateway.journal.end());
+        let end = gateway.journal.end();
+        let mut transaction = gateway.ledger.outstanding(&devices, &known, stamp, end);
+        for dossier in OUTFALLS.map(dossier) {
+            if gateway.ledger.register.dossier(&dossier.code).is_none() {
+                let (by, reason) = (Actor::User(0), String::new());
+                let version = DossierVersion { version: 1, by, reason, dossier, told: None };
+                let body = Body::Outfall(Outfall::Dossier(Box::new(version)));
+                gateway.ledger.append(Record { stamp, body }, end, &mut transaction);
+            }
+        }
         if !transaction.is_empty() {
             gateway.journal.commit(&transaction).ok()?;
         }

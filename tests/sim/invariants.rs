@@ -11,6 +11,7 @@ use record::{
 use rules::{ActiveAlarm, Engine};
 
 use crate::broken::Fault;
+use crate::filter::Places;
 
 /// An invariant that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +69,8 @@ pub(crate) struct Onlooker {
     pub(crate) clocks: u64,
     /// The numbers of alarm records.
     pub(crate) alarms: Vec<Seq>,
+    /// Where devices stood.
+    pub(crate) places: Places,
     /// Exact bytes of accepted and refused frames, with their record.
     frames: HashMap<Vec<u8>, Seq>,
     /// Where each alarm stands by its records (R1).
@@ -86,6 +89,7 @@ impl Onlooker {
             told: SeqRanges::new(),
             clocks: 0,
             alarms: Vec::new(),
+            places: Places::default(),
             frames: HashMap::new(),
             states: BTreeMap::new(),
             unbroken,
@@ -148,6 +152,7 @@ impl Onlooker {
                     demand!("T1", holds, "record {seq} says {set:?} at {:?}, it was {true_ms}", record.stamp);
                     self.clocks += 1;
                 }
+                Body::Outfall(outfall) => self.places.hear(seq, outfall),
                 _ => {}
             }
             self.records.push(record.to_canonical());

@@ -19,7 +19,7 @@ use crate::delivering::Sync;
 use crate::disk::Disk;
 use crate::field::{Device, Downlink, Uplink};
 use crate::filter::Filters;
-use crate::gateway::{Gateway, setup};
+use crate::gateway::{Gateway, rules};
 use crate::invariants::{Checked, Onlooker, demand, violation};
 use crate::link::Link;
 use crate::platform::Platform;
@@ -153,6 +153,8 @@ pub(crate) struct World {
     devices: Vec<Device>,
     platforms: [Platform; 2],
     filters: [Filters; 2],
+    /// Where devices stand from the next start on.
+    places: Chance,
     links: [Link; 2],
     death: Chance,
     onlooker: Onlooker,
@@ -206,8 +208,9 @@ impl World {
                 let may_filter = nth == 1 && settings.fault.is_none_or(Fault::is_of_a_filter);
                 Filters::new(Chance::new(seed, &format!("filter {nth}")), may_filter)
             }),
+            places: Chance::new(seed, "places"),
             death: Chance::new(seed, "death"),
-            onlooker: Onlooker::new(Engine::new(setup().rules), settings.fault),
+            onlooker: Onlooker::new(Engine::new(rules()), settings.fault),
             unsettled: BTreeMap::new(),
             healed_at: None,
             room_bytes: troubles::ROOM_BYTES,

@@ -115,9 +115,76 @@ fn a_platform_gets_what_its_filter_lets_through_and_is_told_of_the_rest() {
     assert!(world.verify().exits(0).json()["holds"].as_bool().unwrap());
 }
 
+const UPPER: &str = "FA-231081-0001-SH-00";
+const LOWER: &str = "FA-231081-0002-SH-00";
+/// A dossier, of the upper outfall.
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/outfall.toml");
+
+/// Writes into the device table where a device stands.
+fn stands(world: &World, device: &str, outfall: &str) {
+    let path = world.path("devices.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let (before, behind) = text.split_once(&format!("name = \"{device}\"\n")).unwrap();
+    let behind = behind.strip_prefix("outfall").map_or(behind, |old| old.split_once('\n').unwrap().1);
+    fs::write(&path, format!("{before}name = \"{device}\"\noutfall = \"{outfall}\"\n{behind}")).unwrap();
+}
+
+fn publish(world: &World, devices: &[Device], first: u64) {
+    for device in devices {
+        let sensor = Peer::sensor("paho_sensor.py", world, device).with("--first", first).with("--count", FRAMES);
+        assert_eq!(sensor.with("--window", 20).run().exits(0).number("acknowledged"), FRAMES);
+    }
+}
+
+/// What a device measured belongs to the outfall where it stood then, wherever it is moved later.
+#[test]
+fn a_platform_gets_the_data_of_its_outfall_also_of_a_device_that_moves() {
+    let devices = [Device::cod("cod-1"), Device::cod("cod-2")];
+    let mut world = World::prepared(&devices, "[checkpoint]\nrecords_max = 40\n");
+    stands(&world, "cod-1", UPPER);
+    stands(&world, "cod-2", LOWER);
+    world.start_gateway();
+    world.start_platforms();
+    let lower = world.path("lower-outfall.toml");
+    fs::write(&lower, fs::read_to_string(EXAMPLE).unwrap().replace(UPPER, LOWER)).unwrap();
+    for file in [EXAMPLE, lower.to_str().unwrap()] {
+        world.weir(&["outfall", "add", file, "--reason", "survey"]).exits(0);
+    }
+    filter(&mut world, &format!("outfalls = [\"{UPPER}\"]"));
+    publish(&world, &devices, 1);
+    // The other device's frames, that it stands there, and the dossier.
+    settled(&world, FRAMES + 2);
+    let of_upper: Vec<Row> = world.export().into_iter().filter(|row| row.source == "cod-1").collect();
+    assert_eq!(world.platforms[1].rows(), of_upper);
+
+    world.kill_gateway();
+    stands(&world, "cod-1", LOWER);
+    world.start_gateway();
+    publish(&world, &devices, 1_001);
+    settled(&world, 3 * FRAMES + 3);
+    assert_eq!(world.platforms[1].rows(), of_upper, "it was moved: nothing more of it");
+    let listed = |party: &Party| {
+        let dossiers = party.get("/v1/boxes/outfall-1/dossiers");
+        let codes = dossiers["items"].as_array().unwrap().iter();
+        codes.map(|one| one["outfall"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!([&world.platforms[0], &world.platforms[1]].map(listed), [vec![UPPER, LOWER], vec![UPPER]]);
+
+    // The other outfall's platform gets what was withheld, and nothing of the upper one again.
+    let before = provincial(&world)["delivered"]["records"].as_u64().unwrap();
+    filter(&mut world, &format!("outfalls = [\"{LOWER}\"]"));
+    let shown = settled(&world, 0);
+    assert_eq!(shown["delivered"]["records"].as_u64().unwrap(), before + 3 * FRAMES + 3, "{shown:#}");
+    assert_eq!(in_order(world.platforms[1].rows()), in_order(world.export()));
+    assert_eq!(status(&world.platforms[1])["doubled"], 0);
+    assert!(audit(&world)["left out"].as_u64() >= Some(1));
+    assert!(world.verify().exits(0).json()["holds"].as_bool().unwrap());
+}
+
 #[test]
 fn a_filter_that_names_nobody_is_refused_with_what_was_meant() {
     let world = World::start(&[Device::cod("cod-1")]);
+    stands(&world, "cod-1", UPPER);
     let config = world.sync_config();
     let text = fs::read_to_string(&config).unwrap();
     for (filter, says) in [
@@ -125,12 +192,15 @@ fn a_filter_that_names_nobody_is_refused_with_what_was_meant() {
         ("except_devices = [\"kod-1\"]", ["kod-1", "`cod-1`"]),
         ("quantities = [\"codd\"]", ["codd", "`cod`"]),
         ("devices = []", ["one at least", "weir config check"]),
-        ("outfalls = [\"a\"]", ["outfalls", "unknown field"]),
+        ("outfalls = [\"a\"]", ["`a` is not the code of an outfall", "A-Z 0-9 -"]),
+        ("outfalls = [\"FA-231081-0001-SH-01\"]", ["filter.outfalls", UPPER]),
+        ("places = [\"a\"]", ["places", "unknown field"]),
     ] {
         fs::write(&config, format!("{text}[destination.filter]\n{filter}\n")).unwrap();
         let answer = world.weir(&["config", "check", &config]).exits(255);
         assert!(says.iter().all(|word| answer.out.contains(word)), "{filter}:\n{}", answer.out);
     }
-    fs::write(&config, format!("{text}[destination.filter]\nquantities = [\"n\", \"cod\"]\n")).unwrap();
+    let filter = format!("quantities = [\"n\", \"cod\"]\noutfalls = [\"{UPPER}\"]\n");
+    fs::write(&config, format!("{text}[destination.filter]\n{filter}")).unwrap();
     world.weir(&["config", "check", &config]).exits(0);
 }

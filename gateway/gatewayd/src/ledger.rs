@@ -139,14 +139,14 @@ impl Ledger {
             standing.insert(code.clone(), names.into_iter().cloned().collect());
         }
         for (code, known) in self.register.iter() {
-            if known.devices.as_ref().is_some_and(|(_, devices)| !devices.is_empty()) {
+            if !known.devices().is_empty() {
                 standing.entry(code.clone()).or_default();
             }
         }
         for (outfall, devices) in standing {
             let known = self.register.get(&outfall).and_then(|known| known.devices.as_ref());
-            if known.is_none_or(|(_, known)| *known != devices) {
-                let body = Body::Outfall(Outfall::Devices(Standing { outfall, devices }));
+            if known.is_none_or(|(_, known)| known.devices != devices) {
+                let body = Body::Outfall(Outfall::Devices(Standing { outfall, devices, told: None }));
                 self.append(Record { stamp, body }, end, transaction);
             }
         }
@@ -155,7 +155,7 @@ impl Ledger {
     /// Journals again what holds of the outfalls and no record tells any more. `told`: the records that still do.
     pub fn tell_outfalls(&mut self, told: &BTreeSet<Seq>, stamp: Stamp, end: Seq, transaction: &mut Transaction) {
         let mut gone = Vec::new();
-        for (code, known) in self.register.iter() {
+        for (_, known) in self.register.iter() {
             // A record of this very transaction is not told yet, and is not gone either.
             let is_gone = |seq: &Seq| *seq < end && !told.contains(seq);
             if let Some((told, version)) = known.dossier.as_ref().filter(|(told, _)| is_gone(&told.seq)) {
@@ -163,8 +163,10 @@ impl Ledger {
                 version.told.get_or_insert(*told);
                 gone.push(Outfall::Dossier(version));
             }
-            if let Some((_, devices)) = known.devices.as_ref().filter(|(seq, _)| is_gone(seq)) {
-                gone.push(Outfall::Devices(Standing { outfall: code.clone(), devices: devices.clone() }));
+            if let Some((told, standing)) = known.devices.as_ref().filter(|(told, _)| is_gone(&told.seq)) {
+                let mut standing = standing.clone();
+                standing.told.get_or_insert(*told);
+                gone.push(Outfall::Devices(standing));
             }
         }
         for outfall in gone {

@@ -2,13 +2,14 @@
 
 mod filter;
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use batch::{KeyStatement, PublicKey, platform_keys};
 use control::chain;
 use gatewayd::GatewayConfig;
-use journal::{Reader, Register};
+use journal::{Reader, Register, StoreError};
 use record::OutfallCode;
 use serde_json::json;
 use syncd::{BestTime, DestinationConfig, SyncConfig, Transport};
@@ -102,11 +103,16 @@ fn check(path: &Path) -> Result<Vec<Successor>, String> {
 /// dossiers has to start first. Without a journal, or the right to read it, nothing is said.
 fn unregistered(path: &Path) -> Vec<OutfallCode> {
     let Ok(config) = GatewayConfig::load(path) else { return Vec::new() };
-    let mut register = Register::default();
-    let read = Reader::open(&config.journal_path()).and_then(|reader| register.catch_up(&reader));
+    let Ok(register) = register(&config.journal_path()) else { return Vec::new() };
     let named = config.devices.by_outfall();
-    let lacks = |code: &&&OutfallCode| read.is_ok() && register.dossier(code).is_none();
+    let lacks = |code: &&&OutfallCode| register.dossier(code).is_none();
     named.keys().filter(lacks).map(|code| (*code).clone()).collect()
+}
+
+fn register(journal: &Path) -> Result<Register, StoreError> {
+    let mut register = Register::default();
+    register.catch_up(&Reader::open(journal)?)?;
+    Ok(register)
 }
 
 /// Tests of rules; whether they pass, `weir rules test` says.
@@ -124,10 +130,12 @@ fn check_devices(devices: &Path, keys: &Path) -> Result<(), String> {
 /// names nobody withholds in silence.
 fn check_sync(path: &Path) -> Result<Vec<Successor>, String> {
     let config = SyncConfig::load(path).map_err(|error| chain(&error))?;
+    let journaled = register(&config.journal_path()).unwrap_or_default();
+    let journaled: BTreeSet<OutfallCode> = journaled.iter().map(|(code, _)| code.clone()).collect();
     for destination in config.destinations.iter().filter(|destination| destination.enabled) {
         Transport::new(destination, BestTime::default())
             .map_err(|error| format!("destination `{}`: {}", destination.name, chain(&error)))?;
-        filter::check(path, destination.name.as_str(), &destination.filter)?;
+        filter::check(path, destination.name.as_str(), &destination.filter, &journaled)?;
     }
     // What the gateway has kept, where this is the box's own machine.
     let kept = identity::statements(&identity::statements_of(&config.key_path())).unwrap_or_default();

@@ -217,8 +217,9 @@ fn outfalls_come_back() {
     let least = r#"{"code":"A-1","name":"x","class":"other","state":"planned","water":{"name":"x"},
                     "position":{"longitude":0,"latitude":"-0.5","datum":"WGS-84"}}"#;
     let standing = |devices: &[&str]| {
-        let devices = devices.iter().map(|name| SourceId::new(name).unwrap()).collect();
-        Content::Outfall(Outfall::Devices(Standing { outfall: OutfallCode::new("A-1").unwrap(), devices }))
+        let devices: Vec<SourceId> = devices.iter().map(|name| SourceId::new(name).unwrap()).collect();
+        let told = Some(Told { seq: Seq(2), wall_ms: UnixMs(3) }).filter(|_| !devices.is_empty());
+        Content::Outfall(Outfall::Devices(Standing { outfall: OutfallCode::new("A-1").unwrap(), devices, told }))
     };
     let batch = batch(vec![
         version(1, dossier(include_str!("../../record/tests/outfall.json"))),

@@ -39,6 +39,7 @@ pub mod salvage;
 mod schema;
 mod seal;
 mod segment;
+mod standings;
 mod state;
 mod subtree;
 mod writer;
@@ -55,6 +56,7 @@ pub use reader::{Position, Reader, StoredCheckpoint};
 pub use register::{OUTFALLS_MAX, Register, Registered, for_each_outfall};
 pub use seal::{Loss, reduce, seal, weigh};
 pub use segment::{BLOCK_RECORDS, HOT_BYTES_MAX, HOT_RECORDS_MAX, Segment, SegmentChange, Stage, TableSize};
+pub use standings::Standings;
 pub use state::{STATE_BYTES_MAX, STATES_MAX};
 pub use writer::{Committed, Journal, Transaction};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use record::{Body, DossierVersion, Kind, Outfall, OutfallCode, RecordAt, Seq, SeqRange, SourceId, Told};
+use record::{Body, DossierVersion, Kind, Outfall, OutfallCode, RecordAt, Seq, SeqRange, SourceId, Standing, Told};
 
 use crate::database::StoreError;
 use crate::reader::Reader;
@@ -27,7 +27,7 @@ pub struct Registered {
     /// Its dossier in force, and the newest record that tells it; none where only devices name it.
     pub dossier: Option<(Told, Box<DossierVersion>)>,
     /// The devices that stand there, and the newest record that tells it.
-    pub devices: Option<(Seq, Vec<SourceId>)>,
+    pub devices: Option<(Told, Standing)>,
 }
 
 impl Register {
@@ -36,10 +36,9 @@ impl Register {
     /// # Errors
     /// [`StoreError::Read`], [`StoreError::Archive`].
     pub fn catch_up(&mut self, reader: &Reader) -> Result<(), StoreError> {
-        let Some(last) = reader.position()?.end.0.checked_sub(1).map(Seq) else { return Ok(()) };
-        let Some(new) = SeqRange::new(self.next, last) else { return Ok(()) };
+        let Some(new) = unread(reader, self.next)? else { return Ok(()) };
         for_each_outfall(reader, new, |at, _| self.take(at))?;
-        self.next = last.next();
+        self.next = new.last.next();
         Ok(())
     }
 
@@ -47,15 +46,15 @@ impl Register {
     pub fn take(&mut self, at: &RecordAt) {
         let Body::Outfall(outfall) = &at.record.body else { return };
         let known = self.outfalls.entry(outfall.code().clone()).or_default();
+        let told = Told { seq: at.seq, wall_ms: at.record.stamp.wall_ms };
         match outfall {
             // A version that is told again is the one in force, or an older one.
             Outfall::Dossier(version) => {
                 if known.dossier.as_ref().is_none_or(|(_, newest)| newest.version <= version.version) {
-                    let told = Told { seq: at.seq, wall_ms: at.record.stamp.wall_ms };
                     known.dossier = Some((told, version.clone()));
                 }
             }
-            Outfall::Devices(standing) => known.devices = Some((at.seq, standing.devices.clone())),
+            Outfall::Devices(standing) => known.devices = Some((told, standing.clone())),
         }
     }
 
@@ -76,11 +75,22 @@ impl Register {
 
     /// Where this device stands.
     pub fn outfall_of(&self, device: &SourceId) -> Option<&OutfallCode> {
-        let stands = |registered: &Registered| {
-            registered.devices.as_ref().is_some_and(|(_, devices)| devices.binary_search(device).is_ok())
-        };
+        let stands = |registered: &Registered| registered.devices().binary_search(device).is_ok();
         self.outfalls.iter().find(|(_, registered)| stands(registered)).map(|(code, _)| code)
     }
+}
+
+impl Registered {
+    /// The devices that stand there, ascending.
+    pub fn devices(&self) -> &[SourceId] {
+        self.devices.as_ref().map_or(&[], |(_, standing)| &standing.devices)
+    }
+}
+
+/// The records from `next` on.
+pub(crate) fn unread(reader: &Reader, next: Seq) -> Result<Option<SeqRange>, StoreError> {
+    let last = reader.position()?.end.0.checked_sub(1).map(Seq);
+    Ok(last.and_then(|last| SeqRange::new(next, last)))
 }
 
 /// Hands each record about an outfall among these numbers to `take`, in order.

@@ -82,6 +82,10 @@ pub struct Standing {
     #[n(1)]
     #[cbor(decode_with = "ascending")]
     pub devices: Vec<SourceId>,
+    /// Since when, if the record that told it first was taken away and this one tells it again.
+    #[n(2)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
 }
 
 impl Standing {

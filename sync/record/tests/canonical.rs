@@ -382,14 +382,14 @@ fn any_outfall() -> impl Strategy<Value = Outfall> {
     let least: Dossier = serde_json::from_value(least).unwrap();
     let dossier = proptest::sample::select(vec![sample, least]);
     let told = of((any::<u64>(), any::<i64>()).prop_map(|(seq, ms)| Told { seq: Seq(seq), wall_ms: UnixMs(ms) }));
-    let version = (any::<u32>(), any::<u32>(), ".{0,200}", dossier, told);
+    let version = (any::<u32>(), any::<u32>(), ".{0,200}", dossier, told.clone());
     let version = version.prop_map(|(version, uid, reason, dossier, told)| {
         Outfall::Dossier(Box::new(DossierVersion { version, by: Actor::User(uid), reason, dossier, told }))
     });
     let devices = proptest::collection::btree_set(any_source(), 0..5);
-    let standing = devices.prop_map(|devices| {
+    let standing = (devices, told).prop_map(|(devices, told)| {
         let outfall = OutfallCode::new("FA-231081-0001-SH-00").unwrap();
-        Outfall::Devices(Standing { outfall, devices: devices.into_iter().collect() })
+        Outfall::Devices(Standing { outfall, devices: devices.into_iter().collect(), told })
     });
     prop_oneof![version, standing]
 }

@@ -211,7 +211,7 @@ fn every_term_is_read_by_its_token_and_its_chinese_name() {
 fn what_devices_stand_there_is_bounded_and_ascends() {
     let devices = |names: Vec<String>| {
         let devices = names.iter().map(|name| SourceId::new(name).unwrap()).collect();
-        let standing = Standing { outfall: OutfallCode::new("A-1").unwrap(), devices };
+        let standing = Standing { outfall: OutfallCode::new("A-1").unwrap(), devices, told: None };
         minicbor::decode::<Outfall>(&minicbor::to_vec(Outfall::Devices(standing)).unwrap()).is_ok()
     };
     let many = |count: usize| (0..count).map(|n| format!("d{n:05}")).collect::<Vec<_>>();

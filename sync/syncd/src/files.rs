@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 
 use batch::{Batch, BoxId, KeyId, KeyStatement, PublicKey, SigningKey, Whose};
 use identity::IdentityError;
-use journal::{Outbox, Reader, StoreError};
+use journal::{Outbox, Reader, Standings, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
 /// Jobs that may wait: a few for each of the destinations; who finds it full waits his turn.
@@ -38,13 +38,16 @@ pub struct Files {
     continuity: continuity::Continuity,
     /// Of destinations that have a filter, or had one.
     sieves: HashMap<String, sieve::Sieve>,
+    /// For their filters.
+    standings: Standings,
 }
 
 impl Files {
     /// The box signs with `key`.
     pub fn new(reader: Reader, outbox: Outbox, key: SigningKey, box_id: BoxId) -> Files {
         let (carried, continuity) = (cut::Carried::default(), continuity::Continuity::default());
-        Files { reader, outbox, key, key_path: None, box_id, carried, continuity, sieves: HashMap::new() }
+        let (sieves, standings) = (HashMap::new(), Standings::default());
+        Files { reader, outbox, key, key_path: None, box_id, carried, continuity, sieves, standings }
     }
 
     /// The key is looked at in this file before each batch: the gateway may have changed it.

@@ -1,13 +1,19 @@
-//! What a destination gets: which devices, which quantities, and whether it hears of refused frames. Pure.
+//! What a destination gets: which devices, which outfalls, which quantities, and whether it hears of refused frames. Pure.
 //!
-//! Alarms, boots, clocks, gaps, codecs, orders and what is told of outfalls (dossiers, and which devices stand there) always
-//! go. A frame goes with the readings of the quantities that were named, and not at all if it has none of them; a frame that
-//! was decoded again always goes, for it takes the place of readings that the destination may have.
+//! Alarms, boots, clocks, gaps, codecs and orders always go. A frame goes with the readings of the quantities that were named,
+//! and not at all if it has none of them; a frame that was decoded again always goes, for it takes the place of readings that
+//! the destination may have.
+//!
+//! Where outfalls are named, a frame goes if its device stood at one of them when it came: what a device measures belongs to
+//! its outfall, and stays there when it is moved. One that was decoded again goes where the frame went. Of what is told of
+//! outfalls (dossiers, and which devices stand there) only what concerns these goes. Where a device stood that the journal
+//! does not tell any more, its frames are withheld.
 
 use std::collections::BTreeSet;
 
 use batch::Content;
-use record::{Quantity, SourceId};
+use journal::Standings;
+use record::{OutfallCode, Quantity, Seq, SourceId};
 use serde::{Deserialize, Serialize};
 
 /// Which records a destination gets. By default all.
@@ -20,6 +26,9 @@ pub struct Filter {
     /// Records of these devices are withheld.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "named")]
     pub except_devices: Option<BTreeSet<SourceId>>,
+    /// Records of devices that stood at one of these outfalls then, and what is told of these, alone.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "named")]
+    pub outfalls: Option<BTreeSet<OutfallCode>>,
     /// Readings of these quantities alone.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "named")]
     pub quantities: Option<BTreeSet<Quantity>>,
@@ -29,7 +38,7 @@ pub struct Filter {
 
 impl Default for Filter {
     fn default() -> Filter {
-        Filter { devices: None, except_devices: None, quantities: None, refused: true }
+        Filter { devices: None, except_devices: None, outfalls: None, quantities: None, refused: true }
     }
 }
 
@@ -61,7 +70,7 @@ impl Filter {
         serde_json::from_str(line).ok()
     }
 
-    /// Whether all that it lets through passes the other one as well, as far as their names tell.
+    /// Whether all that it lets through passes the other one as well, as far as their names tell: wherever devices stand.
     pub(crate) fn is_within(&self, other: &Filter) -> bool {
         let within =
             |set: &Option<BTreeSet<SourceId>>, device: &SourceId| set.as_ref().is_none_or(|set| set.contains(device));
@@ -73,12 +82,9 @@ impl Filter {
             }
         };
         let excepted = other.except_devices.iter().flatten().all(|device| !self.takes(device));
-        let quantities = match (&self.quantities, &other.quantities) {
-            (_, None) => true,
-            (None, Some(_)) => false,
-            (Some(own), Some(others)) => own.is_subset(others),
-        };
-        devices && excepted && quantities && (other.refused || !self.refused)
+        let (outfalls, quantities) =
+            (is_subset(&self.outfalls, &other.outfalls), is_subset(&self.quantities, &other.quantities));
+        devices && excepted && outfalls && quantities && (other.refused || !self.refused)
     }
 
     fn takes(&self, device: &SourceId) -> bool {
@@ -86,15 +92,27 @@ impl Filter {
             && !self.except_devices.as_ref().is_some_and(|devices| devices.contains(device))
     }
 
-    /// What of a record goes.
-    pub(crate) fn part(&self, content: &Content) -> Part<'_> {
+    /// Whether records of this device go that came as number `at`.
+    fn takes_then(&self, device: &SourceId, at: Seq, standings: &Standings) -> bool {
+        let stood = |outfalls: &BTreeSet<OutfallCode>| outfalls.iter().any(|code| standings.stood(device, code, at));
+        self.takes(device) && self.outfalls.as_ref().is_none_or(stood)
+    }
+
+    /// What of record `at` goes, where devices stood like that.
+    pub(crate) fn part(&self, at: Seq, content: &Content, standings: &Standings) -> Part<'_> {
+        let takes = |device: &SourceId, at: Seq| self.takes_then(device, at, standings);
         match content {
             Content::Rejected { source, .. } => {
-                let takes = source.as_ref().map_or(self.devices.is_none(), |source| self.takes(source));
+                let takes_strangers = self.devices.is_none() && self.outfalls.is_none();
+                let takes = source.as_ref().map_or(takes_strangers, |source| takes(source, at));
                 if self.refused && takes { Part::Whole } else { Part::Nothing }
             }
-            Content::Readings { source, .. } if !self.takes(source) => Part::Nothing,
-            Content::Redecoded(redecoded) if !self.takes(&redecoded.source) => Part::Nothing,
+            Content::Readings { source, .. } if !takes(source, at) => Part::Nothing,
+            Content::Redecoded(redecoded) if !takes(&redecoded.source, redecoded.of) => Part::Nothing,
+            Content::Outfall(outfall) => match &self.outfalls {
+                Some(named) if !named.contains(outfall.code()) => Part::Nothing,
+                _ => Part::Whole,
+            },
             Content::Readings { readings, .. } => match &self.quantities {
                 None => Part::Whole,
                 Some(named)
@@ -107,7 +125,7 @@ impl Filter {
             },
             Content::Redecoded(_) => self.quantities.as_ref().map_or(Part::Whole, Part::Of),
             Content::Boot(_) | Content::Alarm(_) | Content::Codec(_) => Part::Whole,
-            Content::Clock(_) | Content::Gap(_) | Content::Audit(_) | Content::Outfall(_) => Part::Whole,
+            Content::Clock(_) | Content::Gap(_) | Content::Audit(_) => Part::Whole,
         }
     }
 }
@@ -141,6 +159,15 @@ impl Part<'_> {
     }
 }
 
+/// Whether one names no more than the other; none names all.
+fn is_subset<T: Ord>(own: &Option<BTreeSet<T>>, other: &Option<BTreeSet<T>>) -> bool {
+    match (own, other) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(own), Some(others)) => own.is_subset(others),
+    }
+}
+
 fn named<'de, D: serde::Deserializer<'de>, T: Deserialize<'de> + Ord>(
     from: D,
 ) -> Result<Option<BTreeSet<T>>, D::Error> {
@@ -153,9 +180,61 @@ fn named<'de, D: serde::Deserializer<'de>, T: Deserialize<'de> + Ord>(
 
 #[cfg(test)]
 mod tests {
-    use record::{Quality, Reading, Unit};
+    use record::{
+        Body, BootNo, ClockQuality, CodecId, MonoMs, Outfall, Quality, Reading, Record, RecordAt, Redecoded, Stamp,
+        Standing, Unit, UnixMs,
+    };
 
     use super::*;
+
+    /// Records before it: `a` stands at A-1, `b` at B-2; from it on both stand at B-2. `c` never stands at one.
+    const MOVED: Seq = Seq(10);
+    const BEFORE: Seq = Seq(5);
+    const AFTER: Seq = Seq(15);
+
+    fn code(name: &str) -> OutfallCode {
+        OutfallCode::new(name).unwrap()
+    }
+
+    fn source(name: &str) -> SourceId {
+        SourceId::new(name).unwrap()
+    }
+
+    fn standing(outfall: &str, devices: &[&str]) -> Outfall {
+        let devices = devices.iter().map(|name| source(name)).collect();
+        Outfall::Devices(Standing { outfall: code(outfall), devices, told: None })
+    }
+
+    fn standings() -> Standings {
+        let stamp =
+            Stamp { boot: BootNo(0), mono_ms: MonoMs(0), wall_ms: UnixMs(0), clock: ClockQuality::Synchronised };
+        let mut standings = Standings::default();
+        for (seq, outfall, devices) in [
+            (Seq(0), "A-1", &["a"][..]),
+            (Seq(1), "B-2", &["b"]),
+            (Seq(MOVED.0 - 1), "A-1", &[]),
+            (MOVED, "B-2", &["a", "b"]),
+        ] {
+            let body = Body::Outfall(standing(outfall, devices));
+            standings.take(&RecordAt { seq, record: Record { stamp, body } });
+        }
+        standings
+    }
+
+    fn rejected(name: Option<&str>) -> Content {
+        Content::Rejected {
+            source: name.map(source),
+            why: record::Reason::BadMic,
+            detail: String::new(),
+            raw_len: 0,
+            raw_sha256: [0; 32],
+        }
+    }
+
+    /// What of a record goes where devices stood as above.
+    fn part<'f>(filter: &'f Filter, at: Seq, content: &Content) -> Part<'f> {
+        filter.part(at, content, &standings())
+    }
 
     fn filter(toml: &str) -> Filter {
         toml::from_str(toml).unwrap()
@@ -169,13 +248,13 @@ mod tests {
             quality: Quality::Missing,
             at_ms: None,
         };
-        let (source, readings) = (SourceId::new(source).unwrap(), quantities.iter().map(reading).collect());
+        let (source, readings) = (self::source(source), quantities.iter().map(reading).collect());
         Content::Readings { source, codec: None, readings, texts: Vec::new() }
     }
 
     /// What of the frame goes, as its quantities.
     fn goes(filter: &Filter, mut content: Content) -> Option<String> {
-        let part = filter.part(&content);
+        let part = part(filter, BEFORE, &content);
         part.cut(&mut content);
         let decoded = content.decoded().unwrap();
         let names: Vec<&str> = decoded.readings.iter().map(|reading| reading.quantity.as_str()).collect();
@@ -199,17 +278,32 @@ mod tests {
 
     #[test]
     fn refused_frames_of_strangers_are_of_no_named_device() {
-        let rejected = |source: Option<&str>| Content::Rejected {
-            source: source.map(|name| SourceId::new(name).unwrap()),
-            why: record::Reason::BadMic,
-            detail: String::new(),
-            raw_len: 0,
-            raw_sha256: [0; 32],
-        };
-        let goes = |toml: &str, source| filter(toml).part(&rejected(source)) == Part::Whole;
+        let goes = |toml: &str, source| part(&filter(toml), BEFORE, &rejected(source)) == Part::Whole;
         assert!(goes("", None) && goes("", Some("a")) && goes("except_devices = ['b']", None));
         assert!(goes("devices = ['a']", Some("a")) && !goes("devices = ['a']", None));
         assert!(!goes("refused = false", Some("a")) && !goes("refused = false", None));
+        assert!(goes("outfalls = ['A-1']", Some("a")) && !goes("outfalls = ['A-1']", None));
+    }
+
+    #[test]
+    fn a_frame_goes_where_its_device_stood_when_it_came() {
+        let goes = |toml: &str, at, content: &Content| part(&filter(toml), at, content) == Part::Whole;
+        let [a, b, c] = ["a", "b", "c"].map(|name| frame(name, &["cod"]));
+        assert!(goes("outfalls = ['A-1']", BEFORE, &a) && !goes("outfalls = ['A-1']", AFTER, &a));
+        assert!(!goes("outfalls = ['B-2']", BEFORE, &a) && goes("outfalls = ['B-2']", AFTER, &a));
+        assert!(goes("outfalls = ['B-2']", BEFORE, &b) && goes("outfalls = ['A-1', 'B-2']", BEFORE, &a));
+        assert!(!goes("outfalls = ['A-1', 'B-2']", BEFORE, &c) && goes("", BEFORE, &c));
+        assert!(!goes("outfalls = ['B-2']\nexcept_devices = ['b']", BEFORE, &b));
+        // It takes the place of readings that stood at A-1.
+        let again = |of| {
+            let codec = CodecId([0; 8]);
+            Content::Redecoded(Redecoded { source: source("a"), of, codec, readings: Vec::new(), texts: Vec::new() })
+        };
+        assert!(goes("outfalls = ['A-1']", AFTER, &again(BEFORE)));
+        assert!(!goes("outfalls = ['B-2']", AFTER, &again(BEFORE)) && goes("outfalls = ['B-2']", AFTER, &again(AFTER)));
+        let told = Content::Outfall(standing("A-1", &[]));
+        assert!(goes("outfalls = ['A-1']", AFTER, &told) && !goes("outfalls = ['B-2']", AFTER, &told));
+        assert!(goes("devices = ['b']", AFTER, &told));
     }
 
     #[test]
@@ -225,23 +319,33 @@ mod tests {
             "quantities = ['cod']",
             "quantities = ['cod', 'ph']",
             "quantities = ['ph']\ndevices = ['b']\nrefused = false",
+            "outfalls = ['A-1']",
+            "outfalls = ['A-1', 'B-2']",
+            "outfalls = ['B-2']\ndevices = ['a', 'b']\nexcept_devices = ['b']",
+            "outfalls = ['B-2']\nquantities = ['cod']\nrefused = false",
         ];
-        let frames: Vec<Content> = ["a", "b", "c"]
+        let frames = ["a", "b", "c"]
             .into_iter()
-            .flat_map(|source| [&["cod", "ph"][..], &["ph"], &["tn"], &[]].map(|names| frame(source, names)))
-            .collect();
+            .flat_map(|source| [&["cod", "ph"][..], &["ph"], &["tn"], &[]].map(|names| frame(source, names)));
+        let others = [rejected(None), rejected(Some("a")), rejected(Some("c"))];
+        let told = ["A-1", "B-2"].map(|outfall| Content::Outfall(standing(outfall, &[])));
+        let contents: Vec<Content> = frames.chain(others).chain(told).collect();
         let mut within = 0;
         for one in filters.map(filter) {
             assert_eq!(Filter::from_line(&one.to_line()), Some(one.clone()));
             for other in filters.map(filter) {
-                let adds = |content: &Content| one.part(content).adds(content, &[other.part(content)]);
+                let adds = |content: &Content| {
+                    [BEFORE, AFTER]
+                        .into_iter()
+                        .any(|at| part(&one, at, content).adds(content, &[part(&other, at, content)]))
+                };
                 within += u32::from(one.is_within(&other));
-                assert!(!one.is_within(&other) || !frames.iter().any(adds), "{one:?} within {other:?}");
+                assert!(!one.is_within(&other) || !contents.iter().any(adds), "{one:?} within {other:?}");
                 let same = one == other;
                 assert!(!same || one.is_within(&other));
             }
         }
-        assert!(within > 25, "{within}");
+        assert!(within > 40, "{within}");
     }
 
     #[test]
@@ -250,8 +354,8 @@ mod tests {
         let [cod, ph, both, nothing] =
             ["quantities = ['cod']", "quantities = ['ph']", "", "devices = ['b']"].map(filter);
         let adds = |new: &Filter, earlier: &[&Filter]| {
-            let earlier: Vec<Part<'_>> = earlier.iter().map(|filter| filter.part(&content)).collect();
-            new.part(&content).adds(&content, &earlier)
+            let earlier: Vec<Part<'_>> = earlier.iter().map(|filter| part(filter, BEFORE, &content)).collect();
+            part(new, BEFORE, &content).adds(&content, &earlier)
         };
         assert!(adds(&both, &[&cod]) && adds(&ph, &[&cod]) && adds(&cod, &[&nothing]) && adds(&cod, &[]));
         assert!(!adds(&both, &[&cod, &ph]) && !adds(&cod, &[&both]) && !adds(&nothing, &[&cod]));

@@ -7,7 +7,7 @@ use record::{BootNo, MonoMs, Record, Seq, SeqRange, SourceId, UnixMs};
 use super::{Event, World, identity, stamp, truth};
 use crate::broken::Fault;
 use crate::clock::BoxClock;
-use crate::field::{Downlink, Uplink};
+use crate::field::{Downlink, Uplink, devices};
 use crate::gateway::{Gateway, Judged, Waiting, setup};
 use crate::invariants::{Checked, demand, violation};
 use crate::keeping::{self, Surroundings};
@@ -210,7 +210,7 @@ impl World {
         if life != self.gateway_life {
             return Ok(());
         }
-        let World { clock, boots, booted_ms, clock_error_ms, now, settings, .. } = self;
+        let World { clock, boots, booted_ms, clock_error_ms, now, settings, places, .. } = self;
         let (now, fault, is_new) = (*now, settings.fault, clock.is_none());
         let first_stamp = |reader: &journal::Reader| {
             let end = reader.position().expect("the journal's position").end;
@@ -230,7 +230,7 @@ impl World {
             let clock = clock.as_mut().expect("it was made above");
             (stamp(clock, now, fault), is_new)
         };
-        let started = Gateway::start(setup(), identity(), &self.disk, first_stamp, fault);
+        let started = Gateway::start(setup(devices(places)), identity(), &self.disk, first_stamp, fault);
         let Some(gateway) = started else {
             if is_new {
                 // The boot was not journaled: the next start is its first one.

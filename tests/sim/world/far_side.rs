@@ -195,7 +195,7 @@ impl World {
             let readings = row.content.decoded().map_or(&[][..], |decoded| decoded.readings);
             readings.iter().map(|reading| reading.quantity.clone()).collect()
         });
-        let [may, must] = filters.parts(&record);
+        let [may, must] = filters.parts(seq, &record, &self.onlooker.places);
         // What is gone comes no more.
         let must = must.filter(|_| !self.onlooker.told.contains(seq));
         let holds = delivery::invariant::d3_has_what_passes(has.as_ref(), must.as_ref());
@@ -211,7 +211,8 @@ impl World {
         for (lines, filters) in lines.zip(&self.filters) {
             let untold = (lines.core.told().0..self.onlooker.end().0).map(Seq);
             let wanted = untold.filter_map(|seq| Some((seq, self.onlooker.record(seq)?)));
-            let wanted = wanted.filter(|(_, record)| filters.wants(record)).map(|(seq, _)| seq).next();
+            let wants = |(seq, record): &(Seq, Record)| filters.wants(*seq, record, &self.onlooker.places);
+            let wanted = wanted.filter(wants).map(|(seq, _)| seq).next();
             demand!("D3", wanted.is_none(), "{} was never told of record {wanted:?}, which passes", lines.name);
         }
         Ok(())

@@ -12,4 +12,4 @@ mod orders;
 mod outfalls;
 mod stored;
 
-pub(crate) use bench::Bench;
+pub(crate) use bench::{Bench, table_at};

@@ -4,7 +4,7 @@ use journal::{DeviceRow, Journal, Tally, Transaction};
 use record::{Body, BootNo, Frame, GapReason, Link, Record, RecordAt, SeqRange, SourceId, Stamp, UnixMs};
 
 use super::*;
-use crate::committer::tests::Bench;
+use crate::committer::tests::{Bench, table_at};
 
 /// Longer than anything here takes; only a failure waits for it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -211,10 +211,11 @@ fn rot_in_what_has_to_go_is_told_and_kept_and_the_budget_still_holds() {
     assert_eq!(told.iter().map(|gap| gap.frames + gap.rejected + gap.other).sum::<u64>(), gone.len());
 }
 
-/// A dossier is registered in the oldest segment, and that is taken away to the last record.
+/// A dossier, and who stands there, is told in the oldest segment, and that is taken away to the last record.
 #[test]
-fn dossiers_are_told_again_with_where_they_were_told_first() {
-    let mut bench = Bench::open(tempfile::tempdir().unwrap(), "boot-a");
+fn what_is_told_of_outfalls_is_told_again_with_where_it_was_told_first() {
+    let table = || table_at("FA-231081-0001-SH-00");
+    let mut bench = Bench::open_at(tempfile::tempdir().unwrap(), table());
     let dossier: serde_json::Value =
         serde_json::from_str(include_str!("../../../../sync/record/tests/outfall.json")).unwrap();
     let request = serde_json::json!({ "do": "register", "how": "add", "dossiers": [dossier], "reason": "登记" });
@@ -222,18 +223,24 @@ fn dossiers_are_told_again_with_where_they_were_told_first() {
     let Bench { folder, committer, .. } = bench;
     drop(committer);
     fill(folder.path(), 40_000);
-    let mut bench = Bench::open(folder, "boot-a");
+    let mut bench = Bench::open_at(folder, table());
     let reader = bench.reader();
     let first_is_gone = move |_: &KeepingStatus| reader.segments().unwrap()[0].stage == Stage::Gone;
     keep(&mut bench, config::Journal { bytes_max: 1, ..config::Journal::default() }, first_is_gone);
     let bench = bench.reopen("boot-b");
     let mut register = journal::Register::default();
     register.catch_up(&bench.reader()).unwrap();
-    let (_, known) = register.iter().next().unwrap();
+    let (code, known) = register.iter().next().unwrap();
     let (at, version) = known.dossier.clone().unwrap();
     let told = version.told.unwrap();
     assert!(at.seq.0 > 40_000, "{at:?}");
     assert_eq!((version.version, told.seq, version.reason.as_str()), (1, Seq(seq), "登记"));
+    let (at, standing) = known.devices.clone().unwrap();
+    assert!(at.seq.0 > 40_000 && standing.told.unwrap().seq < Seq(seq), "{at:?} {standing:?}");
+    let mut standings = journal::Standings::default();
+    standings.catch_up(&bench.reader()).unwrap();
+    let stood = |at: u64| standings.stood(&standing.devices[0], code, Seq(at));
+    assert!(stood(20_000) && stood(at.seq.0), "all the time");
 }
 
 /// What a start told stands in the oldest segment, and that is taken away to the last record.

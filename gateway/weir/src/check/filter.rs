@@ -1,15 +1,21 @@
-//! Whether the filter of a destination names what there is: a misspelled device or quantity would withhold what somebody
-//! waits for, and nobody would be told.
+//! Whether the filter of a destination names what there is: a misspelled device, outfall or quantity would withhold what
+//! somebody waits for, and nobody would be told.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use control::chain;
 use ingest::{Codec, DeviceTable, nearest};
-use record::Quantity;
+use record::{OutfallCode, Quantity};
 use syncd::Filter;
 
-/// The names in a filter against the device table beside `sync.toml`, if it is there.
-pub(super) fn check(sync: &Path, destination: &str, filter: &Filter) -> Result<(), String> {
+/// The names in a filter against the device table beside `sync.toml`, if it is there, and the outfalls that the journal knows.
+pub(super) fn check(
+    sync: &Path,
+    destination: &str,
+    filter: &Filter,
+    journaled: &BTreeSet<OutfallCode>,
+) -> Result<(), String> {
     let path = sync.with_file_name("devices.toml");
     if filter.is_nothing() || !path.exists() {
         return Ok(());
@@ -28,6 +34,24 @@ pub(super) fn check(sync: &Path, destination: &str, filter: &Filter) -> Result<(
             let known = table.iter().map(|device| device.name.as_str());
             return Err(refuse(key, name.as_str(), nearest(name.as_str(), known)));
         }
+    }
+    let standing = table.by_outfall();
+    let unknown =
+        filter.outfalls.iter().flatten().find(|code| !standing.contains_key(code) && !journaled.contains(code));
+    if let Some(code) = unknown {
+        let known: BTreeSet<&OutfallCode> = standing.into_keys().chain(journaled).collect();
+        return Err(match known.is_empty() {
+            true => format!(
+                "destination `{destination}`: filter.outfalls: `{code}`: no outfall has devices or a dossier · try: weir \
+                 outfall add, or `outfall = \"{code}\"` of its devices in {}",
+                path.display()
+            ),
+            false => format!(
+                "destination `{destination}`: filter.outfalls: no device stands at `{code}`, and it has no dossier: did you \
+                 mean {}?",
+                nearest(code.as_str(), known.into_iter().map(OutfallCode::as_str))
+            ),
+        });
     }
     let unknown =
         filter.quantities.iter().flatten().find(|quantity| quantity.code().is_none() && !names(&table, quantity));

@@ -54,8 +54,8 @@ pub(super) fn show(args: &ShowArgs, state_dir: &Path, lang: Lang) -> Result<Exit
             .ok_or_else(|| OutfallError::Version { code: args.code.clone(), version })?,
     };
     let Told { seq, at, version } = told;
-    let devices = register.get(&args.code).and_then(|known| known.devices.as_ref());
-    let devices: Vec<&str> = devices.map_or(Vec::new(), |(_, devices)| devices.iter().map(SourceId::as_str).collect());
+    let devices = register.get(&args.code).map_or(&[][..], |known| known.devices());
+    let devices: Vec<&str> = devices.iter().map(SourceId::as_str).collect();
     let defects = defects(&version.dossier);
     let mut out = output::stdout();
     if args.toml {
@@ -179,8 +179,7 @@ pub(super) fn list(state_dir: &Path, json: bool, lang: Lang) -> Result<Exit, Com
     };
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
     for (code, known) in register.iter() {
-        let devices = known.devices.as_ref().map_or(&[][..], |(_, devices)| devices);
-        let devices: Vec<&str> = devices.iter().map(SourceId::as_str).collect();
+        let devices: Vec<&str> = known.devices().iter().map(SourceId::as_str).collect();
         let Some(version) = register.dossier(code) else {
             // Devices that are gone leave an outfall that nobody asks for any more.
             if !devices.is_empty() {

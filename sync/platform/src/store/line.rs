@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use batch::{BoxId, Content, Decoded, KeyStatement, Row, Whose};
 use record::{
     Act, Actor, AlarmTransition, Audit, ClockQuality, ClockSet, Decimal, DossierVersion, Gap, Grounds, LimitSide,
-    Outfall, Quantity, Reading, Seq, SeqRange, SourceId, Standing, TextValue,
+    Outfall, Quantity, Reading, Seq, SeqRange, SourceId, Standing, TextValue, Told,
 };
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -78,7 +78,7 @@ impl Detail {
             Detail::Dossier => {
                 "INSERT INTO dossier VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
             }
-            Detail::Standing => "INSERT INTO standing VALUES (?1, ?2, ?3, ?4)",
+            Detail::Standing => "INSERT INTO standing VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             Detail::Rejected => "INSERT INTO rejected VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             Detail::Alarm => {
                 "INSERT INTO alarm VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
@@ -270,7 +270,7 @@ fn details<'a>(
             ("outfall", None, vec![line(Detail::Dossier, dossier_columns(version, time)?)])
         }
         Content::Outfall(Outfall::Devices(standing)) => {
-            ("outfall", None, vec![line(Detail::Standing, standing_columns(standing))])
+            ("outfall", None, vec![line(Detail::Standing, standing_columns(standing)?)])
         }
         Content::Rejected { source, why, detail, raw_len, raw_sha256 } => {
             let digest = Value::Text(hex::encode(raw_sha256));
@@ -356,8 +356,7 @@ fn actor(by: &Actor) -> Value {
 
 fn dossier_columns(version: &DossierVersion, time: &[Value; 2]) -> Result<Vec<Value>, Refused> {
     let DossierVersion { version, by, reason, dossier, told } = version;
-    let told_seq = told.map_or(Ok(Value::Null), |told| integer("told", told.seq.0))?;
-    let told_ms = told.map_or(Value::Null, |told| Value::Integer(told.wall_ms.0));
+    let [told_seq, told_ms] = told_columns(*told)?;
     let mut columns = vec![
         text(dossier.code.as_str()),
         Value::Integer(i64::from(*version)),
@@ -378,9 +377,16 @@ fn dossier_columns(version: &DossierVersion, time: &[Value; 2]) -> Result<Vec<Va
     Ok(columns)
 }
 
-fn standing_columns(standing: &Standing) -> Vec<Value> {
+fn standing_columns(standing: &Standing) -> Result<Vec<Value>, Refused> {
     let devices: Vec<&str> = standing.devices.iter().map(SourceId::as_str).collect();
-    vec![text(standing.outfall.as_str()), Value::Text(devices.join(","))]
+    let [told_seq, told_ms] = told_columns(standing.told)?;
+    Ok(vec![text(standing.outfall.as_str()), Value::Text(devices.join(",")), told_seq, told_ms])
+}
+
+/// Which record told first what this one tells again.
+fn told_columns(told: Option<Told>) -> Result<[Value; 2], Refused> {
+    let seq = told.map_or(Ok(Value::Null), |told| integer("told", told.seq.0))?;
+    Ok([seq, told.map_or(Value::Null, |told| Value::Integer(told.wall_ms.0))])
 }
 
 /// Of what a platform commanded: its number, what it is or what became of it, why it is refused, and its digest.

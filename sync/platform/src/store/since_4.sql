@@ -32,12 +32,14 @@ CREATE TABLE dossier (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX dossier_of_outfall ON dossier (box, outfall, version, seq);
 
--- Which devices stand at an outfall, and no others: the newest of an outfall counts.
+-- Which devices stand at an outfall, and no others: the newest of an outfall counts. `told_seq` as above.
 CREATE TABLE standing (
     box         TEXT NOT NULL,
     seq         INTEGER NOT NULL,
     outfall     TEXT NOT NULL,
     devices     TEXT NOT NULL,           -- cod-1,flow-1
+    told_seq    INTEGER,
+    told_ms     INTEGER,
     PRIMARY KEY (box, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX standing_of_outfall ON standing (box, outfall, seq);

@@ -254,7 +254,7 @@ pub(crate) fn registered(seq: u64) -> Vec<Row> {
     let told = Some(Told { seq: Seq(3), wall_ms: UnixMs(1_700_000_000_000) });
     let version = DossierVersion { version: 2, by: Actor::User(1_000), reason: "登记".into(), dossier, told };
     let devices = ["cod-1", "flow-1"].map(|name| SourceId::new(name).unwrap()).to_vec();
-    let outfalls = [Outfall::Dossier(Box::new(version)), Outfall::Devices(Standing { outfall, devices })];
+    let outfalls = [Outfall::Dossier(Box::new(version)), Outfall::Devices(Standing { outfall, devices, told })];
     let row = |(seq, outfall)| Row { seq: Seq(seq), stamp: stamp(seq), content: Content::Outfall(outfall) };
     (seq..).zip(outfalls).map(row).collect()
 }

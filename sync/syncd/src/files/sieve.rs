@@ -8,7 +8,7 @@
 use std::collections::hash_map::Entry;
 
 use batch::{Filtered, Row};
-use journal::StoreError;
+use journal::{Standings, StoreError};
 use record::{RecordAt, Seq, SeqRange, SeqRanges};
 
 use super::Files;
@@ -56,9 +56,10 @@ impl Sieve {
     }
 
     /// The part of a record that goes, and whether the destination got some of it before.
-    fn part(&self, at: &RecordAt, row: &Row) -> (Part<'_>, bool) {
-        let earlier: Vec<Part<'_>> = self.earlier(at.seq).iter().map(|filter| filter.part(&row.content)).collect();
-        let part = self.filter.part(&row.content);
+    fn part<'s>(&'s self, at: &RecordAt, row: &Row, standings: &Standings) -> (Part<'s>, bool) {
+        let of = |filter: &'s Filter| filter.part(at.seq, &row.content, standings);
+        let earlier: Vec<Part<'_>> = self.earlier(at.seq).iter().map(of).collect();
+        let part = of(&self.filter);
         if self.resent.contains(at.seq) {
             // What is withheld of it was counted when it was withheld first.
             return (part, true);
@@ -133,11 +134,13 @@ impl Files {
     /// [`StoreError::Read`].
     pub fn worth_telling(&mut self, destination: &str, told: Seq, end: Seq) -> Result<Seq, StoreError> {
         let Some(sieve) = self.sieves.get_mut(destination) else { return Ok(end) };
+        self.standings.catch_up(&self.reader)?;
         let mut next = sieve.quiet_to.max(told);
         while let Some(range) = SeqRange::new(next, Seq(end.0.saturating_sub(1))).filter(|_| next < end) {
             let page = self.reader.read(range, PAGE_BYTES)?;
             let is_whole = page.iter().zip(next.0..).all(|(at, seq)| at.seq.0 == seq) && !page.is_empty();
-            if !is_whole || page.iter().any(|at| sieve.part(at, &Row::from(at)).0 != Part::Nothing) {
+            let passes = |at: &RecordAt| sieve.part(at, &Row::from(at), &self.standings).0 != Part::Nothing;
+            if !is_whole || page.iter().any(passes) {
                 return Ok(end);
             }
             next = page.last().map_or(next, |last| last.seq.next());
@@ -151,6 +154,7 @@ impl Files {
 
     /// Reads what goes of the leading numbers of `asked`, until `bytes_max` of canonical bytes of it are reached.
     pub(super) fn sift(&mut self, destination: &str, asked: &SeqRanges, bytes_max: usize) -> Result<Sifted, CutError> {
+        self.standings.catch_up(&self.reader).map_err(CutError::Journal)?;
         let (mut sifted, mut room) = (Sifted::default(), bytes_max);
         'asked: for range in asked.iter() {
             let mut next = Some(range);
@@ -181,7 +185,8 @@ impl Files {
         let mut row = Row::from(&at);
         let number = SeqRange { first: at.seq, last: at.seq };
         sifted.ranges.insert(number);
-        let part = self.sieves.get(destination).map_or((Part::Whole, false), |sieve| sieve.part(&at, &row));
+        let part =
+            self.sieves.get(destination).map_or((Part::Whole, false), |sieve| sieve.part(&at, &row, &self.standings));
         if let (Part::Nothing, had_before) = part {
             sifted.filtered.left_out.insert(number);
             sifted.withheld += u64::from(!had_before);

@@ -93,7 +93,7 @@ fn table() -> DeviceTable {
 }
 
 /// With `flow-1` at this outfall.
-pub(super) fn table_at(outfall: &str) -> DeviceTable {
+pub(crate) fn table_at(outfall: &str) -> DeviceTable {
     let devices = DEVICES.replace("name = \"flow-1\"", &format!("name = \"flow-1\"\noutfall = \"{outfall}\""));
     DeviceTable::from_toml(&devices, KEYS, &BTreeMap::new()).unwrap()
 }
@@ -258,11 +258,16 @@ impl Bench {
         Bench::open_with(folder, boot_id, devices, || None)
     }
 
+    /// On what stands in this folder, with these devices.
+    pub(crate) fn open_at(folder: TempDir, devices: DeviceTable) -> Bench {
+        Bench::open_with(folder, "boot-a", Arc::new(devices), || None)
+    }
+
     /// The next start of the daemon, with other devices.
     pub(super) fn reopen_with(self, devices: DeviceTable) -> Bench {
         let Bench { folder, committer, .. } = self;
         drop(committer);
-        Bench::open_with(folder, "boot-a", Arc::new(devices), || None)
+        Bench::open_at(folder, devices)
     }
 
     /// The next start of the daemon, with another rules.toml.
