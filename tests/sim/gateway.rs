@@ -63,6 +63,8 @@ pub(crate) struct Gateway {
     journal: Journal,
     pub(crate) reader: Reader,
     pub(crate) ledger: Ledger,
+    /// When it was started: its rules were told that time.
+    pub(crate) started: Stamp,
     pub(crate) queue: VecDeque<Waiting>,
     /// What came to nothing since the last transaction that was stored.
     lost: BTreeMap<Option<SourceId>, u64>,
@@ -109,7 +111,8 @@ impl Gateway {
         let ledger = restore(&setup, &reader, fault);
         let (queue, lost) = (VecDeque::new(), BTreeMap::new());
         let upkeep = Some(Upkeep::new(Reader::open(&path).ok()?, LIMITS));
-        let mut gateway = Gateway { setup, journal, reader, ledger, queue, lost, box_id, key, upkeep, fault };
+        let mut gateway =
+            Gateway { setup, journal, reader, ledger, started: stamp, queue, lost, box_id, key, upkeep, fault };
         let known = gateway.journal.codecs().expect("codecs");
         let devices = gateway.setup.devices.clone();
         let end = gateway.journal.end();

@@ -12,6 +12,7 @@ use rules::{ActiveAlarm, Engine};
 
 use crate::broken::Fault;
 use crate::filter::Places;
+use crate::gateway::Gateway;
 
 /// An invariant that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -237,7 +238,10 @@ impl Onlooker {
 
     /// Rules after a restart are as rules without one (R2), as far as frames were left to read back. Where a run of samples
     /// counts anew because its beginning is gone, it counts so from now on.
-    pub(crate) fn look_at_rules(&mut self, restarted: &Engine, segments: &[Segment]) -> Checked {
+    pub(crate) fn look_at_rules(&mut self, gateway: &Gateway) -> Checked {
+        let (restarted, segments) = (&gateway.ledger.engine, gateway.segments());
+        // What it found by the time alone is journaled, and told to the other one as well.
+        drop(self.unbroken.tick(&gateway.started));
         let thin = |segment: &&Segment| {
             segment.condemned.is_some() || matches!(segment.stage, Stage::Thinned | Stage::Remnant | Stage::Gone)
         };

@@ -380,7 +380,7 @@ impl World {
     fn passed(&mut self) -> Checked<Passed> {
         let Some(gateway) = &self.gateway else { return self.still_waiting() };
         self.onlooker.look_again(&gateway.reader)?;
-        self.onlooker.look_at_rules(&gateway.ledger.engine, &gateway.segments())?;
+        self.onlooker.look_at_rules(gateway)?;
         self.look_at_platforms()?;
         self.look_at_quiet()?;
         let lines = || self.sync.iter().flat_map(|sync| &sync.lines);

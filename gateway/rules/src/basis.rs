@@ -211,6 +211,11 @@ impl Basis {
         u32::try_from(self.span_ms() / 1_000).unwrap_or(u32::MAX)
     }
 
+    /// Whether nothing but the newest reading matters to it.
+    pub(crate) fn looks_at_one_reading(&self) -> bool {
+        matches!(self, Basis::Reading { cold: None } | Basis::Rebound { .. })
+    }
+
     /// How far back it looks, in milliseconds.
     pub(crate) fn reach_ms(&self) -> u64 {
         let beside = match self {

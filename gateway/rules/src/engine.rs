@@ -109,23 +109,26 @@ pub struct UnitMismatch {
 impl Engine {
     /// Whether this one answers to whatever comes as `unbroken` does, which saw every frame, while this one saw those from
     /// a boot and time on. Where an alarm is active already it does not matter since when the samples are beyond the
-    /// setpoint; and who was always normal is as one who was never heard.
+    /// setpoint; and who was always normal is as one who was never heard. Where frames are gone, rules that look back find
+    /// something else until they see as far again, and are not compared.
     pub fn judges_as(&self, unbroken: &Engine, from: (BootNo, MonoMs)) -> bool {
         let new = Judged::new();
+        let saw_all = from == <(BootNo, MonoMs)>::default();
         let alike = |place: usize, source: &SourceId| {
             let judged = |engine: &Engine| engine.judged[place].get(source).unwrap_or(&new).clone();
             let (own, other) = (judged(self), judged(unbroken));
             own.latch.judges_as(&other.latch, from) && own.memory.leads_as(&other.memory, from)
         };
-        let wall_from = self.closed_to.values().copied().max().unwrap_or(i64::MIN);
+        let compared = |place: &usize| saw_all || self.rules[*place].basis.looks_at_one_reading();
         // It may have been told a later time since; what that found is in the journal, and both have it from there.
-        let closed = |(place, to): (&usize, &i64)| self.closed_to.get(place).is_some_and(|own| own >= to);
+        let closed = |(place, to): (&usize, &i64)| self.closed_to.get(place).map_or(!saw_all, |own| own >= to);
+        let wall_from = self.closed_to.values().copied().max().unwrap_or(i64::MAX);
         (&self.rules, self.states_refused) == (&unbroken.rules, unbroken.states_refused)
             && self.outstanding().eq(unbroken.outstanding())
-            && self.closed_to.len() == unbroken.closed_to.len()
+            && self.closed_to.keys().all(|place| unbroken.closed_to.contains_key(place))
             && unbroken.closed_to.iter().all(closed)
             && self.field.knows_as(&unbroken.field, from, wall_from)
-            && (0..self.rules.len()).all(|place| {
+            && (0..self.rules.len()).filter(compared).all(|place| {
                 let mut sources = self.judged[place].keys().chain(unbroken.judged[place].keys());
                 sources.all(|source| alike(place, source))
             })

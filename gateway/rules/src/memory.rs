@@ -22,8 +22,8 @@ pub(crate) enum Memory {
     Nothing,
     /// The candidates for the lowest (or highest) reading within the time, the best first.
     Extremes(VecDeque<(Stamp, Decimal)>),
-    /// When the quantity came last.
-    Heard(Stamp),
+    /// When the quantity came last, and since when silence counts: not before somebody listened again.
+    Heard { at: Stamp, since: Stamp },
     /// Readings that agree.
     Run { since: Stamp, low: Decimal, high: Decimal, readings: u32 },
     /// Readings in a row that could not be believed.
@@ -114,21 +114,25 @@ impl Memory {
 
     /// A reading ends silence, and a good one a row of doubtful ones.
     fn believed(&mut self, rule: &Rule, stamp: &Stamp) -> Option<Finding> {
-        *self = if matches!(rule.basis, Basis::Silence { .. }) { Memory::Heard(*stamp) } else { Memory::InARow(0) };
+        *self = if matches!(rule.basis, Basis::Silence { .. }) {
+            Memory::Heard { at: *stamp, since: *stamp }
+        } else {
+            Memory::InARow(0)
+        };
         Some(Finding::is(false, Decimal::ZERO, rule.limit.setpoint))
     }
 
     /// How silence stands now.
     pub(crate) fn silence(&self, rule: &Rule, now: &Stamp) -> Option<Finding> {
-        let (Basis::Silence { for_ms }, Memory::Heard(heard)) = (&rule.basis, self) else { return None };
-        let is_silent = elapsed_ms(heard, now).is_some_and(|ms| ms >= *for_ms);
+        let (Basis::Silence { for_ms }, Memory::Heard { since, .. }) = (&rule.basis, self) else { return None };
+        let is_silent = elapsed_ms(since, now).is_some_and(|ms| ms >= *for_ms);
         is_silent.then(|| Finding::is(true, rule.limit.setpoint, rule.limit.setpoint))
     }
 
     /// Nobody listened before this moment: silence counts from it on.
     pub(crate) fn listen_from(&mut self, stamp: &Stamp) {
-        if let Memory::Heard(heard) = self {
-            *heard = *stamp;
+        if let Memory::Heard { since, .. } = self {
+            *since = *stamp;
         }
     }
 
@@ -226,7 +230,7 @@ impl Memory {
                 since == other_since || !seen(other_since)
             }
             (Memory::InARow(one), Memory::InARow(two)) => one <= two,
-            (Memory::Nothing, Memory::Heard(heard)) => !seen(heard),
+            (Memory::Nothing, Memory::Heard { at, .. }) => !seen(at),
             (
                 Memory::Nothing,
                 Memory::Run { .. } | Memory::InARow(_) | Memory::Extremes(_) | Memory::Exceedances { .. },

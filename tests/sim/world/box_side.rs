@@ -111,7 +111,7 @@ impl World {
         received.for_each(|source| *self.unsettled.entry(source).or_default() += 1);
         if !stored {
             // What it believed is read back, as after a start.
-            self.onlooker.look_at_rules(&gateway.ledger.engine, &gateway.segments())?;
+            self.onlooker.look_at_rules(gateway)?;
         }
         if stored {
             self.clock.iter_mut().zip(&news).for_each(|(clock, told)| clock.told(told, now));
@@ -243,7 +243,7 @@ impl World {
         let boots = &self.boots;
         self.onlooker.look_again(&gateway.reader)?;
         self.onlooker.look(&gateway.reader, |stamp| truth(boots, stamp))?;
-        self.onlooker.look_at_rules(&gateway.ledger.engine, &gateway.segments())?;
+        self.onlooker.look_at_rules(&gateway)?;
         self.onlooker.look_at_board(&gateway.ledger.engine.alarms())?;
         self.trace.tell(self.now, format_args!("the gateway starts at {}", gateway.end()));
         self.gateway = Some(gateway);
@@ -265,7 +265,7 @@ impl World {
         let stored = gateway.keep(std::iter::once(record), Vec::new());
         let boots = &self.boots;
         self.onlooker.look(&gateway.reader, |stamp| truth(boots, stamp))?;
-        self.onlooker.look_at_rules(&gateway.ledger.engine, &gateway.segments())?;
+        self.onlooker.look_at_rules(gateway)?;
         if stored {
             self.sync.iter_mut().for_each(|sync| sync.lines[nth].unobeyed = true);
             self.foresee(self.now + 1, Event::Poll);
@@ -289,7 +289,7 @@ impl World {
         let turned = keeping::turn(gateway, around);
         let boots = &self.boots;
         self.onlooker.look(&gateway.reader, |stamp| truth(boots, stamp))?;
-        self.onlooker.look_at_rules(&gateway.ledger.engine, &gateway.segments())?;
+        self.onlooker.look_at_rules(gateway)?;
         let stages = gateway.segments().into_iter().map(|segment| segment.stage);
         self.seen.extend(stages.filter_map(|stage| match stage {
             Stage::Whole => Some("a table sealed"),
