@@ -21,6 +21,7 @@ mod device_secrets;
 mod device_sessions;
 mod device_verbs;
 mod disk_faults;
+mod doctor;
 mod durable;
 mod enroll;
 mod envelope;

@@ -28,8 +28,7 @@ use record::{
 };
 use rustix::time::{ClockId, clock_gettime};
 
-pub use kernel::Discipline;
-pub(crate) use kernel::discipline;
+pub use kernel::{Discipline, discipline};
 pub use rtc::Rtc;
 pub(crate) use saved::STATE;
 pub use saved::SavedTime;

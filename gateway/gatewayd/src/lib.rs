@@ -59,7 +59,7 @@ use std::sync::{Arc, Mutex};
 use journal::TableSize;
 use tokio::sync::mpsc;
 
-pub use clock::{Clock, Discipline, Rtc, SavedTime};
+pub use clock::{Clock, Discipline, Rtc, SavedTime, discipline};
 pub use config::{ConfigError, GatewayConfig};
 pub use error::StartError;
 pub use mqtt::EdgeError;

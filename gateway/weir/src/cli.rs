@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::alarm::AlarmCommand;
 use crate::demo::DemoArgs;
 use crate::device::DeviceArgs;
+use crate::doctor::DoctorArgs;
 use crate::evidence::EvidenceCommand;
 use crate::lang::Lang;
 use crate::order::{OrderArgs, OrdersArgs};
@@ -48,6 +49,10 @@ pub(crate) enum Command {
     Platform(PlatformCommand),
     /// How this box is: devices, alarms, journal, platforms.
     Status(Output),
+    /// What is not well, from the power supply to the platforms, with its cause and the command that mends it.
+    ///
+    /// It needs no daemon and no rights: what could not be seen is said. It ends within 3 seconds, whatever the network does.
+    Doctor(DoctorArgs),
     /// The newest records, and with --follow those to come.
     Tail(TailArgs),
     /// Readings as CSV or JSON Lines; with --journal, the records themselves with their proofs.

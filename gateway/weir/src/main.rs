@@ -14,6 +14,7 @@ mod compare;
 mod daemon;
 mod demo;
 mod device;
+mod doctor;
 mod enroll;
 mod error;
 mod evidence;
@@ -81,6 +82,7 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Platform(PlatformCommand::Revoke(args)) => platform_keys::revoke(&args, lang),
         Command::Platform(PlatformCommand::Rotate(args)) => platform_keys::rotate(&args, lang),
         Command::Status(output) => status::run(run_dir, output.json, lang),
+        Command::Doctor(args) => doctor::run(&args, (state_dir, run_dir), lang),
         Command::Tail(args) => tail::run(state_dir, &args, lang),
         Command::Export(args) => export::run(state_dir, &args, lang),
         Command::Evidence(command) => evidence::run(&command, (state_dir, run_dir), lang),

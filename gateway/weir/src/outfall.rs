@@ -183,7 +183,7 @@ pub(crate) fn check(path: &Path) -> Result<(), FormError> {
 }
 
 /// Today in Beijing, by whose days permits run.
-fn today() -> Option<Day> {
+pub(crate) fn today() -> Option<Day> {
     Day::new(&jiff::tz::offset(8).to_datetime(jiff::Timestamp::now()).date().to_string()).ok()
 }
 

@@ -68,7 +68,7 @@ impl BestTime {
 ///
 /// # Errors
 /// [`StoreError`] where records cannot be read.
-pub(crate) fn read(reader: &Reader, boot_id: &str, now: MonoMs) -> Result<Known, StoreError> {
+pub fn read(reader: &Reader, boot_id: &str, now: MonoMs) -> Result<Known, StoreError> {
     let stamp_of = |seq: Seq| -> Result<Option<Stamp>, StoreError> {
         let found = reader.read(SeqRange { first: seq, last: seq }, usize::MAX)?.pop();
         Ok(found.map(|at| at.record.stamp))

@@ -42,7 +42,7 @@ pub mod note;
 mod run;
 pub mod status;
 
-pub use best_time::{BestTime, Known};
+pub use best_time::{BestTime, Known, read as known_time};
 pub use config::{
     Backoff, BaseUrl, BatchLimits, Budget, ConfigError, DestinationConfig, SyncConfig, Timeouts, Windows, Within,
 };

@@ -16,7 +16,7 @@ pub struct Discipline {
 }
 
 /// Asks; `None` if the kernel refuses, which a system-call filter may make it do.
-pub(crate) fn discipline() -> Option<Discipline> {
+pub fn discipline() -> Option<Discipline> {
     let (state, timex) = query()?;
     Some(read(state, timex.status, timex.maxerror))
 }

@@ -255,6 +255,14 @@ impl BaseUrl {
     pub(crate) fn url(&self) -> &Url {
         &self.0
     }
+
+    /// Host and port to which a connection is made.
+    pub fn endpoint(&self) -> (String, u16) {
+        let host = self.0.host_str().unwrap_or_default();
+        // An address of IPv6 stands in brackets in a URL, and nowhere else.
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        (host.to_owned(), self.0.port_or_known_default().unwrap_or_default())
+    }
 }
 
 impl fmt::Display for BaseUrl {

@@ -1,0 +1,127 @@
+//! systemd, asked once, for as long as it may take.
+
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::doctor::check::words;
+use crate::doctor::facts::{Fact, Services, Unit, Unseen};
+
+/// Ours.
+const UNITS: [&str; 4] =
+    ["weir-gateway.service", "weir-sync.service", "weir-gateway.socket", "weir-gateway-mqtt.socket"];
+/// Those that set the clock.
+const TIME_SERVICES: [&str; 6] = [
+    "systemd-timesyncd.service",
+    "chrony.service",
+    "chronyd.service",
+    "ntp.service",
+    "ntpsec.service",
+    "ptp4l.service",
+];
+const PROPERTIES: &str = "Id,LoadState,ActiveState,UnitFileState,NRestarts,WatchdogUSec,Result";
+/// How long systemd may take to answer. ms.
+const ANSWER_MS_MAX: u64 = 1_500;
+/// It is looked for an answer so often. ms.
+const LOOK_EVERY_MS: u64 = 10;
+
+/// Asks; `root` is where /run is.
+pub(super) fn look(root: &Path) -> Fact<Services> {
+    if !root.join("run/systemd/system").is_dir() {
+        return Err(Unseen::Absent(words("there is no systemd", "没有 systemd")));
+    }
+    let mut command = Command::new("systemctl");
+    command.arg("show").args(UNITS).args(TIME_SERVICES).args(["-p", PROPERTIES]);
+    Ok(read(&output(command)?))
+}
+
+/// What a command says within the bound; it says less than a pipe holds.
+fn output(mut command: Command) -> Fact<String> {
+    let started = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let mut child = started.map_err(|error| Unseen::of(&error, "systemctl"))?;
+    let until = Instant::now() + Duration::from_millis(ANSWER_MS_MAX);
+    loop {
+        match child.try_wait() {
+            Ok(Some(_)) => break,
+            Ok(None) if Instant::now() < until => sleep(Duration::from_millis(LOOK_EVERY_MS)),
+            _ => {
+                // It may have ended by itself meanwhile; either way it is no more.
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(Unseen::Late);
+            }
+        }
+    }
+    let mut text = String::new();
+    let mut out = child.stdout.take().ok_or(Unseen::Late)?;
+    out.read_to_string(&mut text).map_err(|error| Unseen::of(&error, "systemctl"))?;
+    Ok(text)
+}
+
+/// Blocks of `Key=value`, an empty line between two units.
+fn read(text: &str) -> Services {
+    let mut services = Services::default();
+    for block in text.split("\n\n") {
+        let value = |key: &str| {
+            block.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=')).unwrap_or_default().to_owned()
+        };
+        if value("LoadState") != "loaded" {
+            continue;
+        }
+        let unit = Unit {
+            id: value("Id"),
+            unit_file_state: value("UnitFileState"),
+            active_state: value("ActiveState"),
+            result: value("Result"),
+            restarts: value("NRestarts").parse().unwrap_or(0),
+            watchdog: !matches!(value("WatchdogUSec").as_str(), "" | "0" | "infinity"),
+        };
+        if UNITS.contains(&unit.id.as_str()) {
+            services.units.push(unit);
+        } else if unit.active_state == "active" {
+            services.time_services.push(unit.id);
+        }
+    }
+    services
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_systemctl_shows_is_read() {
+        let text = "\
+Id=weir-gateway.service\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\nNRestarts=7\nWatchdogUSec=1min\nResult=success\n\n\
+Id=weir-sync.service\nLoadState=not-found\nActiveState=inactive\nUnitFileState=\nNRestarts=0\nWatchdogUSec=0\nResult=success\n\n\
+Id=weir-gateway.socket\nLoadState=loaded\nActiveState=failed\nUnitFileState=disabled\nResult=resources\n\n\
+Id=chrony.service\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\nNRestarts=0\nWatchdogUSec=0\nResult=success\n\n\
+Id=systemd-timesyncd.service\nLoadState=loaded\nActiveState=inactive\nUnitFileState=disabled\nNRestarts=0\n";
+        let services = read(text);
+        assert_eq!(services.time_services, ["chrony.service"]);
+        let [gateway, socket] = &services.units[..] else { panic!("{services:?}") };
+        assert_eq!((gateway.restarts, gateway.watchdog), (7, true));
+        assert_eq!((socket.active_state.as_str(), socket.unit_file_state.as_str()), ("failed", "disabled"));
+        assert_eq!((socket.result.as_str(), socket.watchdog), ("resources", false));
+    }
+
+    #[test]
+    fn who_does_not_answer_is_not_waited_for() {
+        let begun = Instant::now();
+        let mut command = Command::new("sleep");
+        command.arg("60");
+        assert_eq!(output(command), Err(Unseen::Late));
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        let mut command = Command::new("echo");
+        command.arg("well");
+        assert_eq!(output(command).as_deref(), Ok("well\n"));
+    }
+
+    #[test]
+    fn without_systemd_nothing_is_asked() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(matches!(look(dir.path()), Err(Unseen::Absent(_))));
+    }
+}
