@@ -232,7 +232,13 @@ def settled(parts):
     return uint(command, "record with a command"), outcome
 
 
-ACTS = {0: dropped, 1: pinned, 2: released, 3: enrolled_platform, 4: commanded, 5: key_changed, 6: acknowledged, 7: settled}
+def shelved(parts):
+    rule, source, until_ms = array(parts, "shelved", 2, 3)
+    seen = text(rule, "rule", RULE), text(source, "source", NAME)
+    return seen if until_ms is None else (*seen, integer(until_ms, "until"))
+
+
+ACTS = {0: dropped, 1: pinned, 2: released, 3: enrolled_platform, 4: commanded, 5: key_changed, 6: acknowledged, 7: settled, 10: shelved}
 
 
 def named(item, what):

@@ -167,3 +167,44 @@ fn a_device_measures_more_often_while_its_alarm_stands() {
     let commands = [r#"{"period_s":60}"#, r#"{"period_s":60}"#, r#"{"period_s":900}"#];
     assert_eq!(heard.summary()["commands"], json!(commands));
 }
+
+#[test]
+fn a_shelved_alarm_is_set_aside_and_not_forgotten() {
+    let sensor = Device::cod("cod-1");
+    let mut world = World::prepared(std::slice::from_ref(&sensor), "");
+    fs::write(world.path("rules.toml"), RULE).unwrap();
+    world.start_gateway();
+    world.start_platforms();
+    world.start_sync();
+    measure(&world, &sensor, 1, "95.5");
+    stand(&world, &["unacknowledged"]);
+    let shelve = |world: &World, more: &[&str]| world.weir(&[&["alarm"], more].concat());
+    let no_reason = shelve(&world, &["shelve", "cod-high", "cod-1"]).exits(3);
+    assert!(no_reason.err.contains("--reason TEXT"), "{no_reason:?}");
+    let nobody = shelve(&world, &["shelve", "cod-high", "cod-9", "--reason", "x"]).exits(3);
+    assert!(nobody.err.contains("no rule cod-high judges cod-9"), "{nobody:?}");
+    assert!(shelve(&world, &["shelve", "cod-high", "cod-1", "--hours", "25"]).exits(2).err.contains("1..=24"));
+    shelve(&world, &["shelve", "cod-high", "cod-1", "--hours", "8", "--reason", "the probe is in the workshop"])
+        .exits(0);
+
+    // It is still told, and no reason to act any more; a restart does not take it from the shelf.
+    world.kill_gateway();
+    world.start_gateway();
+    let zh = world.weir(&["--lang", "zh", "alarm", "list"]).exits(0).out;
+    assert!(zh.contains("搁置至") && zh.contains("cod-high"), "{zh}");
+    let json = world.weir(&["alarm", "list", "--json"]).exits(0).json();
+    assert!(json["alarms"][0]["shelved_until_ms"].as_i64().unwrap() > 0, "{json}");
+    measure(&world, &sensor, 2, "40");
+    measure(&world, &sensor, 3, "99");
+    assert_eq!(steps(&world).len(), 3, "it is judged as ever");
+
+    shelve(&world, &["unshelve", "cod-high", "cod-1"]).exits(0);
+    stand(&world, &["unacknowledged"]);
+    assert!(shelve(&world, &["unshelve", "cod-high", "cod-1"]).exits(3).err.contains("is not shelved"));
+    let city = &world.platforms[0];
+    let told = until("the platform knows who set it aside", 20, || {
+        let acts: Vec<_> = city.audits().into_iter().filter(|(act, ..)| act == "shelved").collect();
+        (acts.len() == 2).then_some(acts)
+    });
+    assert_eq!(told[0].3, "the probe is in the workshop");
+}

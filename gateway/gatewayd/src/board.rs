@@ -6,10 +6,13 @@ use chirpstack::News;
 use ingest::{DeviceTable, LinkQuality, Remark};
 use journal::{DeviceRow, Transaction};
 use lorawan::mac::{Learned, Power};
-use record::{Body, ClockQuality, Frame, Link, MonoMs, Quality, Reading, Record, Seq, SourceId, Stamp, TimeLine};
+use record::{
+    Body, ClockQuality, Frame, Link, MonoMs, Quality, Reading, Record, Seq, SourceId, Stamp, TimeLine, UnixMs,
+};
 use rules::ActiveAlarm;
 
 use crate::committer::waiting::Judged;
+use crate::ledger::Shelf;
 use crate::status::{AlarmStatus, DeviceStatus, JournalStatus, RulesStatus};
 
 /// The notes, behind one lock that is held for microseconds.
@@ -18,6 +21,7 @@ pub(crate) struct Board {
     pub(crate) journal: JournalStatus,
     pub(crate) devices: BTreeMap<Option<SourceId>, Note>,
     pub(crate) alarms: Vec<ActiveAlarm>,
+    pub(crate) shelf: Shelf,
     pub(crate) rules: Option<RulesNote>,
 }
 
@@ -213,12 +217,13 @@ impl Board {
     }
 
     /// Notes alarms that are not normal.
-    pub(crate) fn alarms(&mut self, alarms: Vec<ActiveAlarm>) {
+    pub(crate) fn alarms(&mut self, alarms: Vec<ActiveAlarm>, shelf: &Shelf) {
         self.alarms = alarms;
+        self.shelf.clone_from(shelf);
     }
 
     /// Those for the status answer, with the times at which they really were.
-    pub(crate) fn show_alarms(&self, line: &TimeLine) -> Vec<AlarmStatus> {
+    pub(crate) fn show_alarms(&self, line: &TimeLine, now: UnixMs) -> Vec<AlarmStatus> {
         let shown = |alarm: &ActiveAlarm| {
             let since = line.time(&alarm.since).known();
             AlarmStatus {
@@ -234,6 +239,7 @@ impl Board {
                 value: alarm.value.map(|value| value.to_string()),
                 since_ms: since.map_or(alarm.since.wall_ms, |(at, _)| at).0,
                 since_error_ms: since.map(|(_, error_ms)| error_ms),
+                shelved_until_ms: self.shelf.until(&alarm.rule, &alarm.source, now).map(|until| until.0),
             }
         };
         self.alarms.iter().map(shown).collect()

@@ -443,7 +443,7 @@ impl Committer {
                 board.restored(source, &newest.record, now);
             }
         }
-        board.alarms(self.restored.engine.alarms());
+        board.alarms(self.restored.engine.alarms(), &self.restored.shelf);
         Ok(())
     }
 }

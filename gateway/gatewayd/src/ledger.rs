@@ -3,6 +3,7 @@
 //! It has no thread, queue, clock or file of its own: the committer drives it, and so does a simulation.
 
 mod replay;
+mod shelf;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use rules::{Engine, RuleSet};
 
 use crate::error::StartError;
 pub(crate) use replay::{REPLAY_RECORDS, newest, read_one};
+pub use shelf::{SHELVED_HOURS_MAX, SHELVED_MAX, Shelf};
 
 /// Whose rows a transaction changes.
 pub type Touched = BTreeSet<Option<SourceId>>;
@@ -48,6 +50,8 @@ pub struct Ledger {
     pub newest: BTreeMap<SourceId, Seq>,
     /// The outfalls.
     pub register: Register,
+    /// Alarms that are set aside.
+    pub shelf: Shelf,
 }
 
 impl Ledger {
@@ -92,7 +96,8 @@ impl Ledger {
             }
         })
         .map_err(StartError::Journal)?;
-        Ok(Ledger { rows, ingest, engine, newest, register })
+        let shelf = Shelf::restore(reader).map_err(StartError::Journal)?;
+        Ok(Ledger { rows, ingest, engine, newest, register, shelf })
     }
 
     /// What a start journals before it hears a frame, in a journal that ends at `end`: each codec that is new, before
@@ -230,6 +235,9 @@ impl Ledger {
         let ahead = u64::try_from(transaction.records.len()).unwrap_or(u64::MAX);
         let record = RecordAt { seq: Seq(end.0.saturating_add(ahead)), record };
         let transitions = self.engine.apply(&record);
+        if let Body::Audit(audit) = &record.record.body {
+            self.shelf.take(&audit.act);
+        }
         if let Body::Outfall(outfall) = &record.record.body {
             self.register.take(&record);
             if matches!(outfall, Outfall::Dossier(_)) {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use mqtt::Edge;
-use record::{MonoMs, TimeLine};
+use record::{MonoMs, TimeLine, UnixMs};
 use serde_json::{Value, json};
 
 use crate::GatewayConfig;
@@ -58,6 +58,7 @@ impl View {
     fn status(&self) -> Status {
         let now = mono_ms();
         let (clock, line) = self.clock();
+        let wall_ms = UnixMs(clock.wall_ms);
         let mqtt = self.edge.as_ref().and_then(Weak::upgrade).map(|edge| mqtt_status(&edge));
         let gwmp = self.lora.as_ref().map(gwmp::status);
         let board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
@@ -68,7 +69,7 @@ impl View {
             clock,
             journal: board.journal.clone(),
             devices: board.show_devices(now),
-            alarms: board.show_alarms(&line),
+            alarms: board.show_alarms(&line, wall_ms),
             rules: board.show_rules(now),
             mqtt,
             gwmp,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 use gatewayd::status::AlarmStatus;
-use record::{Act, RuleId, RuleIdError, SourceId, SourceIdError};
+use record::{Act, RuleId, RuleIdError, SourceId, SourceIdError, UnixMs};
 use serde_json::json;
 
 use crate::audit;
@@ -21,6 +21,10 @@ use crate::status::{ask_gateway, show_alarm};
 pub(crate) enum AlarmCommand {
     /// What stands, the most urgent first; also what came back by itself and nobody has seen.
     List(Output),
+    /// Set an alarm aside for some hours: it goes on being judged, journaled and delivered, and is not shown as wrong.
+    Shelve(ShelveArgs),
+    /// Show a shelved alarm again.
+    Unshelve(UnshelveArgs),
     /// Say that you have seen an alarm. It stays until the value is back; one that came back already is over.
     Ack(AckArgs),
 }
@@ -42,18 +46,47 @@ pub(crate) struct AckArgs {
     json: bool,
 }
 
+/// `weir alarm shelve`
+#[derive(Debug, Args)]
+pub(crate) struct ShelveArgs {
+    #[command(flatten)]
+    alarm: UnshelveArgs,
+    /// For so many hours, at most 24.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=24))]
+    hours: u32,
+}
+
+/// Which alarm, and why.
+#[derive(Debug, Args)]
+pub(crate) struct UnshelveArgs {
+    /// The rule, as `weir rules show` has it.
+    #[arg(value_parser = |text: &str| -> Result<RuleId, RuleIdError> { RuleId::new(text) })]
+    rule: RuleId,
+    /// The device.
+    #[arg(value_parser = |text: &str| -> Result<SourceId, SourceIdError> { SourceId::new(text) })]
+    device: SourceId,
+    /// Why. It is journaled, and every platform reads it.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+    /// One JSON object instead of text for people.
+    #[arg(long)]
+    json: bool,
+}
+
 /// Does what was typed.
 pub(crate) fn run(command: &AlarmCommand, run_dir: &Path, lang: Lang) -> Result<Exit, CommandError> {
     match command {
         AlarmCommand::List(output) => list(run_dir, output.json, lang),
         AlarmCommand::Ack(args) => ack(args, run_dir, lang),
+        AlarmCommand::Shelve(ShelveArgs { alarm, hours }) => shelve(alarm, Some(*hours), run_dir, lang),
+        AlarmCommand::Unshelve(alarm) => shelve(alarm, None, run_dir, lang),
     }
 }
 
 /// Lists what stands. An alarm that stands is not well.
 fn list(run_dir: &Path, json: bool, lang: Lang) -> Result<Exit, CommandError> {
     let alarms = ask_gateway(run_dir)?.alarms;
-    let is_waiting = |alarm: &AlarmStatus| alarm.state.ends_with("unacknowledged");
+    let is_waiting = |alarm: &AlarmStatus| alarm.state.ends_with("unacknowledged") && !is_shelved(alarm);
     let mut out = output::stdout();
     if json {
         line(&mut out, &json!({ "alarms": alarms }).to_string())?;
@@ -67,7 +100,31 @@ fn list(run_dir: &Path, json: bool, lang: Lang) -> Result<Exit, CommandError> {
         line(&mut out, &format!("{text} · try: weir alarm ack {rule} {source} --reason TEXT"))?;
     }
     out.flush().map_err(CommandError::output)?;
-    Ok(if alarms.is_empty() { Exit::Good } else { Exit::NotWell })
+    Ok(if alarms.iter().all(is_shelved) { Exit::Good } else { Exit::NotWell })
+}
+
+fn is_shelved(alarm: &AlarmStatus) -> bool {
+    alarm.shelved_until_ms.is_some()
+}
+
+/// Has it journaled that an alarm is set aside, by the box's clock, or is no more.
+fn shelve(args: &UnshelveArgs, hours: Option<u32>, run_dir: &Path, lang: Lang) -> Result<Exit, CommandError> {
+    let UnshelveArgs { rule, device, reason, json } = args;
+    let now_ms = ask_gateway(run_dir)?.clock.wall_ms;
+    let until_ms = hours.map(|hours| UnixMs(now_ms.saturating_add(i64::from(hours) * 3_600_000)));
+    let act = Act::Shelved { rule: rule.clone(), source: device.clone(), until_ms };
+    let seq = audit::order(run_dir, &act, reason)?;
+    let mut out = output::stdout();
+    let text = match (json, until_ms.map(output::time), lang) {
+        (true, ..) => json!({ "rule": rule, "source": device, "until_ms": until_ms, "seq": seq }).to_string(),
+        (false, Some(until), Lang::En) => format!("alarm {rule} of {device} shelved until {until}, record {seq}"),
+        (false, Some(until), Lang::Zh) => format!("已搁置 {device} 的报警 {rule}，至 {until}，记录号 {seq}"),
+        (false, None, Lang::En) => format!("alarm {rule} of {device} is shelved no more, record {seq}"),
+        (false, None, Lang::Zh) => format!("已取消搁置 {device} 的报警 {rule}，记录号 {seq}"),
+    };
+    line(&mut out, &text)?;
+    out.flush().map_err(CommandError::output)?;
+    Ok(Exit::Good)
 }
 
 /// Has it journaled that somebody has seen an alarm.

@@ -99,7 +99,7 @@ fn what_is_wrong(gateway: &Result<Gateway, String>, sync: &Result<Sync, String>,
                     wrong.push(format!("{text} {eui}: {} ({})", conflict.from, age(conflict.ms_ago)));
                 }
             }
-            let standing = gateway.alarms.iter().filter(|alarm| alarm.state != "returned_unacknowledged");
+            let standing = gateway.alarms.iter().filter(|alarm| !is_note(alarm));
             wrong.extend(standing.map(|alarm| show_alarm(alarm, lang)));
         }
     }
@@ -127,7 +127,7 @@ fn what_is_wrong(gateway: &Result<Gateway, String>, sync: &Result<Sync, String>,
 /// What a technician should know although nothing is broken: a box without a network has no better clock, and its records
 /// say so (T1).
 fn notes(gateway: &Gateway, lang: Lang) -> Vec<String> {
-    let returned = gateway.alarms.iter().filter(|alarm| alarm.state == "returned_unacknowledged");
+    let returned = gateway.alarms.iter().filter(|alarm| is_note(alarm));
     let mut notes: Vec<String> = returned.map(|alarm| show_alarm(alarm, lang)).collect();
     notes.extend(clock_note(&gateway.clock, lang));
     notes.extend(gateway.rules.as_ref().map(|rules| show_rules(rules, lang)));
@@ -217,6 +217,11 @@ fn show_rules(rules: &RulesStatus, lang: Lang) -> String {
     }
 }
 
+/// Whether an alarm is worth knowing and no reason to act now: it came back, or somebody set it aside.
+fn is_note(alarm: &AlarmStatus) -> bool {
+    alarm.state == "returned_unacknowledged" || alarm.shelved_until_ms.is_some()
+}
+
 /// An alarm in a line.
 pub(crate) fn show_alarm(alarm: &AlarmStatus, lang: Lang) -> String {
     let AlarmStatus { rule, source, quantity, unit, state, limit, value, since_ms, since_error_ms, .. } = alarm;
@@ -234,7 +239,13 @@ pub(crate) fn show_alarm(alarm: &AlarmStatus, lang: Lang) -> String {
         "returned_unacknowledged" => lang.pick("came back, unacknowledged", "已恢复，未确认"),
         other => other,
     };
-    format!("{text} {rule} {source} {quantity} {of}{value} {unit}, {limit_text} {limit}: {state}, {since}{doubt}")
+    let shelved = alarm
+        .shelved_until_ms
+        .map(|until| format!(", {} {}", lang.pick("shelved until", "搁置至"), output::time(UnixMs(until))));
+    let shelved = shelved.unwrap_or_default();
+    format!(
+        "{text} {rule} {source} {quantity} {of}{value} {unit}, {limit_text} {limit}: {state}, {since}{doubt}{shelved}"
+    )
 }
 
 fn print_gateway(out: &mut impl Write, gateway: &Gateway, lang: Lang) -> Result<(), CommandError> {

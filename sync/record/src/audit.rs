@@ -3,7 +3,7 @@
 use minicbor::{Decode, Decoder, Encode, decode};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{RuleId, Seq, SeqRange, SourceId};
+use crate::{RuleId, Seq, SeqRange, SourceId, UnixMs};
 
 /// Somebody ordered something that changes what is sent, kept or believed. Committed before it is carried out.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
@@ -133,6 +133,20 @@ pub enum Act {
         #[n(1)]
         source: SourceId,
     },
+    /// An alarm is set aside: it goes on being judged and journaled, and is not shown among those that stand, until then
+    /// (ISA-18.2: shelved).
+    #[n(10)]
+    Shelved {
+        /// The rule that judges.
+        #[n(0)]
+        rule: RuleId,
+        /// The device that it judges.
+        #[n(1)]
+        source: SourceId,
+        /// By the box's clock; none: it is shelved no more.
+        #[n(2)]
+        until_ms: Option<UnixMs>,
+    },
 }
 
 /// What became of rules that a platform commanded.
@@ -177,6 +191,7 @@ impl Act {
             Act::Settled { .. } => "settled",
             Act::KeyChanged { .. } => "key_changed",
             Act::Acknowledged { .. } => "acknowledged",
+            Act::Shelved { .. } => "shelved",
         }
     }
 }
@@ -202,7 +217,8 @@ impl Audit {
             | Act::Released { .. }
             | Act::KeyChanged { .. }
             | Act::Settled { .. }
-            | Act::Acknowledged { .. } => "",
+            | Act::Acknowledged { .. }
+            | Act::Shelved { .. } => "",
         };
         [by, act, &self.reason].into_iter().all(|text| text.len() <= Audit::TEXT_BYTES_MAX)
     }

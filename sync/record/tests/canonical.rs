@@ -341,6 +341,10 @@ fn any_audit() -> impl Strategy<Value = Audit> {
             .prop_map(|(command, outcome)| Act::Settled { command: Seq(command), outcome }),
         vec(any::<u8>(), 0..200).prop_map(|statement| Act::KeyChanged { statement }),
         any_source().prop_map(|source| Act::Acknowledged { rule: RuleId::new("cod-high").unwrap(), source }),
+        (any_source(), of(any::<i64>())).prop_map(|(source, until)| {
+            let rule = RuleId::new("cod-high").unwrap();
+            Act::Shelved { rule, source, until_ms: until.map(UnixMs) }
+        }),
     ];
     (by, act, ".{0,200}").prop_map(|(by, act, reason)| Audit { by, act, reason })
 }

@@ -1,10 +1,11 @@
 //! What is ordered of the box's records, journaled before it is carried out.
 
 use journal::{PINS_MAX, Reader, Segment, SegmentChange, StoreError};
-use record::{Act, AlarmTransition, Audit, Body, Record, Seq, SeqRange};
+use record::{Act, AlarmTransition, Audit, Body, Record, RuleId, Seq, SeqRange, SourceId, UnixMs};
 use serde_json::{Value, json};
 
 use super::{Committer, Draft};
+use crate::ledger::{SHELVED_HOURS_MAX, SHELVED_MAX};
 
 /// What is pinned may take this part of the journal's budget: the rest goes on being kept as ever. 1/n.
 const PINNED_SHARE: u64 = 2;
@@ -59,7 +60,38 @@ impl Committer {
                 let nobody = || format!("no alarm {rule} of {source} waits for anyone · try: weir alarm list");
                 self.seen(audit).map(drop).ok_or_else(nobody)
             }
+            Act::Shelved { rule, source, until_ms } => self.check_shelved(rule, source, *until_ms, &audit.reason),
         }
+    }
+
+    /// Whether an alarm may be set aside, or shown again.
+    fn check_shelved(
+        &self,
+        rule: &RuleId,
+        source: &SourceId,
+        until: Option<UnixMs>,
+        reason: &str,
+    ) -> Result<(), String> {
+        let (now, shelf) = (self.stamp().wall_ms, &self.restored.shelf);
+        let is_shelved = shelf.until(rule, source, now).is_some();
+        let Some(until) = until else {
+            let not = || format!("alarm {rule} of {source} is not shelved · try: weir alarm list");
+            return is_shelved.then_some(()).ok_or_else(not);
+        };
+        if !self.rules.iter().any(|known| known.id == *rule && known.devices.covers(source)) {
+            return Err(format!("no rule {rule} judges {source} · try: weir rules show"));
+        }
+        if reason.is_empty() {
+            return Err("what is shelved needs a reason · try: weir alarm shelve … --reason TEXT".into());
+        }
+        let ms_max = i64::from(SHELVED_HOURS_MAX) * 3_600_000;
+        if until <= now || until.0.saturating_sub(now.0) > ms_max {
+            return Err(format!("an alarm is shelved for {SHELVED_HOURS_MAX} hours at most · try: --hours 8"));
+        }
+        if !is_shelved && shelf.count(now) >= SHELVED_MAX {
+            return Err(format!("{SHELVED_MAX} alarms are shelved · try: weir alarm unshelve, or mend the rules"));
+        }
+        Ok(())
     }
 
     /// The step of an alarm that somebody has seen.

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use control::chain;
 use journal::{Reader, StoreError, Transaction, salvage};
 use mqtt::Outcome;
-use record::{Body, SourceId};
+use record::{Act, Body, SourceId};
 use tokio::sync::oneshot;
 
 use super::platforms::Platforms;
@@ -67,8 +67,13 @@ impl Committer {
         for (source, judged) in &told {
             board.judged(source.as_ref(), judged);
         }
-        if transaction.records.iter().any(|record| matches!(record.body, Body::Alarm(_))) {
-            board.alarms(self.restored.engine.alarms());
+        let is_shown = |body: &Body| match body {
+            Body::Alarm(_) => true,
+            Body::Audit(audit) => matches!(audit.act, Act::Shelved { .. }),
+            _ => false,
+        };
+        if transaction.records.iter().any(|record| is_shown(&record.body)) {
+            board.alarms(self.restored.engine.alarms(), &self.restored.shelf);
         }
         drop(board);
         self.note_journal();

@@ -4,6 +4,7 @@ use batch::{KeyStatement, Whose};
 use record::{Act, Actor, Audit, Seq, SeqRange, Settlement};
 
 use crate::lang::Lang;
+use crate::output;
 
 /// Who ordered what, and why.
 pub(super) fn show(audit: &Audit, lang: Lang) -> String {
@@ -45,6 +46,16 @@ fn act(act: &Act, lang: Lang) -> String {
         (Act::Settled { command, outcome }, _) => settled(*command, *outcome, lang),
         (Act::Acknowledged { rule, source }, Lang::En) => format!("alarm {rule} of {source} acknowledged"),
         (Act::Acknowledged { rule, source }, Lang::Zh) => format!("已确认 {source} 的报警 {rule}"),
+        (Act::Shelved { rule, source, until_ms: Some(until) }, Lang::En) => {
+            format!("alarm {rule} of {source} shelved until {}", output::time(*until))
+        }
+        (Act::Shelved { rule, source, until_ms: Some(until) }, Lang::Zh) => {
+            format!("搁置 {source} 的报警 {rule}，至 {}", output::time(*until))
+        }
+        (Act::Shelved { rule, source, until_ms: None }, Lang::En) => {
+            format!("alarm {rule} of {source} is shelved no more")
+        }
+        (Act::Shelved { rule, source, until_ms: None }, Lang::Zh) => format!("取消搁置 {source} 的报警 {rule}"),
         (Act::Enrolled { platform, key }, Lang::Zh) => format!("已登记平台 {platform}，其公钥 {}", hex::encode(key)),
         (Act::KeyChanged { statement }, lang) => key_changed(statement, lang),
     }

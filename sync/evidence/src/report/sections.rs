@@ -167,6 +167,10 @@ fn order(act: &Act) -> String {
         },
         Act::KeyChanged { statement } => key_changed(statement),
         Act::Acknowledged { rule, source } => format!("确认报警 {rule} {source} acknowledged"),
+        Act::Shelved { rule, source, until_ms: Some(until) } => {
+            format!("搁置报警 {rule} {source} shelved until {}", local_time(*until))
+        }
+        Act::Shelved { rule, source, until_ms: None } => format!("取消搁置报警 {rule} {source} no longer shelved"),
     }
 }
 

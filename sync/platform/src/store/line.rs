@@ -315,14 +315,18 @@ fn audit_columns(audit: &Audit) -> Result<Vec<Value>, Refused> {
         Act::Released { pin } => (None, Some(SeqRange { first: *pin, last: *pin }), None),
         Act::Enrolled { platform, key } => (Some(platform), None, Some(key)),
         Act::Settled { command, .. } => (None, Some(SeqRange { first: *command, last: *command }), None),
-        Act::Acknowledged { .. } | Act::Commanded { .. } | Act::KeyChanged { .. } => (None, None, None),
+        Act::Acknowledged { .. } | Act::Shelved { .. } | Act::Commanded { .. } | Act::KeyChanged { .. } => {
+            (None, None, None)
+        }
     };
     let changed = match &audit.act {
         Act::KeyChanged { statement } => key_columns(statement),
         _ => KeyColumns::default(),
     };
     let (rule, source) = match &audit.act {
-        Act::Acknowledged { rule, source } => (text(rule.as_str()), text(source.as_str())),
+        Act::Acknowledged { rule, source } | Act::Shelved { rule, source, .. } => {
+            (text(rule.as_str()), text(source.as_str()))
+        }
         _ => (Value::Null, Value::Null),
     };
     let [number, order, refused, command] = command_columns(&audit.act)?;
