@@ -164,6 +164,7 @@ class Box:
             26: ("audit", None, ((0, 0), (0, "province", (3, 4)), "never taken")),
             27: ("audit", None, ((0, 0), (3, "province", bytes(range(32))), "")),
             28: ("audit", None, ((0, 1000), (6, "cod-high", "probe-2"), "on the way")),
+            35: ("audit", None, ((0, 1000), (10, "cod-high", "probe-2", 1_796_004_531_606), "in the workshop")),
             29: ("audit", None, ((1, "province"), (4, seq, "resend", b"\xd2", "no such records"), "restored")),
             31: ("audit", None, ((1, "province"), (4, seq, "rules", b"\xd2"), "")),
             32: ("audit", None, ((2, None), (7, seq - 1, 1), "no receipt in 900 s")),
