@@ -239,6 +239,7 @@ impl Board {
                 value: alarm.value.map(|value| value.to_string()),
                 since_ms: since.map_or(alarm.since.wall_ms, |(at, _)| at).0,
                 since_error_ms: since.map(|(_, error_ms)| error_ms),
+                raised: alarm.raised,
                 shelved_until_ms: self.shelf.until(&alarm.rule, &alarm.source, now).map(|until| until.0),
             }
         };

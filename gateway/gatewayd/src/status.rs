@@ -208,6 +208,9 @@ pub struct AlarmStatus {
     /// Bound of the error of that, ± ms; none if nobody knows the time of that boot.
     #[serde(default)]
     pub since_error_ms: Option<u64>,
+    /// How often it was raised within the hour before it was raised last, that time included.
+    #[serde(default)]
+    pub raised: usize,
     /// Until when somebody set it aside, ms since 1970 UTC.
     #[serde(default)]
     pub shelved_until_ms: Option<i64>,

@@ -93,6 +93,9 @@ pub struct ActiveAlarm {
     pub since: Stamp,
     /// The record that decided.
     pub cause: Seq,
+    /// How often it was raised within the hour before it was raised last, that time included. Many times is chatter
+    /// (ISA-18.2): its rule wants a deadband or a delay.
+    pub raised: usize,
 }
 
 /// Readings that a rule could not judge, because the device measures in another unit.
@@ -272,6 +275,7 @@ impl Engine {
             value: journaled.value,
             since: journaled.since,
             cause: journaled.cause,
+            raised: latch.raised.len(),
         })
     }
 
@@ -288,7 +292,7 @@ impl Engine {
         let Some(place) = self.rules.iter().position(same) else { return };
         let Some(Judged { latch, .. }) = self.judged(place, &alarm.source) else { return };
         let AlarmTransition { limit, value, cause, .. } = *alarm;
-        latch.journaled = Some(Journaled { state: alarm.to, since: *stamp, limit, value, cause });
+        latch.journal(Journaled { state: alarm.to, since: *stamp, limit, value, cause });
         let first = self.outstanding().position(|waiting| concerns(waiting, &alarm.rule, &alarm.source));
         match first {
             Some(first) if self.outstanding[first].1 == *alarm => drop(self.outstanding.remove(first)),

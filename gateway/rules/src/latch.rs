@@ -1,5 +1,7 @@
 //! The state of one rule for one device, and its step at one sample.
 
+use std::collections::VecDeque;
+
 use record::{AlarmState, BootNo, Decimal, MonoMs, Seq, Stamp};
 
 use crate::Limit;
@@ -17,9 +19,15 @@ pub(crate) struct Latch {
     pub(crate) beyond_since: Option<Stamp>,
     /// The first of the unbroken run of samples that are back, up to now.
     pub(crate) back_since: Option<Stamp>,
+    /// When the alarm was raised within the hour before it was raised last, that time included; at most [`RAISED_MAX`].
+    pub(crate) raised: VecDeque<Stamp>,
     /// Readings of the quantity in another unit than the rule's.
     pub(crate) unit_mismatches: u64,
 }
+
+/// Most times that are counted: a hundred an hour is chatter, and so is more.
+const RAISED_MAX: usize = 100;
+const HOUR_MS: u64 = 3_600_000;
 
 /// The newest journaled transition, as [`crate::Engine::alarms`] shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +41,14 @@ pub(crate) struct Journaled {
 
 impl Latch {
     pub(crate) fn new() -> Latch {
-        Latch { derived: AlarmState::Normal, journaled: None, beyond_since: None, back_since: None, unit_mismatches: 0 }
+        Latch {
+            derived: AlarmState::Normal,
+            journaled: None,
+            beyond_since: None,
+            back_since: None,
+            raised: VecDeque::new(),
+            unit_mismatches: 0,
+        }
     }
 
     /// See [`crate::Engine::judges_as`].
@@ -47,6 +62,18 @@ impl Latch {
         (self.derived, &self.journaled, self.unit_mismatches)
             == (unbroken.derived, &unbroken.journaled, unbroken.unit_mismatches)
             && same_run
+    }
+
+    /// Takes the newest journaled transition.
+    pub(crate) fn journal(&mut self, journaled: Journaled) {
+        if journaled.state == AlarmState::Unacknowledged {
+            let is_old = |raised: &Stamp| elapsed_ms(raised, &journaled.since).is_none_or(|ms| ms > HOUR_MS);
+            while self.raised.len() >= RAISED_MAX || self.raised.front().is_some_and(is_old) {
+                self.raised.pop_front();
+            }
+            self.raised.push_back(journaled.since);
+        }
+        self.journaled = Some(journaled);
     }
 
     /// The state according to the journal.

@@ -217,6 +217,9 @@ fn show_rules(rules: &RulesStatus, lang: Lang) -> String {
     }
 }
 
+/// An alarm that was raised so often within an hour chatters.
+const CHATTER: usize = 5;
+
 /// Whether an alarm is worth knowing and no reason to act now: it came back, or somebody set it aside.
 fn is_note(alarm: &AlarmStatus) -> bool {
     alarm.state == "returned_unacknowledged" || alarm.shelved_until_ms.is_some()
@@ -239,12 +242,19 @@ pub(crate) fn show_alarm(alarm: &AlarmStatus, lang: Lang) -> String {
         "returned_unacknowledged" => lang.pick("came back, unacknowledged", "已恢复，未确认"),
         other => other,
     };
+    let chatter = match (alarm.raised >= CHATTER, lang) {
+        (false, _) => String::new(),
+        (true, Lang::En) => {
+            format!(", raised {} times within an hour: its rule wants a deadband or a delay", alarm.raised)
+        }
+        (true, Lang::Zh) => format!("，一小时内触发 {} 次：规则应设回差或延时", alarm.raised),
+    };
     let shelved = alarm
         .shelved_until_ms
         .map(|until| format!(", {} {}", lang.pick("shelved until", "搁置至"), output::time(UnixMs(until))));
     let shelved = shelved.unwrap_or_default();
     format!(
-        "{text} {rule} {source} {quantity} {of}{value} {unit}, {limit_text} {limit}: {state}, {since}{doubt}{shelved}"
+        "{text} {rule} {source} {quantity} {of}{value} {unit}, {limit_text} {limit}: {state}, {since}{doubt}{shelved}{chatter}"
     )
 }
 

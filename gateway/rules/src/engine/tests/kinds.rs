@@ -322,7 +322,8 @@ fn a_closed_outfall_that_discharges_is_a_rebound() {
         Body::Outfall(outfall) => outfall.code().clone(),
         other => panic!("{other:?}"),
     };
-    let stands = told(Outfall::Devices(Standing { outfall: code, devices: vec![SourceId::new("a").unwrap()] }));
+    let stands =
+        told(Outfall::Devices(Standing { outfall: code, devices: vec![SourceId::new("a").unwrap()], told: None }));
     let play = |told: Vec<RecordAt>| {
         let all: Vec<RecordAt> = told.into_iter().chain(records("0s 5 | 1s 0")).collect();
         play(rules("rebound", "high = 0.5"), &all)

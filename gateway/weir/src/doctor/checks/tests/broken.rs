@@ -74,6 +74,7 @@ fn alarm(facts: &mut Facts, since_ms: i64) {
         value: Some("91".into()),
         since_ms,
         since_error_ms: Some(0),
+        raised: 1,
         shelved_until_ms: None,
     });
 }
