@@ -27,6 +27,19 @@ const QUANTITIES: [(&str, &str); 8] = [
     ("conductivity", "uS/cm"),
     ("turbidity", "{NTU}"),
 ];
+/// A rule of each kind, with the times that it would have.
+const KINDS: [(&str, &str); 10] = [
+    ("limit", "high = 90\non_delay_s = 120\ncold = { temperature = \"tn mg/L\", at = 12, high = 95 }"),
+    ("change", "rise = 80\nwithin_s = 900"),
+    ("mean", "high = 48\nwindow = \"24h\"\nweighted_by = \"flow\""),
+    ("load", "high = 50\nwindow = \"1h\"\nflow = \"flow\""),
+    ("silence", "for_s = 1800"),
+    ("stuck", "for_s = 21600\nband = 0.05"),
+    ("implausible", "readings = 5"),
+    ("disagreement", "with = \"sensor-0/cod\"\nhigh = 80"),
+    ("unstable", "high = 85\ntimes = 3\nwithin_s = 86400\nrelax_after = 10"),
+    ("surge", "high = 80\ntimes = 1.5\nbaseline_h = 24\nhours = \"22:00-06:00\""),
+];
 /// Five days of it.
 const FRAMES: u64 = DEVICES * 60 * 24 * 5;
 const ROUNDS: usize = 3;
@@ -51,6 +64,17 @@ fn main() {
     println!("  comparison {:>12.0} readings/s, {:.1} times", readings as f64 / compared, judged / compared);
     println!("  a month of it (40 devices, 8 quantities a minute) judged in {:.1} s", judged * 6.0);
     println!("  {:.0} bytes for each of {STATES_MAX} states", bytes_of_state());
+    println!("one rule of each kind for each of {DEVICES} devices, beside the same comparison");
+    for (kind, keys) in KINDS {
+        let head = "[[rule]]\nid = \"r\"\ndevices = [\"*\"]\nquantity = \"cod\"\nunit = \"mg/L\"";
+        let text = format!("{head}\nkind = \"{kind}\"\n{keys}\n");
+        let rules = RuleSet::from_toml(&text).unwrap_or_else(|error| panic!("{kind}: {error}"));
+        let took = best(|| {
+            let mut engine = Engine::new(rules.clone());
+            frames.iter().map(|at| engine.apply(at).len()).sum::<usize>()
+        });
+        println!("  {kind:<13} {:>10.0} frames/s  {:>5.1} times", FRAMES as f64 / took, took / compared);
+    }
 }
 
 /// Seconds of the quickest of some rounds.

@@ -1,7 +1,7 @@
 //! Each kind of rule, in the words of a technician's test.
 
 use expect_test::{Expect, expect};
-use record::dossier::LifeCycle;
+use record::dossier::{LifeCycle, OutfallClass};
 use record::{Body, Outfall, Record, RecordAt, Seq, SourceId, Standing};
 
 use crate::scenario::time;
@@ -303,36 +303,37 @@ fn told(outfall: Outfall) -> RecordAt {
     RecordAt { seq: Seq(0), record: Record { stamp, body: Body::Outfall(outfall) } }
 }
 
+/// The example's dossier, changed, and that `a` stands there.
+fn standing_at(change: impl FnOnce(&mut record::Dossier)) -> Vec<RecordAt> {
+    let mut dossier: record::Dossier = toml::from_str(include_str!("../../../../../config/outfall.toml")).unwrap();
+    change(&mut dossier);
+    let outfall = dossier.code.clone();
+    let version =
+        record::DossierVersion { version: 1, by: record::Actor::User(0), reason: String::new(), dossier, told: None };
+    let standing = Standing { outfall, devices: vec![SourceId::new("a").unwrap()], told: None };
+    vec![told(Outfall::Dossier(Box::new(version))), told(Outfall::Devices(standing))]
+}
+
+#[test]
+fn only_storm_water_has_to_be_dry() {
+    let play = |class: OutfallClass| {
+        let mut all = standing_at(|dossier| dossier.class = class);
+        all.extend(records(&weather(48, "48h 5")));
+        play(rules("dry_weather", DRY), &all)
+    };
+    assert_eq!(play(OutfallClass::UrbanStormwater), "48h unacknowledged (5 of 2)\n");
+    assert_eq!(play(OutfallClass::UrbanTreatmentPlant), "");
+}
+
 #[test]
 fn a_closed_outfall_that_discharges_is_a_rebound() {
-    let example = include_str!("../../../../../config/outfall.toml");
-    let dossier = |state: LifeCycle| {
-        let mut dossier: record::Dossier = toml::from_str(example).unwrap();
-        dossier.state = state;
-        let version = record::DossierVersion {
-            version: 1,
-            by: record::Actor::User(0),
-            reason: String::new(),
-            dossier,
-            told: None,
-        };
-        told(Outfall::Dossier(Box::new(version)))
-    };
-    let code = match &dossier(LifeCycle::InUse).record.body {
-        Body::Outfall(outfall) => outfall.code().clone(),
-        other => panic!("{other:?}"),
-    };
-    let stands =
-        told(Outfall::Devices(Standing { outfall: code, devices: vec![SourceId::new("a").unwrap()], told: None }));
-    let play = |told: Vec<RecordAt>| {
-        let all: Vec<RecordAt> = told.into_iter().chain(records("0s 5 | 1s 0")).collect();
+    let play = |told: &[RecordAt]| {
+        let all: Vec<RecordAt> = told.iter().cloned().chain(records("0s 5 | 1s 0")).collect();
         play(rules("rebound", "high = 0.5"), &all)
     };
-    assert_eq!(
-        play(vec![dossier(LifeCycle::Abolished), stands.clone()]),
-        "0s unacknowledged (5 of 0.5)\n1s returned_unacknowledged (0 of 0.5)\n"
-    );
-    assert_eq!(play(vec![dossier(LifeCycle::InUse), stands.clone()]), "");
-    assert_eq!(play(vec![dossier(LifeCycle::Abolished)]), "", "nobody knows where it stands");
-    assert_eq!(play(vec![stands]), "", "nobody knows what it is");
+    let abolished = standing_at(|dossier| dossier.state = LifeCycle::Abolished);
+    assert_eq!(play(&abolished), "0s unacknowledged (5 of 0.5)\n1s returned_unacknowledged (0 of 0.5)\n");
+    assert_eq!(play(&standing_at(|dossier| dossier.state = LifeCycle::InUse)), "");
+    assert_eq!(play(&abolished[..1]), "", "nobody knows where it stands");
+    assert_eq!(play(&abolished[1..]), "", "nobody knows what it is");
 }
