@@ -6,25 +6,43 @@
 //! ```text
 //! rules.toml ─► RuleSet ─► Engine ◄───────────────── every committed record, in order ────┐
 //!                            ├─► apply(frame) ─► AlarmTransition ─► journal ─► Body::Alarm ┘
+//!                            ├─► tick(now)       what the passing of time alone brings
 //!                            ├─► outstanding()   after a restart: what was derived, but is not journaled
 //!                            └─► alarms()        what stands, as far as it is journaled (R1)
+//!
+//! one reading:  Field (what else is known) ─┐
+//!               Memory (of rule and device) ┴─► Basis ─► Finding: a value, and how it stands to the limit ─► latch
 //! ```
+//!
+//! A [`Basis`] is what a rule makes of readings before it compares them: the reading itself, a change, a mean or load of the
+//! clock's time, silence, ... A new kind is a variant of it, and its keys in `rule_set::kinds`; delays, states and journaling
+//! are the same for all.
+//!
+//! # What is judged, and when
+//! - Readings count when they are **journaled**, in that order; only means and loads go by when the **device measured**, if it
+//!   says so and its clock is not ahead, and wait `late_s` for what comes late. What comes later still is not judged.
+//! - A reading that is not good, or in another unit, neither raises nor clears. A time with too few readings, a temperature or
+//!   weather that is not known, is not judged: nobody is accused without knowing.
+//! - While the box does not know the time, what goes by the clock (means, loads, hours, dry weather, surges) is not judged;
+//!   delays and spans within a boot go by its monotonic clock. Across boots only what surely passed counts.
+//! - An on-delay is judged when a sample arrives, not by a timer. The clock's times and silence are judged by [`Engine::tick`];
+//!   what they find depends on the readings and on when silence began, not on when it was called.
+//! - Silence counts from a start of the box or its program at the earliest (`Body::Boot`): nobody listened before.
+//! - Numbers are decimal: sums have every digit, a mean has two more than its finest reading, rounded half to even, and what
+//!   is compared is what is recorded.
 //!
 //! A [`Backtest`] is the same fold under other rules, beside what the journal has; [`Scenarios`] are tests of rules that a
 //! technician can write.
-//!
-//! An engine is a fold over the journal: it has no clock and no file of its own. An on-delay is judged when a sample
-//! arrives, not by a timer, so the same records give the same transitions at any speed and after any restart. The price:
-//! a sensor that falls silent while its delay runs raises nothing; silence is another rule's work.
 //!
 //! **Deliberately does not know:** where records are kept (`journal`), who is told (`gatewayd`), how a frame was read
 //! (`ingest`). It reads no clock, randomness, environment, file or socket (S1).
 //!
 //! Invariants: **R1** each transition is a legal step of ISA-18.2, and [`Engine::alarms`] shows only journaled ones;
 //! **R2** an engine rebuilt from the records continues as the old one would have; **B1** by [`RULES_MAX`],
-//! [`STATES_MAX`], [`OUTSTANDING_MAX`].
+//! [`STATES_MAX`], [`SERIES_MAX`], [`SLICES_MAX`], [`READINGS_MAX`], [`OUTSTANDING_MAX`].
 //!
-//! Standards: ISA-18.2 (alarm states, deadband, on-delay).
+//! Standards: ISA-18.2 (alarm states, deadband, delays), HJ 212-2017 appendix D.1 (means, loads), GB 18918-2002 table 1 and 4.1.4
+//! (limits of the daily mean, cold water), 绥政办发〔2023〕5号 (dry weather, rebound, more frequent monitoring).
 //!
 //! [`AlarmTransition`]: record::AlarmTransition
 
