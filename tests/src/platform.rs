@@ -155,6 +155,11 @@ impl Party {
         self.query(sql, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
     }
 
+    /// How many alarm transitions it has of the box.
+    pub fn alarm_count(&self) -> u32 {
+        self.query("SELECT count(*) FROM alarm WHERE box = ?1", |row| row.get(0))[0]
+    }
+
     fn query<T>(&self, sql: &str, read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>) -> Vec<T> {
         let database = Connection::open_with_flags(self.state.database(), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
         let mut statement = database.prepare(sql).unwrap();

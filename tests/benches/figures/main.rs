@@ -6,7 +6,7 @@
 //! cargo bench -p system-tests -- acks wear           only these
 //! cargo bench -p system-tests -- --rounds 9 --dir /mnt/card acks
 //! ```
-//! Parts: `acks`, `uplinks`, `handshakes`, `attacks`, `wear`, `memory`, `start`, `drain` (`--days 30 --link 64` for an outage of a month that
+//! Parts: `acks`, `alarms`, `uplinks`, `handshakes`, `attacks`, `wear`, `memory`, `start`, `drain` (`--days 30 --link 64` for an outage of a month that
 //! drains whole over 64 kbit/s). For a quick look: `--rounds 1 --seconds 1`.
 //! What needs no daemon is measured where it lives: bytes per reading on the wire by `cargo bench -p batch`, codec calls
 //! by `cargo bench -p script`, hostile datagrams, packets and payloads by `cargo bench -p lorawan`, `mqtt` and `ingest`.
@@ -22,6 +22,7 @@
 )]
 
 mod acks;
+mod alarms;
 mod attacks;
 mod broker;
 mod devices;
@@ -61,8 +62,9 @@ struct Plan {
 
 type Part = (&'static str, fn(&Plan) -> io::Result<()>);
 
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 9] = [
     ("acks", acks::run),
+    ("alarms", alarms::run),
     ("uplinks", uplinks::run),
     ("handshakes", handshakes::run),
     ("attacks", attacks::run),
