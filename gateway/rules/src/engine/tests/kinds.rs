@@ -259,6 +259,12 @@ fn a_discharge_in_dry_weather_is_found_and_nobody_is_accused_without_knowing() {
     check("dry_weather", DRY, &weather(20, "20h 5"), expect![""]);
     check("dry_weather", DRY, &weather(48, "48h rain-1/rain 1 | 48h 5"), expect![""]);
     check("dry_weather", DRY, &weather(48, "48h t-1/air_temperature 0.1 | 48h 5"), expect![""]);
+    check(
+        "dry_weather",
+        DRY,
+        &weather(48, "48h t-1/air_temperature 0 | 48h 5"),
+        expect!["48h unacknowledged (5 of 2)"],
+    );
     check("dry_weather", DRY, &weather(48, "48h river/level 3 | 48h 5"), expect![""]);
     // Each of the three must be as new as the reading.
     let news = ["rain-1/rain 0", "t-1/air_temperature -5", "river/level 1"];
