@@ -238,7 +238,15 @@ def shelved(parts):
     return seen if until_ms is None else (*seen, integer(until_ms, "until"))
 
 
-ACTS = {0: dropped, 1: pinned, 2: released, 3: enrolled_platform, 4: commanded, 5: key_changed, 6: acknowledged, 7: settled, 10: shelved}
+def configured(parts):
+    file, sha256, how = array(parts, "configured", 3)
+    want(uint(file, "configuration file") < 4 and uint(how, "how a file was configured") < 2, "configured")
+    return file, octets(sha256, "digest of a file", 32), how
+
+
+ACTS = dict(
+    enumerate((dropped, pinned, released, enrolled_platform, commanded, key_changed, acknowledged, settled, configured))
+) | {10: shelved}
 
 
 def named(item, what):

@@ -3,7 +3,7 @@
 use minicbor::{Decode, Decoder, Encode, decode};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{RuleId, Seq, SeqRange, SourceId, UnixMs};
+use crate::{ConfigFile, RuleId, Seq, SeqRange, SourceId, UnixMs};
 
 /// Somebody ordered something that changes what is sent, kept or believed. Committed before it is carried out.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
@@ -147,6 +147,44 @@ pub enum Act {
         #[n(2)]
         until_ms: Option<UnixMs>,
     },
+    /// A configuration file of the box gets another text; it counts from the next start of the daemon that reads it.
+    #[n(8)]
+    Configured {
+        /// The file.
+        #[n(0)]
+        file: ConfigFile,
+        /// SHA-256 of its text from now on.
+        #[n(1)]
+        #[cbor(with = "minicbor::bytes")]
+        #[serde(serialize_with = "as_hex", deserialize_with = "from_hex")]
+        sha256: [u8; 32],
+        /// Whether it had that text before.
+        #[n(2)]
+        how: Configuring,
+    },
+}
+
+/// How a configuration file gets another text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum Configuring {
+    /// It is new.
+    #[n(0)]
+    Applied,
+    /// It was kept from an earlier time.
+    #[n(1)]
+    RolledBack,
+}
+
+impl Configuring {
+    /// The stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Configuring::Applied => "applied",
+            Configuring::RolledBack => "rolled_back",
+        }
+    }
 }
 
 /// What became of rules that a platform commanded.
@@ -192,6 +230,7 @@ impl Act {
             Act::KeyChanged { .. } => "key_changed",
             Act::Acknowledged { .. } => "acknowledged",
             Act::Shelved { .. } => "shelved",
+            Act::Configured { .. } => "configured",
         }
     }
 }
@@ -218,7 +257,8 @@ impl Audit {
             | Act::KeyChanged { .. }
             | Act::Settled { .. }
             | Act::Acknowledged { .. }
-            | Act::Shelved { .. } => "",
+            | Act::Shelved { .. }
+            | Act::Configured { .. } => "",
         };
         [by, act, &self.reason].into_iter().all(|text| text.len() <= Audit::TEXT_BYTES_MAX)
     }
@@ -270,6 +310,6 @@ fn as_hex<S: serde::Serializer>(bytes: &[u8; 32], serializer: S) -> Result<S::Ok
 fn from_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
     let text = String::deserialize(deserializer)?;
     let mut bytes = [0; 32];
-    hex::decode_to_slice(&text, &mut bytes).map_err(|_| serde::de::Error::custom("a key is 64 hex digits"))?;
+    hex::decode_to_slice(&text, &mut bytes).map_err(|_| serde::de::Error::custom("it is not 64 hex digits"))?;
     Ok(bytes)
 }

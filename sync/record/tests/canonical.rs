@@ -7,9 +7,10 @@ use proptest::option::of;
 use proptest::prelude::*;
 use record::{
     Act, Actor, AlarmState, AlarmTransition, Audit, Body, Boot, BootNo, ClockQuality, ClockSet, ClockSource, CodecId,
-    CodecText, Decimal, Dossier, DossierVersion, Frame, Gap, GapReason, GatewayEui, Grounds, LimitSide, Link, Measure,
-    MonoMs, Outfall, OutfallCode, Quality, Quantity, Reading, Reason, Reception, Record, Redecoded, Rejected, RuleId,
-    Seal, Seq, SeqRange, SeqRanges, Settlement, SourceId, Stamp, Standing, TextValue, Tier, Told, Unit, UnixMs,
+    CodecText, ConfigFile, Configuring, Decimal, Dossier, DossierVersion, Frame, Gap, GapReason, GatewayEui, Grounds,
+    LimitSide, Link, Measure, MonoMs, Outfall, OutfallCode, Quality, Quantity, Reading, Reason, Reception, Record,
+    Redecoded, Rejected, RuleId, Seal, Seq, SeqRange, SeqRanges, Settlement, SourceId, Stamp, Standing, TextValue,
+    Tier, Told, Unit, UnixMs,
 };
 
 /// A change here breaks every checkpoint in the field: it needs a new variant, not new bytes.
@@ -330,6 +331,7 @@ fn any_audit() -> impl Strategy<Value = Audit> {
     let span = (any::<u64>(), any::<u64>()).prop_map(|(a, b)| SeqRange { first: Seq(a.min(b)), last: Seq(a.max(b)) });
     let by = prop_oneof![any::<u32>().prop_map(Actor::User), ".{0,40}".prop_map(Actor::Platform), Just(Actor::Box)];
     let outcomes = [Settlement::Kept, Settlement::RolledBack, Settlement::Superseded];
+    let configuring = vec![Configuring::Applied, Configuring::RolledBack];
     let commanded = (any::<u64>(), ".{0,10}", vec(any::<u8>(), 0..64), of(".{0,40}"));
     let act = prop_oneof![
         (".{0,40}", span.clone()).prop_map(|(platform, records)| Act::Dropped { platform, records }),
@@ -345,6 +347,8 @@ fn any_audit() -> impl Strategy<Value = Audit> {
             let rule = RuleId::new("cod-high").unwrap();
             Act::Shelved { rule, source, until_ms: until.map(UnixMs) }
         }),
+        (proptest::sample::select(&ConfigFile::ALL[..]), any::<[u8; 32]>(), proptest::sample::select(configuring))
+            .prop_map(|(file, sha256, how)| Act::Configured { file, sha256, how }),
     ];
     (by, act, ".{0,200}").prop_map(|(by, act, reason)| Audit { by, act, reason })
 }

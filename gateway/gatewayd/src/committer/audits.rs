@@ -53,6 +53,11 @@ impl Committer {
                 is_one.then_some(()).ok_or_else(|| format!("record {pin} is no pin · try: weir evidence pins"))
             }
             Act::Enrolled { .. } => Ok(()),
+            Act::Configured { .. } => {
+                let no_reason =
+                    || "a change of the configuration needs a reason · try: weir config … --reason TEXT".into();
+                (!audit.reason.is_empty()).then_some(()).ok_or_else(no_reason)
+            }
             // Of these no user says that they happened.
             Act::Commanded { .. } | Act::Settled { .. } => Err("nobody orders this · try: weir tail".into()),
             Act::KeyChanged { statement } => self.check_statement(statement),

@@ -1,10 +1,13 @@
 //! What somebody ordered, in words.
 
 use batch::{KeyStatement, Whose};
-use record::{Act, Actor, Audit, Seq, SeqRange, Settlement};
+use record::{Act, Actor, Audit, ConfigFile, Configuring, Seq, SeqRange, Settlement};
 
 use crate::lang::Lang;
 use crate::output;
+
+/// Bytes of a digest that are shown: as many as tell versions of a file apart.
+const DIGEST_SHOWN: usize = 8;
 
 /// Who ordered what, and why.
 pub(super) fn show(audit: &Audit, lang: Lang) -> String {
@@ -58,6 +61,18 @@ fn act(act: &Act, lang: Lang) -> String {
         (Act::Shelved { rule, source, until_ms: None }, Lang::Zh) => format!("取消搁置 {source} 的报警 {rule}"),
         (Act::Enrolled { platform, key }, Lang::Zh) => format!("已登记平台 {platform}，其公钥 {}", hex::encode(key)),
         (Act::KeyChanged { statement }, lang) => key_changed(statement, lang),
+        (Act::Configured { file, sha256, how }, _) => configured(*file, sha256, *how, lang),
+    }
+}
+
+/// Which file gets which text.
+fn configured(file: ConfigFile, sha256: &[u8; 32], how: Configuring, lang: Lang) -> String {
+    let digest = hex::encode(&sha256[..DIGEST_SHOWN]);
+    match (how, lang) {
+        (Configuring::Applied, Lang::En) => format!("{file} is changed, its text now {digest}…"),
+        (Configuring::Applied, Lang::Zh) => format!("修改 {file}，新文本 {digest}…"),
+        (Configuring::RolledBack, Lang::En) => format!("{file} is as before again, its text now {digest}…"),
+        (Configuring::RolledBack, Lang::Zh) => format!("恢复 {file} 的旧版本，文本 {digest}…"),
     }
 }
 
@@ -155,6 +170,13 @@ mod tests {
             "on the way",
             "AUDIT by user 0: alarm cod-high of cod-1 acknowledged · reason: on the way",
             "审计 用户 0：已确认 cod-1 的报警 cod-high · 理由：on the way",
+        );
+        check(
+            Actor::User(0),
+            Act::Configured { file: ConfigFile::Devices, sha256: [0xab; 32], how: Configuring::RolledBack },
+            "wrong unit",
+            "AUDIT by user 0: devices.toml is as before again, its text now abababababababab… · reason: wrong unit",
+            "审计 用户 0：恢复 devices.toml 的旧版本，文本 abababababababab… · 理由：wrong unit",
         );
         let commanded = |refused: Option<&str>| Act::Commanded {
             number: 7,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use batch::{Asked, BoxId, KeyStatement, Receipt};
 use record::merkle::Hash;
 use record::{
-    Act, Actor, AlarmState, Body, DossierVersion, GapReason, Grounds, LimitSide, Outfall, RecordAt, SeqRanges,
-    Settlement, SourceId, TrueTime, UnixMs,
+    Act, Actor, AlarmState, Body, Configuring, DossierVersion, GapReason, Grounds, LimitSide, Outfall, RecordAt,
+    SeqRanges, Settlement, SourceId, TrueTime, UnixMs,
 };
 use sha2::{Digest, Sha256};
 
@@ -171,6 +171,13 @@ fn order(act: &Act) -> String {
             format!("搁置报警 {rule} {source} shelved until {}", local_time(*until))
         }
         Act::Shelved { rule, source, until_ms: None } => format!("取消搁置报警 {rule} {source} no longer shelved"),
+        Act::Configured { file, sha256, how } => {
+            let how = match how {
+                Configuring::Applied => "修改配置 configured",
+                Configuring::RolledBack => "恢复配置 configured as before",
+            };
+            format!("{how} {file} SHA-256 {}", Hash(*sha256))
+        }
     }
 }
 

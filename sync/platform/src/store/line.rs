@@ -73,7 +73,8 @@ impl Detail {
             Detail::Clock => "INSERT INTO clock_set VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             Detail::Gap => "INSERT INTO gap VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             Detail::Audit => {
-                "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
+                "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
+                 ?19)"
             }
             Detail::Dossier => {
                 "INSERT INTO dossier VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
@@ -315,9 +316,11 @@ fn audit_columns(audit: &Audit) -> Result<Vec<Value>, Refused> {
         Act::Released { pin } => (None, Some(SeqRange { first: *pin, last: *pin }), None),
         Act::Enrolled { platform, key } => (Some(platform), None, Some(key)),
         Act::Settled { command, .. } => (None, Some(SeqRange { first: *command, last: *command }), None),
-        Act::Acknowledged { .. } | Act::Shelved { .. } | Act::Commanded { .. } | Act::KeyChanged { .. } => {
-            (None, None, None)
-        }
+        Act::Acknowledged { .. }
+        | Act::Shelved { .. }
+        | Act::Commanded { .. }
+        | Act::KeyChanged { .. }
+        | Act::Configured { .. } => (None, None, None),
     };
     let changed = match &audit.act {
         Act::KeyChanged { statement } => key_columns(statement),
@@ -327,6 +330,10 @@ fn audit_columns(audit: &Audit) -> Result<Vec<Value>, Refused> {
         Act::Acknowledged { rule, source } | Act::Shelved { rule, source, .. } => {
             (text(rule.as_str()), text(source.as_str()))
         }
+        _ => (Value::Null, Value::Null),
+    };
+    let (file, sha256) = match &audit.act {
+        Act::Configured { file, sha256, .. } => (text(file.as_str()), Value::Text(hex::encode(sha256))),
         _ => (Value::Null, Value::Null),
     };
     let [number, order, refused, command] = command_columns(&audit.act)?;
@@ -347,6 +354,8 @@ fn audit_columns(audit: &Audit) -> Result<Vec<Value>, Refused> {
         command,
         changed.former,
         changed.statement,
+        file,
+        sha256,
     ])
 }
 
@@ -393,7 +402,8 @@ fn told_columns(told: Option<Told>) -> Result<[Value; 2], Refused> {
     Ok([seq, told.map_or(Value::Null, |told| Value::Integer(told.wall_ms.0))])
 }
 
-/// Of what a platform commanded: its number, what it is or what became of it, why it is refused, and its digest.
+/// Of what a platform commanded: its number, what it is or what became of it, why it is refused, and its digest. Of a
+/// configuration file how it was changed.
 fn command_columns(act: &Act) -> Result<[Value; 4], Refused> {
     Ok(match act {
         Act::Commanded { number, order, refused, command } => {
@@ -402,6 +412,7 @@ fn command_columns(act: &Act) -> Result<[Value; 4], Refused> {
             [integer("number of a command", *number)?, text(order), refused, digest]
         }
         Act::Settled { outcome, .. } => [Value::Null, text(outcome.as_str()), Value::Null, Value::Null],
+        Act::Configured { how, .. } => [Value::Null, text(how.as_str()), Value::Null, Value::Null],
         _ => [Value::Null, Value::Null, Value::Null, Value::Null],
     })
 }

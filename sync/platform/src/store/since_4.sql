@@ -48,3 +48,8 @@ CREATE INDEX standing_of_outfall ON standing (box, outfall, seq);
 -- `platform` whose key it is, or by whose word; NULL: the box's own, by its own.
 ALTER TABLE audit ADD COLUMN former TEXT;            -- the Ed25519 key that went, in hex
 ALTER TABLE audit ADD COLUMN statement BLOB;         -- who could say so signed it: key-change or succession of batch.cddl
+
+-- Of what people ordered: that a configuration file of the box got another text (configured). `ordered` is applied for a new one,
+-- rolled_back for one that it had before.
+ALTER TABLE audit ADD COLUMN file TEXT;              -- gateway, devices, rules, sync
+ALTER TABLE audit ADD COLUMN sha256 TEXT;            -- of the text, in hex

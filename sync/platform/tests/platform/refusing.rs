@@ -106,7 +106,7 @@ async fn a_body_without_an_announced_length() {
 #[tokio::test]
 async fn another_record_under_a_stored_number() {
     let world = World::new().await;
-    let kinds = [others(5), told(10), registered(14)].concat();
+    let kinds = [others(5), told(10), registered(15)].concat();
     world.put(&sealed(0..5)).await;
     world.put(&seal(&batch(kinds.clone()))).await;
     let mut forged = vec![vec![readings(4, "40.126"), readings(5, "1")], vec![readings(6, "1")]];

@@ -11,8 +11,9 @@ use platform::{Config, Platform, Running};
 use record::merkle::Hash;
 use record::{
     Act, Actor, AlarmState, AlarmTransition, Audit, Boot, BootNo, ClockQuality, ClockSet, ClockSource, CodecId,
-    CodecText, Decimal, Dossier, DossierVersion, Gap, GapReason, LimitSide, MonoMs, Outfall, Quality, Quantity,
-    Reading, Reason, Redecoded, RuleId, Seq, SeqRange, SourceId, Stamp, Standing, TextValue, Told, Unit, UnixMs,
+    CodecText, ConfigFile, Configuring, Decimal, Dossier, DossierVersion, Gap, GapReason, LimitSide, MonoMs, Outfall,
+    Quality, Quantity, Reading, Reason, Redecoded, RuleId, Seq, SeqRange, SourceId, Stamp, Standing, TextValue, Told,
+    Unit, UnixMs,
 };
 use reqwest::{Client, Response, StatusCode};
 use rusqlite::Connection;
@@ -243,7 +244,10 @@ pub(crate) fn told(seq: u64) -> Vec<Row> {
     };
     let act = Act::KeyChanged { statement: change.sign(&box_key(), &next) };
     let changed = Audit { by: Actor::User(0), act, reason: "yearly".into() };
-    let contents = [Content::Clock(set), Content::Gap(gap), Content::Audit(audit), Content::Audit(changed)];
+    let act = Act::Configured { file: ConfigFile::Devices, sha256: [8; 32], how: Configuring::RolledBack };
+    let configured = Audit { by: Actor::User(0), act, reason: "a typing error".into() };
+    let audits = [audit, changed, configured].map(Content::Audit);
+    let contents = [Content::Clock(set), Content::Gap(gap)].into_iter().chain(audits);
     (seq..).zip(contents).map(|(seq, content)| Row { seq: Seq(seq), stamp: stamp(seq), content }).collect()
 }
 
