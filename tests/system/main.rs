@@ -12,6 +12,7 @@ mod chirpstack;
 mod codecs_js;
 mod commands;
 mod compare;
+mod config_versions;
 mod crash;
 mod cuts;
 mod decoders;

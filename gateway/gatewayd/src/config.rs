@@ -7,19 +7,23 @@ mod error;
 mod files;
 mod gwmp;
 mod journal;
+mod last_good;
 mod lorawan;
 mod mqtt;
 mod outfalls;
 mod serial;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use batch::BoxId;
 use ingest::{DeviceTable, Network};
+use record::ConfigFile;
 use record::merkle::{Hash, leaf_hash};
 use rules::RuleSet;
 use serde::Deserialize;
+use versions::Place;
 
 pub use self::chirpstack::Chirpstack;
 pub use self::commands::Commands;
@@ -27,12 +31,13 @@ pub use devices::{DevicePlace, check_devices, device_place, load_devices};
 pub use error::ConfigError;
 pub use gwmp::Gwmp;
 pub use journal::Journal;
+pub use last_good::{Instead, versions_in};
 pub use lorawan::Lorawan;
 pub use mqtt::{Mqtt, MqttTls};
 pub use outfalls::{CodePattern, Outfalls};
 pub use serial::Serial;
 
-use files::read;
+use files::{read, read_keys};
 
 /// The file as a technician types it. Unknown keys are refused; what is left out has a default that works.
 #[derive(Debug, Clone, Deserialize)]
@@ -169,6 +174,17 @@ pub struct GatewayConfig {
     pub rules: RuleSet,
     /// Of its text: whether somebody changed it since a platform's rules took its place.
     pub rules_hash: Hash,
+    /// Versions that count in the place of files that are refused.
+    pub instead: Vec<Instead>,
+}
+
+/// A configuration, and the texts that it was read from.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// As meant.
+    pub config: GatewayConfig,
+    /// As typed: `gateway.toml`, and the device table and the rules that it names.
+    pub texts: [(Place, String); 3],
 }
 
 impl GatewayConfig {
@@ -177,7 +193,20 @@ impl GatewayConfig {
     /// # Errors
     /// [`ConfigError`]: unreadable, not TOML, unknown key, out of range, or a bad device or rule.
     pub fn load(path: &Path) -> Result<GatewayConfig, ConfigError> {
-        let mut file = gateway_file(path)?;
+        GatewayConfig::load_with(path, &BTreeMap::new()).map(|loaded| loaded.config)
+    }
+
+    /// The same with these texts in the place of what stands in the files.
+    ///
+    /// # Errors
+    /// As [`GatewayConfig::load`].
+    pub fn load_with(path: &Path, texts: &BTreeMap<ConfigFile, String>) -> Result<Loaded, ConfigError> {
+        let text = |file, path: &Path| match texts.get(&file) {
+            Some(text) => Ok(text.clone()),
+            None => read(path),
+        };
+        let gateway = text(ConfigFile::Gateway, path)?;
+        let mut file = parse_gateway(path, &gateway)?;
         file.check(path)?;
         let beside = |name: &Path| path.parent().unwrap_or(Path::new(".")).join(name);
         file.state_dir = beside(&file.state_dir);
@@ -186,10 +215,22 @@ impl GatewayConfig {
         for port in &mut file.serial {
             port.path = beside(&port.path);
         }
-        let devices = load_devices(&beside(&file.devices), &beside(&file.keys))?;
-        let (rules, rules_hash) = read_rules(&beside(&file.rules))?;
-        file.chirpstack.keep_apart(path, &devices)?;
-        Ok(GatewayConfig { file, devices: Arc::new(devices), rules, rules_hash })
+        let (devices, keys, rules) = (beside(&file.devices), beside(&file.keys), beside(&file.rules));
+        let devices_text = text(ConfigFile::Devices, &devices)?;
+        let table = check_devices(&devices, &devices_text, &keys, &read_keys(&keys)?)?;
+        let rules_text = text(ConfigFile::Rules, &rules)?;
+        let rule_set = parse_rules(&rules, &rules_text)?;
+        file.chirpstack.keep_apart(path, &table)?;
+        let rules_hash = leaf_hash(rules_text.as_bytes());
+        let (devices_of, instead) = (Arc::new(table), Vec::new());
+        let config = GatewayConfig { file, devices: devices_of, rules: rule_set, rules_hash, instead };
+        let place = |file, path: PathBuf| Place { file, path };
+        let texts = [
+            (place(ConfigFile::Gateway, path.to_owned()), gateway),
+            (place(ConfigFile::Devices, devices), devices_text),
+            (place(ConfigFile::Rules, rules), rules_text),
+        ];
+        Ok(Loaded { config, texts })
     }
 
     /// The journal's file.
@@ -205,6 +246,11 @@ impl GatewayConfig {
     /// The box's key.
     pub fn key_path(&self) -> PathBuf {
         self.file.state_dir.join("identity/box.key")
+    }
+
+    /// The kept versions of the configuration.
+    pub fn versions_path(&self) -> PathBuf {
+        versions_in(&self.file.state_dir)
     }
 
     /// The box as a LoRaWAN network.
@@ -280,7 +326,11 @@ pub fn check_topics(path: &Path, devices: &DeviceTable) -> Result<(), ConfigErro
 }
 
 fn gateway_file(path: &Path) -> Result<GatewayFile, ConfigError> {
-    toml::from_str(&read(path)?).map_err(|source| ConfigError::Parse { path: path.into(), source: Box::new(source) })
+    parse_gateway(path, &read(path)?)
+}
+
+fn parse_gateway(path: &Path, text: &str) -> Result<GatewayFile, ConfigError> {
+    toml::from_str(text).map_err(|source| ConfigError::Parse { path: path.into(), source: Box::new(source) })
 }
 
 /// Reads and checks rules.
@@ -288,13 +338,11 @@ fn gateway_file(path: &Path) -> Result<GatewayFile, ConfigError> {
 /// # Errors
 /// [`ConfigError::Read`], [`ConfigError::TooLong`], [`ConfigError::Rules`].
 pub fn load_rules(path: &Path) -> Result<RuleSet, ConfigError> {
-    read_rules(path).map(|(rules, _)| rules)
+    parse_rules(path, &read(path)?)
 }
 
-fn read_rules(path: &Path) -> Result<(RuleSet, Hash), ConfigError> {
-    let text = read(path)?;
-    let rules = RuleSet::from_toml(&text).map_err(|source| ConfigError::Rules { path: path.into(), source })?;
-    Ok((rules, leaf_hash(text.as_bytes())))
+fn parse_rules(path: &Path, text: &str) -> Result<RuleSet, ConfigError> {
+    RuleSet::from_toml(text).map_err(|source| ConfigError::Rules { path: path.into(), source })
 }
 
 #[cfg(test)]

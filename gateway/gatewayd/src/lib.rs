@@ -60,7 +60,7 @@ use journal::TableSize;
 use tokio::sync::mpsc;
 
 pub use clock::{Clock, Discipline, Rtc, SavedTime, discipline};
-pub use config::{ConfigError, GatewayConfig};
+pub use config::{ConfigError, GatewayConfig, Instead, Loaded};
 pub use error::StartError;
 pub use mqtt::EdgeError;
 
@@ -81,6 +81,12 @@ use tallies::GatewayTallies;
 /// # Errors
 /// [`StartError`] when something cannot be opened, or when the router or the committer dies.
 pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Result<(), StartError> {
+    for Instead { version, refused } in &config.instead {
+        log::error!(
+            instead:% = version, refused = refused.as_str();
+            "the configuration is refused: its last version that worked is in force · try: weir config check, weir config diff"
+        );
+    }
     let mut activated = Activated::from_env();
     // A change of the key that was interrupted ends before anything is signed.
     identity::settle(&config.key_path()).map_err(StartError::Identity)?;

@@ -26,6 +26,9 @@ pub struct Status {
     /// A platform's rules, if they are in force in the place of rules.toml.
     #[serde(default)]
     pub rules: Option<RulesStatus>,
+    /// Versions of configuration files that count in the place of those that are refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub config_instead: Vec<InsteadStatus>,
     /// The MQTT edge; none if disabled.
     pub mqtt: Option<MqttStatus>,
     /// The LoRa side; none if disabled.
@@ -33,6 +36,15 @@ pub struct Status {
     /// The serial ports that are enabled.
     #[serde(default)]
     pub serial: Vec<SerialStatus>,
+}
+
+/// A configuration file is refused, and an earlier version of it counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InsteadStatus {
+    /// The version, as `weir config history` lists it.
+    pub version: String,
+    /// Why the configuration as it stands is refused.
+    pub refused: String,
 }
 
 /// Rules of a platform that are in force.

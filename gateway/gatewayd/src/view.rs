@@ -11,7 +11,7 @@ use crate::board::Board;
 use crate::clock::{Clock, ClockView, mono_ms};
 use crate::gwmp::{self, LoraView};
 use crate::serial;
-use crate::status::{ClockStatus, MqttStatus, SerialStatus, Status};
+use crate::status::{ClockStatus, InsteadStatus, MqttStatus, SerialStatus, Status};
 use crate::strangers;
 
 /// Everything that status is made of. It only looks: the daemon's parts belong to others.
@@ -71,6 +71,7 @@ impl View {
             devices: board.show_devices(now),
             alarms: board.show_alarms(&line, wall_ms),
             rules: board.show_rules(now),
+            config_instead: self.config.instead.iter().map(InsteadStatus::from).collect(),
             mqtt,
             gwmp,
             serial: serial::status(&self.serial),

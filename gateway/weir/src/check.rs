@@ -24,8 +24,8 @@ use crate::output::{self, line};
 const KINDS: [&str; 7] = ["gateway", "sync", "platform", "devices", "keys", "rules", "outfall"];
 
 /// Checks each file as the daemon that reads it does. [`Exit::Config`] if one is refused.
-pub(crate) fn run(files: &[PathBuf], json: bool, lang: Lang) -> Result<Exit, CommandError> {
-    let installed = ["/etc/weir/gateway.toml", "/etc/weir/sync.toml"].map(PathBuf::from);
+pub(crate) fn run(config_dir: &Path, files: &[PathBuf], json: bool, lang: Lang) -> Result<Exit, CommandError> {
+    let installed = ["gateway.toml", "sync.toml"].map(|name| config_dir.join(name));
     let files = if files.is_empty() { &installed[..] } else { files };
     let mut out = output::stdout();
     let mut refused = false;
@@ -129,7 +129,15 @@ fn check_devices(devices: &Path, keys: &Path) -> Result<(), String> {
 /// Beside the file also what it names: a certificate that cannot be read stops the daemon just as well, and a filter that
 /// names nobody withholds in silence.
 fn check_sync(path: &Path) -> Result<Vec<Successor>, String> {
-    let config = SyncConfig::load(path).map_err(|error| chain(&error))?;
+    names_what_there_is(path, &SyncConfig::load(path).map_err(|error| chain(&error))?)
+}
+
+/// The same of what is to stand in a sync.toml at this path.
+pub(crate) fn sync_text(path: &Path, text: &str) -> Result<(), String> {
+    names_what_there_is(path, &SyncConfig::parse(text, path).map_err(|error| chain(&error))?).map(drop)
+}
+
+fn names_what_there_is(path: &Path, config: &SyncConfig) -> Result<Vec<Successor>, String> {
     let journaled = register(&config.journal_path()).unwrap_or_default();
     let journaled: BTreeSet<OutfallCode> = journaled.iter().map(|(code, _)| code.clone()).collect();
     for destination in config.destinations.iter().filter(|destination| destination.enabled) {

@@ -6,6 +6,7 @@ use batch::{PlatformId, PublicKey};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::alarm::AlarmCommand;
+use crate::configuration::ConfigArgs;
 use crate::demo::DemoArgs;
 use crate::device::DeviceArgs;
 use crate::doctor::DoctorArgs;
@@ -85,9 +86,8 @@ pub(crate) enum Command {
     Journal(JournalCommand),
     /// The public key by which platforms know this box; and how they come to know it.
     Identity(IdentityArgs),
-    /// The configuration.
-    #[command(subcommand)]
-    Config(ConfigCommand),
+    /// The configuration: whether it is accepted, which versions there were, and changing it so that it can be taken back.
+    Config(ConfigArgs),
     /// The alarms that stand, and saying that somebody has seen one.
     #[command(subcommand)]
     Alarm(AlarmCommand),
@@ -438,20 +438,6 @@ pub(crate) enum JournalCommand {
     },
     /// Have the gateway put a damaged database aside, start anew with every record that can be read, and say what is lost.
     Salvage,
-}
-
-/// `weir config`
-#[derive(Debug, Subcommand)]
-pub(crate) enum ConfigCommand {
-    /// Whether these files would be accepted; without files, those in /etc/weir.
-    Check {
-        /// gateway.toml, sync.toml, platform.toml, devices.toml, keys.toml, rules.toml or a dossier, outfall.toml.
-        #[arg(value_name = "FILE")]
-        files: Vec<PathBuf>,
-        /// One JSON object instead of text for people.
-        #[arg(long)]
-        json: bool,
-    },
 }
 
 #[cfg(test)]

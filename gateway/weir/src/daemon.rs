@@ -20,9 +20,11 @@ const STACK_BYTES: usize = 1024 * 1024;
 /// `weir gateway run`
 pub(crate) fn gateway(path: &Path) -> Result<Exit, CommandError> {
     logging::start();
-    let config = gatewayd::GatewayConfig::load(path).map_err(CommandError::GatewayConfig)?;
+    let gatewayd::Loaded { config, texts } =
+        gatewayd::GatewayConfig::load_or_last_good(path).map_err(CommandError::GatewayConfig)?;
     let runtime = runtime(WORKERS)?;
     let stop = stop_signal(&runtime)?;
+    supervised::keep_once_it_works(config.socket_path(), json!({"do": "probe"}), config.versions_path(), texts.into())?;
     supervised::watch(config.socket_path(), json!({"do": "probe"}))?;
     runtime.block_on(gatewayd::run(config, stop)).map_err(CommandError::Gateway)?;
     Ok(Exit::Good)
@@ -31,9 +33,11 @@ pub(crate) fn gateway(path: &Path) -> Result<Exit, CommandError> {
 /// `weir sync run`
 pub(crate) fn sync(path: &Path) -> Result<Exit, CommandError> {
     logging::start();
-    let config = syncd::SyncConfig::load(path).map_err(CommandError::SyncConfig)?;
+    let syncd::Loaded { config, text } =
+        syncd::SyncConfig::load_or_last_good(path).map_err(CommandError::SyncConfig)?;
     let runtime = runtime(WORKERS)?;
     let stop = stop_signal(&runtime)?;
+    supervised::keep_once_it_works(config.socket_path(), json!({"do": "status"}), config.versions_path(), vec![text])?;
     supervised::watch(config.socket_path(), json!({"do": "status"}))?;
     runtime.block_on(syncd::run(config, stop)).map_err(CommandError::Sync)?;
     Ok(Exit::Good)

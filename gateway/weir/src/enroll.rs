@@ -16,6 +16,7 @@ use serde_json::json;
 use syncd::enrolment::{self, EnrolError};
 use syncd::{BaseUrl, BestTime, ConfigError, SyncConfig, TlsError, Transport};
 use toml_edit::{ArrayOfTables, Item, Table, value};
+use versions::folder_of;
 
 use crate::audit;
 use crate::cli::{EnrollArgs, InviteArgs, PinArgs};
@@ -23,7 +24,7 @@ use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::lang::Lang;
 use crate::output::{self, line};
-use crate::toml_file::{TomlFile, TomlFileError, folder_of};
+use crate::toml_file::{TomlFile, TomlFileError};
 
 /// Certificates and `sync.toml` hold no secret.
 const MODE: u32 = 0o640;

@@ -42,6 +42,9 @@ pub(crate) enum CommandError {
     /// A file of dossiers.
     #[error(transparent)]
     Outfall(#[from] crate::outfall::OutfallError),
+    /// A configuration that stays as it is.
+    #[error(transparent)]
+    Configuration(#[from] crate::configuration::ConfigurationError),
     /// Nothing was ordered of a box.
     #[error(transparent)]
     PlatformOrder(#[from] crate::order::OrderError),
@@ -182,6 +185,7 @@ impl CommandError {
             CommandError::GatewayConfig(_)
             | CommandError::SyncConfig(_)
             | CommandError::PlatformConfig(_)
+            | CommandError::Configuration(crate::configuration::ConfigurationError::Refused { .. })
             | CommandError::Sync(syncd::SyncError::Destination { .. }) => Exit::Config,
             CommandError::Gateway(
                 gatewayd::StartError::Mqtt(gatewayd::EdgeError::RouterDied)

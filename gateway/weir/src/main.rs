@@ -11,6 +11,7 @@ mod backup;
 mod check;
 mod cli;
 mod compare;
+mod configuration;
 mod daemon;
 mod demo;
 mod device;
@@ -43,7 +44,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{Cli, Command, ConfigCommand, Daemon, IdentityArgs, IdentityCommand, Output, PlatformCommand, SyncCommand};
+use cli::{Cli, Command, Daemon, IdentityArgs, IdentityCommand, Output, PlatformCommand, SyncCommand};
 use error::CommandError;
 use exit::Exit;
 use lang::Lang;
@@ -100,7 +101,7 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
             identity_card::rotate(&args, run_dir, lang)
         }
         Command::Identity(IdentityArgs { output, .. }) => identity_card::run(state_dir, output.json, lang),
-        Command::Config(ConfigCommand::Check { files, json }) => check::run(&files, json, lang),
+        Command::Config(args) => configuration::run(&args, (state_dir, run_dir), lang),
         Command::Alarm(command) => alarm::run(&command, run_dir, lang),
         Command::Outfall(command) => outfall::run(&command, (state_dir, run_dir), lang),
         Command::Rules(command) => rules::run(&command, (state_dir, run_dir), lang),

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use control::chain;
-use gatewayd::status::{AlarmStatus, ClockStatus, KeepingStatus, RulesStatus, Status as Gateway};
+use gatewayd::status::{AlarmStatus, ClockStatus, InsteadStatus, KeepingStatus, RulesStatus, Status as Gateway};
 use record::UnixMs;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ pub(crate) fn run(run_dir: &Path, json: bool, lang: Lang) -> Result<Exit, Comman
     let mut out = output::stdout();
     if json {
         let mut notes = gateway.as_ref().map(|gateway| notes(gateway, lang)).unwrap_or_default();
-        notes.extend(sync.iter().flat_map(|sync| key_notes(sync, lang)));
+        notes.extend(sync.iter().flat_map(|sync| sync_notes(sync, lang)));
         let shown = json!({"well": wrong.is_empty(), "wrong": wrong, "notes": notes, "gateway": value(&gateway), "sync": value(&sync)});
         line(&mut out, &shown.to_string())?;
     } else {
@@ -40,7 +40,7 @@ pub(crate) fn run(run_dir: &Path, json: bool, lang: Lang) -> Result<Exit, Comman
             print_gateway(&mut out, gateway, lang)?;
         }
         if let Ok(sync) = &sync {
-            for note in key_notes(sync, lang) {
+            for note in sync_notes(sync, lang) {
                 line(&mut out, &format!("· {note}"))?;
             }
             print_sync(&mut out, sync, lang)?;
@@ -131,6 +131,8 @@ fn notes(gateway: &Gateway, lang: Lang) -> Vec<String> {
     let mut notes: Vec<String> = returned.map(|alarm| show_alarm(alarm, lang)).collect();
     notes.extend(clock_note(&gateway.clock, lang));
     notes.extend(gateway.rules.as_ref().map(|rules| show_rules(rules, lang)));
+    let instead = gateway.config_instead.iter();
+    notes.extend(instead.map(|InsteadStatus { version, refused }| show_instead(version, refused, lang)));
     for (name, device) in &gateway.devices {
         if let Some(told) = &device.network_server_log {
             let text = lang.pick("ChirpStack tells", "ChirpStack 报告");
@@ -140,8 +142,23 @@ fn notes(gateway: &Gateway, lang: Lang) -> Vec<String> {
     notes
 }
 
-/// Whose key is another one than the configuration says, by its own word.
-fn key_notes(sync: &Sync, lang: Lang) -> Vec<String> {
+/// Which version of a configuration file counts in the place of one that is refused.
+fn show_instead(version: &str, refused: &str, lang: Lang) -> String {
+    match lang {
+        Lang::En => format!(
+            "the configuration is refused, version {version} is in force instead: {refused} · try: weir config diff {version}, \
+             or weir config rollback {version} --reason TEXT"
+        ),
+        Lang::Zh => format!(
+            "配置文件被拒绝，当前使用保存的版本 {version}：{refused} · try: weir config diff {version}，或 weir config rollback \
+             {version} --reason TEXT"
+        ),
+    }
+}
+
+/// Which version of sync.toml counts in its place; whose key is another one than it says, by that key's own word.
+fn sync_notes(sync: &Sync, lang: Lang) -> Vec<String> {
+    let instead = sync.config_instead.iter().map(|(version, refused)| show_instead(version, refused, lang));
     let changed = sync.destinations.iter().filter_map(|one| Some((&one.name, one.successor.as_ref()?)));
     let note = |(name, key): (&String, &String)| match lang {
         Lang::En => format!(
@@ -151,7 +168,7 @@ fn key_notes(sync: &Sync, lang: Lang) -> Vec<String> {
             format!("平台 {name} 已更换密钥为 {key}：sync.toml 中的公钥已为其签名，无需修改 · try: weir identity")
         }
     };
-    changed.map(note).collect()
+    instead.chain(changed.map(note)).collect()
 }
 
 /// What to do about a clock that nobody sets; nothing about one that is set.

@@ -1,8 +1,7 @@
 //! A TOML file that a person wrote, changed without touching what stands around the change.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use toml_edit::DocumentMut;
@@ -69,50 +68,7 @@ impl TomlFile {
     /// # Errors
     /// [`TomlFileError::Write`].
     pub(crate) fn write(&self) -> Result<(), TomlFileError> {
-        let failed = |source| TomlFileError::Write { path: self.path.clone(), source };
-        let unfinished = self.path.with_extension("toml.new");
-        let written = self.write_beside(&unfinished);
-        if written.is_err() {
-            // What is left of it would only be in the way; the error that matters is the first one.
-            let _ = fs::remove_file(&unfinished);
-        }
-        written.map_err(failed)
-    }
-
-    fn write_beside(&self, unfinished: &Path) -> io::Result<()> {
-        let before = match fs::metadata(&self.path) {
-            Ok(facts) => Some(facts),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
-        };
-        let mode = before.as_ref().map_or(self.mode_if_new, |facts| facts.permissions().mode() & 0o777);
-        // Nobody may have prepared a file or a link of this name.
-        let _ = fs::remove_file(unfinished);
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(unfinished)?;
-        file.set_permissions(fs::Permissions::from_mode(mode))?;
-        if let Some(facts) = before {
-            fchown(&file, Some(facts.uid()), Some(facts.gid()))?;
-        }
-        file.write_all(self.document.to_string().as_bytes())?;
-        file.sync_all()?;
-        fs::rename(unfinished, &self.path)?;
-        File::open(folder_of(&self.path))?.sync_all()
-    }
-}
-
-/// Where a file stands; the parent of a bare name is the empty path, which cannot be opened.
-pub(crate) fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bare_name_stands_in_the_folder_where_one_is() {
-        for (path, folder) in [("sync.toml", "."), ("etc/sync.toml", "etc"), ("/sync.toml", "/")] {
-            assert_eq!(folder_of(Path::new(path)), Path::new(folder), "{path}");
-        }
+        let replaced = versions::replace(&self.path, self.document.to_string().as_bytes(), self.mode_if_new);
+        replaced.map_err(|source| TomlFileError::Write { path: self.path.clone(), source })
     }
 }

@@ -1,6 +1,7 @@
 //! `sync.toml`: text to a validated configuration in one step. Nothing reads the environment or the file later.
 
 mod destination;
+mod last_good;
 mod within;
 
 use std::collections::BTreeSet;
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use destination::{Backoff, BaseUrl, BatchLimits, Budget, DestinationConfig, Timeouts, Windows};
+pub use last_good::{Instead, Loaded, versions_in};
 pub use within::Within;
 
 /// Longest file that is read: sixteen destinations need 8 kB.
@@ -29,6 +31,9 @@ pub struct SyncConfig {
     /// Who gets the records.
     #[serde(default, rename = "destination")]
     pub destinations: Vec<DestinationConfig>,
+    /// The version that counts in the place of a file that is refused.
+    #[serde(skip)]
+    pub instead: Option<Instead>,
 }
 
 /// Why there is no configuration.
@@ -86,12 +91,7 @@ impl SyncConfig {
     /// # Errors
     /// [`ConfigError`] by cause.
     pub fn load(path: &Path) -> Result<SyncConfig, ConfigError> {
-        let failed = |source| ConfigError::Read { path: path.into(), source };
-        let bytes = std::fs::metadata(path).map_err(failed)?.len();
-        if bytes > FILE_BYTES_MAX {
-            return Err(ConfigError::TooLarge { path: path.into(), bytes, max: FILE_BYTES_MAX });
-        }
-        SyncConfig::parse(&std::fs::read_to_string(path).map_err(failed)?, path)
+        SyncConfig::parse(&read(path)?, path)
     }
 
     /// Checks a text; `path` is where it came from, for errors and for relative paths.
@@ -121,6 +121,11 @@ impl SyncConfig {
         Ok(config)
     }
 
+    /// The kept versions of this file. They stand in the one folder that this daemon may write.
+    pub fn versions_path(&self) -> PathBuf {
+        versions_in(&self.state_dir)
+    }
+
     /// The gateway's journal.
     pub fn journal_path(&self) -> PathBuf {
         self.state_dir.join("journal/journal.db")
@@ -145,6 +150,15 @@ impl SyncConfig {
     pub fn socket_path(&self) -> PathBuf {
         self.run_dir.join("sync.sock")
     }
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    let failed = |source| ConfigError::Read { path: path.into(), source };
+    let bytes = std::fs::metadata(path).map_err(failed)?.len();
+    if bytes > FILE_BYTES_MAX {
+        return Err(ConfigError::TooLarge { path: path.into(), bytes, max: FILE_BYTES_MAX });
+    }
+    std::fs::read_to_string(path).map_err(failed)
 }
 
 fn state_dir_default() -> PathBuf {

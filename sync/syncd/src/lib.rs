@@ -44,7 +44,8 @@ pub mod status;
 
 pub use best_time::{BestTime, Known, read as known_time};
 pub use config::{
-    Backoff, BaseUrl, BatchLimits, Budget, ConfigError, DestinationConfig, SyncConfig, Timeouts, Windows, Within,
+    Backoff, BaseUrl, BatchLimits, Budget, ConfigError, DestinationConfig, Instead, Loaded, SyncConfig, Timeouts,
+    Windows, Within, versions_in,
 };
 pub use destination::{Answer, Expected, Raw, TlsError, Transport, restore};
 pub use files::{Cut, CutBatch, CutError, Files, Obeyed, Settled};

@@ -18,7 +18,7 @@ use crate::destination::{Board, Decided, Decision, Driver, Expected, Signals, re
 use crate::files::{FileThread, FileThreadEnded, Files, open};
 use crate::link::{self, LinkWatch};
 use crate::status::{Request, Status};
-use crate::{BestTime, DestinationConfig, SyncConfig, TlsError, Transport};
+use crate::{BestTime, DestinationConfig, Instead, SyncConfig, TlsError, Transport};
 
 /// The journal is asked this often whether it grew; see the crate's head.
 const JOURNAL_POLL: Duration = Duration::from_millis(100);
@@ -86,6 +86,12 @@ struct Shown {
 /// # Errors
 /// [`SyncError`] by cause; what can heal by itself is not among them.
 pub async fn run(config: SyncConfig, shutdown: impl Future<Output = ()> + Send) -> Result<(), SyncError> {
+    if let Some(Instead { version, refused }) = &config.instead {
+        log::error!(
+            instead:% = version, refused = refused.as_str();
+            "sync.toml is refused: its last version that worked is in force · try: weir config check, weir config diff"
+        );
+    }
     let time = BestTime::default();
     let destinations = transports(&config, &time)?;
     if destinations.is_empty() {
@@ -96,7 +102,8 @@ pub async fn run(config: SyncConfig, shutdown: impl Future<Output = ()> + Send) 
     let outbox = outbox.map_err(SyncError::Outbox)?;
     let (phase, shown) = watch::channel(Phase::Waiting("the gateway's files".into()));
     let started = mono_ms();
-    let answer = move |_, request: Value| answer(request, shown.clone(), started);
+    let instead = config.instead.clone();
+    let answer = move |_, request: Value| answer(request, shown.clone(), (started, instead.clone()));
     let mut control = JoinSet::new();
     control.spawn(control::serve_async(&config.socket_path(), answer).map_err(SyncError::Control)?);
     log::info!(socket:% = config.socket_path().display(), destinations = destinations.len(); "sync started");
@@ -172,7 +179,10 @@ fn flat(ended: Result<Result<(), FileThreadEnded>, JoinError>) -> Result<(), Syn
     Ok(ended.map_err(SyncError::Task)??)
 }
 
-fn transports(config: &SyncConfig, time: &BestTime) -> Result<Vec<(DestinationConfig, Transport)>, SyncError> {
+pub(crate) fn transports(
+    config: &SyncConfig,
+    time: &BestTime,
+) -> Result<Vec<(DestinationConfig, Transport)>, SyncError> {
     let enabled = config.destinations.iter().filter(|destination| destination.enabled);
     let transport = |destination: &DestinationConfig| match Transport::new(destination, time.clone()) {
         Ok(transport) => Ok((destination.clone(), transport)),
@@ -265,7 +275,10 @@ async fn watch_journal(
     }
 }
 
-async fn answer(request: Value, shown: watch::Receiver<Phase>, started: MonoMs) -> Result<Value, String> {
+/// What does not change while it runs: when it started, and with which configuration in the place of a refused one.
+type Beginning = (MonoMs, Option<Instead>);
+
+async fn answer(request: Value, shown: watch::Receiver<Phase>, beginning: Beginning) -> Result<Value, String> {
     let request: Request = serde_json::from_value(request).map_err(|error| {
         format!(
             "unknown request ({error}) · known: {{\"do\":\"status\"}}, {{\"do\":\"link_up\"}}, {{\"do\":\"retry\",…}}, {{\"do\":\"drop\",…}}"
@@ -273,7 +286,7 @@ async fn answer(request: Value, shown: watch::Receiver<Phase>, started: MonoMs) 
     })?;
     let (destination, what) = match (request, &*shown.borrow()) {
         (Request::Status, phase) => {
-            return serde_json::to_value(status(phase, started))
+            return serde_json::to_value(status(phase, beginning))
                 .map(|status| json!({ "status": status }))
                 .map_err(|error| format!("failed to write the status as JSON: {error} · try: report this as a bug"));
         }
@@ -313,11 +326,12 @@ fn orders(phase: &Phase, destination: &str) -> Result<mpsc::Sender<Decision>, St
     Ok(shown.ok_or_else(unknown)?.orders.clone())
 }
 
-fn status(phase: &Phase, started: MonoMs) -> Status {
+fn status(phase: &Phase, (started, instead): Beginning) -> Status {
     let now = mono_ms();
     let status = Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_ms: now.0.saturating_sub(started.0),
+        config_instead: instead.map(|Instead { version, refused }| (version.to_string(), refused)),
         waiting_for: None,
         box_id: None,
         journal_end: 0,

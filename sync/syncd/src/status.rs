@@ -48,6 +48,9 @@ pub struct Status {
     pub version: String,
     /// How long it runs. ms.
     pub uptime_ms: u64,
+    /// The version that counts in the place of a sync.toml that is refused, as `weir config history` lists it, and why it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_instead: Option<(String, String)>,
     /// What it waits for before it can begin; none when it works.
     pub waiting_for: Option<String>,
     /// The name of the box; none while the journal is not there.

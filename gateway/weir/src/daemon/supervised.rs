@@ -5,14 +5,17 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use control::AskError;
+use control::{AskError, chain};
 use sd_notify::NotifyState;
 use serde_json::Value;
+use versions::{Place, Versions};
 
 use crate::error::CommandError;
 
 /// How soon it is asked again before it is ready.
 const START_POLL: Duration = Duration::from_millis(100);
+/// How soon it is asked again before its configuration is kept.
+const KEEP_POLL: Duration = Duration::from_millis(500);
 /// It is asked so often within the time that systemd gives it.
 const ASKED_TIMES: u32 = 3;
 
@@ -41,6 +44,28 @@ pub(super) fn watch(socket: PathBuf, probe: Value) -> Result<(), CommandError> {
         }
     };
     thread::Builder::new().name("weir-watch".into()).spawn(work).map(drop).map_err(CommandError::Watch)
+}
+
+/// Keeps the texts by which the daemon of this process works, once it answers: some day one of its files may be broken.
+///
+/// # Errors
+/// [`CommandError::Watch`] if there is no thread.
+pub(super) fn keep_once_it_works(
+    socket: PathBuf,
+    probe: Value,
+    folder: PathBuf,
+    texts: Vec<(Place, String)>,
+) -> Result<(), CommandError> {
+    let work = move || {
+        while !is_alive(&socket, &probe) {
+            thread::sleep(KEEP_POLL);
+        }
+        let now_ms = jiff::Timestamp::now().as_millisecond();
+        if let Err(error) = Versions::worked(&folder, now_ms, &texts) {
+            log::warn!(error = chain(&error).as_str(); "the configuration in force is not kept");
+        }
+    };
+    thread::Builder::new().name("weir-keep".into()).spawn(work).map(drop).map_err(CommandError::Watch)
 }
 
 /// Says that it stops by itself.

@@ -1,5 +1,6 @@
 //! A box under systemd in trouble: daemons that are killed, crash, hang or are out of memory are back by themselves, a full
-//! disk is survived, a read-only root is enough, and a configuration that is refused is told once instead of tried for ever.
+//! disk is survived, a read-only root is enough, a box that worked goes on when its configuration is broken, and one that never
+//! did is told so once instead of being tried for ever.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -141,13 +142,49 @@ fn a_read_only_root_is_enough() {
     assert_eq!(machine.run("weir export --quantity n").exits(0).out.lines().count(), 21);
 }
 
+/// Each daemon keeps the texts by which it works, in the folder that it may write.
+const KEPT: [(&str, &str, &str); 2] = [
+    ("weir-gateway", "gateway.toml", "/var/lib/weir/config"),
+    ("weir-sync", "sync.toml", "/var/lib/weir/outbox/config"),
+];
+
 #[test]
-fn a_refused_configuration_is_told_once_whoever_knocks() {
+fn a_box_that_worked_goes_on_when_its_configuration_is_broken() {
     let (machine, cod) = working(&[]);
-    for (unit, file) in [("weir-gateway", "gateway.toml"), ("weir-sync", "sync.toml")] {
+    for (unit, file, kept) in KEPT {
+        let index = machine.path(&format!("{kept}/index.json"));
+        until(&format!("{unit} keeps what works"), 30, || index.exists().then_some(()));
         let path = machine.path(&format!("/etc/weir/{file}"));
         let good = fs::read_to_string(&path).unwrap();
         fs::write(&path, format!("{good}\nnonsense = 1\n")).unwrap();
+        machine.run(&format!("systemctl restart {unit}")).exits(0);
+        let version = format!("{}-1", file.strip_suffix(".toml").unwrap());
+        let told = machine.run("weir status").out;
+        assert!(told.contains(&version) && told.contains("nonsense"), "{told}");
+        assert!(machine.log(unit).contains("its last version that worked is in force"), "{}", machine.log(unit));
+        // Root puts it back where the daemon reads it, and the daemon can keep versions after that as before.
+        machine.run(&format!("weir config rollback {version} --reason 'typing error'")).exits(0);
+        assert_eq!(fs::read_to_string(&path).unwrap(), good);
+        machine.run(&format!("systemctl restart {unit}")).exits(0);
+        assert!(!machine.run("weir status").out.contains("in force instead"));
+        let owners = machine.run(&format!("stat -c %U:%a {kept} {kept}/*")).exits(0).out;
+        let owner = unit.replace("-gateway", "");
+        assert!(owners.lines().skip(1).all(|one| one == format!("{owner}:640")), "{owners}");
+    }
+    send(&machine, &cod, 1, 1);
+}
+
+#[test]
+fn a_refused_configuration_is_told_once_whoever_knocks() {
+    let (machine, cod) = working(&[]);
+    for (unit, file, kept) in KEPT {
+        let path = machine.path(&format!("/etc/weir/{file}"));
+        let good = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{good}\nnonsense = 1\n")).unwrap();
+        // As on a box that never worked: otherwise it goes on with what worked.
+        let index = machine.path(&format!("{kept}/index.json"));
+        until(&format!("{unit} keeps what works"), 30, || index.exists().then_some(()));
+        machine.run(&format!("rm -r {kept}")).exits(0);
         let starts = || machine.log(unit).lines().filter(|line| line.starts_with(&format!("Starting {unit}"))).count();
         let before = starts();
         machine.run(&format!("systemctl restart {unit}")).exits(1);

@@ -1,0 +1,84 @@
+//! Where the configuration files and their kept versions are.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use gatewayd::GatewayConfig;
+use record::ConfigFile;
+use versions::{Place, TEXT_BYTES_MAX, Version, VersionId, Versions};
+
+use super::error::ConfigurationError;
+
+/// The files of a box, and both folders of their versions.
+pub(super) struct Kept {
+    config_dir: PathBuf,
+    state_dir: PathBuf,
+}
+
+impl Kept {
+    pub(super) fn new(config_dir: &Path, state_dir: &Path) -> Kept {
+        Kept { config_dir: config_dir.to_owned(), state_dir: state_dir.to_owned() }
+    }
+
+    pub(super) fn gateway_toml(&self) -> PathBuf {
+        self.config_dir.join("gateway.toml")
+    }
+
+    /// The folder of a file's versions.
+    pub(super) fn folder(&self, file: ConfigFile) -> PathBuf {
+        match file {
+            ConfigFile::Gateway | ConfigFile::Devices | ConfigFile::Rules => {
+                gatewayd::config::versions_in(&self.state_dir)
+            }
+            ConfigFile::Sync => syncd::versions_in(&self.state_dir),
+        }
+    }
+
+    pub(super) fn versions(&self, file: ConfigFile) -> Result<Versions, ConfigurationError> {
+        Ok(Versions::open(&self.folder(file))?)
+    }
+
+    /// Where a file stands: gateway.toml names the device table and the rules.
+    pub(super) fn place(&self, file: ConfigFile) -> Place {
+        let named = GatewayConfig::load_or_last_good(&self.gateway_toml()).ok();
+        let named =
+            named.and_then(|loaded| loaded.texts.into_iter().map(|(place, _)| place).find(|at| at.file == file));
+        named.unwrap_or_else(|| Place { file, path: self.config_dir.join(file.to_string()) })
+    }
+
+    /// Texts that count in the place of files that are refused: two that are broken can be mended one after the other.
+    pub(super) fn instead_of_refused(&self) -> BTreeMap<ConfigFile, String> {
+        let Ok(loaded) = GatewayConfig::load_or_last_good(&self.gateway_toml()) else { return BTreeMap::new() };
+        let counts = |file| loaded.config.instead.iter().any(|instead| instead.version.file == file);
+        let texts = loaded.texts.into_iter().map(|(place, text)| (place.file, text));
+        texts.filter(|(file, _)| counts(*file)).collect()
+    }
+
+    /// The text as it stands; none where there is no file.
+    pub(super) fn text(&self, file: ConfigFile) -> Result<Option<String>, ConfigurationError> {
+        let path = self.place(file).path;
+        match read(&path) {
+            Err(ConfigurationError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => read.map(Some),
+        }
+    }
+
+    /// A version with its text.
+    pub(super) fn version(&self, id: VersionId) -> Result<(Version, String), ConfigurationError> {
+        let versions = self.versions(id.file)?;
+        let version = versions.get(id).ok_or(ConfigurationError::Unknown(id))?;
+        Ok((version.clone(), versions.text(version)?))
+    }
+}
+
+/// A text of which versions may be kept.
+pub(super) fn read(path: &Path) -> Result<String, ConfigurationError> {
+    let failed = |source| ConfigurationError::Read { path: path.to_owned(), source };
+    let mut text = String::new();
+    // Not by the size that the file claims: a device claims none and never ends. One byte more is refused when it is kept.
+    let bound = u64::try_from(TEXT_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
+    File::open(path).map_err(failed)?.take(bound).read_to_string(&mut text).map_err(failed)?;
+    Ok(text)
+}
