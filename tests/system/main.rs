@@ -8,6 +8,7 @@ mod alarms;
 mod bad_frames;
 mod bad_networks;
 mod bad_setup;
+mod bundle;
 mod chirpstack;
 mod codecs_js;
 mod commands;

@@ -6,6 +6,7 @@ use batch::{PlatformId, PublicKey};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::alarm::AlarmCommand;
+use crate::bundle::BundleArgs;
 use crate::configuration::ConfigArgs;
 use crate::demo::DemoArgs;
 use crate::device::DeviceArgs;
@@ -54,6 +55,11 @@ pub(crate) enum Command {
     ///
     /// It needs no daemon and no rights: what could not be seen is said. It ends within 3 seconds, whatever the network does.
     Doctor(DoctorArgs),
+    /// One small file for whoever helps from afar: findings, statuses, configuration, logs. Secrets are cut out; the box signs it.
+    ///
+    /// It has at most 200 kB and no key. Phone numbers, passwords, tokens and codes are cut out wherever they stand, and it says
+    /// how many.
+    Bundle(BundleArgs),
     /// The newest records, and with --follow those to come.
     Tail(TailArgs),
     /// Readings as CSV or JSON Lines; with --journal, the records themselves with their proofs.

@@ -56,14 +56,30 @@ pub(crate) fn run(args: &DoctorArgs, (state_dir, run_dir): (&Path, &Path), lang:
         return Ok(Exit::Good);
     }
     let findings = examine(&args.config, &args.sync_config, (state_dir, run_dir), lang);
-    let is_well = findings.iter().all(|finding| finding.verdict.is_well());
     if args.json {
-        line(&mut out, &json!({"well": is_well, "findings": findings}).to_string())?;
+        line(&mut out, &shown(&findings).to_string())?;
     } else {
         print::findings(&mut out, &findings, args.all, lang)?;
     }
     out.flush().map_err(CommandError::output)?;
-    Ok(if is_well { Exit::Good } else { Exit::NotWell })
+    Ok(if is_well(&findings) { Exit::Good } else { Exit::NotWell })
+}
+
+/// Every finding as `--json` prints it.
+pub(crate) fn report(
+    (config, sync_config): (&Path, &Path),
+    (state_dir, run_dir): (&Path, &Path),
+    lang: Lang,
+) -> serde_json::Value {
+    shown(&examine(config, sync_config, (state_dir, run_dir), lang))
+}
+
+fn shown(findings: &[Finding]) -> serde_json::Value {
+    json!({"well": is_well(findings), "findings": findings})
+}
+
+fn is_well(findings: &[Finding]) -> bool {
+    findings.iter().all(|finding| finding.verdict.is_well())
 }
 
 /// What is found on this box now.

@@ -173,6 +173,9 @@ pub(crate) enum CommandError {
     /// A device verb.
     #[error("the device verb was not carried out")]
     Device(#[source] Box<crate::device::DeviceError>),
+    /// No bundle was made, or none could be looked at.
+    #[error("the bundle was not made, or not verified")]
+    Bundle(#[from] crate::bundle::BundleError),
     /// The demo.
     #[error("the demo could not run")]
     Demo(#[source] crate::demo::DemoError),

@@ -8,6 +8,7 @@
 mod alarm;
 mod audit;
 mod backup;
+mod bundle;
 mod check;
 mod cli;
 mod compare;
@@ -35,6 +36,7 @@ mod platform_keys;
 mod rules;
 mod signers;
 mod status;
+mod subprocess;
 mod tail;
 mod times;
 mod toml_file;
@@ -84,6 +86,7 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Platform(PlatformCommand::Rotate(args)) => platform_keys::rotate(&args, lang),
         Command::Status(output) => status::run(run_dir, output.json, lang),
         Command::Doctor(args) => doctor::run(&args, (state_dir, run_dir), lang),
+        Command::Bundle(args) => bundle::run(&args, (state_dir, run_dir), lang),
         Command::Tail(args) => tail::run(state_dir, &args, lang),
         Command::Export(args) => export::run(state_dir, &args, lang),
         Command::Evidence(command) => evidence::run(&command, (state_dir, run_dir), lang),

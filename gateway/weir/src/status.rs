@@ -238,7 +238,7 @@ fn show_rules(rules: &RulesStatus, lang: Lang) -> String {
 const CHATTER: usize = 5;
 
 /// Whether an alarm is worth knowing and no reason to act now: it came back, or somebody set it aside.
-fn is_note(alarm: &AlarmStatus) -> bool {
+pub(crate) fn is_note(alarm: &AlarmStatus) -> bool {
     alarm.state == "returned_unacknowledged" || alarm.shelved_until_ms.is_some()
 }
 

@@ -4,6 +4,7 @@ use super::super::check::{Check, Looked, Seen, Trouble, say, words};
 use super::super::facts::Facts;
 use crate::lang::Lang;
 use crate::output::age;
+use crate::status::is_note;
 
 /// An alarm should have been seen by somebody after this. ms.
 const UNSEEN_MS_MAX: u64 = 24 * 3_600_000;
@@ -29,7 +30,7 @@ pub(super) const CHECKS: &[Check] = &[
 
 fn standing(facts: &Facts, _: Lang) -> Looked {
     let alarms = &facts.gateway.as_ref()?.status.alarms;
-    let standing = alarms.iter().filter(|alarm| alarm.state != "returned_unacknowledged");
+    let standing = alarms.iter().filter(|alarm| !is_note(alarm));
     let troubles = standing.map(|alarm| {
         let value = alarm.value.as_deref().unwrap_or("-");
         let (rule, source, quantity, unit) = (&alarm.rule, &alarm.source, &alarm.quantity, &alarm.unit);
@@ -41,13 +42,18 @@ fn standing(facts: &Facts, _: Lang) -> Looked {
 fn unseen(facts: &Facts, lang: Lang) -> Looked {
     let gateway = facts.gateway.as_ref()?;
     let now_ms = gateway.status.clock.wall_ms;
-    let troubles = gateway.status.alarms.iter().filter(|alarm| alarm.state != "acknowledged").filter_map(|alarm| {
-        // Since when is not known where nobody knows the time of that boot.
-        alarm.since_error_ms?;
-        let since_ms = u64::try_from(now_ms.saturating_sub(alarm.since_ms)).ok()?;
-        let (rule, source, since) = (&alarm.rule, &alarm.source, age(since_ms));
-        let evidence = say!(lang, "{rule} {source}: for {since}", "{rule} {source}：已 {since}");
-        (since_ms > UNSEEN_MS_MAX).then(|| Trouble::warning(format!("{rule} {source}"), evidence))
-    });
+    let troubles = gateway
+        .status
+        .alarms
+        .iter()
+        .filter(|alarm| alarm.state != "acknowledged" && alarm.shelved_until_ms.is_none())
+        .filter_map(|alarm| {
+            // Since when is not known where nobody knows the time of that boot.
+            alarm.since_error_ms?;
+            let since_ms = u64::try_from(now_ms.saturating_sub(alarm.since_ms)).ok()?;
+            let (rule, source, since) = (&alarm.rule, &alarm.source, age(since_ms));
+            let evidence = say!(lang, "{rule} {source}: for {since}", "{rule} {source}：已 {since}");
+            (since_ms > UNSEEN_MS_MAX).then(|| Trouble::warning(format!("{rule} {source}"), evidence))
+        });
     Ok(Seen::unless(troubles, gateway.status.alarms.len().to_string()))
 }

@@ -1,13 +1,12 @@
 //! systemd, asked once, for as long as it may take.
 
-use std::io::Read;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use crate::doctor::check::words;
 use crate::doctor::facts::{Fact, Services, Unit, Unseen};
+use crate::subprocess::{self, SubprocessError};
 
 /// Ours.
 const UNITS: [&str; 4] =
@@ -24,8 +23,8 @@ const TIME_SERVICES: [&str; 6] = [
 const PROPERTIES: &str = "Id,LoadState,ActiveState,UnitFileState,NRestarts,WatchdogUSec,Result";
 /// How long systemd may take to answer. ms.
 const ANSWER_MS_MAX: u64 = 1_500;
-/// It is looked for an answer so often. ms.
-const LOOK_EVERY_MS: u64 = 10;
+/// A few kB are expected.
+const ANSWER_BYTES_MAX: u64 = 64 * 1024;
 
 /// Asks; `root` is where /run is.
 pub(super) fn look(root: &Path) -> Fact<Services> {
@@ -34,30 +33,11 @@ pub(super) fn look(root: &Path) -> Fact<Services> {
     }
     let mut command = Command::new("systemctl");
     command.arg("show").args(UNITS).args(TIME_SERVICES).args(["-p", PROPERTIES]);
-    Ok(read(&output(command)?))
-}
-
-/// What a command says within the bound; it says less than a pipe holds.
-fn output(mut command: Command) -> Fact<String> {
-    let started = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-    let mut child = started.map_err(|error| Unseen::of(&error, "systemctl"))?;
-    let until = Instant::now() + Duration::from_millis(ANSWER_MS_MAX);
-    loop {
-        match child.try_wait() {
-            Ok(Some(_)) => break,
-            Ok(None) if Instant::now() < until => sleep(Duration::from_millis(LOOK_EVERY_MS)),
-            _ => {
-                // It may have ended by itself meanwhile; either way it is no more.
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(Unseen::Late);
-            }
-        }
-    }
-    let mut text = String::new();
-    let mut out = child.stdout.take().ok_or(Unseen::Late)?;
-    out.read_to_string(&mut text).map_err(|error| Unseen::of(&error, "systemctl"))?;
-    Ok(text)
+    let said = subprocess::output(command, Duration::from_millis(ANSWER_MS_MAX), ANSWER_BYTES_MAX);
+    said.map(|text| read(&text)).map_err(|error| match &error {
+        SubprocessError::Start(source) => Unseen::of(source, "systemctl"),
+        SubprocessError::Late => Unseen::Late,
+    })
 }
 
 /// Blocks of `Key=value`, an empty line between two units.
@@ -105,18 +85,6 @@ Id=systemd-timesyncd.service\nLoadState=loaded\nActiveState=inactive\nUnitFileSt
         assert_eq!((gateway.restarts, gateway.watchdog), (7, true));
         assert_eq!((socket.active_state.as_str(), socket.unit_file_state.as_str()), ("failed", "disabled"));
         assert_eq!((socket.result.as_str(), socket.watchdog), ("resources", false));
-    }
-
-    #[test]
-    fn who_does_not_answer_is_not_waited_for() {
-        let begun = Instant::now();
-        let mut command = Command::new("sleep");
-        command.arg("60");
-        assert_eq!(output(command), Err(Unseen::Late));
-        assert!(begun.elapsed() < Duration::from_secs(20));
-        let mut command = Command::new("echo");
-        command.arg("well");
-        assert_eq!(output(command).as_deref(), Ok("well\n"));
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! For each check, the smallest break that it is there to find.
 
 use ::rules::RuleSet;
-use gatewayd::status::{
-    AddressConflict, AlarmStatus, DeviceStatus, GatewayView, JournalStatus, RulesStatus, SerialStatus,
-};
-use record::{Measure, Tier, UnixMs};
+use gatewayd::status::{AddressConflict, DeviceStatus, GatewayView, JournalStatus, RulesStatus, SerialStatus};
+use record::UnixMs;
+use serde_json::json;
 use syncd::status::{DestinationStatus, LastError};
 
 use super::well::{DAY_MS, NOW_MS, rules};
@@ -61,22 +60,11 @@ fn destination(facts: &mut Facts) -> &mut DestinationStatus {
     &mut sync(facts).status.destinations[0]
 }
 fn alarm(facts: &mut Facts, since_ms: i64) {
-    gateway(facts).status.alarms.push(AlarmStatus {
-        rule: "cod-high".into(),
-        source: "cod-1".into(),
-        quantity: "cod".into(),
-        measure: Measure::Reading,
-        span_s: 0,
-        tier: Tier::Warning,
-        unit: "mg/L".into(),
-        state: "unacknowledged".into(),
-        limit: "80".into(),
-        value: Some("91".into()),
-        since_ms,
-        since_error_ms: Some(0),
-        raised: 1,
-        shelved_until_ms: None,
+    let alarm = json!({
+        "rule": "cod-high", "source": "cod-1", "quantity": "cod", "unit": "mg/L", "state": "unacknowledged", "limit": "80",
+        "value": "91", "since_ms": since_ms, "since_error_ms": 0,
     });
+    gateway(facts).status.alarms.push(serde_json::from_value(alarm).unwrap());
 }
 fn certificate(facts: &mut Facts, at: usize, until_ms: i64) {
     facts.certificates.as_mut().unwrap()[at].valid = Ok((UnixMs(0), UnixMs(until_ms)));
