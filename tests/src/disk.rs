@@ -44,6 +44,8 @@ struct Shared {
     fault: Option<Fault>,
     /// How long a sync takes; on cards 2 to 50 ms, and on some now and then more than a second.
     sync: Duration,
+    /// What is said to be free; writes succeed either way.
+    free_blocks: u64,
 }
 
 /// The mounted disk. Dropping it unmounts it.
@@ -68,7 +70,13 @@ impl Disk {
 
     /// Mounts an empty one at a folder, which must exist.
     pub fn mount(path: &Path) -> Disk {
-        let shared = Shared { tree: Tree::new(), log: Log::default(), fault: None, sync: Disk::SYNC };
+        let shared = Shared {
+            tree: Tree::new(),
+            log: Log::default(),
+            fault: None,
+            sync: Disk::SYNC,
+            free_blocks: mount::BLOCKS,
+        };
         let shared = Arc::new(Mutex::new(shared));
         let mut config = Config::default();
         config.mount_options = vec![MountOption::FSName("weir-disk".into()), MountOption::NoSuid, MountOption::NoDev];
@@ -107,6 +115,11 @@ impl Disk {
     /// From now on each sync takes so long.
     pub fn slow(&self, sync: Duration) {
         self.lock().sync = sync;
+    }
+
+    /// From now on it says that so many of its 1,000 parts are free.
+    pub fn leave_free(&self, permille: u64) {
+        self.lock().free_blocks = mount::BLOCKS * permille / 1_000;
     }
 
     /// From now on changes below a folder fail.

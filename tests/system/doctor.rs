@@ -182,6 +182,19 @@ fn it_runs_without_daemons_and_says_what_it_could_not_see() {
     assert!(skipped.clone().any(|finding| finding["check"] == "devices.silent"), "{all:#?}");
 }
 
+#[test]
+fn a_disk_that_is_nearly_full_is_found() {
+    let mut world = World::on_disk(&[Device::cod("cod-1")], "");
+    world.start_gateway();
+    let of_space = |all: &[Value]| all.iter().find(|finding| finding["check"] == "disk.space").unwrap().clone();
+    assert_eq!(of_space(&findings(&world))["verdict"], "ok");
+    let disk = world.disk.as_ref().unwrap();
+    disk.leave_free(40);
+    found(&findings(&world), "disk.space", "42 of 1073 MB are free", "sudo du -xh");
+    disk.leave_free(4);
+    assert_eq!(of_space(&findings(&world))["verdict"], "fault");
+}
+
 /// A platform that takes no connection and refuses none: its queue is full, so what the box sends is not answered.
 struct BlackHole {
     port: u16,

@@ -20,8 +20,8 @@ use super::tree::Content;
 
 /// How long the kernel may believe what it was told: nothing changes but through the kernel.
 const TTL: Duration = Duration::from_secs(3_600);
-/// What `df` shows: 1 GiB, all of it free.
-const BLOCKS: u64 = 1 << 18;
+/// What `df` shows: 1 GiB.
+pub(super) const BLOCKS: u64 = 1 << 18;
 const BLOCK_BYTES: u32 = 4_096;
 const NAME_BYTES_MAX: u32 = 255;
 
@@ -351,6 +351,7 @@ impl Filesystem for Mount {
     }
 
     fn statfs(&self, _request: &Request, _node: INodeNo, reply: ReplyStatfs) {
-        reply.statfs(BLOCKS, BLOCKS, BLOCKS, BLOCKS, BLOCKS, BLOCK_BYTES, NAME_BYTES_MAX, BLOCK_BYTES);
+        let free = self.lock().free_blocks;
+        reply.statfs(BLOCKS, free, free, BLOCKS, BLOCKS, BLOCK_BYTES, NAME_BYTES_MAX, BLOCK_BYTES);
     }
 }
