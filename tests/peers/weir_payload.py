@@ -232,6 +232,14 @@ def settled(parts):
     return uint(command, "record with a command"), outcome
 
 
+def notified(parts):
+    alarm, level, outcome, *channel = array(parts, "notified", 3, 4)
+    want(uint(outcome, "outcome") < 3, "outcome")
+    return uint(alarm, "record of an alarm"), bounded(level, "level"), outcome, *(
+        bounded(name, "channel") for name in channel if name is not None
+    )
+
+
 def shelved(parts):
     rule, source, until_ms = array(parts, "shelved", 2, 3)
     seen = text(rule, "rule", RULE), text(source, "source", NAME)
@@ -246,7 +254,7 @@ def configured(parts):
 
 ACTS = dict(
     enumerate((dropped, pinned, released, enrolled_platform, commanded, key_changed, acknowledged, settled, configured))
-) | {10: shelved}
+) | {9: notified, 10: shelved}
 
 
 def named(item, what):

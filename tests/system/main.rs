@@ -49,6 +49,7 @@ mod lorawan_restart;
 mod lorawan_slow_disk;
 mod mqtt_kept;
 mod mqtt_tls;
+mod notified;
 mod outfalls;
 mod package;
 mod parked;

@@ -20,7 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("delivery", &["batch", "record"]),
     ("notify", &["delivery", "record"]),
     ("evidence", &["batch", "record"]),
-    ("syncd", &["batch", "control", "delivery", "identity", "journal", "record", "versions"]),
+    ("syncd", &["batch", "control", "delivery", "identity", "journal", "notify", "record", "versions"]),
     ("platform", &["batch", "identity", "record"]),
     ("lorawan", &[]),
     ("chirpstack", &["record"]),

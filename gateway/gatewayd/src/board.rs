@@ -234,6 +234,7 @@ impl Board {
                 span_s: alarm.span_s,
                 tier: alarm.tier,
                 unit: alarm.unit.to_string(),
+                priority: Some(alarm.priority),
                 state: alarm.state.as_str().into(),
                 limit: alarm.limit.to_string(),
                 value: alarm.value.map(|value| value.to_string()),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use record::{Measure, Tier};
+use record::{Measure, Priority, Tier};
 use serde::{Deserialize, Serialize};
 
 /// The field daemon, as it sees itself at this moment.
@@ -209,6 +209,9 @@ pub struct AlarmStatus {
     pub tier: Tier,
     /// In what limit and value are.
     pub unit: String,
+    /// How urgent: `low`, `medium`, `high`, `critical`; none from a gateway that does not say.
+    #[serde(default)]
+    pub priority: Option<Priority>,
     /// Its state.
     pub state: String,
     /// The limit.

@@ -72,7 +72,8 @@ pub use engine::{ActiveAlarm, Engine, OUTSTANDING_MAX, OUTSTANDING_RECORDS_MAX, 
 pub use field::SERIES_MAX;
 pub use limit::Limit;
 pub use memory::READINGS_MAX;
-pub use rule::{Devices, Keep, Priority, Rule, Sampling};
+pub use record::Priority;
+pub use rule::{Devices, Keep, Rule, Sampling};
 pub use rule_set::{BASELINE_H_MAX, DELAY_S_MAX, RULES_MAX, RuleError, RuleSet, RuleSetError, SPAN_S_MAX};
 pub use scenario::{SAMPLES_MAX, ScenarioError, Scenarios, TESTS_MAX, Tried};
 pub use schedule::{Hours, Schedule, TimeError, UtcOffset, Weekday};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use record::{Grounds, Measure, Quantity, RuleId, SourceId, Tier, Unit};
-use serde::{Deserialize, Serialize};
+use record::{Grounds, Measure, Priority, Quantity, RuleId, SourceId, Tier, Unit};
+use serde::Deserialize;
 
 use crate::{Basis, Limit, Schedule};
 
@@ -69,21 +69,6 @@ pub enum Devices {
     Every,
     /// Those named.
     Named(BTreeSet<SourceId>),
-}
-
-/// How urgent an alarm is (ISA-18.2 §10: few classes, told apart at a glance).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Priority {
-    /// Look at it this week.
-    Low,
-    /// Look at it this shift.
-    #[default]
-    Medium,
-    /// Look at it now.
-    High,
-    /// Leave everything else.
-    Critical,
 }
 
 impl Rule {

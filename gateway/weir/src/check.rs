@@ -12,7 +12,7 @@ use gatewayd::GatewayConfig;
 use journal::{Reader, Register, StoreError};
 use record::OutfallCode;
 use serde_json::json;
-use syncd::{BestTime, DestinationConfig, SyncConfig, Transport};
+use syncd::{BestTime, Channels, DestinationConfig, NotifyConfig, SyncConfig, Transport};
 
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -21,7 +21,7 @@ use crate::outfall;
 use crate::output::{self, line};
 
 /// The kinds of file, by name.
-const KINDS: [&str; 7] = ["gateway", "sync", "platform", "devices", "keys", "rules", "outfall"];
+const KINDS: [&str; 8] = ["gateway", "sync", "notify", "platform", "devices", "keys", "rules", "outfall"];
 
 /// Checks each file as the daemon that reads it does. [`Exit::Config`] if one is refused.
 pub(crate) fn run(config_dir: &Path, files: &[PathBuf], json: bool, lang: Lang) -> Result<Exit, CommandError> {
@@ -87,6 +87,7 @@ fn check(path: &Path) -> Result<Vec<Successor>, String> {
     let kind = if is_example { Some("rules") } else { KINDS.into_iter().find(|kind| name.contains(kind)) };
     let checked = match kind {
         Some("sync") => return check_sync(path),
+        Some("notify") => check_notify(path),
         Some("gateway") => GatewayConfig::load(path).map(drop).map_err(|error| chain(&error)),
         Some("platform") => platform::Config::load(path).map(drop).map_err(|error| chain(&error)),
         Some("devices") => check_devices(path, &path.with_file_name("keys.toml")),
@@ -121,6 +122,12 @@ fn check_tests(path: &Path) -> Result<(), String> {
     ::rules::Scenarios::from_toml(&text).map(drop).map_err(|error| chain(&error))
 }
 
+/// Beside the file also its secrets and programs.
+fn check_notify(path: &Path) -> Result<(), String> {
+    let config = NotifyConfig::load(path).map_err(|error| chain(&error))?;
+    Channels::open(&config.channels, &BestTime::default()).map(drop).map_err(|error| chain(&error))
+}
+
 /// Neither says anything without the other.
 fn check_devices(devices: &Path, keys: &Path) -> Result<(), String> {
     gatewayd::config::load_devices(devices, keys).map(drop).map_err(|error| chain(&error))
@@ -144,6 +151,9 @@ fn names_what_there_is(path: &Path, config: &SyncConfig) -> Result<Vec<Successor
         Transport::new(destination, BestTime::default())
             .map_err(|error| format!("destination `{}`: {}", destination.name, chain(&error)))?;
         filter::check(path, destination.name.as_str(), &destination.filter, &journaled)?;
+    }
+    if let Some(file) = &config.notify_file {
+        check_notify(file)?;
     }
     // What the gateway has kept, where this is the box's own machine.
     let kept = identity::statements(&identity::statements_of(&config.key_path())).unwrap_or_default();

@@ -13,6 +13,7 @@ use crate::device::DeviceArgs;
 use crate::doctor::DoctorArgs;
 use crate::evidence::EvidenceCommand;
 use crate::lang::Lang;
+use crate::notify::NotifyCommand;
 use crate::order::{OrderArgs, OrdersArgs};
 use crate::outfall::OutfallCommand;
 use crate::rules::RulesCommand;
@@ -97,6 +98,9 @@ pub(crate) enum Command {
     /// The alarms that stand, and saying that somebody has seen one.
     #[command(subcommand)]
     Alarm(AlarmCommand),
+    /// Who is told of alarms, and who was; trying whether a message arrives.
+    #[command(subcommand)]
+    Notify(NotifyCommand),
     /// The outfalls: one dossier each (一口一档), with every version that it had.
     #[command(subcommand)]
     Outfall(OutfallCommand),

@@ -28,6 +28,7 @@ mod journal;
 mod lang;
 mod logging;
 mod manual;
+mod notify;
 mod order;
 mod outfall;
 mod output;
@@ -106,6 +107,7 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Identity(IdentityArgs { output, .. }) => identity_card::run(state_dir, output.json, lang),
         Command::Config(args) => configuration::run(&args, (state_dir, run_dir), lang),
         Command::Alarm(command) => alarm::run(&command, run_dir, lang),
+        Command::Notify(command) => notify::run(&command, run_dir, lang),
         Command::Outfall(command) => outfall::run(&command, (state_dir, run_dir), lang),
         Command::Rules(command) => rules::run(&command, (state_dir, run_dir), lang),
         Command::Device(args) => device::run(&args, run_dir, lang).map_err(|error| error.into()),

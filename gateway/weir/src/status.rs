@@ -14,6 +14,7 @@ use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::grounds;
 use crate::lang::Lang;
+use crate::notify;
 use crate::output::{self, age, line, table};
 
 /// Asks and prints. [`Exit::NotWell`] if a daemon does not answer, frames are not stored, an alarm stands, or a platform
@@ -119,6 +120,7 @@ fn what_is_wrong(gateway: &Result<Gateway, String>, sync: &Result<Sync, String>,
                     wrong.push(format!("{} {}: {text}: {why}", lang.pick("platform", "平台"), destination.name));
                 }
             }
+            wrong.extend(sync.notify.iter().flat_map(|view| notify::what_is_wrong(view, lang)));
         }
     }
     wrong
@@ -402,7 +404,7 @@ fn print_sync(out: &mut impl Write, sync: &Sync, lang: Lang) -> Result<(), Comma
         let text = lang.pick("records withheld by its filter from", "按过滤设置不发送的记录");
         line(out, &format!("{text} {}: {}", destination.name, destination.withheld))?;
     }
-    Ok(())
+    sync.notify.iter().flat_map(|view| notify::status_lines(view, lang)).try_for_each(|shown| line(out, &shown))
 }
 
 /// `data of municipal: today 3.2 / 20 MB  this month 41.0 / 300 MB  backlog waits`

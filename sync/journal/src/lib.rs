@@ -50,7 +50,10 @@ pub use check::{check, mend};
 pub use command::{COMMAND_BYTES_MAX, COMMANDS_PER_DEVICE_MAX, Command, CommandChange, CommandId, StoredCommand};
 pub use database::StoreError;
 pub use device::{DeviceRow, Tally};
-pub use outbox::{DestinationTally, Outbox, ParkedBatch, ReceiptAt, StoredBatch, StoredUsage};
+pub use outbox::{
+    DestinationTally, NOTIFICATION_BYTES_MAX, NOTIFICATIONS_MAX, Notified, Outbox, ParkedBatch, ReceiptAt, StoredBatch,
+    StoredUsage,
+};
 pub use pin::{PINS_BY_BOX_MAX, PINS_MAX, Pins};
 pub use reader::{Position, Reader, StoredCheckpoint};
 pub use register::{OUTFALLS_MAX, Register, Registered, for_each_outfall};

@@ -1,7 +1,10 @@
 //! What each destination holds, and what was cut for it and awaits its receipt.
 
 mod filtered;
+mod notified;
 mod resend;
+
+pub use notified::{NOTIFICATION_BYTES_MAX, NOTIFICATIONS_MAX, Notified};
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

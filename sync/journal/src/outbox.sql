@@ -90,3 +90,16 @@ CREATE TABLE obeyed (
     destination TEXT NOT NULL PRIMARY KEY,
     next        INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Who was told of which alarm, one row an alarm: what `notify` made of it.
+CREATE TABLE notification (
+    alarm TEXT NOT NULL PRIMARY KEY,
+    body  BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Alarm records before this one are known to it; and in which boot that was stored last.
+CREATE TABLE notified (
+    only INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
+    next INTEGER NOT NULL,
+    boot TEXT NOT NULL
+) STRICT;

@@ -24,7 +24,8 @@ pub(crate) const JOURNAL: Schema = Schema {
 };
 
 /// Of the outbox. Number 2 added the lane of parked batches; number 3 what a metered link carried;
-/// number 4 what was given up, and what a filter keeps from a destination; number 5 what is to be sent once more.
+/// number 4 what was given up, and what a filter keeps from a destination; number 5 what is to be sent
+/// once more; number 6 who was told of which alarm.
 pub(crate) const OUTBOX: Schema = Schema {
     text: include_str!("outbox.sql"),
     migrations: &[
@@ -32,6 +33,7 @@ pub(crate) const OUTBOX: Schema = Schema {
         include_str!("migrations/outbox_3.sql"),
         include_str!("migrations/outbox_4.sql"),
         include_str!("migrations/outbox_5.sql"),
+        include_str!("migrations/outbox_6.sql"),
     ],
 };
 

@@ -1,12 +1,13 @@
 //! One alarm on its way up the ladder, as it is stored.
 
 use record::{
-    AlarmState, AlarmTransition, ClockQuality, Decimal, LimitSide, MonoMs, Quantity, RuleId, Seq, SourceId, UnixMs,
+    AlarmState, AlarmTransition, ClockQuality, Decimal, Grounds, LimitSide, MonoMs, Priority, Quantity, RuleId, Seq,
+    SourceId, UnixMs,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::message::{Part, Word};
-use crate::{Evidence, Name, Priority};
+use crate::{Evidence, Name};
 
 /// Which alarm: a rule has one of each device.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -23,6 +24,9 @@ pub struct Facts {
     /// Code and name of the outfall at which the device stands.
     #[serde(default)]
     pub outfall: Option<(String, String)>,
+    /// What value and limit are of, where that is not a single reading that only warns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grounds: Option<Grounds>,
     /// In what the value was measured.
     #[serde(default)]
     pub unit: Option<String>,
@@ -59,6 +63,9 @@ pub struct Episode {
     pub is_active: bool,
     /// Whether somebody has seen it.
     pub is_seen: bool,
+    /// Whether somebody has set it aside for a while.
+    #[serde(default)]
+    pub is_shelved: bool,
     /// The level that it has reached, from 0.
     pub level: usize,
     /// When the wait of that level began; in the boot in which it was stored.
@@ -153,6 +160,7 @@ impl Episode {
             facts,
             is_active: true,
             is_seen: false,
+            is_shelved: false,
             level,
             began: now,
             is_reached: false,
@@ -178,7 +186,7 @@ impl Episode {
     pub fn wanted(&self, notice: &Notice) -> Option<Word> {
         let is_again = |said: Said| self.is_active && said.is_back && notice.first > 0;
         let is_news = notice.round > notice.said.map_or(0, |said| said.round) || notice.said.is_some_and(is_again);
-        if !self.is_seen && is_news {
+        if !self.is_seen && !self.is_shelved && is_news {
             Some(Word::Alarm)
         } else if !self.is_active && notice.may_stand() {
             Some(Word::Clear)
@@ -191,6 +199,11 @@ impl Episode {
     pub fn is_over(&self) -> bool {
         let is_idle = |notice: &Notice| notice.sending.is_none() && self.wanted(notice).is_none();
         self.is_seen && !self.is_active && self.evidence.is_empty() && self.notices.iter().all(is_idle)
+    }
+
+    /// Whether it climbs no further now.
+    pub(crate) fn rests(&self, is_quiet: bool) -> bool {
+        self.is_seen || self.is_shelved || (is_quiet && self.can_wait())
     }
 
     /// Whether it may wait for the end of quiet hours.

@@ -10,6 +10,7 @@ use crate::{AlarmKey, Facts, Name};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
     /// An alarm made a step, as the journal has it. In the order of the journal; one that was told before changes nothing.
+    /// Nothing is ordered before [`Input::Read`]: what is over again by the end of it is not told.
     Alarm {
         /// The record.
         seq: Seq,
@@ -18,7 +19,7 @@ pub enum Input {
         /// What a message needs beside it.
         facts: Box<Facts>,
     },
-    /// Alarm records before this one are known.
+    /// The newest step was told: alarm records before this one are known.
     Read {
         /// It.
         next: Seq,
@@ -28,6 +29,11 @@ pub enum Input {
     Standing {
         /// Where the journal ended before it was asked.
         end: Seq,
+        /// Them.
+        alarms: BTreeSet<AlarmKey>,
+    },
+    /// All alarms that somebody has set aside by the gateway's word: nobody is told that they stand, as long as they are.
+    Shelved {
         /// Them.
         alarms: BTreeSet<AlarmKey>,
     },

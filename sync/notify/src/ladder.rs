@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use delivery::Backoff;
+use record::Priority;
 use serde::{Deserialize, Serialize};
 
-use crate::{Name, Priority, QuietHours};
+use crate::{Name, QuietHours};
 
 /// Most levels: a chief of village, town, county, city and province.
 pub const LEVELS_MAX: usize = 5;

@@ -31,8 +31,19 @@
 //! - **N2** each step is told once for each confirmed delivery: it is stored that a message leaves before it does, so what
 //!   may have been told before a crash is said to be a possible repetition.
 //! - **N3** after an acknowledgement no level is told any more that the alarm stands.
-//! - **B1** every table here has a named bound: [`LEVELS_MAX`], [`CHANNELS_MAX`], [`EPISODES_MAX`], [`CLOSED_MAX`],
-//!   [`GATHERED_MAX`].
+//! - **B1** everything here has a bound:
+//!
+//! | what | at most |
+//! |---|---|
+//! | levels | [`LEVELS_MAX`] |
+//! | channels, of the box, of a level, and of what one alarm remembers | [`CHANNELS_MAX`] |
+//! | alarms at once; further ones are counted and shown | [`EPISODES_MAX`] |
+//! | alarms remembered after their end | [`CLOSED_MAX`] |
+//! | messages on their way | one a channel |
+//! | messages of a channel in a minute | [`Ladder::messages_a_minute_max`] |
+//! | alarms in one message, and of them in words | [`GATHERED_MAX`], [`Message::PARTS_SHOWN_MAX`] |
+//! | repetitions of an alarm in a day | [`Ladder::repeats_a_day_max`] |
+//! | bytes of a text | [`text::TEXT_BYTES_MAX`] |
 //!
 //! Standards: ISA-18.2 §5 (states of an alarm); RFC 2104 (HMAC).
 
@@ -45,7 +56,6 @@ mod line;
 mod message;
 mod name;
 mod notifier;
-mod priority;
 mod quiet;
 pub mod text;
 pub mod webhook;
@@ -58,7 +68,6 @@ pub use line::GATHERED_MAX;
 pub use message::{Message, Part, Word};
 pub use name::{Name, NameError};
 pub use notifier::{CLOSED_MAX, EPISODES_MAX, Notifier, Restored};
-pub use priority::Priority;
 pub use quiet::{QuietHours, QuietHoursError};
 
 #[cfg(test)]

@@ -129,10 +129,12 @@ impl Notifier {
             Input::Alarm { seq, step, facts } if seq >= self.next => {
                 self.take(seq, &step, *facts, now);
                 self.read(seq.next());
+                return;
             }
             Input::Read { next } if next > self.next => self.read(next),
             Input::Alarm { .. } | Input::Read { .. } | Input::Tick => {}
             Input::Standing { end, alarms } => self.withdraw(end, &alarms),
+            Input::Shelved { alarms } => self.shelve(now, &alarms),
             Input::Answered { channel, outcome } => self.answered(now, &channel, outcome),
             Input::Journaled { is_journaled } => self.journaled(now, is_journaled),
             Input::LinkUp => self.lines.values_mut().for_each(Line::hurry),

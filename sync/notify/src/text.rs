@@ -2,9 +2,10 @@
 
 mod alarm;
 
+use record::{Measure, Priority, Tier};
 use serde::Deserialize;
 
-use crate::{Message, Name, Person, Priority};
+use crate::{Message, Name, Person};
 
 /// Longest text of a message: WeCom takes no more. Bytes.
 pub const TEXT_BYTES_MAX: usize = 4_096;
@@ -83,7 +84,7 @@ pub fn word(message: &Message, speaker: Speaker<'_>) -> Worded {
                 format!("and {more} more: weir alarm list"),
             ));
         }
-        lines.push(verdict(zh).to_owned());
+        lines.extend(verdict(message, zh).map(str::to_owned));
     }
     Worded { title: titles.join(" / "), lines, people: message.people.clone() }
 }
@@ -119,13 +120,18 @@ fn title(message: &Message, speaker: Speaker<'_>, zh: bool) -> String {
     }
 }
 
-/// What a single value is worth.
-fn verdict(zh: bool) -> &'static str {
-    if zh {
-        "单个数值只是预警，不是超标结论。"
-    } else {
-        "A single value is a warning (预警), not a verdict of a breach (超标)."
-    }
+/// What is worth less than it looks; nothing where the alarm is a verdict.
+fn verdict(message: &Message, zh: bool) -> Option<&'static str> {
+    let warns = |part: &&crate::Part| part.facts.grounds.as_ref().is_none_or(|grounds| grounds.tier < Tier::Exceedance);
+    let is_single =
+        |part: &crate::Part| part.facts.grounds.as_ref().is_none_or(|grounds| grounds.measure == Measure::Reading);
+    let first = message.parts.iter().find(warns)?;
+    Some(match (is_single(first), zh) {
+        (true, true) => "单个数值只是预警，不是超标结论。",
+        (true, false) => "A single value is a warning (预警), not a verdict of a breach (超标).",
+        (false, true) => "预警不是超标结论。",
+        (false, false) => "A warning (预警) is not a verdict of a breach (超标).",
+    })
 }
 
 fn priority(priority: Option<Priority>, zh: bool) -> &'static str {

@@ -86,6 +86,21 @@ impl AlarmState {
     }
 }
 
+/// How urgent an alarm is (ISA-18.2 §10: few classes, told apart at a glance).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    /// Look at it this week.
+    Low,
+    /// Look at it this shift.
+    #[default]
+    Medium,
+    /// Look at it now.
+    High,
+    /// Leave everything else.
+    Critical,
+}
+
 /// Which side of the limit is the bad one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]
 #[cbor(index_only)]
@@ -137,7 +152,7 @@ pub struct AlarmTransition {
 }
 
 /// What an alarm's value and limit are of, and how much they say.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[cbor(array)]
 pub struct Grounds {
     /// What was made of the readings.

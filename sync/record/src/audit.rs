@@ -133,6 +133,24 @@ pub enum Act {
         #[n(1)]
         source: SourceId,
     },
+    /// People were told of an alarm, or nobody could be. Names of levels and channels alone: no person's number.
+    #[n(9)]
+    Notified {
+        /// The record that raised the alarm.
+        #[n(0)]
+        alarm: Seq,
+        /// The level of the ladder.
+        #[n(1)]
+        #[cbor(decode_with = "bounded")]
+        level: String,
+        /// What came of it.
+        #[n(2)]
+        outcome: Notification,
+        /// By which channel, if one took the message.
+        #[n(3)]
+        #[cbor(decode_with = "bounded_option")]
+        channel: Option<String>,
+    },
     /// An alarm is set aside: it goes on being judged and journaled, and is not shown among those that stand, until then
     /// (ISA-18.2: shelved).
     #[n(10)]
@@ -187,6 +205,33 @@ impl Configuring {
     }
 }
 
+/// What came of telling people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum Notification {
+    /// The first message of this alarm got through.
+    #[n(0)]
+    Delivered,
+    /// Nobody acknowledged in time: this level is told as well.
+    #[n(1)]
+    Escalated,
+    /// The highest level was told, and no channel took a message.
+    #[n(2)]
+    Unreached,
+}
+
+impl Notification {
+    /// The stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Notification::Delivered => "delivered",
+            Notification::Escalated => "escalated",
+            Notification::Unreached => "unreached",
+        }
+    }
+}
+
 /// What became of rules that a platform commanded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[cbor(index_only)]
@@ -231,6 +276,7 @@ impl Act {
             Act::Acknowledged { .. } => "acknowledged",
             Act::Shelved { .. } => "shelved",
             Act::Configured { .. } => "configured",
+            Act::Notified { .. } => "notified",
         }
     }
 }
@@ -252,6 +298,7 @@ impl Audit {
             Act::Commanded { command, .. } if command.len() > Audit::COMMAND_BYTES_MAX => return false,
             Act::KeyChanged { statement } if statement.len() > Act::STATEMENT_BYTES_MAX => return false,
             Act::Commanded { refused, .. } => refused.as_deref().unwrap_or_default(),
+            Act::Notified { channel, .. } => channel.as_deref().unwrap_or_default(),
             Act::Pinned { .. }
             | Act::Released { .. }
             | Act::KeyChanged { .. }
@@ -260,7 +307,11 @@ impl Audit {
             | Act::Shelved { .. }
             | Act::Configured { .. } => "",
         };
-        [by, act, &self.reason].into_iter().all(|text| text.len() <= Audit::TEXT_BYTES_MAX)
+        let also = match &self.act {
+            Act::Notified { level, .. } => level.as_str(),
+            _ => "",
+        };
+        [by, act, also, &self.reason].into_iter().all(|text| text.len() <= Audit::TEXT_BYTES_MAX)
     }
 }
 

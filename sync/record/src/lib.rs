@@ -50,8 +50,8 @@ mod text;
 mod time_line;
 mod unit;
 
-pub use alarm::{AlarmState, AlarmTransition, Grounds, LimitSide, Measure, RuleId, RuleIdError, Tier};
-pub use audit::{Act, Actor, Audit, Configuring, Settlement};
+pub use alarm::{AlarmState, AlarmTransition, Grounds, LimitSide, Measure, Priority, RuleId, RuleIdError, Tier};
+pub use audit::{Act, Actor, Audit, Configuring, Notification, Settlement};
 pub use clock_set::{ClockSet, ClockSource};
 pub use codec::{CodecId, CodecText, Redecoded};
 pub use config_file::ConfigFile;

@@ -349,6 +349,11 @@ fn any_audit() -> impl Strategy<Value = Audit> {
         }),
         (proptest::sample::select(&ConfigFile::ALL[..]), any::<[u8; 32]>(), proptest::sample::select(configuring))
             .prop_map(|(file, sha256, how)| Act::Configured { file, sha256, how }),
+        (any::<u64>(), 0usize..3, proptest::option::of("[a-z]{1,9}")).prop_map(|(alarm, outcome, channel)| {
+            use record::Notification::{Delivered, Escalated, Unreached};
+            let outcome = [Delivered, Escalated, Unreached][outcome];
+            Act::Notified { alarm: Seq(alarm), level: "镇".into(), outcome, channel }
+        }),
     ];
     (by, act, ".{0,200}").prop_map(|(by, act, reason)| Audit { by, act, reason })
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+pub(crate) use destination::UtcOffset;
 pub use destination::{Backoff, BaseUrl, BatchLimits, Budget, DestinationConfig, Timeouts, Windows};
 pub use last_good::{Instead, Loaded, versions_in};
 pub use within::Within;
@@ -28,6 +29,9 @@ pub struct SyncConfig {
     /// Folder of the control socket `sync.sock`. A relative path starts at the folder of the file.
     #[serde(default = "run_dir_default")]
     pub run_dir: PathBuf,
+    /// Whom to tell of alarms: a file of its own, for it names people. None: nobody is told.
+    #[serde(default)]
+    pub notify_file: Option<PathBuf>,
     /// Who gets the records.
     #[serde(default, rename = "destination")]
     pub destinations: Vec<DestinationConfig>,
@@ -112,6 +116,7 @@ impl SyncConfig {
         let folder = path.parent().unwrap_or(Path::new(""));
         config.state_dir = folder.join(&config.state_dir);
         config.run_dir = folder.join(&config.run_dir);
+        config.notify_file = config.notify_file.map(|file| folder.join(file));
         for destination in &mut config.destinations {
             destination.ca_file = folder.join(&destination.ca_file);
             for file in [&mut destination.client_cert, &mut destination.client_key].into_iter().flatten() {

@@ -13,5 +13,6 @@ pub(crate) use board::Board;
 pub use driver::restore;
 pub(crate) use driver::{Decided, Decision, Driver, Signals};
 pub use tls::TlsError;
+pub(crate) use tls::trusting;
 pub use transport::Transport;
 use transport::Way;

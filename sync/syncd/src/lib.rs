@@ -27,6 +27,8 @@
 //! transaction of their own, which see a commit of the other process without its help; an alarm waits for it 50 ms on
 //! average, 100 ms at most. When a link is back is heard from the kernel (rtnetlink), and everything that waits is tried.
 //!
+//! With a `notify.toml` people are told of alarms as well ([`notify`](::notify) decides whom, and when).
+//!
 //! Standards: RFC 9110 (HTTP semantics; `Retry-After` in seconds, §10.2.3), RFC 8446 (TLS 1.3), RFC 9052 §10.2 (media
 //! type of COSE).
 
@@ -39,6 +41,7 @@ mod files;
 mod filter;
 mod link;
 pub mod note;
+mod notify;
 mod run;
 pub mod status;
 
@@ -50,4 +53,5 @@ pub use config::{
 pub use destination::{Answer, Expected, Raw, TlsError, Transport, restore};
 pub use files::{Cut, CutBatch, CutError, Files, Obeyed, Settled};
 pub use filter::Filter;
+pub use notify::{ChannelError, Channels, NotifyConfig, NotifyConfigError};
 pub use run::{SyncError, run};

@@ -17,8 +17,9 @@ use crate::clock::mono_ms;
 use crate::destination::{Board, Decided, Decision, Driver, Expected, Signals, restore};
 use crate::files::{FileThread, FileThreadEnded, Files, open};
 use crate::link::{self, LinkWatch};
+use crate::notify::{self, Channels, NotifyConfig};
 use crate::status::{Request, Status};
-use crate::{BestTime, DestinationConfig, Instead, SyncConfig, TlsError, Transport};
+use crate::{BestTime, ChannelError, DestinationConfig, Instead, NotifyConfigError, SyncConfig, TlsError, Transport};
 
 /// The journal is asked this often whether it grew; see the crate's head.
 const JOURNAL_POLL: Duration = Duration::from_millis(100);
@@ -45,6 +46,12 @@ pub enum SyncError {
         /// The cause.
         source: TlsError,
     },
+    /// Whom to tell of alarms is not clear.
+    #[error("people cannot be told of alarms")]
+    Notify(#[source] Box<NotifyConfigError>),
+    /// A channel to people cannot be used.
+    #[error("people cannot be told of alarms")]
+    Channel(#[source] Box<ChannelError>),
     /// The outbox cannot be opened or read.
     #[error("failed to open the outbox")]
     Outbox(#[source] StoreError),
@@ -70,7 +77,7 @@ enum Phase {
     /// Something of the gateway's is missing.
     Waiting(String),
     /// At work.
-    Running { box_id: BoxId, end: watch::Receiver<Seq>, destinations: Vec<Shown> },
+    Running { box_id: BoxId, end: watch::Receiver<Seq>, destinations: Vec<Shown>, notify: Option<ShownNotify> },
 }
 
 struct Shown {
@@ -79,6 +86,16 @@ struct Shown {
     link_up: Arc<Notify>,
     orders: mpsc::Sender<Decision>,
 }
+
+/// The task that tells people.
+struct ShownNotify {
+    board: watch::Receiver<notify::View>,
+    link_up: Arc<Notify>,
+    orders: mpsc::Sender<notify::TestOrder>,
+}
+
+/// Whom to tell, and by what.
+type Ladder = (Arc<NotifyConfig>, Channels);
 
 /// Serves all destinations until `shutdown` is ready, on the current tokio runtime. While journal or key are missing
 /// it says so and waits for the gateway.
@@ -94,6 +111,7 @@ pub async fn run(config: SyncConfig, shutdown: impl Future<Output = ()> + Send) 
     }
     let time = BestTime::default();
     let destinations = transports(&config, &time)?;
+    let ladder = ladder(&config, &time)?;
     if destinations.is_empty() {
         log::warn!("no destination is enabled: nothing will be delivered; add a [[destination]] to sync.toml");
     }
@@ -107,7 +125,7 @@ pub async fn run(config: SyncConfig, shutdown: impl Future<Output = ()> + Send) 
     let mut control = JoinSet::new();
     control.spawn(control::serve_async(&config.socket_path(), answer).map_err(SyncError::Control)?);
     log::info!(socket:% = config.socket_path().display(), destinations = destinations.len(); "sync started");
-    let ended = deliver(config, (destinations, time), outbox, &phase, shutdown).await;
+    let ended = deliver(config, (destinations, ladder, time), outbox, &phase, shutdown).await;
     // Waited for: whoever starts next at this socket must not find the old listener still answering.
     control.shutdown().await;
     log::info!("sync stopped");
@@ -117,7 +135,7 @@ pub async fn run(config: SyncConfig, shutdown: impl Future<Output = ()> + Send) 
 /// From the gateway's files to the last task's end, with the outbox closed.
 async fn deliver(
     config: SyncConfig,
-    (destinations, time): (Vec<(DestinationConfig, Transport)>, BestTime),
+    (destinations, ladder, time): (Vec<(DestinationConfig, Transport)>, Option<Ladder>, BestTime),
     outbox: Outbox,
     phase: &watch::Sender<Phase>,
     shutdown: impl Future<Output = ()> + Send,
@@ -158,10 +176,28 @@ async fn deliver(
         tasks.spawn(driver.run());
         running.push(Shown { config, board, link_up, orders });
     }
+    let notify = match ladder {
+        None => None,
+        Some(ladder) => {
+            let link_up = Arc::new(Notify::new());
+            let (end, time, stop) = (end.clone(), time.clone(), stopped.clone());
+            let signals = Signals { end, link_up: link_up.clone(), time, stop, gateway };
+            let (orders, ordered) = mpsc::channel(ORDERS_MAX);
+            let boot = std::fs::read_to_string(BOOT_ID).unwrap_or_default();
+            let names = (box_id.to_string().into(), boot.trim().into());
+            let seed = getrandom::u64().map_err(SyncError::Random)?;
+            let started = notify::Task::start(ladder, names, files.clone(), seed, (signals, ordered)).await?;
+            let (task, board) = started.map_err(SyncError::Outbox)?;
+            tasks.spawn(task.run());
+            Some(ShownNotify { board, link_up, orders })
+        }
+    };
     tasks.spawn(watch_time(files.clone(), time, stopped.clone()));
     tasks.spawn(watch_journal(files, end_sender, stopped.clone()));
-    tasks.spawn(watch_links(running.iter().map(|shown| shown.link_up.clone()).collect(), stopped));
-    phase.send_replace(Phase::Running { box_id, end, destinations: running });
+    // People first: what they are told is small, and waits for nothing.
+    let links = notify.iter().map(|shown| &shown.link_up).chain(running.iter().map(|shown| &shown.link_up));
+    tasks.spawn(watch_links(links.cloned().collect(), stopped));
+    phase.send_replace(Phase::Running { box_id, end, destinations: running, notify });
     let ended = tokio::select! {
         () = &mut shutdown => Ok(()),
         Some(ended) = tasks.join_next() => flat(ended),
@@ -189,6 +225,13 @@ pub(crate) fn transports(
         Err(source) => Err(SyncError::Destination { name: destination.name.to_string(), source }),
     };
     enabled.map(transport).collect()
+}
+
+fn ladder(config: &SyncConfig, time: &BestTime) -> Result<Option<Ladder>, SyncError> {
+    let Some(file) = &config.notify_file else { return Ok(None) };
+    let ladder = NotifyConfig::load(file).map_err(|error| SyncError::Notify(Box::new(error)))?;
+    let channels = Channels::open(&ladder.channels, time).map_err(|error| SyncError::Channel(Box::new(error)))?;
+    Ok(Some((Arc::new(ladder), channels)))
 }
 
 async fn wait_for_gateway(
@@ -281,17 +324,28 @@ type Beginning = (MonoMs, Option<Instead>);
 async fn answer(request: Value, shown: watch::Receiver<Phase>, beginning: Beginning) -> Result<Value, String> {
     let request: Request = serde_json::from_value(request).map_err(|error| {
         format!(
-            "unknown request ({error}) · known: {{\"do\":\"status\"}}, {{\"do\":\"link_up\"}}, {{\"do\":\"retry\",…}}, {{\"do\":\"drop\",…}}"
+            "unknown request ({error}) · known: {{\"do\":\"status\"}}, {{\"do\":\"link_up\"}}, {{\"do\":\"retry\",…}}, {{\"do\":\"drop\",…}}, {{\"do\":\"notify\"}}, {{\"do\":\"notify_test\",…}}"
         )
     })?;
+    if let Request::NotifyTest { target } = request {
+        return test(&target, &shown).await;
+    }
     let (destination, what) = match (request, &*shown.borrow()) {
         (Request::Status, phase) => {
             return serde_json::to_value(status(phase, beginning))
                 .map(|status| json!({ "status": status }))
                 .map_err(|error| format!("failed to write the status as JSON: {error} · try: report this as a bug"));
         }
+        (Request::Notify, Phase::Running { notify, .. }) => {
+            let view = notify.as_ref().ok_or_else(nobody)?.board.borrow().clone();
+            return serde_json::to_value(view)
+                .map(|view| json!({ "notify": view }))
+                .map_err(|error| format!("failed to write it as JSON: {error} · try: report this as a bug"));
+        }
+        (Request::NotifyTest { .. }, _) => return Err(nobody()),
         (_, Phase::Waiting(missing)) => return Err(format!("not yet: {missing}")),
-        (Request::LinkUp, Phase::Running { destinations, .. }) => {
+        (Request::LinkUp, Phase::Running { destinations, notify, .. }) => {
+            notify.iter().for_each(|shown| shown.link_up.notify_one());
             destinations.iter().for_each(|shown| shown.link_up.notify_one());
             return Ok(json!({}));
         }
@@ -308,6 +362,24 @@ async fn answer(request: Value, shown: watch::Receiver<Phase>, beginning: Beginn
     orders.send(Decision { what, answer }).await.map_err(|_| stopping(()))?;
     let count = answered.await.map_err(|_| stopping(()))??;
     Ok(json!({ "batches": count }))
+}
+
+fn nobody() -> String {
+    "nobody is told of alarms · try: notify_file in sync.toml, see /usr/share/doc/weir/examples/notify.toml".to_owned()
+}
+
+/// Has each channel of a level, or one, told that this is a test.
+async fn test(target: &str, shown: &watch::Receiver<Phase>) -> Result<Value, String> {
+    let target = ::notify::Name::try_from(target.to_owned()).map_err(|error| error.to_string())?;
+    let orders = match &*shown.borrow() {
+        Phase::Waiting(missing) => return Err(format!("not yet: {missing}")),
+        Phase::Running { notify, .. } => notify.as_ref().ok_or_else(nobody)?.orders.clone(),
+    };
+    let stopping = |_| "the upload daemon is stopping · try: the same again".to_owned();
+    let (answer, answered) = oneshot::channel();
+    orders.send(notify::TestOrder { target, answer }).await.map_err(|_| stopping(()))?;
+    let tested = answered.await.map_err(|_| stopping(()))??;
+    Ok(json!({ "tested": tested }))
 }
 
 fn batch_id(hex: &str) -> Result<BatchId, String> {
@@ -336,13 +408,15 @@ fn status(phase: &Phase, (started, instead): Beginning) -> Status {
         box_id: None,
         journal_end: 0,
         destinations: Vec::new(),
+        notify: None,
     };
     match phase {
         Phase::Waiting(missing) => Status { waiting_for: Some(missing.clone()), ..status },
-        Phase::Running { box_id, end, destinations } => Status {
+        Phase::Running { box_id, end, destinations, notify } => Status {
             box_id: Some(box_id.to_string()),
             journal_end: end.borrow().0,
             destinations: destinations.iter().map(|shown| shown.board.borrow().status(&shown.config, now)).collect(),
+            notify: notify.as_ref().map(|shown| notify::View { episodes: Vec::new(), ..shown.board.borrow().clone() }),
             ..status
         },
     }

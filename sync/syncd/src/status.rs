@@ -5,12 +5,16 @@
 //! batch, or without `batch` all of that destination, is sent again; answer `{"ok":true,"batches":1}`. Request
 //! `{"do":"drop","destination":"city","batch":"<hex>","audits":[SEQ,…]}`: a parked batch is given up, as these records of
 //! the journal order; answer `{"ok":true,"batches":1}`. Anything else:
-//! `{"ok":false,"error":"…"}`.
+//! `{"ok":false,"error":"…"}`. Request `{"do":"notify"}`: who was told of which alarm, answer `{"ok":true,"notify":{…}}` with a
+//! [`NotifyStatus`]. Request `{"do":"notify_test","target":NAME}`: each channel of a level, or one, gets a test; answer
+//! `{"ok":true,"tested":[{"channel":…,"delivered":BOOL,"why":…},…]}`.
 
 use std::collections::BTreeMap;
 
 use record::Seq;
 use serde::{Deserialize, Serialize};
+
+pub use crate::notify::{ChannelStatus, EpisodeStatus, NotifyStatus, ToldStatus};
 
 /// Most coverage ranges listed; the number of all of them stands beside.
 pub const RANGES_SHOWN_MAX: usize = 16;
@@ -39,6 +43,13 @@ pub enum Request {
         /// The numbers of the records that order it: the gateway has journaled them.
         audits: Vec<Seq>,
     },
+    /// Who was told of which alarm.
+    Notify,
+    /// Tell a level or a channel that this is a test.
+    NotifyTest {
+        /// Its name.
+        target: String,
+    },
 }
 
 /// The daemon's view, made when it was asked.
@@ -59,6 +70,9 @@ pub struct Status {
     pub journal_end: u64,
     /// In the order of the configuration; those that are not enabled are left out.
     pub destinations: Vec<DestinationStatus>,
+    /// How people are told of alarms; none where nobody is.
+    #[serde(default)]
+    pub notify: Option<NotifyStatus>,
 }
 
 /// One destination.

@@ -1,7 +1,7 @@
 //! What is ordered of the box's records, journaled before it is carried out.
 
 use journal::{PINS_MAX, Reader, Segment, SegmentChange, StoreError};
-use record::{Act, AlarmTransition, Audit, Body, Record, RuleId, Seq, SeqRange, SourceId, UnixMs};
+use record::{Act, AlarmTransition, Audit, Body, Kind, Record, RuleId, Seq, SeqRange, SourceId, UnixMs};
 use serde_json::{Value, json};
 
 use super::{Committer, Draft};
@@ -61,6 +61,7 @@ impl Committer {
             // Of these no user says that they happened.
             Act::Commanded { .. } | Act::Settled { .. } => Err("nobody orders this · try: weir tail".into()),
             Act::KeyChanged { statement } => self.check_statement(statement),
+            Act::Notified { alarm, .. } => self.check_alarm(*alarm),
             Act::Acknowledged { rule, source } => {
                 let nobody = || format!("no alarm {rule} of {source} waits for anyone · try: weir alarm list");
                 self.seen(audit).map(drop).ok_or_else(nobody)
@@ -111,6 +112,14 @@ impl Committer {
             return Ok(());
         }
         Err(format!("the journal ends before record {end}: {} is not there yet · try: weir tail", records.last))
+    }
+
+    /// Whether this record is a step of an alarm.
+    fn check_alarm(&self, seq: Seq) -> Result<(), String> {
+        let range = SeqRange { first: seq, last: seq };
+        let found = Reader::open(&self.parts.journal_path).and_then(|reader| reader.marks(Kind::Alarm, range));
+        let is_alarm = found.map_err(|error| control::chain(&error))?.contains(&seq);
+        is_alarm.then_some(()).ok_or_else(|| format!("record {seq} is no alarm · try: weir tail"))
     }
 
     /// Whether what is pinned leaves enough of the budget to everything else.

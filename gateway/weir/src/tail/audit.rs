@@ -1,7 +1,7 @@
 //! What somebody ordered, in words.
 
 use batch::{KeyStatement, Whose};
-use record::{Act, Actor, Audit, ConfigFile, Configuring, Seq, SeqRange, Settlement};
+use record::{Act, Actor, Audit, ConfigFile, Configuring, Notification, Seq, SeqRange, Settlement};
 
 use crate::lang::Lang;
 use crate::output;
@@ -59,6 +59,9 @@ fn act(act: &Act, lang: Lang) -> String {
             format!("alarm {rule} of {source} is shelved no more")
         }
         (Act::Shelved { rule, source, until_ms: None }, Lang::Zh) => format!("取消搁置 {source} 的报警 {rule}"),
+        (Act::Notified { alarm, level, outcome, channel }, _) => {
+            notified(*alarm, level, *outcome, channel.as_deref(), lang)
+        }
         (Act::Enrolled { platform, key }, Lang::Zh) => format!("已登记平台 {platform}，其公钥 {}", hex::encode(key)),
         (Act::KeyChanged { statement }, lang) => key_changed(statement, lang),
         (Act::Configured { file, sha256, how }, _) => configured(*file, sha256, *how, lang),
@@ -127,6 +130,24 @@ fn settled(command: Seq, outcome: Settlement, lang: Lang) -> String {
     }
 }
 
+fn notified(alarm: Seq, level: &str, outcome: Notification, channel: Option<&str>, lang: Lang) -> String {
+    let by = channel.unwrap_or("-");
+    match (outcome, lang) {
+        (Notification::Delivered, Lang::En) => {
+            format!("{level} was told of alarm {alarm} by {by}, the first to hear of it")
+        }
+        (Notification::Delivered, Lang::Zh) => format!("已通过 {by} 将报警 {alarm} 首次通知 {level}"),
+        (Notification::Escalated, Lang::En) => {
+            format!("alarm {alarm} escalated to {level}: nobody acknowledged it in time")
+        }
+        (Notification::Escalated, Lang::Zh) => format!("报警 {alarm} 无人及时确认，升级通知 {level}"),
+        (Notification::Unreached, Lang::En) => {
+            format!("alarm {alarm} reached nobody up to {level}: no channel took a message")
+        }
+        (Notification::Unreached, Lang::Zh) => format!("报警 {alarm} 直至 {level} 均未能通知到人：所有渠道发送失败"),
+    }
+}
+
 fn span(records: SeqRange) -> String {
     format!("{records:?}")
 }
@@ -177,6 +198,24 @@ mod tests {
             "wrong unit",
             "AUDIT by user 0: devices.toml is as before again, its text now abababababababab… · reason: wrong unit",
             "审计 用户 0：恢复 devices.toml 的旧版本，文本 abababababababab… · 理由：wrong unit",
+        );
+        let notified = |outcome, channel: Option<&str>| {
+            let channel = channel.map(str::to_owned);
+            Act::Notified { alarm: Seq(4), level: "镇".into(), outcome, channel }
+        };
+        check(
+            Actor::User(9),
+            notified(Notification::Delivered, Some("robot")),
+            "",
+            "AUDIT by user 9: 镇 was told of alarm 4 by robot, the first to hear of it",
+            "审计 用户 9：已通过 robot 将报警 4 首次通知 镇",
+        );
+        check(
+            Actor::User(9),
+            notified(Notification::Unreached, None),
+            "",
+            "AUDIT by user 9: alarm 4 reached nobody up to 镇: no channel took a message",
+            "审计 用户 9：报警 4 直至 镇 均未能通知到人：所有渠道发送失败",
         );
         let commanded = |refused: Option<&str>| Act::Commanded {
             number: 7,

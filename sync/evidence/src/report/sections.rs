@@ -178,6 +178,10 @@ fn order(act: &Act) -> String {
             };
             format!("{how} {file} SHA-256 {}", Hash(*sha256))
         }
+        Act::Notified { alarm, level, outcome, channel } => {
+            let channel = channel.as_deref().map(|channel| format!(" ({channel})")).unwrap_or_default();
+            format!("报警 {alarm} 通知 {level}{channel} {}", outcome.as_str())
+        }
     }
 }
 

@@ -14,7 +14,10 @@ use record::{
     Body, Boot, BootNo, ClockQuality, Frame, Link, MonoMs, Record, Seq, SeqRange, SeqRanges, SourceId, Stamp, UnixMs,
 };
 
-use crate::{DeviceRow, Journal, Outbox, Reader, StoreError, StoredBatch, StoredUsage, Tally, Transaction};
+use crate::{
+    DeviceRow, Journal, NOTIFICATION_BYTES_MAX, NOTIFICATIONS_MAX, Notified, Outbox, Reader, StoreError, StoredBatch,
+    StoredUsage, Tally, Transaction,
+};
 
 struct Bed {
     folder: tempfile::TempDir,
@@ -291,7 +294,7 @@ fn an_outbox_of_schema_3_is_brought_up_to_date() {
             .any(|new| line.starts_with(new))
     };
     old.execute_batch(&text.lines().filter(added).collect::<Vec<_>>().join("\n")).unwrap();
-    old.execute_batch("DROP TABLE filtered; DROP TABLE dropped; DROP TABLE resend; DROP TABLE obeyed").unwrap();
+    old.execute_batch("DROP TABLE filtered; DROP TABLE dropped; DROP TABLE resend; DROP TABLE obeyed; DROP TABLE notification; DROP TABLE notified").unwrap();
     old.execute_batch("INSERT INTO batch VALUES ('city', zeroblob(32), 1, x'81820004', x'01')").unwrap();
     old.pragma_update(None, "user_version", 3).unwrap();
     drop(old);
@@ -392,4 +395,22 @@ fn a_log_that_a_hanging_reader_let_grow_is_in_the_database_before_the_first_comm
     let database = rusqlite::Connection::open(without_log).unwrap();
     let size: i64 = database.query_row("SELECT size FROM tree", [], |row| row.get(0)).unwrap();
     assert_eq!(Seq(size.cast_unsigned()), end);
+}
+
+#[test]
+fn who_was_told_is_kept_within_its_bounds_and_replaced_as_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = Outbox::open(&folder.path().join("outbox.db")).unwrap();
+    assert_eq!(outbox.notified().unwrap(), None);
+    let row = |alarm: &str, body: Option<Vec<u8>>| (alarm.to_owned(), body);
+    outbox.note_notified(Seq(7), "boot-1", &[row("a", Some(vec![1])), row("b", Some(vec![2]))]).unwrap();
+    outbox.note_notified(Seq(9), "boot-2", &[row("a", Some(vec![3])), row("b", None), row("c", None)]).unwrap();
+    let expected = Notified { next: Seq(9), boot: "boot-2".into(), rows: vec![("a".into(), vec![3])] };
+    assert_eq!(outbox.notified().unwrap(), Some(expected));
+    let many: Vec<_> = (0..=NOTIFICATIONS_MAX).map(|n| row(&format!("n{n}"), Some(vec![0]))).collect();
+    outbox.note_notified(Seq(9), "boot-2", &many).unwrap();
+    let large = vec![0; NOTIFICATION_BYTES_MAX + 1];
+    outbox.note_notified(Seq(9), "boot-2", &[row("a", Some(large))]).unwrap();
+    let rows = outbox.notified().unwrap().unwrap().rows;
+    assert!(rows.len() <= NOTIFICATIONS_MAX && rows.iter().all(|(alarm, _)| alarm != "a"), "B1: {}", rows.len());
 }

@@ -1,5 +1,7 @@
 //! From level to level, and again at the top.
 
+use std::collections::BTreeSet;
+
 use record::{MonoMs, Seq};
 
 use super::Notifier;
@@ -23,6 +25,17 @@ impl Notifier {
         }
     }
 
+    /// An alarm that is set aside no more waits anew.
+    pub(super) fn shelve(&mut self, now: MonoMs, shelved: &BTreeSet<AlarmKey>) {
+        for (key, episode) in &mut self.episodes {
+            let is_shelved = shelved.contains(key);
+            if episode.is_shelved != is_shelved {
+                (episode.is_shelved, episode.began) = (is_shelved, now);
+                self.dirty.insert(key.clone());
+            }
+        }
+    }
+
     pub(super) fn is_quiet(&self) -> bool {
         let quiet = self.ladder.quiet.as_ref();
         quiet.zip(self.calendar).is_some_and(|(quiet, at)| quiet.contain(at.minute))
@@ -34,7 +47,7 @@ impl Notifier {
         let day = self.calendar.map_or_else(|| i64::try_from(now.0 / DAY_MS).unwrap_or(i64::MAX), |at| at.day);
         let (top, repeats_max) = (self.ladder.top(), self.ladder.repeats_a_day_max);
         for (key, episode) in &mut self.episodes {
-            if episode.is_seen || (is_quiet && episode.can_wait()) || now < deadline(&self.ladder, episode) {
+            if episode.rests(is_quiet) || now < deadline(&self.ladder, episode) {
                 continue;
             }
             (episode.began, episode.is_reached) = (now, false);
@@ -92,9 +105,11 @@ impl Notifier {
     /// The next moment at which a [`Input::Tick`](crate::Input::Tick) is due.
     pub fn next_timeout(&self, now: MonoMs) -> Option<MonoMs> {
         let is_quiet = self.is_quiet();
-        let rests = |episode: &Episode| episode.is_seen || (is_quiet && episode.can_wait());
-        let climb =
-            self.episodes.values().filter(|episode| !rests(episode)).map(|episode| deadline(&self.ladder, episode));
+        let climb = self
+            .episodes
+            .values()
+            .filter(|episode| !episode.rests(is_quiet))
+            .map(|episode| deadline(&self.ladder, episode));
         let a_minute_max = self.ladder.messages_a_minute_max;
         let lines = self.lines.values().filter_map(|line| line.next(now, a_minute_max));
         climb.chain(lines).chain(self.journal.next(now, u32::MAX)).min()

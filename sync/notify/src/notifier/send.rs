@@ -1,10 +1,10 @@
 //! What leaves, channel by channel.
 
-use record::{MonoMs, Seq};
+use record::{MonoMs, Priority, Seq};
 
 use super::Notifier;
 use crate::message::Message;
-use crate::{Action, AlarmKey, Episode, GATHERED_MAX, Name, Notice, Person, Priority, Said};
+use crate::{Action, AlarmKey, Episode, GATHERED_MAX, Name, Notice, Person, Said};
 
 impl Notifier {
     /// Orders all that can leave now. What is on its way is stored before.

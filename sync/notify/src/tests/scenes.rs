@@ -218,3 +218,19 @@ fn an_alarm_whose_rule_is_gone_ends() {
         "#]],
     );
 }
+
+#[test]
+fn who_sets_an_alarm_aside_ends_the_climb_until_it_is_back() {
+    check(
+        |ladder| ladder.levels[0].channels.truncate(1),
+        "0 raise 1 | 1 ok v | 30 shelved 1 | 900 shelved | 960 ok t | 960 ok common | 961 end",
+        expect![[r#"
+            0 v ← alarm 1 (village, unacknowledged)
+            1 journal ← first told by v
+            960 common ← alarm 1 (town, unacknowledged)
+            960 t ← alarm 1 (town, unacknowledged)
+            960 journal ← escalated to town
+            961 waiting: 0, over: 0
+        "#]],
+    );
+}

@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use expect_test::Expect;
-use record::{AlarmState, MonoMs, Seq};
+use record::{AlarmState, MonoMs, Priority, Seq};
 
 use super::world::{facts, key, ladder, name, step};
-use crate::{
-    Action, AlarmKey, Episode, Input, Ladder, Local, Message, Notifier, Outcome, Priority, Restored, Told, Word,
-};
+use crate::{Action, AlarmKey, Episode, Input, Ladder, Local, Message, Notifier, Outcome, Restored, Told, Word};
 
 struct Stage {
     ladder: Ladder,
@@ -24,7 +22,7 @@ struct Stage {
 /// Plays `script` (`SECONDS verb argument … | …`) and compares what was ordered. Alarms are numbers.
 ///
 /// Verbs: `raise N [PRIORITY]`, `raise N..M`, `back N`, `again N`, `ack N`, `over N` (of an acknowledged one), `ok CHANNEL`, `fail CHANNEL`,
-/// `lost CHANNEL`, `link`, `clock HH:MM`, `crash`, `boot`, `standing`.
+/// `lost CHANNEL`, `link`, `clock HH:MM`, `crash`, `boot`, `standing N …`, `shelved N …`.
 pub(super) fn check(change: impl FnOnce(&mut Ladder), script: &str, expected: Expect) {
     let mut ladder = ladder();
     change(&mut ladder);
@@ -81,7 +79,10 @@ impl Stage {
     fn alarm(&mut self, alarm: usize, to: AlarmState, priority: Priority) {
         let from = self.states.insert(alarm, to).unwrap_or(AlarmState::Normal);
         self.seq += 1;
-        self.hand(Input::Alarm { seq: Seq(self.seq), step: step(alarm, from, to), facts: facts(priority) });
+        let seq = Seq(self.seq);
+        let input = Input::Alarm { seq, step: step(alarm, from, to), facts: facts(priority) };
+        self.core.handle(MonoMs(self.now), input);
+        self.hand(Input::Read { next: seq.next() });
     }
 
     fn act(&mut self, words: &[&str]) {
@@ -119,6 +120,10 @@ impl Stage {
             "standing" => {
                 let alarms = words[1..].iter().map(|alarm| key(alarm.parse().unwrap())).collect();
                 self.hand(Input::Standing { end: Seq(self.seq + 1), alarms });
+            }
+            "shelved" => {
+                let alarms = words[1..].iter().map(|alarm| key(alarm.parse().unwrap())).collect();
+                self.hand(Input::Shelved { alarms });
             }
             "crash" | "boot" => {
                 let episodes = self.disk.1.values().cloned().collect();

@@ -1,11 +1,11 @@
 //! What people read.
 
 use expect_test::{Expect, expect};
-use record::{AlarmState, ClockQuality};
+use record::{AlarmState, ClockQuality, Grounds, Measure, Priority, Tier};
 
 use super::world::{facts, name, step};
 use crate::text::{Language, Speaker, TEXT_BYTES_MAX, test, word};
-use crate::{Episode, Message, Notice, Part, Priority, Word};
+use crate::{Episode, Message, Notice, Part, Word};
 
 fn part(alarm: usize, what: Word) -> Part {
     let step = step(alarm, AlarmState::Normal, AlarmState::Unacknowledged);
@@ -52,6 +52,29 @@ fn an_alarm_reads_so_in_both_languages() {
         No answer came the last time: this may be a repetition.
         When you have seen it: weir alarm ack cod-high cod-1 --reason TEXT
         A single value is a warning (预警), not a verdict of a breach (超标)."#]],
+    );
+}
+
+#[test]
+fn a_mean_that_is_an_exceedance_is_called_so() {
+    let mut one = part(1, Word::Alarm);
+    let unit = record::Unit::new("mg/L").unwrap();
+    one.facts.grounds = Some(Grounds { measure: Measure::Mean, unit, span_s: 86_400, tier: Tier::Exceedance });
+    check(
+        &Message { parts: vec![one], count: 1, people: vec![] },
+        Language::Both,
+        expect![[r#"
+        【超标】outfall-1：cod-high / [EXCEEDANCE] outfall-1: cod-high
+        排污口 East gate（420000-0001），设备 cod-1
+        cod 均值（86400 秒） 95 mg/L，上限 80 mg/L
+        自 2026-11-18 19:06:40 UTC+08:00 起
+        通知级别 village；紧急程度：高
+        已知悉请执行：weir alarm ack cod-high cod-1 --reason TEXT
+        outfall East gate (420000-0001), device cod-1
+        cod mean (86400 s) 95 mg/L, high limit 80 mg/L
+        since 2026-11-18 19:06:40 UTC+08:00
+        level village; priority high
+        When you have seen it: weir alarm ack cod-high cod-1 --reason TEXT"#]],
     );
 }
 

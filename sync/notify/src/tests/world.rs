@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use delivery::Backoff;
 use record::{
-    AlarmState, AlarmTransition, ClockQuality, Decimal, LimitSide, MonoMs, Quantity, RuleId, Seq, SourceId, UnixMs,
+    AlarmState, AlarmTransition, ClockQuality, Decimal, LimitSide, MonoMs, Priority, Quantity, RuleId, Seq, SourceId,
+    UnixMs,
 };
 
 use crate::{
     Action, AlarmKey, Episode, Evidence, Facts, Input, Ladder, Level, Message, Name, Notifier, Outcome, Person,
-    Priority, Restored, Start, Word, invariant,
+    Restored, Start, Word, invariant,
 };
 
 const DAY_MS: u64 = 86_400_000;
@@ -84,7 +85,7 @@ pub(super) fn facts(priority: Priority) -> Box<Facts> {
     let since_ms = UnixMs(1_795_000_000_000);
     let outfall = Some(("420000-0001".to_owned(), "East gate".to_owned()));
     let clock = ClockQuality::Synchronised;
-    Box::new(Facts { outfall, unit: Some("mg/L".into()), since_ms, clock, priority: Some(priority) })
+    Box::new(Facts { outfall, grounds: None, unit: Some("mg/L".into()), since_ms, clock, priority: Some(priority) })
 }
 
 /// SplitMix64, as in `delivery`: the world must not share its numbers with the core.
@@ -243,8 +244,9 @@ impl<'a> World<'a> {
             if step.from == AlarmState::ReturnedUnacknowledged && step.to == AlarmState::Unacknowledged {
                 *self.backs.entry(key).or_default() += 1;
             }
-            self.hand(Input::Alarm { seq, step, facts: facts(priority) });
+            self.core.handle(MonoMs(self.now), Input::Alarm { seq, step, facts: facts(priority) });
         }
+        self.hand(Input::Read { next: Seq(u64::try_from(self.fed).unwrap()) });
     }
 
     fn hand(&mut self, input: Input) {

@@ -2,21 +2,22 @@
 
 use jiff::Timestamp;
 use jiff::tz::Offset;
-use record::{AlarmState, ClockQuality, LimitSide, UnixMs};
+use record::{AlarmState, ClockQuality, Grounds, LimitSide, Measure, Tier, UnixMs};
 
 use super::{Speaker, pick, plain, priority};
 use crate::message::{Part, Word};
 
-/// What it is, in one word.
-pub(super) fn word(part: &Part, zh: bool) -> &'static str {
+/// What it is, in a word: how much it says, or that it is over.
+pub(super) fn word(part: &Part, zh: bool) -> String {
     let is_back = matches!(part.state, AlarmState::ReturnedUnacknowledged | AlarmState::Normal);
+    let tier = part.facts.grounds.as_ref().map_or(Tier::Warning, |grounds| grounds.tier);
     match (part.word, is_back, zh) {
-        (Word::Clear, _, true) => "恢复",
-        (Word::Clear, _, false) => "BACK TO NORMAL",
-        (Word::Alarm, false, true) => "预警",
-        (Word::Alarm, false, false) => "WARNING",
-        (Word::Alarm, true, true) => "预警已恢复，尚无人确认",
-        (Word::Alarm, true, false) => "WARNING, back to normal, seen by nobody",
+        (Word::Clear, _, true) => "恢复".to_owned(),
+        (Word::Clear, _, false) => "BACK TO NORMAL".to_owned(),
+        (Word::Alarm, false, true) => tier.chinese().to_owned(),
+        (Word::Alarm, false, false) => tier.english().to_uppercase(),
+        (Word::Alarm, true, true) => format!("{}已恢复，尚无人确认", tier.chinese()),
+        (Word::Alarm, true, false) => format!("{}, back to normal, seen by nobody", tier.english().to_uppercase()),
     }
 }
 
@@ -49,7 +50,10 @@ pub(super) fn lines(part: &Part, speaker: Speaker<'_>, zh: bool, is_alone: bool)
 }
 
 fn measured(part: &Part, zh: bool) -> String {
-    let unit = part.facts.unit.as_deref().map(|unit| format!(" {}", plain(unit))).unwrap_or_default();
+    let grounds = part.facts.grounds.as_ref();
+    let unit = grounds.map(|grounds| grounds.unit.as_str()).or(part.facts.unit.as_deref());
+    let unit = unit.map(|unit| format!(" {}", plain(unit))).unwrap_or_default();
+    let measure = grounds.map(|grounds| measure(grounds, zh)).unwrap_or_default();
     let value = part.value.map_or_else(|| "?".to_owned(), |value| value.to_string());
     let (quantity, limit) = (&part.quantity, part.limit);
     let side = match (part.side, zh) {
@@ -60,9 +64,23 @@ fn measured(part: &Part, zh: bool) -> String {
     };
     pick(
         zh,
-        format!("{quantity} {value}{unit}，{side} {limit}{unit}"),
-        format!("{quantity} {value}{unit}, {side} {limit}{unit}"),
+        format!("{quantity}{measure} {value}{unit}，{side} {limit}{unit}"),
+        format!("{quantity}{measure} {value}{unit}, {side} {limit}{unit}"),
     )
+}
+
+/// What was made of the readings, and over how long.
+fn measure(grounds: &Grounds, zh: bool) -> String {
+    let Grounds { measure, span_s, .. } = grounds;
+    if *measure == Measure::Reading {
+        return String::new();
+    }
+    let words = if zh { measure.chinese() } else { measure.english() };
+    match (span_s, zh) {
+        (0, _) => format!(" {words}"),
+        (span_s, true) => format!(" {words}（{span_s} 秒）"),
+        (span_s, false) => format!(" {words} ({span_s} s)"),
+    }
 }
 
 fn since(part: &Part, speaker: Speaker<'_>, zh: bool) -> String {

@@ -316,6 +316,7 @@ fn audit_columns(audit: &Audit) -> Result<Vec<Value>, Refused> {
         Act::Released { pin } => (None, Some(SeqRange { first: *pin, last: *pin }), None),
         Act::Enrolled { platform, key } => (Some(platform), None, Some(key)),
         Act::Settled { command, .. } => (None, Some(SeqRange { first: *command, last: *command }), None),
+        Act::Notified { alarm, .. } => (None, Some(SeqRange { first: *alarm, last: *alarm }), None),
         Act::Acknowledged { .. }
         | Act::Shelved { .. }
         | Act::Commanded { .. }

@@ -141,12 +141,30 @@ impl UtcOffset {
     /// Beijing time.
     const DEFAULT: UtcOffset = UtcOffset(480);
 
+    /// Minutes.
+    pub(crate) fn minutes(self) -> i16 {
+        i16::try_from(self.0).unwrap_or(0)
+    }
+
+    /// The day since 1970-01-01 and the minute since midnight there at a moment.
+    pub(crate) fn local(self, at: UnixMs) -> Option<(i64, u16)> {
+        let minutes = at.0.div_euclid(60_000).checked_add(self.0)?;
+        let minute = u16::try_from(minutes.rem_euclid(24 * 60)).ok()?;
+        Some((minutes.div_euclid(24 * 60), minute))
+    }
+
     /// The date there at a moment.
     pub(crate) fn date(self, at: UnixMs) -> Option<Date> {
         let local_ms = at.0.checked_add(self.0 * 60_000)?;
         let date = Offset::UTC.to_datetime(Timestamp::from_millisecond(local_ms).ok()?).date();
         let month = (i64::from(date.year()) - 1970) * 12 + i64::from(date.month()) - 1;
         Some(Date { day: local_ms.div_euclid(86_400_000), month })
+    }
+}
+
+impl Default for UtcOffset {
+    fn default() -> UtcOffset {
+        UtcOffset::DEFAULT
     }
 }
 
@@ -310,5 +328,7 @@ mod tests {
         assert_eq!(date(1_796_054_399_000), Some((20_787, 682)));
         assert_eq!(date(1_796_054_400_000), Some((20_788, 683)));
         assert_eq!(date(i64::MAX), None);
+        let local = |ms: i64| UtcOffset::DEFAULT.local(UnixMs(ms));
+        assert_eq!((local(1_796_054_399_000), local(1_796_054_400_000)), (Some((20_787, 1_439)), Some((20_788, 0))));
     }
 }

@@ -116,6 +116,25 @@ pub(super) fn tls(config: &DestinationConfig, time: BestTime) -> Result<ClientCo
     builder.with_client_auth_cert(chain, key).map_err(unfit)
 }
 
+/// What connections to anybody are made with whose certificate is signed by one in this file, many as they may be: whoever
+/// is told of alarms has no platform's care. TLS 1.2 as well.
+pub(crate) fn trusting(ca_file: &Path, time: BestTime) -> Result<ClientConfig, TlsError> {
+    let mut roots = RootCertStore::empty();
+    // Among those that everybody trusts are always some that cannot be used.
+    let (usable, _) = roots.add_parsable_certificates(certificates("ca_file", ca_file)?);
+    if usable == 0 {
+        return Err(TlsError::Empty { key: "ca_file", path: ca_file.into() });
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let judge = WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone())
+        .build()
+        .map_err(|source| TlsError::Verifier { path: ca_file.into(), source })?;
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let judge = Arc::new(JudgeInTime { judge, time });
+    let builder = builder.map_err(TlsError::Setup)?.dangerous().with_custom_certificate_verifier(judge);
+    Ok(builder.with_no_client_auth())
+}
+
 fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let read = |source| TlsError::Read { key, path: path.into(), source };
     let all: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).map_err(read)?.collect();
