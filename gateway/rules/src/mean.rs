@@ -69,7 +69,7 @@ fn sums(own: &Slices, flow: Option<&Slices>, window: &Window, start: i64) -> Opt
         sums.newest = sums.newest.max(slice.newest);
     }
     let due = window.ms / window.slice_ms();
-    (found > 0 && found * 100 >= due * i64::from(window.share_min_percent)).then_some(sums)
+    (found * 100 >= due * i64::from(window.share_min_percent)).then_some(sums)
 }
 
 /// `weighted`: the sum over slices of concentration times flow.

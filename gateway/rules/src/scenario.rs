@@ -17,7 +17,7 @@
 //! samples = ["0s 85", "10s 86", "1min ack cod-high", "2min 70"]
 //! expect = ["10s cod-high unacknowledged", "1min cod-high acknowledged", "2min cod-high normal"]
 //! ```
-//! Beside the test's own quantity a sample can name another series (`16s rain-1/rain 0`), a reading that cannot be believed
+//! Beside the test's own quantity a sample can name another series (`16s rain-1/rain 0`, `16s flow-1/flow L/s 17.5`), a reading that cannot be believed
 //! (`16s bad`), a start of the gateway (`16s start`), or say that time passed (`16s`). Clocks begin at midnight of 2026-01-01 in
 //! Beijing.
 
@@ -184,6 +184,9 @@ impl Section {
             }
             [_, "bad"] => self.frame(own(), None),
             [_, value] => self.frame(own(), Some(Decimal::parse(value).ok()?)),
+            [_, series, unit, value] => {
+                self.frame(format!("{series} {unit}").parse().ok()?, Some(Decimal::parse(value).ok()?))
+            }
             [_, series, value] => self.frame(series.parse().ok()?, Some(Decimal::parse(value).ok()?)),
             _ => return None,
         };

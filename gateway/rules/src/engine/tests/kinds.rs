@@ -72,6 +72,14 @@ fn cold_water_has_its_own_limit_and_unknown_water_the_milder_one() {
 }
 
 #[test]
+fn of_two_lower_limits_the_lower_one_is_milder() {
+    let keys = "low = 6\ncold = { temperature = \"a/water_temperature\", at = 12, low = 4 }";
+    check("limit", keys, "0s 5 | 1s 3.9", expect!["1s unacknowledged (3.9 of 4)"]);
+    let keys = "low = 4\ncold = { temperature = \"a/water_temperature\", at = 12, low = 6 }";
+    check("limit", keys, "0s 5 | 1s 3.9", expect!["1s unacknowledged (3.9 of 4)"]);
+}
+
+#[test]
 fn outside_its_hours_a_rule_finds_nothing_wrong() {
     check(
         "limit",
@@ -170,6 +178,37 @@ fn a_load_is_what_left_in_kilograms() {
         &format!("{} | 122min", samples.join(" | ")),
         expect!["122min unacknowledged (2.5263 of 2.5)"],
     );
+}
+
+#[test]
+fn a_load_is_the_same_in_every_unit() {
+    let concentrations = [
+        ("g/L", "0.0401"),
+        ("mg/L", "40.1"),
+        ("g/m3", "40.1"),
+        ("ug/L", "40100"),
+        ("mg/m3", "40100"),
+        ("ng/L", "40100000"),
+    ];
+    let flows = [
+        ("m3/s", "0.0175"),
+        ("m3/min", "1.05"),
+        ("m3/h", "63"),
+        ("m3/d", "1512"),
+        ("L/s", "17.5"),
+        ("L/min", "1050"),
+        ("L/h", "63000"),
+    ];
+    let pairs = concentrations.iter().flat_map(|one| flows.iter().map(move |other| (one, other)));
+    for ((unit, cod), (flow_unit, flow)) in pairs {
+        let head =
+            "[[rule]]\nid = \"r\"\ndevices = [\"a\"]\nquantity = \"cod\"\nkind = \"load\"\nwindow = \"1h\"\nhigh = 2.5";
+        let rules = RuleSet::from_toml(&format!("{head}\nunit = \"{unit}\"\nflow = \"flow {flow_unit}\"\n")).unwrap();
+        let slice = |minute: u32| format!("{minute}min a/flow {flow_unit} {flow} | {minute}min a/cod {unit} {cod}");
+        let hour = (60..120).step_by(10).map(slice).collect::<Vec<_>>().join(" | ");
+        let found = play(rules, &records(&format!("0s 1 | {hour} | 122min")));
+        assert_eq!(found, "122min unacknowledged (2.5263 of 2.5)\n", "{unit} {flow_unit}");
+    }
 }
 
 #[test]
