@@ -171,9 +171,17 @@ async fn a_publish_is_acknowledged_once_it_is_in_the_journal() {
     patiently(stream.read_exact(&mut answer)).await.unwrap();
     assert_eq!(answer, [0x40, 2, 0, 7], "PUBACK");
     assert_eq!(packet_ids(daemon.folder.path()), [7]);
-    let status = status(daemon.folder.path()).await.unwrap();
-    assert_eq!(status["devices"]["cod-1"]["accepted"], 1);
-    assert_eq!(status["devices"]["cod-1"]["readings"], json!(["cod 40.1 mg/L"]));
+    // What is shown follows what is acknowledged by a moment.
+    let device = patiently(async {
+        loop {
+            let device = status(daemon.folder.path()).await.unwrap()["devices"]["cod-1"].clone();
+            if device["accepted"] == 1 {
+                return device;
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    assert_eq!(device.await["readings"], json!(["cod 40.1 mg/L"]));
     daemon.stop().await;
 }
 

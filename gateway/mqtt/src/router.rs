@@ -14,6 +14,8 @@ use std::collections::{HashMap, HashSet};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
+use std::thread;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rumqttd::local::{LinkRx, LinkTx};
@@ -21,8 +23,8 @@ use rumqttd::protocol::{
     self, Disconnect, DisconnectReasonCode, Packet, QoS, RetainForwardRule, Subscribe, Unsubscribe,
 };
 use rumqttd::{Broker, Config, Notification, RouterConfig};
-use tokio::sync::watch;
-use tokio::task::spawn_blocking;
+use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
 
 use crate::filter::matches;
 use crate::limits::ROUTER_CONNECTIONS;
@@ -31,6 +33,9 @@ use crate::{EdgeError, Filter};
 /// Link ids of our own; `@` is in no device's name, so no device can displace them.
 const WATCHDOG: &str = "@watch";
 const PUBLISHER: &str = "@edge";
+
+/// The router answers a request for a link in microseconds. If it does not answer at all it is dead, and the daemon ends.
+const OPEN_WITHIN: Duration = Duration::from_secs(5);
 
 /// Messages the router forwards to one link in one go (rumqttd's own queue length).
 const OUTGOING_PACKETS_MAX: u64 = 200;
@@ -63,7 +68,7 @@ pub(crate) struct Router {
     subscribers: Mutex<Subscribers>,
     /// Topics that were published to subscribers of a set: the router remembers each of them for ever.
     topics: Mutex<HashSet<String>>,
-    /// Opening a link blocks a thread for a round trip through the router; one at a time needs one thread.
+    /// Opening a link blocks a thread for a round trip through the router: one at a time.
     opening: tokio::sync::Mutex<()>,
 }
 
@@ -139,7 +144,11 @@ impl Router {
     pub(crate) async fn open(self: &Arc<Self>, name: &Arc<str>) -> Option<DeviceLink> {
         let _one_at_a_time = self.opening.lock().await;
         let (broker, id) = (Arc::clone(&self.broker), Arc::clone(name));
-        let (tx, rx) = spawn_blocking(move || broker.link(&id).ok()).await.ok()??;
+        let (done, opened) = oneshot::channel();
+        // A thread of its own, which nobody waits for: a router that dies with the request in its queue never answers it.
+        let ask = move || drop(done.send(broker.link(&id).ok()));
+        thread::Builder::new().name("router-link".into()).spawn(ask).ok()?;
+        let (tx, rx) = timeout(OPEN_WITHIN, opened).await.ok()?.ok()??;
         Some(DeviceLink { tx, rx, filters: Vec::new(), router: Arc::clone(self) })
     }
 
@@ -273,9 +282,6 @@ fn send_now(tx: &mut LinkTx, packet: Packet) -> Result<(), LinkLost> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use tokio::time::timeout;
 
     use super::*;
 
