@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
 
 use crate::answer;
 use crate::close::Close;
@@ -63,6 +63,10 @@ pub(crate) struct Session<S> {
     /// Fires at the earliest moment at which the client can have been silent too long.
     silence: Pin<Box<Sleep>>,
 }
+
+/// What a client wrote before it connected again is in this machine's buffers; the runtime needs a moment to notice. The new
+/// connection waits for so long.
+const LAST_WORDS: Duration = Duration::from_millis(20);
 
 /// What a session waits for.
 enum Event {
@@ -181,7 +185,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             self.take_packets().await?;
             self.flush().await?;
             match self.next_event(&mut batch).await {
-                Event::TakenOver => return Err(Close::TakenOver),
+                Event::TakenOver => {
+                    self.take_what_came().await?;
+                    return Err(Close::TakenOver);
+                }
                 Event::Stop => return Err(Close::ShuttingDown),
                 Event::Settled => self.settle(&mut batch)?,
                 Event::Room(permit) => self.submit_waiting(permit?),
@@ -284,6 +291,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             },
             _ = &mut self.place.taken_over => Err(Close::TakenOver),
         }
+    }
+
+    /// Takes what the client wrote before it connected again: nobody sends a publish of QoS 0 twice.
+    async fn take_what_came(&mut self) -> Result<(), Close> {
+        let until = Instant::now() + LAST_WORDS;
+        while self.may_parse() {
+            match timeout_at(until, self.wire.read()).await {
+                Ok(Ok(1..)) => self.take_packets().await?,
+                _ => break,
+            }
+        }
+        Ok(())
     }
 
     /// The silence timer has fired. While we do not read, the client's silence is our doing.

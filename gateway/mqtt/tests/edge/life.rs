@@ -30,6 +30,23 @@ async fn the_newer_connection_takes_over() {
     }
 }
 
+#[tokio::test]
+async fn what_was_written_before_a_takeover_is_taken() {
+    const ROUNDS: u64 = 100;
+    let world = World::start(limits()).await;
+    let mut old = Client::connect(world.address, 4, "a").await;
+    for _ in 0..ROUNDS {
+        let mut new = Client::dial(world.address, 4).await;
+        // Both are there when the edge looks: the publish, and the connection that takes over.
+        old.publish(0, 0, "d/a/up", b"1").await;
+        new.send(&Connect::new(4, "a").bytes()).await;
+        new.packet().await;
+        old = new;
+    }
+    world.until("each publish of QoS 0 is taken", |c| c.publishes_qos0 == ROUNDS).await;
+    world.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crowd_of_one_device() {
     let world = World::start(limits()).await;
