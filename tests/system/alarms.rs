@@ -14,6 +14,17 @@ const RULE: &str = "[[rule]]\nid = \"cod-high\"\nkind = \"limit\"\ndevices = [\"
 const SILENT: &str = "[[rule]]\nid = \"cod-silent\"\nkind = \"silence\"\ndevices = [\"cod-1\"]\nquantity = \"cod\"\nfor_s = 3\n\
                       tier = \"attention\"\n";
 
+/// A sensor, its box under these rules, and the platforms.
+fn judging(rules: &str) -> (World, Device) {
+    let sensor = Device::cod("cod-1");
+    let mut world = World::prepared(std::slice::from_ref(&sensor), "");
+    fs::write(world.path("rules.toml"), rules).unwrap();
+    world.start_gateway();
+    world.start_platforms();
+    world.start_sync();
+    (world, sensor)
+}
+
 /// The states in `weir alarm list --json`.
 fn states(world: &World) -> Vec<String> {
     let list = world.weir(&["alarm", "list", "--json"]);
@@ -42,12 +53,7 @@ fn steps(world: &World) -> Vec<(String, String)> {
 
 #[test]
 fn an_alarm_is_acknowledged_once_and_everybody_hears_who_did() {
-    let sensor = Device::cod("cod-1");
-    let mut world = World::prepared(std::slice::from_ref(&sensor), "");
-    fs::write(world.path("rules.toml"), RULE).unwrap();
-    world.start_gateway();
-    world.start_platforms();
-    world.start_sync();
+    let (mut world, sensor) = judging(RULE);
     let ack = |world: &World, more: &[&str]| world.weir(&[&["alarm", "ack", "cod-high", "cod-1"], more].concat());
     stand(&world, &[]);
     let early = ack(&world, &[]).exits(3);
@@ -101,12 +107,7 @@ fn an_alarm_is_acknowledged_once_and_everybody_hears_who_did() {
 
 #[test]
 fn a_device_that_falls_silent_is_told_and_a_start_begins_its_silence_anew() {
-    let sensor = Device::cod("cod-1");
-    let mut world = World::prepared(std::slice::from_ref(&sensor), "");
-    fs::write(world.path("rules.toml"), SILENT).unwrap();
-    world.start_gateway();
-    world.start_platforms();
-    world.start_sync();
+    let (mut world, sensor) = judging(SILENT);
     measure(&world, &sensor, 1, "40");
     stand(&world, &["unacknowledged"]);
     let zh = world.weir(&["--lang", "zh", "alarm", "list"]).exits(1).out;
@@ -170,12 +171,7 @@ fn a_device_measures_more_often_while_its_alarm_stands() {
 
 #[test]
 fn a_shelved_alarm_is_set_aside_and_not_forgotten() {
-    let sensor = Device::cod("cod-1");
-    let mut world = World::prepared(std::slice::from_ref(&sensor), "");
-    fs::write(world.path("rules.toml"), RULE).unwrap();
-    world.start_gateway();
-    world.start_platforms();
-    world.start_sync();
+    let (mut world, sensor) = judging(RULE);
     measure(&world, &sensor, 1, "95.5");
     stand(&world, &["unacknowledged"]);
     let shelve = |world: &World, more: &[&str]| world.weir(&[&["alarm"], more].concat());

@@ -24,33 +24,16 @@ pub(crate) enum AlarmCommand {
     /// Set an alarm aside for some hours: it goes on being judged, journaled and delivered, and is not shown as wrong.
     Shelve(ShelveArgs),
     /// Show a shelved alarm again.
-    Unshelve(UnshelveArgs),
+    Unshelve(AlarmArgs),
     /// Say that you have seen an alarm. It stays until the value is back; one that came back already is over.
-    Ack(AckArgs),
-}
-
-/// `weir alarm ack`
-#[derive(Debug, Args)]
-pub(crate) struct AckArgs {
-    /// The rule, as `weir alarm list` shows it.
-    #[arg(value_parser = |text: &str| -> Result<RuleId, RuleIdError> { RuleId::new(text) })]
-    rule: RuleId,
-    /// The device.
-    #[arg(value_parser = |text: &str| -> Result<SourceId, SourceIdError> { SourceId::new(text) })]
-    device: SourceId,
-    /// What you know of it. It is journaled, and every platform reads it.
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    reason: String,
-    /// One JSON object instead of text for people.
-    #[arg(long)]
-    json: bool,
+    Ack(AlarmArgs),
 }
 
 /// `weir alarm shelve`
 #[derive(Debug, Args)]
 pub(crate) struct ShelveArgs {
     #[command(flatten)]
-    alarm: UnshelveArgs,
+    alarm: AlarmArgs,
     /// For so many hours, at most 24.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=24))]
     hours: u32,
@@ -58,14 +41,14 @@ pub(crate) struct ShelveArgs {
 
 /// Which alarm, and why.
 #[derive(Debug, Args)]
-pub(crate) struct UnshelveArgs {
-    /// The rule, as `weir rules show` has it.
+pub(crate) struct AlarmArgs {
+    /// The rule, as `weir alarm list` shows it.
     #[arg(value_parser = |text: &str| -> Result<RuleId, RuleIdError> { RuleId::new(text) })]
     rule: RuleId,
     /// The device.
     #[arg(value_parser = |text: &str| -> Result<SourceId, SourceIdError> { SourceId::new(text) })]
     device: SourceId,
-    /// Why. It is journaled, and every platform reads it.
+    /// What you know of it. It is journaled, and every platform reads it.
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
     /// One JSON object instead of text for people.
@@ -108,8 +91,8 @@ fn is_shelved(alarm: &AlarmStatus) -> bool {
 }
 
 /// Has it journaled that an alarm is set aside, by the box's clock, or is no more.
-fn shelve(args: &UnshelveArgs, hours: Option<u32>, run_dir: &Path, lang: Lang) -> Result<Exit, CommandError> {
-    let UnshelveArgs { rule, device, reason, json } = args;
+fn shelve(args: &AlarmArgs, hours: Option<u32>, run_dir: &Path, lang: Lang) -> Result<Exit, CommandError> {
+    let AlarmArgs { rule, device, reason, json } = args;
     let now_ms = ask_gateway(run_dir)?.clock.wall_ms;
     let until_ms = hours.map(|hours| UnixMs(now_ms.saturating_add(i64::from(hours) * 3_600_000)));
     let act = Act::Shelved { rule: rule.clone(), source: device.clone(), until_ms };
@@ -128,8 +111,8 @@ fn shelve(args: &UnshelveArgs, hours: Option<u32>, run_dir: &Path, lang: Lang) -
 }
 
 /// Has it journaled that somebody has seen an alarm.
-fn ack(args: &AckArgs, run_dir: &Path, lang: Lang) -> Result<Exit, CommandError> {
-    let AckArgs { rule, device, reason, json } = args;
+fn ack(args: &AlarmArgs, run_dir: &Path, lang: Lang) -> Result<Exit, CommandError> {
+    let AlarmArgs { rule, device, reason, json } = args;
     let act = Act::Acknowledged { rule: rule.clone(), source: device.clone() };
     let seq = audit::order(run_dir, &act, reason)?;
     let mut out = output::stdout();
