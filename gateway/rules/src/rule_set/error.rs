@@ -124,6 +124,9 @@ pub enum RuleError {
     /// A mean is judged when it is over, whenever that is.
     #[error("`{0}` has no hours, weekdays or holidays")]
     WithHours(&'static str),
+    /// A mean and a count of exceedances are judged as they are.
+    #[error("`{0}` has no on_delay_s or off_delay_s: it looks back over a time of its own")]
+    WithDelay(&'static str),
     /// A claim that a single value cannot bear.
     #[error(
         "tier `{}` is for a mean of 24h, or for pH: whether a discharge exceeds its limit is judged by the daily mean \

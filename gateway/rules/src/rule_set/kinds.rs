@@ -211,7 +211,7 @@ impl Mean {
     fn make(self, part: &Part<'_>) -> Result<Made, RuleError> {
         let basis =
             Basis::Mean { window: window(self.window, self.share_min_percent, part)?, weighted_by: self.weighted_by };
-        Ok(Made { basis, limit: part.limit()?, limit_unit: part.unit()?.clone() })
+        Ok(Made { basis, limit: part.limit_without_delays("mean")?, limit_unit: part.unit()?.clone() })
     }
 }
 
@@ -230,7 +230,7 @@ impl Load {
             return Err(RuleError::NoMass { concentration: own.clone(), flow: self.flow.unit });
         }
         let basis = Basis::Load { window: window(self.window, self.share_min_percent, part)?, flow: self.flow };
-        Ok(Made { basis, limit: part.limit()?, limit_unit: unit("kg")? })
+        Ok(Made { basis, limit: part.limit_without_delays("load")?, limit_unit: unit("kg")? })
     }
 }
 
@@ -306,7 +306,7 @@ impl Unstable {
     fn make(self, part: &Part<'_>) -> Result<Made, RuleError> {
         part.unit()?;
         let basis = Basis::Exceedances {
-            limit: part.limit()?,
+            limit: part.limit_without_delays("unstable")?,
             within_ms: ms("within_s", self.within_s)?,
             relax_after: count("relax_after", self.relax_after)?,
         };

@@ -180,6 +180,13 @@ impl Part<'_> {
         Ok(Limit { on_delay_ms: ms(on_delay_s), off_delay_ms: ms(off_delay_s), ..limit })
     }
 
+    /// The same for a kind that has a time of its own: when its window is noticed to be over must not matter (R2).
+    pub(super) fn limit_without_delays(&self, kind: &'static str) -> Result<Limit, RuleError> {
+        let limit = self.limit()?;
+        let is_delayed = limit.on_delay_ms > 0 || limit.off_delay_ms > 0;
+        if is_delayed { Err(RuleError::WithDelay(kind)) } else { Ok(limit) }
+    }
+
     /// The unit, which kinds that compare values need.
     pub(super) fn unit(&self) -> Result<&Unit, RuleError> {
         self.unit.ok_or_else(|| RuleError::NoUnit(unit_hint(self.quantity)))

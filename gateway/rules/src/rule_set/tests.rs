@@ -143,6 +143,9 @@ fn each_kind_says_what_it_lacks() {
         ("mean", "high = 1\nwindow = \"1h\"\nshare_min_percent = 0"),
         ("mean", "high = 1\nwindow = \"1h\"\nhours = \"22:00-06:00\""),
         ("mean", "high = 1\nwindow = \"8h\"\ntier = \"exceedance\""),
+        ("mean", "high = 1\nwindow = \"1h\"\non_delay_s = 60"),
+        ("load", "high = 1\nwindow = \"1h\"\nflow = \"flow\"\noff_delay_s = 60"),
+        ("unstable", "high = 1\ntimes = 3\nwithin_s = 60\nrelax_after = 1\non_delay_s = 1"),
         ("load", "high = 1\nwindow = \"1h\"\nflow = \"flow-1/level\""),
         ("silence", "for_s = 604801"),
         ("stuck", "for_s = 60\nband = -1"),
@@ -182,6 +185,9 @@ fn each_kind_says_what_it_lacks() {
         mean: line 1: rule `r`: share_min_percent 0 is not 1 to 100
         mean: line 1: rule `r`: `mean` has no hours, weekdays or holidays
         mean: line 1: rule `r`: tier `exceedance` is for a mean of 24h, or for pH: whether a discharge exceeds its limit is judged by the daily mean (GB 18918-2002 4.1.4), and a single value above it is a `warning`
+        mean: line 1: rule `r`: `mean` has no on_delay_s or off_delay_s: it looks back over a time of its own
+        load: line 1: rule `r`: `load` has no on_delay_s or off_delay_s: it looks back over a time of its own
+        unstable: line 1: rule `r`: `unstable` has no on_delay_s or off_delay_s: it looks back over a time of its own
         load: line 1: rule `r`: no load can be made of `mg/L` and `m`: write a concentration as mg/L, a flow as m3/h
         silence: line 1: rule `r`: for_s 604801 is 0, or more than 604800 (a week)
         stuck: line 1: rule `r`: band -1 is below 0: write how far readings may be apart and still be the same, as 0.01
