@@ -143,14 +143,17 @@ fn a_program_of_others_orders_by_the_cddl_and_nobody_else_is_obeyed() {
     assert_eq!(answer["refused"], Value::Null, "{answer}");
     let answer = ask(sign(&seed, 2, &["--sampling", "cod-1", "60"])).unwrap();
     assert!(answer["refused"].as_str().unwrap().contains("[commands]"), "{answer}");
-    let late = ask(sign(&seed, 3, &["--resend", "0", "1", "--until", "1"])).unwrap();
+    let devices = world.path("devices.toml").display().to_string();
+    let answer = ask(sign(&seed, 3, &["--devices", &devices])).unwrap();
+    assert!(answer["refused"].as_str().unwrap().contains("[commands]"), "{answer}");
+    let late = ask(sign(&seed, 4, &["--resend", "0", "1", "--until", "1"])).unwrap();
     let clock = world.status()["gateway"]["clock"]["state"].clone();
     // A box without a clock does not know that it is late.
     assert_eq!(late["refused"].is_null(), clock == "unset", "{late} {clock}");
     let audits = world.delivered().len();
     assert!(audits > 0);
     let told: Vec<String> = world.platforms[1].audits().into_iter().map(|(act, ..)| act).collect();
-    assert_eq!(told.iter().filter(|act| *act == "commanded").count(), 3, "every platform is told: {told:?}");
+    assert_eq!(told.iter().filter(|act| *act == "commanded").count(), 4, "every platform is told: {told:?}");
 }
 
 #[test]
@@ -240,4 +243,81 @@ fn a_device_is_told_how_often_to_measure() {
     Peer::sensor("paho_sensor.py", &world, &device).with("--count", 3).run().exits(0);
     until_state(&world, "refused");
     assert!(state(&world).1.unwrap().contains("takes 30 to 86400 s"));
+}
+
+/// What systemd does once the gateway has ended to work by other files.
+fn let_it_start_anew(world: &mut World) {
+    let ended = world.gateway.take().expect("it runs").wait();
+    assert_eq!(ended, Some(70), "a restart helps");
+    world.start_gateway();
+}
+
+#[test]
+fn commanded_files_are_tried_by_one_start_and_stay_if_the_box_hears_and_delivers() {
+    let device = Device::cod("cod-1");
+    let more = ALLOWED.replace("trial_s", "configuration = [\"municipal\"]\ntrial_s");
+    let mut world = world(std::slice::from_ref(&device), &more);
+    let publish = |world: &World, n: u64, cod: &str| {
+        Sensor::connect(world, &device).publish(&format!(r#"{{"n": {n}, "cod": {cod}}}"#));
+    };
+    publish(&world, 1, "20.5");
+    let own = |world: &World, name: &str| fs::read_to_string(world.path(name)).unwrap();
+    let (own_gateway, own_devices) = (own(&world, "gateway.toml"), own(&world, "devices.toml"));
+    let up_to = |max: u32| own_devices.replace("quantity = \"cod\"", &format!("quantity = \"cod\"\nmax = {max}"));
+
+    fs::write(world.path("broken.toml"), "[[device]\n").unwrap();
+    let broken = order(&world, &["configuration", "--devices", &world.path("broken.toml").display().to_string()]);
+    assert!(broken.exits(3).err.contains("line 1"));
+    // A range that the sensor's values are beyond.
+    let narrow = world.path("narrow.toml");
+    fs::write(&narrow, up_to(30)).unwrap();
+    order(&world, &["configuration", "--devices", &narrow.display().to_string()]).exits(0);
+    publish(&world, 2, "40.5");
+    let_it_start_anew(&mut world);
+    for (lang, words) in
+        [("en", "configuration files of municipal are on trial"), ("zh", "平台 municipal 下达的配置文件试运行中")]
+    {
+        let text = world.weir(&["--lang", lang, "status"]).out;
+        assert!(text.contains(words), "{text}");
+    }
+    // It delivers, and heard no device yet.
+    until_state(&world, "journaled");
+    publish(&world, 3, "40.5");
+    until_state(&world, "kept");
+    let bad = |world: &World| world.status()["gateway"]["devices"]["cod-1"]["readings_bad"].as_u64();
+    assert_eq!(bad(&world), Some(1), "the value is out of the new range");
+    world.kill_gateway();
+    world.start_gateway();
+    publish(&world, 4, "41.5");
+    assert_eq!(bad(&world), Some(1), "a restart keeps what was kept");
+    assert_eq!(own(&world, "devices.toml"), own_devices, "the box's own file is as it was");
+
+    // Under these nobody can reach it, whatever it delivers.
+    let silent = world.path("silent.toml");
+    fs::write(&silent, own_gateway.replace("[mqtt]", "[mqtt]\nenabled = false")).unwrap();
+    order(&world, &["configuration", "--gateway", &silent.display().to_string()]).exits(0);
+    publish(&world, 5, "20.5");
+    let_it_start_anew(&mut world);
+    assert!(world.status()["gateway"]["mqtt"].is_null());
+    let_it_start_anew(&mut world);
+    until_state(&world, "rolled_back");
+    publish(&world, 6, "42.5");
+    assert_eq!(bad(&world), Some(1), "what was kept before is in force again");
+
+    // A crash on trial, and a change by hand.
+    order(&world, &["configuration", "--gateway", &silent.display().to_string()]).exits(0);
+    publish(&world, 7, "20.5");
+    let_it_start_anew(&mut world);
+    world.kill_gateway();
+    world.start_gateway();
+    assert!(!world.status()["gateway"]["mqtt"].is_null());
+    fs::write(world.path("devices.toml"), up_to(50)).unwrap();
+    world.kill_gateway();
+    world.start_gateway();
+    publish(&world, 8, "43.5");
+    assert_eq!(bad(&world), Some(0), "by hand beats all");
+    assert!(world.status()["gateway"]["config_of"].is_null());
+    world.delivered();
+    let told = world.weir(&["--lang", "zh", "tail", "-n", "200"]).out;
+    assert!(told.contains("（配置文件）") && told.contains("已被人工修改"), "{told}");
 }

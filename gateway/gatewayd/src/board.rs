@@ -22,17 +22,29 @@ pub(crate) struct Board {
     pub(crate) devices: BTreeMap<Option<SourceId>, Note>,
     pub(crate) alarms: Vec<ActiveAlarm>,
     pub(crate) shelf: Shelf,
-    pub(crate) rules: Option<RulesNote>,
+    pub(crate) rules: Option<PlatformNote>,
+    pub(crate) files: Option<PlatformNote>,
 }
 
-/// Whose rules are in force in the place of rules.toml.
+/// Whose rules or files are in force in the place of the box's own.
 #[derive(Debug)]
-pub(crate) struct RulesNote {
+pub(crate) struct PlatformNote {
     pub(crate) platform: String,
     /// The record with the command.
     pub(crate) command: Seq,
     /// When their trial ends; none if they are kept.
     pub(crate) until: Option<MonoMs>,
+}
+
+impl PlatformNote {
+    /// For the status answer.
+    pub(crate) fn show(&self, now: MonoMs) -> RulesStatus {
+        RulesStatus {
+            platform: self.platform.clone(),
+            command: self.command.0,
+            trial_s: self.until.map(|until| until.0.saturating_sub(now.0) / 1_000),
+        }
+    }
 }
 
 /// One device, or all frames of unknown ones.
@@ -205,15 +217,6 @@ impl Board {
 
     fn note(&mut self, source: Option<&SourceId>) -> &mut Note {
         self.devices.entry(source.cloned()).or_default()
-    }
-
-    /// The rules for the status answer.
-    pub(crate) fn show_rules(&self, now: MonoMs) -> Option<RulesStatus> {
-        self.rules.as_ref().map(|note| RulesStatus {
-            platform: note.platform.clone(),
-            command: note.command.0,
-            trial_s: note.until.map(|until| until.0.saturating_sub(now.0) / 1_000),
-        })
     }
 
     /// Notes alarms that are not normal.

@@ -17,6 +17,7 @@ mod complaints;
 mod damage;
 mod decoders;
 mod evidence_window;
+mod files_trial;
 mod intake;
 mod judging;
 mod keys;
@@ -51,7 +52,7 @@ use mqtt::StoredSession;
 use record::merkle::Hash;
 use record::{ClockSet, MonoMs, Record};
 use rules::RuleSet;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::board::Board;
 use crate::clock::{Ask, Clock, mono_ms};
@@ -61,12 +62,14 @@ use crate::error::StartError;
 use crate::job::{Downlink, Lost};
 use crate::ledger::{Ledger, Setup, Touched, read_one};
 use crate::order::Done;
+use crate::platform_files::Origin;
 use crate::tallies::GatewayTallies;
 use decoders::Decoders;
+pub(crate) use files_trial::ordered_files;
 use intake::{Gathering, Intake, Taken};
 use lanes::Lanes;
 use pace::Pace;
-use platforms::Platforms;
+pub(crate) use platforms::Platforms;
 use redecode::Redecoding;
 use schedule::Schedule;
 pub(crate) use thread::RunningCommitter;
@@ -97,6 +100,10 @@ pub(crate) struct Parts {
     pub(crate) rules_hash: Hash,
     /// What platforms may order.
     pub(crate) commands_allowed: Commands,
+    /// What the configuration was made of.
+    pub(crate) origin: Origin,
+    /// Told once other configuration files are to be in force, for which the daemon has to start anew.
+    pub(crate) anew: Arc<Notify>,
     pub(crate) commit: Commit,
     pub(crate) checkpoint: CheckpointEvery,
     pub(crate) evidence: Evidence,
@@ -154,6 +161,8 @@ pub(crate) struct Committer {
     /// The rules in force: those of rules.toml, or a platform's.
     rules: RuleSet,
     trial: Option<Trial>,
+    /// When the newest frame was accepted.
+    accepted: Option<MonoMs>,
     /// A statement about keys may lie beside the key that no record tells of.
     keys_untold: bool,
     /// A key is another one: the tree head is signed anew, so that the record of it stands under one.
@@ -221,6 +230,7 @@ impl Committer {
             commanded: Vec::new(),
             rules,
             trial: None,
+            accepted: None,
             keys_untold: true,
             sign_soon: false,
             damaged,
@@ -230,6 +240,7 @@ impl Committer {
         }
         committer.settle_restored()?;
         committer.settle_platform_rules()?;
+        committer.settle_platform_files()?;
         committer.journal_outstanding()?;
         let mut draft = Draft::default();
         committer.tell_keys(&mut draft);
@@ -351,7 +362,7 @@ impl Committer {
         match self.journal.commit(&draft.transaction) {
             Ok(_) => {
                 let step = draft.trial.take();
-                self.count_alarms(&draft.transaction);
+                self.count_for_trial(&draft.transaction);
                 self.keys_untold = false;
                 if std::mem::take(&mut self.sign_soon) {
                     self.sign_checkpoint();

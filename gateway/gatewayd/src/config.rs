@@ -37,6 +37,7 @@ pub use mqtt::{Mqtt, MqttTls};
 pub use outfalls::{CodePattern, Outfalls};
 pub use serial::Serial;
 
+use crate::platform_files::Origin;
 use files::{read, read_keys};
 
 /// The file as a technician types it. Unknown keys are refused; what is left out has a default that works.
@@ -176,6 +177,8 @@ pub struct GatewayConfig {
     pub rules_hash: Hash,
     /// Versions that count in the place of files that are refused.
     pub instead: Vec<Instead>,
+    /// What it was made of, as far as a platform has a say in it.
+    pub origin: Origin,
 }
 
 /// A configuration, and the texts that it was read from.
@@ -223,7 +226,8 @@ impl GatewayConfig {
         file.chirpstack.keep_apart(path, &table)?;
         let rules_hash = leaf_hash(rules_text.as_bytes());
         let (devices_of, instead) = (Arc::new(table), Vec::new());
-        let config = GatewayConfig { file, devices: devices_of, rules: rule_set, rules_hash, instead };
+        let origin = Origin::default();
+        let config = GatewayConfig { file, devices: devices_of, rules: rule_set, rules_hash, instead, origin };
         let place = |file, path: PathBuf| Place { file, path };
         let texts = [
             (place(ConfigFile::Gateway, path.to_owned()), gateway),
@@ -329,7 +333,7 @@ fn gateway_file(path: &Path) -> Result<GatewayFile, ConfigError> {
     parse_gateway(path, &read(path)?)
 }
 
-fn parse_gateway(path: &Path, text: &str) -> Result<GatewayFile, ConfigError> {
+pub(crate) fn parse_gateway(path: &Path, text: &str) -> Result<GatewayFile, ConfigError> {
     toml::from_str(text).map_err(|source| ConfigError::Parse { path: path.into(), source: Box::new(source) })
 }
 

@@ -67,6 +67,11 @@ pub enum StartError {
     /// The committer ended although nobody stopped it.
     #[error("the committer ended by itself · try: journalctl -u weir-gateway -n 50")]
     CommitterDied,
+    /// Not an error of the daemon: other configuration files count from its next start on.
+    #[error(
+        "other configuration files of a platform count from the next start on, which systemd makes at once · try: weir status"
+    )]
+    OtherFiles,
     /// Decoding panicked.
     #[error("decoding of payloads broke · try: journalctl -u weir-gateway -n 50, and report it")]
     DecodingDied,

@@ -45,6 +45,7 @@ mod job;
 mod keeper;
 pub mod ledger;
 mod order;
+mod platform_files;
 mod registration;
 mod serial;
 pub mod status;
@@ -57,12 +58,13 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use journal::TableSize;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 pub use clock::{Clock, Discipline, Rtc, SavedTime, discipline};
 pub use config::{ConfigError, GatewayConfig, Instead, Loaded};
 pub use error::StartError;
 pub use mqtt::EdgeError;
+pub use platform_files::{Origin, in_force};
 
 use activation::Activated;
 use board::Board;
@@ -95,6 +97,7 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
     let board = Arc::new(Mutex::new(Board::new(&config.devices)));
     let lost: Arc<Mutex<Lost>> = Arc::default();
     let scarce: Arc<AtomicBool> = Arc::default();
+    let anew: Arc<Notify> = Arc::default();
     let tallies = GatewayTallies::default();
     let (submissions, submitted) = mpsc::channel(DECODE_FRAMES_MAX);
     let (decoded, published) = mpsc::channel(QUEUE_FRAMES_MAX);
@@ -115,6 +118,8 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
         rules: config.rules.clone(),
         rules_hash: config.rules_hash,
         commands_allowed: config.file.commands.clone(),
+        origin: config.origin.clone(),
+        anew: anew.clone(),
         commit: config.file.commit,
         checkpoint: config.file.checkpoint,
         evidence: config.file.evidence,
@@ -149,6 +154,7 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
                 error = field.failed() => Err(error),
                 () = committer.ended() => Err(StartError::CommitterDied),
                 () = broken(&mut decoding) => Err(StartError::DecodingDied),
+                () = anew.notified() => Err(StartError::OtherFiles),
             };
             field.stop().await;
             ended

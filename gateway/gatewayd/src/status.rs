@@ -26,6 +26,9 @@ pub struct Status {
     /// A platform's rules, if they are in force in the place of rules.toml.
     #[serde(default)]
     pub rules: Option<RulesStatus>,
+    /// A platform's `gateway.toml` or `devices.toml`, if they are in force in the place of the box's own.
+    #[serde(default)]
+    pub config_of: Option<RulesStatus>,
     /// Versions of configuration files that count in the place of those that are refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub config_instead: Vec<InsteadStatus>,
@@ -47,7 +50,7 @@ pub struct InsteadStatus {
     pub refused: String,
 }
 
-/// Rules of a platform that are in force.
+/// Rules or files of a platform that are in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RulesStatus {
     /// Whose they are.

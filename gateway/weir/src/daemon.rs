@@ -20,11 +20,14 @@ const STACK_BYTES: usize = 1024 * 1024;
 /// `weir gateway run`
 pub(crate) fn gateway(path: &Path) -> Result<Exit, CommandError> {
     logging::start();
-    let gatewayd::Loaded { config, texts } =
-        gatewayd::GatewayConfig::load_or_last_good(path).map_err(CommandError::GatewayConfig)?;
+    let own = gatewayd::GatewayConfig::load_or_last_good(path).map_err(CommandError::GatewayConfig)?;
+    let gatewayd::Loaded { config, texts } = gatewayd::in_force(path, own);
     let runtime = runtime(WORKERS)?;
     let stop = stop_signal(&runtime)?;
-    supervised::keep_once_it_works(config.socket_path(), json!({"do": "probe"}), config.versions_path(), texts.into())?;
+    if !config.origin.is_trial() {
+        let probe = json!({"do": "probe"});
+        supervised::keep_once_it_works(config.socket_path(), probe, config.versions_path(), texts.into())?;
+    }
     supervised::watch(config.socket_path(), json!({"do": "probe"}))?;
     runtime.block_on(gatewayd::run(config, stop)).map_err(CommandError::Gateway)?;
     Ok(Exit::Good)

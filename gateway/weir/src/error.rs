@@ -195,7 +195,8 @@ impl CommandError {
             CommandError::Gateway(
                 gatewayd::StartError::Mqtt(gatewayd::EdgeError::RouterDied)
                 | gatewayd::StartError::CommitterDied
-                | gatewayd::StartError::DecodingDied,
+                | gatewayd::StartError::DecodingDied
+                | gatewayd::StartError::OtherFiles,
             ) => Exit::Restart,
             _ => Exit::Failed,
         }

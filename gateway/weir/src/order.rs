@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use batch::{BoxId, Command, IdError, Order};
+use batch::{BoxId, Command, IdError, Order, OrderedFile};
 use clap::{Args, Subcommand};
 use platform::store::{Archive, CommandState, StoreError};
 use platform::{CommandError as OrderingError, Ordered, StateDir};
-use record::{Audit, Seq, SeqRange, SeqRanges, SourceId, SourceIdError, UnixMs};
+use record::{Audit, ConfigFile, Seq, SeqRange, SeqRanges, SourceId, SourceIdError, UnixMs};
 use rules::{RuleSet, RuleSetError};
 use serde_json::{Value, json};
 
@@ -52,6 +52,18 @@ enum Ordering {
         /// The rules, a rules.toml.
         #[arg(value_name = "FILE")]
         rules: PathBuf,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Put another gateway.toml, another devices.toml, or both in force, on trial as rules are: the box starts its gateway
+    /// with them. Keys, the box's name, its folders and what may be ordered of it stay the technician's.
+    Configuration {
+        /// The whole gateway.toml.
+        #[arg(long, value_name = "FILE", required_unless_present = "devices")]
+        gateway: Option<PathBuf>,
+        /// The whole devices.toml; its devices have their keys on the box already.
+        #[arg(long, value_name = "FILE")]
+        devices: Option<PathBuf>,
         #[command(flatten)]
         common: Common,
     },
@@ -113,6 +125,14 @@ pub(crate) enum OrderError {
         /// The cause.
         source: RuleSetError,
     },
+    /// No box would take it.
+    #[error("`{path}` is no TOML, and no box would take it")]
+    Toml {
+        /// Which.
+        path: PathBuf,
+        /// The cause.
+        source: Box<toml::de::Error>,
+    },
     /// No reason, or too long a one.
     #[error("a reason has 1 to {} bytes · try: --reason TEXT", Audit::TEXT_BYTES_MAX)]
     Reason,
@@ -134,6 +154,18 @@ fn records(text: &str) -> Result<SeqRange, String> {
     SeqRange::new(seq(first)?, seq(last)?).ok_or_else(wrong)
 }
 
+fn read(path: &Path) -> Result<String, OrderError> {
+    fs::read_to_string(path).map_err(|source| OrderError::Read { path: path.into(), source })
+}
+
+/// A file as it is ordered. Whether the box takes it, the box says, which alone has the rest of its configuration.
+fn ordered_file(file: ConfigFile, path: &Path) -> Result<OrderedFile, OrderError> {
+    let toml = read(path)?;
+    toml::from_str::<toml::Table>(&toml)
+        .map_err(|source| OrderError::Toml { path: path.into(), source: Box::new(source) })?;
+    Ok(OrderedFile { file, toml })
+}
+
 /// Orders something.
 pub(crate) fn order(args: &OrderArgs, lang: Lang) -> Result<Exit, CommandError> {
     let (order, common) = match &args.order {
@@ -144,10 +176,14 @@ pub(crate) fn order(args: &OrderArgs, lang: Lang) -> Result<Exit, CommandError> 
             (Order::Sampling { device: device.clone(), period_s: *period_s }, common)
         }
         Ordering::Rules { rules: path, common } => {
-            let read = fs::read_to_string(path);
-            let toml = read.map_err(|source| OrderError::Read { path: path.clone(), source })?;
+            let toml = read(path)?;
             RuleSet::from_toml(&toml).map_err(|source| OrderError::Rules { path: path.clone(), source })?;
             (Order::Rules { toml }, common)
+        }
+        Ordering::Configuration { gateway, devices, common } => {
+            let named = [(ConfigFile::Gateway, gateway), (ConfigFile::Devices, devices)];
+            let files = named.into_iter().filter_map(|(file, path)| Some(ordered_file(file, path.as_ref()?)));
+            (Order::Configuration { files: files.collect::<Result<_, _>>()? }, common)
         }
     };
     let reason = common.reason.trim();
@@ -225,6 +261,10 @@ fn what(order: &Order) -> String {
         Order::Resend { records } => format!("resend {records:?}"),
         Order::Sampling { device, period_s } => format!("sampling {device} {period_s} s"),
         Order::Rules { toml } => format!("rules, {} bytes", toml.len()),
+        Order::Configuration { files } => {
+            let files = files.iter().map(|ordered| format!("{}, {} bytes", ordered.file, ordered.toml.len()));
+            files.collect::<Vec<_>>().join(", ")
+        }
     }
 }
 

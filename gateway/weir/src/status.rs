@@ -133,6 +133,7 @@ fn notes(gateway: &Gateway, lang: Lang) -> Vec<String> {
     let mut notes: Vec<String> = returned.map(|alarm| show_alarm(alarm, lang)).collect();
     notes.extend(clock_note(&gateway.clock, lang));
     notes.extend(gateway.rules.as_ref().map(|rules| show_rules(rules, lang)));
+    notes.extend(gateway.config_of.as_ref().map(|files| show_config_of(files, lang)));
     let instead = gateway.config_instead.iter();
     notes.extend(instead.map(|InsteadStatus { version, refused }| show_instead(version, refused, lang)));
     for (name, device) in &gateway.devices {
@@ -232,6 +233,26 @@ fn show_rules(rules: &RulesStatus, lang: Lang) -> String {
         }
         (Some(rest_s), Lang::Zh) => {
             format!("平台 {platform} 下达的规则试运行中，剩余 {rest_s} 秒（记录 {command}） · try: weir rules show")
+        }
+    }
+}
+
+/// Whose configuration files are in force in the place of the box's own.
+fn show_config_of(files: &RulesStatus, lang: Lang) -> String {
+    let RulesStatus { platform, command, trial_s } = files;
+    match (trial_s, lang) {
+        (None, Lang::En) => format!(
+            "configuration files of {platform} are in force (record {command}), not the box's own; a change of those ends it · \
+             try: weir config history"
+        ),
+        (None, Lang::Zh) => format!(
+            "当前执行平台 {platform} 下达的配置文件（记录 {command}），而非本机文件；修改本机文件即恢复 · try: weir config history"
+        ),
+        (Some(rest_s), Lang::En) => {
+            format!("configuration files of {platform} are on trial for {rest_s} s more (record {command})")
+        }
+        (Some(rest_s), Lang::Zh) => {
+            format!("平台 {platform} 下达的配置文件试运行中，剩余 {rest_s} 秒（记录 {command}）")
         }
     }
 }

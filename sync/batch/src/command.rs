@@ -3,7 +3,7 @@
 use minicbor::decode::{self, Error};
 use minicbor::{Decode, Decoder, Encode};
 use record::merkle::Hash;
-use record::{Audit, SeqRanges, SourceId, UnixMs};
+use record::{Audit, ConfigFile, SeqRanges, SourceId, UnixMs};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -69,6 +69,25 @@ pub enum Order {
         #[n(0)]
         toml: String,
     },
+    /// These configuration files take the place of the box's own, all of them together, on trial.
+    #[n(3)]
+    Configuration {
+        /// At most one of each; which of them a box takes, it says itself.
+        #[n(0)]
+        files: Vec<OrderedFile>,
+    },
+}
+
+/// A configuration file as a platform orders it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(array)]
+pub struct OrderedFile {
+    /// Which.
+    #[n(0)]
+    pub file: ConfigFile,
+    /// Its whole text.
+    #[n(1)]
+    pub toml: String,
 }
 
 impl Order {
@@ -78,6 +97,7 @@ impl Order {
             Order::Resend { .. } => "resend",
             Order::Sampling { .. } => "sampling",
             Order::Rules { .. } => "rules",
+            Order::Configuration { .. } => "configuration",
         }
     }
 }
@@ -121,8 +141,8 @@ impl Command {
 /// A command has more in it than a box takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a command has at most {COMMAND_BYTES_MAX} bytes and a reason of {}, this one has {bytes} · try: fewer rules, or a \
-     shorter reason",
+    "a command has at most {COMMAND_BYTES_MAX} bytes and a reason of {}, this one has {bytes} · try: fewer rules, one file \
+     at a time, or a shorter reason",
     Audit::TEXT_BYTES_MAX
 )]
 pub struct CommandTooLarge {
@@ -163,6 +183,12 @@ mod tests {
             Order::Resend { records },
             Order::Sampling { device: SourceId::new("cod-1").unwrap(), period_s: 60 },
             Order::Rules { toml: "[[rule]]".into() },
+            Order::Configuration {
+                files: vec![
+                    OrderedFile { file: ConfigFile::Gateway, toml: "box = \"outfall-1\"".into() },
+                    OrderedFile { file: ConfigFile::Devices, toml: String::new() },
+                ],
+            },
         ];
         for order in orders {
             let command = command(order);

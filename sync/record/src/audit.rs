@@ -103,7 +103,7 @@ pub enum Act {
         #[cbor(decode_with = "bounded_option")]
         refused: Option<String>,
     },
-    /// What became of rules that a platform commanded.
+    /// What became of rules or configuration files that a platform commanded.
     #[n(7)]
     Settled {
         /// The record with the command.
@@ -243,7 +243,7 @@ pub enum Settlement {
     /// They did not prove themselves: those before them are in force again.
     #[n(1)]
     RolledBack,
-    /// The box's own rules were changed by hand after it: those count.
+    /// The box's own were changed by hand after it: those count.
     #[n(2)]
     Superseded,
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::trial::Trial;
 use super::{Committer, Draft};
 use crate::clock::mono_ms;
+use crate::platform_files;
 
 /// Most commands an hour, of all platforms: each is a record of up to 32 kB.
 const COMMANDS_PER_HOUR_MAX: usize = 60;
@@ -20,6 +21,8 @@ enum Doing {
     Nothing,
     /// To try these rules.
     Try(RuleSet),
+    /// To start anew with the files of the command.
+    StartAnew,
 }
 
 impl Committer {
@@ -53,12 +56,17 @@ impl Committer {
             seq:% = seq, platform, number, order = order.as_str(), refused = refused.as_deref().unwrap_or("no"),
             reason = reason.as_str(); "a platform commands"
         );
-        let answer = json!({ "seq": seq, "refused": refused, "trial": matches!(doing, Doing::Try(_)) });
+        let is_tried = !matches!(doing, Doing::Nothing);
+        let answer = json!({ "seq": seq, "refused": refused, "trial": is_tried });
         let act = Act::Commanded { number, order, command: bytes, refused };
         let stamp = self.stamp();
         self.journal_audit(Audit { by: Actor::Platform(platform.to_owned()), act, reason }, stamp, draft);
-        if let Doing::Try(rules) = doing {
-            self.begin_trial(Trial::new(seq, platform, rules, self.parts.commands_allowed.trial_s), draft);
+        match doing {
+            Doing::Nothing => {}
+            Doing::Try(rules) => {
+                self.begin_trial(Trial::of_rules(seq, platform, rules, self.parts.commands_allowed.trial_s), draft);
+            }
+            Doing::StartAnew => self.try_files_anew(seq, platform, draft),
         }
         Ok(answer)
     }
@@ -104,6 +112,7 @@ impl Committer {
             Order::Resend { .. } => allowed.resend,
             Order::Sampling { .. } => allowed.sampling.iter().any(|one| one.as_str() == platform),
             Order::Rules { .. } => allowed.rules.iter().any(|one| one.as_str() == platform),
+            Order::Configuration { .. } => allowed.configuration.iter().any(|one| one.as_str() == platform),
         };
         if !is_allowed {
             return Err(format!("[commands] of this box's gateway.toml does not allow {platform} that"));
@@ -111,8 +120,12 @@ impl Committer {
         match command.order {
             Order::Resend { .. } => Ok(Doing::Nothing),
             Order::Sampling { device, period_s } => self.sample(&device, period_s, draft).map(|_| Doing::Nothing),
-            Order::Rules { .. } if self.trial.is_some() || draft.trial.is_some() => {
-                Err("other rules are on trial: order them when those are settled".into())
+            Order::Rules { .. } | Order::Configuration { .. } if self.trial.is_some() || draft.trial.is_some() => {
+                Err("other rules or files are on trial: order them when those are settled".into())
+            }
+            Order::Configuration { files } => {
+                let checked = platform_files::check(&self.parts.origin, &files);
+                checked.map(|()| Doing::StartAnew).map_err(|error| chain(&error))
             }
             Order::Rules { toml } => RuleSet::from_toml(&toml).map(Doing::Try).map_err(|error| chain(&error)),
         }
@@ -135,4 +148,4 @@ impl Committer {
 }
 
 /// Longest reason of a refusal that is journaled: below an audit's bound in any script.
-const REFUSAL_CHARS_MAX: usize = Audit::TEXT_BYTES_MAX / 4;
+pub(super) const REFUSAL_CHARS_MAX: usize = Audit::TEXT_BYTES_MAX / 4;

@@ -5,11 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use batch::{Command, KeyChange, KeyStatement, Order, PublicKey, Whose};
+use batch::{Command, KeyChange, KeyStatement, Order, OrderedFile, PublicKey, Whose};
 use journal::{Reader, StoreError};
 use minicbor::{Decode, Encode};
 use record::merkle::Hash;
-use record::{Act, Actor, Audit, Seq, SeqRange};
+use record::{Act, Actor, Audit, ConfigFile, Seq, SeqRange};
 use rules::RuleSet;
 
 /// Where the journal keeps it.
@@ -20,7 +20,7 @@ const PLATFORMS_MAX: usize = 64;
 /// See the module's head.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
-pub(super) struct Platforms {
+pub(crate) struct Platforms {
     #[n(0)]
     known: BTreeMap<String, Known>,
     /// Rules that have not proved themselves yet.
@@ -29,6 +29,12 @@ pub(super) struct Platforms {
     /// Rules that did.
     #[n(2)]
     pub(super) rules: Option<KeptRules>,
+    /// Configuration files that have not proved themselves yet.
+    #[n(3)]
+    pub(crate) files_trial: Option<FilesOnTrial>,
+    /// Configuration files that did.
+    #[n(4)]
+    pub(crate) files: Option<KeptFiles>,
 }
 
 /// One of them.
@@ -73,12 +79,61 @@ pub(super) struct KeptRules {
     pub(super) toml: String,
 }
 
+/// Configuration files of a platform, before they have proved themselves. They are tried by the next start of the daemon,
+/// and by no other.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(crate) struct FilesOnTrial {
+    /// The record with the command.
+    #[n(0)]
+    pub(crate) command: Seq,
+    /// Whose they are.
+    #[n(1)]
+    pub(crate) platform: String,
+    /// Devices were heard shortly before: they must be heard under them as well.
+    #[n(2)]
+    pub(crate) heard: bool,
+    /// The daemon was started with them.
+    #[n(3)]
+    pub(crate) begun: bool,
+}
+
+/// Configuration files of platforms that are in force.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(crate) struct KeptFiles {
+    /// The record with the newest command.
+    #[n(0)]
+    pub(crate) command: Seq,
+    /// Whose it is.
+    #[n(1)]
+    pub(crate) platform: String,
+    /// One of each file at most.
+    #[n(2)]
+    pub(crate) files: Vec<KeptFile>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(crate) struct KeptFile {
+    /// Which.
+    #[n(0)]
+    pub(crate) file: ConfigFile,
+    /// Of the text whose place it took: once that is another one, none of the platform's files counts any more.
+    #[n(1)]
+    pub(crate) replaced: Hash,
+    /// Its text.
+    #[n(2)]
+    pub(crate) toml: String,
+}
+
 impl Platforms {
     /// As the journal has it.
     ///
     /// # Errors
     /// [`StoreError::Read`], [`StoreError::Archive`].
-    pub(super) fn open(reader: &Reader) -> Result<Platforms, StoreError> {
+    pub(crate) fn open(reader: &Reader) -> Result<Platforms, StoreError> {
         let stored = reader.states()?.remove(STATE);
         if let Some(platforms) = stored.and_then(|bytes| minicbor::decode(&bytes).ok()) {
             return Ok(platforms);
@@ -156,6 +211,14 @@ impl Platforms {
 pub(super) fn rules_text(command: &[u8]) -> Option<String> {
     match Command::claimed(command).ok()?.order {
         Order::Rules { toml } => Some(toml),
-        Order::Resend { .. } | Order::Sampling { .. } => None,
+        Order::Resend { .. } | Order::Sampling { .. } | Order::Configuration { .. } => None,
+    }
+}
+
+/// Commanded configuration files.
+pub(super) fn files_of(command: &[u8]) -> Option<Vec<OrderedFile>> {
+    match Command::claimed(command).ok()?.order {
+        Order::Configuration { files } => Some(files),
+        Order::Resend { .. } | Order::Sampling { .. } | Order::Rules { .. } => None,
     }
 }

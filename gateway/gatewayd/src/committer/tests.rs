@@ -2,6 +2,7 @@
 
 mod bench;
 mod commanded;
+mod commanded_files;
 mod damaged;
 mod decoding;
 mod failing;

@@ -1,12 +1,13 @@
-//! A dead man's switch for the rules of a platform.
+//! A dead man's switch for what a platform puts in force.
 //!
 //! ```text
 //! command ─► on trial ──► receipt of that platform, over the command's own record, in time ──► kept
 //!                 ├─────► nothing in time, or a flood of alarms ──────────────────────────────► those before
 //!                 └─────► this daemon is started again ───────────────────────────────────────► those before
 //! ```
-//! On trial they are in memory alone: whatever goes wrong with them, a restart ends it. Kept ones are a state of the journal
-//! and count until somebody changes `rules.toml`, which then is newer.
+//! Rules on trial are in memory alone: whatever goes wrong with them, a restart ends it. Kept ones are a state of the journal
+//! and count until somebody changes `rules.toml`, which then is newer. Configuration files are tried by a start of their own
+//! (`files_trial.rs`), and prove themselves as rules do.
 
 use std::time::Duration;
 
@@ -17,9 +18,10 @@ use record::{Act, Actor, Audit, Body, MonoMs, Seq, Settlement};
 use rules::RuleSet;
 use serde_json::{Value, json};
 
+use super::files_trial::ordered_files;
 use super::platforms::{KeptRules, OnTrial, rules_text};
 use super::{Committer, Draft};
-use crate::board::RulesNote;
+use crate::board::PlatformNote;
 use crate::clock::mono_ms;
 use crate::error::StartError;
 use crate::ledger::read_one;
@@ -28,18 +30,30 @@ use crate::ledger::read_one;
 const ALARMS_MAX: usize = 200;
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Rules that must prove themselves.
+/// What must prove itself.
 #[derive(Debug, Clone)]
 pub(super) struct Trial {
-    command: Seq,
+    pub(super) command: Seq,
     platform: String,
-    rules: RuleSet,
-    /// Those before them.
-    before: RuleSet,
-    until: MonoMs,
+    pub(super) tried: Tried,
+    pub(super) until: MonoMs,
     limit_s: u64,
     /// Transitions since it began.
     alarms: usize,
+}
+
+/// Whose trial it is.
+#[derive(Debug, Clone)]
+pub(super) enum Tried {
+    /// Rules, and those before them.
+    Rules { rules: RuleSet, before: RuleSet },
+    /// The files by which the daemon was started.
+    Files {
+        /// The record of this start: a receipt that holds it was given to a box that works by them.
+        started: Seq,
+        /// Devices were heard before, and none yet since.
+        deaf: bool,
+    },
 }
 
 /// What a stored transaction does to a trial.
@@ -48,13 +62,23 @@ pub(super) enum Step {
     Begin(Trial),
     Keep,
     RollBack,
+    /// Other files are to be in force: the daemon starts anew.
+    StartAnew,
 }
 
 impl Trial {
-    pub(super) fn new(command: Seq, platform: &str, rules: RuleSet, limit_s: u64) -> Trial {
+    pub(super) fn new(command: Seq, platform: &str, tried: Tried, limit_s: u64) -> Trial {
         let until = MonoMs(mono_ms().0.saturating_add(limit_s.saturating_mul(1_000)));
-        let before = RuleSet::default();
-        Trial { command, platform: platform.to_owned(), rules, before, until, limit_s, alarms: 0 }
+        Trial { command, platform: platform.to_owned(), tried, until, limit_s, alarms: 0 }
+    }
+
+    pub(super) fn of_rules(command: Seq, platform: &str, rules: RuleSet, limit_s: u64) -> Trial {
+        Trial::new(command, platform, Tried::Rules { rules, before: RuleSet::default() }, limit_s)
+    }
+
+    /// How status shows it.
+    fn note(&self) -> PlatformNote {
+        PlatformNote { platform: self.platform.clone(), command: self.command, until: Some(self.until) }
     }
 
     /// When to look at it again, if nothing else happens: a disk that does not take its end is not asked all the time.
@@ -67,8 +91,11 @@ impl Trial {
         if self.alarms > ALARMS_MAX {
             return Some(format!("more than {ALARMS_MAX} alarms came and went under them"));
         }
-        let is_over = self.until <= mono_ms();
-        is_over.then(|| format!("no receipt of {} in {} s", self.platform, self.limit_s))
+        let Trial { platform, limit_s, .. } = self;
+        (self.until <= mono_ms()).then(|| match self.tried {
+            Tried::Files { deaf: true, .. } => format!("no device was heard in {limit_s} s, as some were before"),
+            _ => format!("no receipt of {platform} in {limit_s} s"),
+        })
     }
 }
 
@@ -85,14 +112,19 @@ impl Committer {
         let Some(trial) = &self.trial else { return };
         let Some(why) = trial.failure() else { return };
         let command = trial.command;
+        draft.trial = Some(match trial.tried {
+            Tried::Rules { .. } => Step::RollBack,
+            Tried::Files { .. } => Step::StartAnew,
+        });
         self.platforms.trial = None;
+        self.platforms.files_trial = None;
         self.journal_settlement(command, Settlement::RolledBack, why, draft);
-        draft.trial = Some(Step::RollBack);
     }
 
-    /// Takes a platform's receipt as the proof that the box delivers under its rules.
+    /// Takes a platform's receipt as the proof that the box delivers under what it ordered. One that came too early for that
+    /// is no fault: the next one proves it.
     pub(super) fn prove(&mut self, platform: &str, receipt: &[u8], draft: &mut Draft) -> Result<Value, String> {
-        let nothing = || format!("no rules of platform `{platform}` are on trial");
+        let nothing = || format!("nothing of platform `{platform}` is on trial");
         let trial = self.trial.as_ref().filter(|trial| trial.platform == platform && draft.trial.is_none());
         let trial = trial.filter(|trial| trial.failure().is_none()).ok_or_else(nothing)?;
         let key = self.platforms.key(platform).ok_or_else(nothing)?;
@@ -102,10 +134,16 @@ impl Committer {
         }
         let command = trial.command;
         let reader = Reader::open(&self.parts.journal_path).map_err(|error| chain(&error))?;
-        let toml = text_of(&reader, command)?;
-        self.platforms.trial = None;
-        let (platform, replaced) = (platform.to_owned(), self.parts.rules_hash);
-        self.platforms.rules = Some(KeptRules { command, platform, replaced, toml });
+        match trial.tried {
+            Tried::Rules { .. } => {
+                let toml = text_of(&reader, command)?;
+                self.platforms.trial = None;
+                let (platform, replaced) = (platform.to_owned(), self.parts.rules_hash);
+                self.platforms.rules = Some(KeptRules { command, platform, replaced, toml });
+            }
+            Tried::Files { started, deaf } if deaf || !receipt.has(started) => return Ok(json!({ "kept": null })),
+            Tried::Files { .. } => self.keep_files(command, platform, ordered_files(&reader, command)?),
+        }
         self.journal_settlement(command, Settlement::Kept, String::new(), draft);
         draft.trial = Some(Step::Keep);
         Ok(json!({ "kept": command }))
@@ -140,19 +178,24 @@ impl Committer {
         Ok(())
     }
 
-    fn journal_settlement(&mut self, command: Seq, outcome: Settlement, why: String, draft: &mut Draft) {
-        log::warn!(command:% = command, outcome = outcome.as_str(), why = why.as_str(); "rules of a platform are settled");
+    pub(super) fn journal_settlement(&mut self, command: Seq, outcome: Settlement, why: String, draft: &mut Draft) {
+        log::warn!(command:% = command, outcome = outcome.as_str(), why = why.as_str(); "what a platform ordered is settled");
         let audit = Audit { by: Actor::Box, act: Act::Settled { command, outcome }, reason: why };
         let stamp = self.stamp();
         self.journal_audit(audit, stamp, draft);
         self.keep_platforms(draft);
     }
 
-    /// Counts what rules on trial raise.
-    pub(super) fn count_alarms(&mut self, transaction: &Transaction) {
+    /// Counts what rules on trial raise, and notes that devices are heard.
+    pub(super) fn count_for_trial(&mut self, transaction: &Transaction) {
+        let is_heard = transaction.records.iter().any(|record| matches!(record.body, Body::Frame(_)));
+        self.accepted = if is_heard { Some(mono_ms()) } else { self.accepted };
         let Some(trial) = &mut self.trial else { return };
         let is_alarm = |record: &&record::Record| matches!(record.body, Body::Alarm(_));
         trial.alarms = trial.alarms.saturating_add(transaction.records.iter().filter(is_alarm).count());
+        if let Tried::Files { deaf, .. } = &mut trial.tried {
+            *deaf &= !is_heard;
+        }
     }
 
     /// Does what a transaction that is stored now does to a trial.
@@ -162,15 +205,21 @@ impl Committer {
     pub(super) fn step_trial(&mut self, step: Step) -> Result<(), StartError> {
         match step {
             Step::Begin(mut trial) => {
-                trial.before = std::mem::replace(&mut self.rules, trial.rules.clone());
+                if let Tried::Rules { rules, before } = &mut trial.tried {
+                    *before = std::mem::replace(&mut self.rules, rules.clone());
+                }
                 self.trial = Some(trial);
                 self.judge_anew()?;
             }
             Step::Keep => self.trial = None,
             Step::RollBack => {
-                let Some(trial) = self.trial.take() else { return Ok(()) };
-                self.rules = trial.before;
+                let Some(Trial { tried: Tried::Rules { before, .. }, .. }) = self.trial.take() else { return Ok(()) };
+                self.rules = before;
                 self.judge_anew()?;
+            }
+            Step::StartAnew => {
+                self.trial = None;
+                self.parts.anew.notify_one();
             }
         }
         self.note_rules();
@@ -186,18 +235,17 @@ impl Committer {
         Ok(())
     }
 
-    fn note_rules(&self) {
-        let on_trial = self.trial.as_ref().map(|Trial { platform, command, until, .. }| RulesNote {
-            platform: platform.clone(),
-            command: *command,
-            until: Some(*until),
-        });
-        let kept = self.platforms.rules.as_ref().map(|KeptRules { platform, command, .. }| RulesNote {
-            platform: platform.clone(),
-            command: *command,
-            until: None,
-        });
-        self.board().rules = on_trial.or(kept);
+    pub(super) fn note_rules(&self) {
+        let note = |platform: &String, command| PlatformNote { platform: platform.clone(), command, until: None };
+        let kept = self.platforms.rules.as_ref().map(|kept| note(&kept.platform, kept.command));
+        let files = self.platforms.files.as_ref().map(|kept| note(&kept.platform, kept.command));
+        let (rules_tried, files_tried) = match &self.trial {
+            None => (None, None),
+            Some(trial) if matches!(trial.tried, Tried::Rules { .. }) => (Some(trial.note()), None),
+            Some(trial) => (None, Some(trial.note())),
+        };
+        let mut board = self.board();
+        (board.rules, board.files) = (rules_tried.or(kept), files_tried.or(files));
     }
 }
 

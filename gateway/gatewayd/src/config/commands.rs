@@ -13,13 +13,15 @@ pub struct Commands {
     pub sampling: Vec<PlatformId>,
     /// Platforms that may put other rules in force, on trial.
     pub rules: Vec<PlatformId>,
-    /// How long rules of a platform have to prove themselves, 10 to 86,400 s: until then the platform's receipt must show
-    /// that the box delivers under them.
+    /// Platforms that may put another `gateway.toml` and `devices.toml` in force, on trial.
+    pub configuration: Vec<PlatformId>,
+    /// How long rules and files of a platform have to prove themselves, 10 to 86,400 s: until then the platform's receipt
+    /// must show that the box delivers under them.
     pub trial_s: u64,
 }
 
 impl Default for Commands {
     fn default() -> Commands {
-        Commands { resend: true, sampling: Vec::new(), rules: Vec::new(), trial_s: 900 }
+        Commands { resend: true, sampling: Vec::new(), rules: Vec::new(), configuration: Vec::new(), trial_s: 900 }
     }
 }

@@ -105,6 +105,7 @@ fn commanded(number: u64, order: &str, refused: Option<&str>, lang: Lang) -> Str
         ("resend", Lang::Zh) => "重新发送",
         ("sampling", Lang::Zh) => "采样周期",
         ("rules", Lang::Zh) => "报警规则",
+        ("configuration", Lang::Zh) => "配置文件",
         (order, _) => order,
     };
     match (refused, lang) {
@@ -118,15 +119,15 @@ fn commanded(number: u64, order: &str, refused: Option<&str>, lang: Lang) -> Str
 fn settled(command: Seq, outcome: Settlement, lang: Lang) -> String {
     match (outcome, lang) {
         (Settlement::Kept, Lang::En) => {
-            format!("the rules of record {command} stay, the platform gets data under them")
+            format!("what record {command} ordered stays, the platform gets data under it")
         }
-        (Settlement::Kept, Lang::Zh) => format!("记录 {command} 指令的规则已保留：平台在此规则下收到数据"),
-        (Settlement::RolledBack, Lang::En) => format!("the rules of record {command} are out of force again"),
-        (Settlement::RolledBack, Lang::Zh) => format!("记录 {command} 指令的规则已回退"),
+        (Settlement::Kept, Lang::Zh) => format!("记录 {command} 的指令内容已保留：平台在其下收到数据"),
+        (Settlement::RolledBack, Lang::En) => format!("what record {command} ordered is out of force again"),
+        (Settlement::RolledBack, Lang::Zh) => format!("记录 {command} 的指令内容已回退"),
         (Settlement::Superseded, Lang::En) => {
-            format!("the rules of record {command} count no more, the box's own were changed by hand")
+            format!("what record {command} ordered counts no more, the box's own was changed by hand")
         }
-        (Settlement::Superseded, Lang::Zh) => format!("记录 {command} 指令的规则不再有效：本机规则已被人工修改"),
+        (Settlement::Superseded, Lang::Zh) => format!("记录 {command} 的指令内容不再有效：本机文件已被人工修改"),
     }
 }
 
@@ -241,7 +242,7 @@ mod tests {
             Actor::Box,
             Act::Settled { command: Seq(9), outcome: Settlement::RolledBack },
             "no receipt in 900 s",
-            "AUDIT by the box itself: the rules of record 9 are out of force again · reason: no receipt in 900 s",
+            "AUDIT by the box itself: what record 9 ordered is out of force again · reason: no receipt in 900 s",
             "审计 本机：记录 9 指令的规则已回退 · 理由：no receipt in 900 s",
         );
         check(

@@ -11,7 +11,7 @@ use super::Files;
 pub struct Obeyed {
     /// Records that it had, and that go once more.
     pub reopened: SeqRanges,
-    /// The record with its rules that are on trial.
+    /// The record with its rules or files that are on trial.
     pub trial: Option<Seq>,
 }
 
@@ -27,7 +27,7 @@ impl Files {
         self.reader.audits(SeqRange { first: Seq(0), last }, |seq, audit| {
             match of(&audit, destination) {
                 Some(Order::Resend { records }) if seq >= next => records.iter().for_each(|range| wanted.insert(range)),
-                Some(Order::Rules { .. }) => trial = Some(seq),
+                Some(Order::Rules { .. } | Order::Configuration { .. }) => trial = Some(seq),
                 _ => {}
             }
             if matches!(audit.act, Act::Settled { command, .. } if Some(command) == trial) {

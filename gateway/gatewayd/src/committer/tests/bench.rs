@@ -29,9 +29,10 @@ use crate::decoding::Published;
 use crate::directory::Devices;
 use crate::job::{Downlink, Heard, Lost};
 use crate::order::{Order, Ordered};
+use crate::platform_files::Origin;
 use crate::tallies::{GatewayTallies, GatewayTally};
 
-const DEVICES: &str = r#"
+pub(super) const DEVICES: &str = r#"
 [[device]]
 name = "cod-1"
 [device.mqtt]
@@ -79,7 +80,7 @@ password = "river-otter-8"
 /// A codec that never ends, unless the payload begins with 1.
 const SLOW: &str = "function decodeUplink(input) { while (input.bytes[0] !== 1); return { data: { level: 7 } }; }";
 
-const KEYS: &str = r#"
+pub(super) const KEYS: &str = r#"
 [cod-1]
 password = "river-otter-7"
 
@@ -109,7 +110,7 @@ pub(super) fn table_with(script: &str) -> DeviceTable {
     DeviceTable::from_toml(&[DEVICES, SLOW_DEVICES].concat(), &[KEYS, SLOW_KEYS].concat(), &scripts).unwrap()
 }
 
-const RULES: &str = r#"
+pub(super) const RULES: &str = r#"
 [[rule]]
 id = "warm"
 kind = "limit"
@@ -209,10 +210,17 @@ impl Bench {
     }
 
     fn open_with(folder: TempDir, boot_id: &str, devices: Arc<DeviceTable>, ask_clock: Ask) -> Bench {
-        Bench::open_under(RULES, folder, boot_id, devices, ask_clock)
+        Bench::open_under(RULES, Origin::default(), folder, boot_id, devices, ask_clock)
     }
 
-    fn open_under(rules: &str, folder: TempDir, boot_id: &str, devices: Arc<DeviceTable>, ask_clock: Ask) -> Bench {
+    fn open_under(
+        rules: &str,
+        origin: Origin,
+        folder: TempDir,
+        boot_id: &str,
+        devices: Arc<DeviceTable>,
+        ask_clock: Ask,
+    ) -> Bench {
         let board = Arc::new(Mutex::new(Board::new(&devices)));
         let lost: Arc<Mutex<Lost>> = Arc::default();
         let (downlinks, confirmed) = mpsc::channel(64);
@@ -227,6 +235,8 @@ impl Bench {
             rules: rules::RuleSet::from_toml(rules).unwrap(),
             rules_hash: record::merkle::leaf_hash(rules.as_bytes()),
             commands_allowed: Commands::default(),
+            origin,
+            anew: Arc::default(),
             commit: Commit::default(),
             checkpoint: CheckpointEvery::default(),
             evidence: Evidence::default(),
@@ -275,7 +285,15 @@ impl Bench {
         let Bench { folder, committer, .. } = self;
         let devices = committer.parts.devices.clone();
         drop(committer);
-        Bench::open_under(rules, folder, boot_id, devices, || None)
+        Bench::open_under(rules, Origin::default(), folder, boot_id, devices, || None)
+    }
+
+    /// The next start of the daemon, by a configuration of this origin.
+    pub(super) fn reopen_by(self, origin: Origin) -> Bench {
+        let Bench { folder, committer, .. } = self;
+        let devices = committer.parts.devices.clone();
+        drop(committer);
+        Bench::open_under(RULES, origin, folder, "boot-a", devices, || None)
     }
 
     /// One transaction of these.

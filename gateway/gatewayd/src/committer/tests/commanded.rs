@@ -17,7 +17,7 @@ unit = "Cel"
 high = 10
 "#;
 
-fn city() -> SigningKey {
+pub(super) fn city() -> SigningKey {
     SigningKey::from_seed(&[3; 32])
 }
 
@@ -33,12 +33,12 @@ fn allow(mut bench: Bench) -> Bench {
     bench
 }
 
-fn enrol(bench: &mut Bench) {
+pub(super) fn enrol(bench: &mut Bench) {
     let key = city().public().to_string();
     bench.order(&json!({"do": "audit", "act": "enrolled", "platform": "city", "key": key, "reason": "x"})).unwrap();
 }
 
-fn command(number: u64, order: Order) -> Command {
+pub(super) fn command(number: u64, order: Order) -> Command {
     Command {
         platform: PlatformId::new("city").unwrap(),
         box_id: batch::BoxId::new("outfall-1").unwrap(),
@@ -50,7 +50,7 @@ fn command(number: u64, order: Order) -> Command {
     }
 }
 
-fn send(bench: &mut Bench, command: &Command) -> Result<Value, String> {
+pub(super) fn send(bench: &mut Bench, command: &Command) -> Result<Value, String> {
     send_signed(bench, command, &city())
 }
 
@@ -68,7 +68,7 @@ fn rules() -> Order {
 }
 
 /// A receipt of the city that holds everything before this number.
-fn receipt(end: u64, key: &SigningKey) -> String {
+pub(super) fn receipt(end: u64, key: &SigningKey) -> String {
     let receipt = Receipt {
         platform: PlatformId::new("city").unwrap(),
         box_id: batch::BoxId::new("outfall-1").unwrap(),
@@ -82,11 +82,11 @@ fn receipt(end: u64, key: &SigningKey) -> String {
     hex::encode(receipt.sign(key))
 }
 
-fn prove(bench: &mut Bench, receipt: &str) -> Result<Value, String> {
+pub(super) fn prove(bench: &mut Bench, receipt: &str) -> Result<Value, String> {
     bench.order(&json!({"do": "prove", "platform": "city", "receipt": receipt}))
 }
 
-fn audits(bench: &Bench) -> Vec<Audit> {
+pub(super) fn audits(bench: &Bench) -> Vec<Audit> {
     let audit = |body| match body {
         Body::Audit(audit) => Some(audit),
         _ => None,

@@ -20,7 +20,7 @@ pub(super) struct Commands {
     asking: JoinSet<Result<Value, String>>,
     /// What came with the receipt that is just being stored.
     pub(super) came: Option<Came>,
-    /// The record with rules of this platform that are on trial.
+    /// The record with rules or files of this platform that are on trial.
     trial: Option<Seq>,
     /// Commands may stand in the journal that are not carried out.
     pub(super) unobeyed: bool,
