@@ -55,6 +55,7 @@ mod package;
 mod parked;
 mod platform_orders;
 mod random;
+mod recorded;
 mod replaced;
 mod rotated;
 mod rules;
