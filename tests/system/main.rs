@@ -59,6 +59,7 @@ mod recorded;
 mod replaced;
 mod rotated;
 mod rules;
+mod screen;
 mod sensors;
 mod serial;
 mod supervised;

@@ -20,7 +20,7 @@ use crate::rules::RulesCommand;
 
 /// Weir keeps what outfall sensors say, judges it, and delivers it signed to the platforms.
 ///
-/// Without a command it prints the status of this box. 入河排污口边缘网关：接收、验证、保存、研判并签名上传监测数据。
+/// Without a command it shows this box on the whole screen, or prints its status where there is no terminal. 入河排污口边缘网关：接收、验证、保存、研判并签名上传监测数据。
 #[derive(Debug, Parser)]
 #[command(name = "weir", version, propagate_version = true)]
 pub(crate) struct Cli {

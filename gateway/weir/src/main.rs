@@ -35,6 +35,7 @@ mod output;
 mod parked;
 mod platform_keys;
 mod rules;
+mod screen;
 mod signers;
 mod status;
 mod subprocess;
@@ -47,7 +48,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{Cli, Command, Daemon, IdentityArgs, IdentityCommand, Output, PlatformCommand, SyncCommand};
+use cli::{Cli, Command, Daemon, IdentityArgs, IdentityCommand, PlatformCommand, SyncCommand};
 use error::CommandError;
 use exit::Exit;
 use lang::Lang;
@@ -70,7 +71,13 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<Exit, CommandError> {
     let lang = Lang::choose(cli.lang);
     let (state_dir, run_dir) = (&cli.state_dir, &cli.run_dir);
-    match cli.command.unwrap_or(Command::Status(Output { json: false })) {
+    let Some(command) = cli.command else {
+        return match screen::is_possible() {
+            true => screen::run((state_dir, run_dir), lang),
+            false => status::run(run_dir, false, lang),
+        };
+    };
+    match command {
         Command::Gateway(Daemon::Run { config }) => daemon::gateway(&config),
         Command::Sync(SyncCommand::Run { config }) => daemon::sync(&config),
         Command::Sync(SyncCommand::Parked(output)) => parked::list(state_dir, output.json, lang),

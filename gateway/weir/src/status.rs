@@ -20,14 +20,12 @@ use crate::output::{self, age, line, table};
 /// Asks and prints. [`Exit::NotWell`] if a daemon does not answer, frames are not stored, an alarm stands, or a platform
 /// does not take its records.
 pub(crate) fn run(run_dir: &Path, json: bool, lang: Lang) -> Result<Exit, CommandError> {
-    let gateway = ask::<Gateway>(&run_dir.join("gateway.sock"));
-    let sync = ask::<Sync>(&run_dir.join("sync.sock"));
+    let (gateway, sync) = ask_both(run_dir);
     let wrong = what_is_wrong(&gateway, &sync, lang);
     let exit = if wrong.is_empty() { Exit::Good } else { Exit::NotWell };
     let mut out = output::stdout();
     if json {
-        let mut notes = gateway.as_ref().map(|gateway| notes(gateway, lang)).unwrap_or_default();
-        notes.extend(sync.iter().flat_map(|sync| sync_notes(sync, lang)));
+        let notes = all_notes(&gateway, &sync, lang);
         let shown = json!({"well": wrong.is_empty(), "wrong": wrong, "notes": notes, "gateway": value(&gateway), "sync": value(&sync)});
         line(&mut out, &shown.to_string())?;
     } else {
@@ -51,6 +49,11 @@ pub(crate) fn run(run_dir: &Path, json: bool, lang: Lang) -> Result<Exit, Comman
     Ok(exit)
 }
 
+/// What both daemons say of themselves, or why they say nothing.
+pub(crate) fn ask_both(run_dir: &Path) -> (Result<Gateway, String>, Result<Sync, String>) {
+    (ask(&run_dir.join("gateway.sock")), ask(&run_dir.join("sync.sock")))
+}
+
 /// What the gateway says of itself.
 pub(crate) fn ask_gateway(run_dir: &Path) -> Result<Gateway, CommandError> {
     ask(&run_dir.join("gateway.sock")).map_err(CommandError::NoStatus)
@@ -69,7 +72,7 @@ fn value<T: serde::Serialize>(status: &Result<T, String>) -> Value {
     }
 }
 
-fn what_is_wrong(gateway: &Result<Gateway, String>, sync: &Result<Sync, String>, lang: Lang) -> Vec<String> {
+pub(crate) fn what_is_wrong(gateway: &Result<Gateway, String>, sync: &Result<Sync, String>, lang: Lang) -> Vec<String> {
     let mut wrong = Vec::new();
     match gateway {
         Err(error) => wrong.push(format!("{}: {error}", lang.pick("gateway", "采集服务"))),
@@ -124,6 +127,13 @@ fn what_is_wrong(gateway: &Result<Gateway, String>, sync: &Result<Sync, String>,
         }
     }
     wrong
+}
+
+/// What a technician should know of both although nothing is broken.
+pub(crate) fn all_notes(gateway: &Result<Gateway, String>, sync: &Result<Sync, String>, lang: Lang) -> Vec<String> {
+    let mut all = gateway.as_ref().map(|gateway| notes(gateway, lang)).unwrap_or_default();
+    all.extend(sync.iter().flat_map(|sync| sync_notes(sync, lang)));
+    all
 }
 
 /// What a technician should know although nothing is broken: a box without a network has no better clock, and its records
@@ -199,7 +209,7 @@ fn clock_note(clock: &ClockStatus, lang: Lang) -> Option<String> {
 }
 
 /// `clock 2026-11-28T09:00:00.000Z  synchronised by ntp, ±0.0 s`
-fn show_clock(clock: &ClockStatus, lang: Lang) -> String {
+pub(crate) fn show_clock(clock: &ClockStatus, lang: Lang) -> String {
     let state = match clock.state.as_str() {
         "synchronised" => lang.pick("synchronised", "已同步"),
         "holdover" => lang.pick("holdover", "守时"),
@@ -360,7 +370,7 @@ fn print_gateway(out: &mut impl Write, gateway: &Gateway, lang: Lang) -> Result<
 }
 
 /// How much is stored, and from where on nothing is missing.
-fn show_keeping(keeping: &KeepingStatus, lang: Lang) -> String {
+pub(crate) fn show_keeping(keeping: &KeepingStatus, lang: Lang) -> String {
     let mb = |bytes: u64| bytes / 1_000_000;
     let mut shown = format!(
         "{} {} / {} MB  {} {} MB",
@@ -429,7 +439,7 @@ fn print_sync(out: &mut impl Write, sync: &Sync, lang: Lang) -> Result<(), Comma
 }
 
 /// `data of municipal: today 3.2 / 20 MB  this month 41.0 / 300 MB  backlog waits`
-fn show_budget(name: &str, budget: &BudgetStatus, lang: Lang) -> String {
+pub(crate) fn show_budget(name: &str, budget: &BudgetStatus, lang: Lang) -> String {
     let mb = |bytes: u64| format!("{}.{}", bytes / 1_000_000, bytes % 1_000_000 / 100_000);
     let of = |title: &str, bytes: u64, max: Option<u64>| {
         max.map(|max| format!("  {title} {} / {} MB", mb(bytes), max / 1_000_000)).unwrap_or_default()
