@@ -13,6 +13,7 @@ use crate::device::DeviceArgs;
 use crate::doctor::DoctorArgs;
 use crate::evidence::EvidenceCommand;
 use crate::lang::Lang;
+use crate::metrics::MetricsArgs;
 use crate::notify::NotifyCommand;
 use crate::order::{OrderArgs, OrdersArgs};
 use crate::outfall::OutfallCommand;
@@ -52,6 +53,10 @@ pub(crate) enum Command {
     Platform(PlatformCommand),
     /// How this box is: devices, alarms, journal, platforms.
     Status(Output),
+    /// The same as numbers, in the text format of Prometheus.
+    ///
+    /// `--list` says what each is. A timer that runs `weir metrics --to FILE` serves a node exporter's text files.
+    Metrics(MetricsArgs),
     /// What is not well, from the power supply to the platforms, with its cause and the command that mends it.
     ///
     /// It needs no daemon and no rights: what could not be seen is said. It ends within 3 seconds, whatever the network does.

@@ -39,6 +39,9 @@ pub(crate) enum CommandError {
     /// A box and a platform did not come to know each other.
     #[error(transparent)]
     Enroll(#[from] crate::enroll::EnrollError),
+    /// A file of numbers.
+    #[error(transparent)]
+    Metrics(#[from] crate::metrics::MetricsError),
     /// A file of dossiers.
     #[error(transparent)]
     Outfall(#[from] crate::outfall::OutfallError),

@@ -28,6 +28,7 @@ mod journal;
 mod lang;
 mod logging;
 mod manual;
+mod metrics;
 mod notify;
 mod order;
 mod outfall;
@@ -95,6 +96,7 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Status(output) => status::run(run_dir, output.json, lang),
         Command::Doctor(args) => doctor::run(&args, (state_dir, run_dir), lang),
         Command::Bundle(args) => bundle::run(&args, (state_dir, run_dir), lang),
+        Command::Metrics(args) => metrics::run(&args, run_dir, lang),
         Command::Tail(args) => tail::run(state_dir, &args, lang),
         Command::Export(args) => export::run(state_dir, &args, lang),
         Command::Evidence(command) => evidence::run(&command, (state_dir, run_dir), lang),
