@@ -23,6 +23,7 @@ mod evidence;
 mod exit;
 mod export;
 mod grounds;
+mod help;
 mod identity_card;
 mod journal;
 mod lang;
@@ -47,15 +48,13 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use cli::{Cli, Command, Daemon, IdentityArgs, IdentityCommand, PlatformCommand, SyncCommand};
 use error::CommandError;
 use exit::Exit;
 use lang::Lang;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = help::parse(std::env::args_os().collect());
     let ended = run(cli);
     // What a daemon said last.
     log::logger().flush();
