@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use system_tests::config::write_secret;
 use system_tests::peer::Running;
-use system_tests::{Device, Peer, World, until};
+use system_tests::{Device, Peer, Sensor, World, until};
 
 const KEY: &str = "693a91f6-7xxx-4bc4-97a0-0ec2sifa5aaa";
 const SIGN: &str = "SECa1b2c3d4e5f6";
@@ -238,4 +238,22 @@ fn a_secret_that_others_can_read_and_an_unknown_key_are_refused() {
     assert!(told.contains("write it anew") && !told.contains(KEY), "{told}");
     fs::write(&file, "colour = 1\n").unwrap();
     assert!(check(255).contains("unknown field `colour`"));
+}
+
+#[test]
+fn a_refused_notify_toml_keeps_no_data_from_the_platforms() {
+    let device = Device::cod("cod-1");
+    let mut world = World::box_only(std::slice::from_ref(&device), "");
+    world.start_platforms();
+    let sync = fs::read_to_string(world.sync_config()).unwrap();
+    fs::write(world.path("sync.toml"), format!("notify_file = \"notify.toml\"\n{sync}")).unwrap();
+    fs::write(world.path("notify.toml"), "colour = 1\n").unwrap();
+    world.restart_sync();
+    Sensor::connect(&world, &device).publish(r#"{"n": 1, "cod": 20.5}"#);
+    world.delivered();
+    for (lang, words) in [("en", "! notify.toml is refused: "), ("zh", "! notify.toml 被拒绝: ")] {
+        let told = world.weir(&["--lang", lang, "status"]).exits(1).out;
+        let line = told.lines().find(|line| line.starts_with(words)).unwrap_or_else(|| panic!("{told}"));
+        assert!(line.contains("colour") && line.contains("weir config check"), "{line}");
+    }
 }

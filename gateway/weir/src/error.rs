@@ -192,9 +192,7 @@ impl CommandError {
             | CommandError::SyncConfig(_)
             | CommandError::PlatformConfig(_)
             | CommandError::Configuration(crate::configuration::ConfigurationError::Refused { .. })
-            | CommandError::Sync(
-                syncd::SyncError::Destination { .. } | syncd::SyncError::Notify(_) | syncd::SyncError::Channel(_),
-            ) => Exit::Config,
+            | CommandError::Sync(syncd::SyncError::Destination { .. }) => Exit::Config,
             CommandError::Gateway(
                 gatewayd::StartError::Mqtt(gatewayd::EdgeError::RouterDied)
                 | gatewayd::StartError::CommitterDied

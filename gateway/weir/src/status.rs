@@ -123,6 +123,12 @@ pub(crate) fn what_is_wrong(gateway: &Result<Gateway, String>, sync: &Result<Syn
                     wrong.push(format!("{} {}: {text}: {why}", lang.pick("platform", "平台"), destination.name));
                 }
             }
+            if let Some(why) = &sync.notify_refused {
+                let text = lang.pick("notify.toml is refused", "notify.toml 被拒绝");
+                // On one line, as everything here; the verb shows the place of the fault.
+                let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
+                wrong.push(format!("{text}: {why} · try: weir config check /etc/weir/notify.toml"));
+            }
             wrong.extend(sync.notify.iter().flat_map(|view| notify::what_is_wrong(view, lang)));
         }
     }

@@ -46,12 +46,6 @@ pub enum SyncError {
         /// The cause.
         source: TlsError,
     },
-    /// Whom to tell of alarms is not clear.
-    #[error("people cannot be told of alarms")]
-    Notify(#[source] Box<NotifyConfigError>),
-    /// A channel to people cannot be used.
-    #[error("people cannot be told of alarms")]
-    Channel(#[source] Box<ChannelError>),
     /// The outbox cannot be opened or read.
     #[error("failed to open the outbox")]
     Outbox(#[source] StoreError),
@@ -94,6 +88,17 @@ struct ShownNotify {
     orders: mpsc::Sender<notify::TestOrder>,
 }
 
+/// Why nobody is told of alarms. Data go on to platforms all the same.
+#[derive(Debug, thiserror::Error)]
+enum LadderError {
+    /// Whom to tell is not clear.
+    #[error("nobody is told of alarms")]
+    Notify(#[source] Box<NotifyConfigError>),
+    /// A channel cannot be used.
+    #[error("nobody is told of alarms")]
+    Channel(#[source] Box<ChannelError>),
+}
+
 /// Whom to tell, and by what.
 type Ladder = (Arc<NotifyConfig>, Channels);
 
@@ -111,7 +116,13 @@ pub async fn run(config: SyncConfig, shutdown: impl Future<Output = ()> + Send) 
     }
     let time = BestTime::default();
     let destinations = transports(&config, &time)?;
-    let ladder = ladder(&config, &time)?;
+    let (ladder, notify_refused) = match ladder(&config, &time) {
+        Ok(ladder) => (ladder, None),
+        Err(error) => {
+            log::error!(error = chain(&error).as_str(); "notify.toml is refused · try: weir config check /etc/weir/notify.toml");
+            (None, Some(chain(&error)))
+        }
+    };
     if destinations.is_empty() {
         log::warn!("no destination is enabled: nothing will be delivered; add a [[destination]] to sync.toml");
     }
@@ -119,9 +130,8 @@ pub async fn run(config: SyncConfig, shutdown: impl Future<Output = ()> + Send) 
     let outbox = tokio::task::spawn_blocking(move || Outbox::open(&path)).await.map_err(SyncError::Task)?;
     let outbox = outbox.map_err(SyncError::Outbox)?;
     let (phase, shown) = watch::channel(Phase::Waiting("the gateway's files".into()));
-    let started = mono_ms();
-    let instead = config.instead.clone();
-    let answer = move |_, request: Value| answer(request, shown.clone(), (started, instead.clone()));
+    let beginning = Beginning { started: mono_ms(), instead: config.instead.clone(), notify_refused };
+    let answer = move |_, request: Value| answer(request, shown.clone(), beginning.clone());
     let mut control = JoinSet::new();
     control.spawn(control::serve_async(&config.socket_path(), answer).map_err(SyncError::Control)?);
     log::info!(socket:% = config.socket_path().display(), destinations = destinations.len(); "sync started");
@@ -227,10 +237,10 @@ pub(crate) fn transports(
     enabled.map(transport).collect()
 }
 
-fn ladder(config: &SyncConfig, time: &BestTime) -> Result<Option<Ladder>, SyncError> {
+fn ladder(config: &SyncConfig, time: &BestTime) -> Result<Option<Ladder>, LadderError> {
     let Some(file) = &config.notify_file else { return Ok(None) };
-    let ladder = NotifyConfig::load(file).map_err(|error| SyncError::Notify(Box::new(error)))?;
-    let channels = Channels::open(&ladder.channels, time).map_err(|error| SyncError::Channel(Box::new(error)))?;
+    let ladder = NotifyConfig::load(file).map_err(|error| LadderError::Notify(Box::new(error)))?;
+    let channels = Channels::open(&ladder.channels, time).map_err(|error| LadderError::Channel(Box::new(error)))?;
     Ok(Some((Arc::new(ladder), channels)))
 }
 
@@ -318,8 +328,13 @@ async fn watch_journal(
     }
 }
 
-/// What does not change while it runs: when it started, and with which configuration in the place of a refused one.
-type Beginning = (MonoMs, Option<Instead>);
+/// What a start found, for the status.
+#[derive(Clone)]
+struct Beginning {
+    started: MonoMs,
+    instead: Option<Instead>,
+    notify_refused: Option<String>,
+}
 
 async fn answer(request: Value, shown: watch::Receiver<Phase>, beginning: Beginning) -> Result<Value, String> {
     let request: Request = serde_json::from_value(request).map_err(|error| {
@@ -398,7 +413,7 @@ fn orders(phase: &Phase, destination: &str) -> Result<mpsc::Sender<Decision>, St
     Ok(shown.ok_or_else(unknown)?.orders.clone())
 }
 
-fn status(phase: &Phase, (started, instead): Beginning) -> Status {
+fn status(phase: &Phase, Beginning { started, instead, notify_refused }: Beginning) -> Status {
     let now = mono_ms();
     let status = Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -409,6 +424,7 @@ fn status(phase: &Phase, (started, instead): Beginning) -> Status {
         journal_end: 0,
         destinations: Vec::new(),
         notify: None,
+        notify_refused,
     };
     match phase {
         Phase::Waiting(missing) => Status { waiting_for: Some(missing.clone()), ..status },

@@ -73,6 +73,9 @@ pub struct Status {
     /// How people are told of alarms; none where nobody is.
     #[serde(default)]
     pub notify: Option<NotifyStatus>,
+    /// Why nobody is told although notify.toml should say whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify_refused: Option<String>,
 }
 
 /// One destination.
