@@ -66,6 +66,7 @@ mod serial;
 mod supervised;
 mod tidy;
 mod time;
+mod translated;
 mod two_histories;
 mod units;
 mod verify_log;

@@ -4,6 +4,7 @@ mod audit;
 pub(crate) mod line;
 mod link;
 mod outfall;
+mod terms;
 
 use std::io::Write;
 use std::path::Path;

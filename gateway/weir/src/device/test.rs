@@ -10,6 +10,7 @@ use super::args::CodecArgs;
 use super::error::DeviceError;
 use crate::error::CommandError;
 use crate::exit::Exit;
+use crate::lang::Lang;
 use crate::output;
 
 /// Most bytes of a payload's file that are read: one more than a codec takes says that it is too long.
@@ -21,7 +22,7 @@ pub(super) fn device(
     name: &str,
     payload: &str,
     f_port: Option<u8>,
-    json: bool,
+    (json, lang): (bool, Lang),
 ) -> Result<Exit, DeviceError> {
     let payload = bytes(payload)?;
     let table = gatewayd::config::load_devices(&place.devices, &place.keys).map_err(DeviceError::Config)?;
@@ -39,7 +40,7 @@ pub(super) fn device(
         }
         Ok(decoded) => {
             for reading in &decoded.readings {
-                print(&mut out, &crate::tail::line::reading(reading, &[]))?;
+                print(&mut out, &crate::tail::line::reading(reading, &[], lang))?;
             }
             for warning in &decoded.warnings {
                 print(&mut out, &format!("! {warning}"))?;

@@ -243,7 +243,7 @@ mod tests {
             Act::Settled { command: Seq(9), outcome: Settlement::RolledBack },
             "no receipt in 900 s",
             "AUDIT by the box itself: what record 9 ordered is out of force again · reason: no receipt in 900 s",
-            "审计 本机：记录 9 指令的规则已回退 · 理由：no receipt in 900 s",
+            "审计 本机：记录 9 的指令内容已回退 · 理由：no receipt in 900 s",
         );
         check(
             Actor::User(0),

@@ -6,7 +6,7 @@ use record::{
 };
 use serde::Serialize;
 
-use super::{audit, link, outfall};
+use super::{audit, link, outfall, terms};
 use crate::lang::Lang;
 use crate::{grounds, output, times};
 
@@ -36,32 +36,37 @@ pub(crate) fn show(record: &RecordAt, times: &TimeLine, json: bool, lang: Lang) 
 
 fn body(body: &Body, lang: Lang) -> String {
     match body {
-        Body::Boot(boot) => format!("boot {} weir {}", boot.boot_id, boot.version),
+        Body::Boot(boot) => format!("{} {} weir {}", lang.pick("boot", "启动"), boot.boot_id, boot.version),
         Body::Frame(Frame { source, link, readings: of_frame, texts, codec, .. }) => {
-            let codec = codec.map_or_else(String::new, |codec| format!("  codec {codec}"));
-            format!("{source}  {}{}{codec}", readings(of_frame, texts), link::show(link, lang))
+            let codec = codec.map_or_else(String::new, |codec| format!("  {} {codec}", lang.pick("codec", "解码")));
+            format!("{source}  {}{}{codec}", readings(of_frame, texts, lang), link::show(link, lang))
         }
         Body::Rejected(rejected) => {
             let source = rejected.source.as_ref().map_or("?", SourceId::as_str);
-            let (why, bytes) = (rejected.why.as_str(), rejected.raw.len());
-            let link = link::show(&rejected.link, lang);
-            format!("{source}  REJECTED {why}: {} ({bytes} B)  {link}", rejected.detail)
+            let (why, bytes) = (terms::reason(rejected.why, lang), rejected.raw.len());
+            let (link, refused) = (link::show(&rejected.link, lang), lang.pick("REJECTED", "拒收"));
+            format!("{source}  {refused} {why}: {} ({bytes} B)  {link}", rejected.detail)
         }
         Body::Alarm(step) => {
-            let value = step.value.map_or_else(String::new, |value: Decimal| format!(" at {value}"));
-            let (from, to) = (step.from.as_str(), step.to.as_str());
+            let at = lang.pick("at", "数值");
+            let value = step.value.map_or_else(String::new, |value: Decimal| format!(" {at} {value}"));
+            let (from, to) = (terms::state(step.from, lang), terms::state(step.to, lang));
+            let (alarm, limit) = (lang.pick("ALARM", "报警"), lang.pick("limit", "限值"));
             let (rule, quantity) = (&step.rule, &step.quantity);
             let of = grounds::show(step.grounds.as_ref(), lang);
             let unit = step.grounds.as_ref().map_or_else(String::new, |grounds| format!(" {}", grounds.unit));
-            format!("{}  ALARM {rule} {quantity}{of}: {from} -> {to}{value}, limit {}{unit}", step.source, step.limit)
+            format!(
+                "{}  {alarm} {rule} {quantity}{of}: {from} -> {to}{value}, {limit} {}{unit}",
+                step.source, step.limit
+            )
         }
         Body::Codec(CodecText { id, text }) => {
-            let came = lang.pick("came into use", "开始使用");
-            format!("codec {id} {came} ({} B)", text.len())
+            let (codec, came) = (lang.pick("codec", "解码"), lang.pick("came into use", "开始使用"));
+            format!("{codec} {id} {came} ({} B)", text.len())
         }
         Body::Redecoded(Redecoded { source, of, codec, readings: anew, texts }) => {
             let says = lang.pick("REDECODED, replaces the readings of record", "重新解码，取代记录的读数");
-            format!("{source}  {says} {of}  {}codec {codec}", readings(anew, texts))
+            format!("{source}  {says} {of}  {}{} {codec}", readings(anew, texts, lang), lang.pick("codec", "解码"))
         }
         Body::Clock(set) => clock_set(set, lang),
         Body::Gap(gap) => self::gap(gap, lang),
@@ -74,7 +79,7 @@ fn body(body: &Body, lang: Lang) -> String {
 fn clock_set(set: &ClockSet, lang: Lang) -> String {
     let sign = if set.step_ms < 0 { '-' } else { '+' };
     let step = format!("{sign}{}", output::age(set.step_ms.unsigned_abs()));
-    let (was, by) = (set.before.as_str(), set.source.as_str());
+    let (was, by) = (terms::clock(set.before, lang), set.source.as_str());
     match lang {
         Lang::En => format!("CLOCK set by {by}: {step}, was {was}, now right to ±{} ms", set.error_ms),
         Lang::Zh => format!("时钟已校准（来源 {by}）：{step}，此前 {was}，现误差 ±{} ms", set.error_ms),
@@ -117,17 +122,17 @@ fn gap_reason(why: GapReason, lang: Lang) -> &'static str {
 }
 
 /// `cod 40.1 mg/L  `, each followed by two spaces.
-fn readings(readings: &[Reading], texts: &[TextValue]) -> String {
-    readings.iter().map(|reading| format!("{}  ", self::reading(reading, texts))).collect()
+fn readings(readings: &[Reading], texts: &[TextValue], lang: Lang) -> String {
+    readings.iter().map(|reading| format!("{}  ", self::reading(reading, texts, lang))).collect()
 }
 
 /// What a sensor sent instead of a number stands where the number would.
-pub(crate) fn reading(reading: &Reading, texts: &[TextValue]) -> String {
+pub(crate) fn reading(reading: &Reading, texts: &[TextValue], lang: Lang) -> String {
     let text = || texts.iter().find(|text| text.quantity == reading.quantity).map(|text| format!("{:?}", text.text));
     let value = reading.value.map(|value| value.to_string()).or_else(text).unwrap_or_else(|| "-".to_owned());
     let doubt = match reading.quality {
         Quality::Good => String::new(),
-        quality => format!(" ({})", quality.as_str()),
+        quality => format!(" ({})", terms::quality(quality, lang)),
     };
     format!("{} {value} {}{doubt}", reading.quantity, reading.unit)
 }
@@ -162,7 +167,7 @@ mod tests {
         let check = |times: &TimeLine, json, lang, expected: Expect| {
             expected.assert_eq(&show(&early, times, json, lang));
         };
-        check(&times, false, Lang::Zh, expect!["       7  1970-01-01T00:00:05.000Z?  (时间未知)  boot b weir 1"]);
+        check(&times, false, Lang::Zh, expect!["       7  1970-01-01T00:00:05.000Z?  (时间未知)  启动 b weir 1"]);
         let set = ClockSet { source: ClockSource::Ntp, before: ClockQuality::Unset, step_ms: 9, error_ms: 20 };
         let at = stamp(86_405_000, UnixMs(1_777_888_800_000), ClockQuality::Synchronised);
         times.take(&Record { stamp: at, body: Body::Clock(set) });
@@ -199,7 +204,7 @@ mod tests {
         check(
             Body::Clock(set(-250)),
             Lang::Zh,
-            expect!["       7  2026-05-04T10:00:00.000Z  时钟已校准（来源 ntp）：-0.2 s，此前 unset，现误差 ±12 ms"],
+            expect!["       7  2026-05-04T10:00:00.000Z  时钟已校准（来源 ntp）：-0.2 s，此前 未校准，现误差 ±12 ms"],
         );
         let gap = |why, count| {
             let ranges = (0..count).map(|place| SeqRange { first: Seq(1_000 * place), last: Seq(1_000 * place + 255) });
@@ -269,7 +274,7 @@ mod tests {
             Body::Redecoded(anew),
             Lang::Zh,
             expect![
-                "       7  2026-05-04T10:00:00.000Z  cod-1  重新解码，取代记录的读数 3  cod 40.1 mg/L  codec 16367aacb67a4a01"
+                "       7  2026-05-04T10:00:00.000Z  cod-1  重新解码，取代记录的读数 3  cod 40.1 mg/L  解码 16367aacb67a4a01"
             ],
         );
     }
