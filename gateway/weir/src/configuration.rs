@@ -4,6 +4,7 @@ mod args;
 mod change;
 mod error;
 mod kept;
+mod template;
 
 use std::io::Write;
 use std::path::Path;
@@ -33,6 +34,7 @@ pub(crate) fn run(args: &ConfigArgs, (state_dir, run_dir): (&Path, &Path), lang:
     let kept = Kept::new(&args.config_dir, state_dir);
     match &args.command {
         ConfigCommand::Check { files, json } => check::run(&args.config_dir, files, *json, lang),
+        ConfigCommand::Template { template } => template::print(*template),
         ConfigCommand::History { json } => history(&kept, *json, lang),
         ConfigCommand::Show { version } => {
             let (_, text) = kept.version(*version)?;

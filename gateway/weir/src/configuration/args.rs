@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use versions::VersionId;
 
+use super::template::Template;
+
 /// The configuration verbs.
 #[derive(Debug, Args)]
 pub(crate) struct ConfigArgs {
@@ -33,6 +35,12 @@ pub(crate) enum ConfigCommand {
         /// One JSON object instead of text for people.
         #[arg(long)]
         json: bool,
+    },
+    /// A file as it ships, with every key explained: `weir config template sync > sync.toml`.
+    Template {
+        /// Which.
+        #[arg(value_name = "FILE")]
+        template: Template,
     },
     /// The text of a kept version.
     Show {
