@@ -215,3 +215,57 @@ fn a_box_that_worked_goes_on_when_its_files_are_broken() {
     break_off(&world, "rules.toml");
     assert!(start(&world).exits(255).err.contains("rules.toml"));
 }
+
+/// One file for each concern: together they have one version, and which of them is wrong is told.
+#[test]
+fn rules_in_several_files_are_one_set_with_one_version() {
+    let mut world = World::start(&[Device::cod("cod-1")]);
+    kept(&world, &[("gateway", 1), ("devices", 1), ("rules", 1), ("sync", 1)]);
+    fs::create_dir(world.path("rules.d")).unwrap();
+    let more = RULE.replace("\"high\"", "\"higher\"").replace("80", "160");
+    fs::write(world.path("rules.d/10-cod.toml"), &more).unwrap();
+    let diff = config(&world, &["diff"]).exits(0).out;
+    assert!(diff.contains("+# 10-cod.toml") && diff.contains("+id = \"higher\""), "{diff}");
+    world.start_gateway();
+    kept(&world, &[("rules", 2)]);
+    assert_eq!(config(&world, &["show", "rules-2"]).exits(0).out, format!("\n# 10-cod.toml\n{more}"));
+
+    // A new rules.toml is checked, kept and journaled together with the folder, which stays as it is.
+    let new = world.path("new-rules.toml");
+    fs::write(&new, RULE).unwrap();
+    let new = new.display().to_string();
+    config(&world, &["apply", &new, "--reason", "permit of 2026"]).exits(0);
+    assert_eq!((text(&world, "rules.toml"), text(&world, "rules.d/10-cod.toml")), (RULE.to_owned(), more.clone()));
+    let whole = format!("{RULE}\n# 10-cod.toml\n{more}");
+    assert_eq!(config(&world, &["show", "rules-3"]).exits(0).out, whole);
+    assert_eq!(versions(&world).iter().filter(|one| one["in_place"] == true).count(), 4);
+    fs::write(&new, &more).unwrap();
+    let refused = config(&world, &["apply", &new, "--reason", "r"]).exits(255).err;
+    assert!(refused.contains("rules.d/10-cod.toml") && refused.contains("stands twice"), "{refused}");
+    world.start_gateway();
+    until("it is in force", 20, || (config(&world, &["diff"]).exits(0).out == "nothing is different\n").then_some(()));
+    let folder = world.path("rules.d").display().to_string();
+    let both = world.weir(&["rules", "check", &world.path("rules.toml").display().to_string(), &folder]).exits(0).out;
+    assert_eq!(both, "ok, 2 rules\n");
+
+    // A kept version is that of all files.
+    let back = config(&world, &["rollback", "rules-2", "--reason", "r"]).exits(3).err;
+    assert!(back.contains("rules.d") && back.contains("weir config show"), "{back}");
+    fs::rename(world.path("rules.d"), world.path("aside")).unwrap();
+    config(&world, &["rollback", "rules-3", "--reason", "one file again"]).exits(0);
+    assert_eq!(text(&world, "rules.toml"), whole);
+    config(&world, &["check"]).exits(0);
+
+    // A typing error in one of them, and a restart.
+    fs::write(world.path("rules.toml"), RULE).unwrap();
+    fs::rename(world.path("aside"), world.path("rules.d")).unwrap();
+    fs::write(world.path("rules.d/10-cod.toml"), more.replace("high =", "hihg =")).unwrap();
+    let refused = config(&world, &["check"]).exits(255).out;
+    assert!(
+        refused.contains("rules.d/10-cod.toml") && refused.contains("line 8") && refused.contains("hihg"),
+        "{refused}"
+    );
+    world.start_gateway();
+    let told = world.weir(&["status"]).exits(0).out;
+    assert!(told.contains("version rules-3 is in force instead"), "{told}");
+}

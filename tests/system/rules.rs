@@ -59,7 +59,7 @@ fn the_journal_played_to_its_own_rules_changes_nothing_and_to_others_it_is_told(
     assert!(zh.contains("减少 2 次") && zh.contains("规则"), "{zh}");
     fs::write(world.path("broken.toml"), "[[rule]]\nhihg = 1\n").unwrap();
     let broken = rules(&world, &["backtest"], "broken.toml").exits(3);
-    assert!(broken.err.contains("hihg") && broken.err.contains("weir config check"), "{}", broken.err);
+    assert!(broken.err.contains("hihg") && broken.err.contains("weir rules check"), "{}", broken.err);
 }
 
 #[test]
@@ -103,6 +103,10 @@ fn the_shipped_tests_are_played() {
         Answer::of_weir(&["config", "check", &rules, &tests]).exits(0);
         Answer::of_weir(&["rules", "test", &tests, "--rules", &rules]).exits(0);
     }
+    // A folder is all of its files: rules with rules, tests with tests.
+    let folder = path("rules.d");
+    Answer::of_weir(&["config", "check", &folder]).exits(0);
+    assert!(Answer::of_weir(&["rules", "check", &folder]).exits(0).out.starts_with("ok, "));
     let none = Answer::of_weir(&["rules", "test", "/nowhere.toml", "--rules", &shipped]).exits(3);
     assert!(none.err.contains("/nowhere.toml"), "{}", none.err);
 }

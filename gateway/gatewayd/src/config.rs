@@ -11,22 +11,24 @@ mod last_good;
 mod lorawan;
 mod mqtt;
 mod outfalls;
+mod rules;
 mod serial;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ::rules::RuleSet;
 use batch::BoxId;
 use ingest::{DeviceTable, Network};
 use record::ConfigFile;
 use record::merkle::{Hash, leaf_hash};
-use rules::RuleSet;
 use serde::Deserialize;
 use versions::Place;
 
 pub use self::chirpstack::Chirpstack;
 pub use self::commands::Commands;
+pub use self::rules::{Rules, RulesPlace, load_rules, rules_tests};
 pub use devices::{DevicePlace, check_devices, device_place, load_devices};
 pub use error::ConfigError;
 pub use gwmp::Gwmp;
@@ -62,6 +64,9 @@ pub struct GatewayFile {
     /// The rules, relative to this file.
     #[serde(default = "default_rules")]
     pub rules: PathBuf,
+    /// A folder with more of them, one file for each concern, relative to this file.
+    #[serde(default = "default_rules_dir")]
+    pub rules_dir: PathBuf,
     /// How much is kept, and for how long.
     #[serde(default)]
     pub journal: Journal,
@@ -164,6 +169,10 @@ fn default_rules() -> PathBuf {
     PathBuf::from("rules.toml")
 }
 
+fn default_rules_dir() -> PathBuf {
+    PathBuf::from("rules.d")
+}
+
 /// The whole configuration of the field daemon, checked.
 #[derive(Debug, Clone)]
 pub struct GatewayConfig {
@@ -171,9 +180,9 @@ pub struct GatewayConfig {
     pub file: GatewayFile,
     /// `devices.toml` with the keys of `keys.toml`.
     pub devices: Arc<DeviceTable>,
-    /// `rules.toml`.
+    /// `rules.toml` and the files in `rules.d`.
     pub rules: RuleSet,
-    /// Of its text: whether somebody changed it since a platform's rules took its place.
+    /// Of their text: whether somebody changed it since a platform's rules took its place.
     pub rules_hash: Hash,
     /// Versions that count in the place of files that are refused.
     pub instead: Vec<Instead>,
@@ -186,7 +195,7 @@ pub struct GatewayConfig {
 pub struct Loaded {
     /// As meant.
     pub config: GatewayConfig,
-    /// As typed: `gateway.toml`, and the device table and the rules that it names.
+    /// As typed: `gateway.toml`, and the device table and the rules that it names, those in several files as one text.
     pub texts: [(Place, String); 3],
 }
 
@@ -218,21 +227,24 @@ impl GatewayConfig {
         for port in &mut file.serial {
             port.path = beside(&port.path);
         }
-        let (devices, keys, rules) = (beside(&file.devices), beside(&file.keys), beside(&file.rules));
+        let (devices, keys) = (beside(&file.devices), beside(&file.keys));
+        let place = RulesPlace { main: beside(&file.rules), folder: beside(&file.rules_dir) };
         let devices_text = text(ConfigFile::Devices, &devices)?;
         let table = check_devices(&devices, &devices_text, &keys, &read_keys(&keys)?)?;
-        let rules_text = text(ConfigFile::Rules, &rules)?;
-        let rule_set = parse_rules(&rules, &rules_text)?;
+        // A kept text is that of all files.
+        let rules = match texts.get(&ConfigFile::Rules) {
+            Some(text) => self::rules::parse(&place.main, text)?,
+            None => place.load()?,
+        };
         file.chirpstack.keep_apart(path, &table)?;
-        let rules_hash = leaf_hash(rules_text.as_bytes());
+        let rules_hash = leaf_hash(rules.text.as_bytes());
         let (devices_of, instead) = (Arc::new(table), Vec::new());
         let origin = Origin::default();
-        let config = GatewayConfig { file, devices: devices_of, rules: rule_set, rules_hash, instead, origin };
-        let place = |file, path: PathBuf| Place { file, path };
+        let config = GatewayConfig { file, devices: devices_of, rules: rules.set, rules_hash, instead, origin };
         let texts = [
-            (place(ConfigFile::Gateway, path.to_owned()), gateway),
-            (place(ConfigFile::Devices, devices), devices_text),
-            (place(ConfigFile::Rules, rules), rules_text),
+            (Place { file: ConfigFile::Gateway, path: path.to_owned() }, gateway),
+            (Place { file: ConfigFile::Devices, path: devices }, devices_text),
+            (Place { file: ConfigFile::Rules, path: place.main }, rules.text),
         ];
         Ok(Loaded { config, texts })
     }
@@ -335,18 +347,6 @@ fn gateway_file(path: &Path) -> Result<GatewayFile, ConfigError> {
 
 pub(crate) fn parse_gateway(path: &Path, text: &str) -> Result<GatewayFile, ConfigError> {
     toml::from_str(text).map_err(|source| ConfigError::Parse { path: path.into(), source: Box::new(source) })
-}
-
-/// Reads and checks rules.
-///
-/// # Errors
-/// [`ConfigError::Read`], [`ConfigError::TooLong`], [`ConfigError::Rules`].
-pub fn load_rules(path: &Path) -> Result<RuleSet, ConfigError> {
-    parse_rules(path, &read(path)?)
-}
-
-fn parse_rules(path: &Path, text: &str) -> Result<RuleSet, ConfigError> {
-    RuleSet::from_toml(text).map_err(|source| ConfigError::Rules { path: path.into(), source })
 }
 
 #[cfg(test)]

@@ -147,6 +147,7 @@ fn with(path: &Path, texts: &Texts, files: impl IntoIterator<Item = OrderedFile>
         ("devices", new.devices == old.devices),
         ("keys", new.keys == old.keys),
         ("rules", new.rules == old.rules),
+        ("rules_dir", new.rules_dir == old.rules_dir),
         ("commands", new.commands == old.commands),
     ];
     match fixed.iter().find(|(_, is_same)| !is_same) {

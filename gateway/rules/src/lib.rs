@@ -1,7 +1,7 @@
 //! From committed records to alarm transitions.
 //!
-//! **In:** the text of `rules.toml`, and every record of the journal, once, in order. **Out:** [`AlarmTransition`]s to
-//! be journaled, and the alarms that stand.
+//! **In:** the text of `rules.toml` and of the files in `rules.d`, and every record of the journal, once, in order. **Out:**
+//! [`AlarmTransition`]s to be journaled, and the alarms that stand.
 //!
 //! ```text
 //! rules.toml ─► RuleSet ─► Engine ◄───────────────── every committed record, in order ────┐
@@ -74,7 +74,10 @@ pub use limit::Limit;
 pub use memory::READINGS_MAX;
 pub use record::Priority;
 pub use rule::{Devices, Keep, Rule, Sampling};
-pub use rule_set::{BASELINE_H_MAX, DELAY_S_MAX, RULES_MAX, RuleError, RuleSet, RuleSetError, SPAN_S_MAX};
+pub use rule_set::{
+    BASELINE_H_MAX, DELAY_S_MAX, FILES_MAX, LineAt, RULES_MAX, RuleError, RuleSet, RuleSetError, RulesFile,
+    RulesFileError, SPAN_S_MAX, joined,
+};
 pub use scenario::{SAMPLES_MAX, ScenarioError, Scenarios, TESTS_MAX, Tried};
 pub use schedule::{Hours, Schedule, TimeError, UtcOffset, Weekday};
 pub use series::{Series, SeriesError};

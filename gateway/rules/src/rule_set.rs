@@ -1,16 +1,21 @@
 //! All rules of a box: the text of `rules.toml`, checked once.
 
 mod error;
+mod files;
 mod kinds;
 mod section;
+
+use std::fmt;
 
 use record::RuleId;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 pub use error::RuleError;
+pub use files::{FILES_MAX, RulesFile, RulesFileError, joined};
 
 use crate::{Basis, Rule};
+use files::line_of;
 use section::{Clock, Fault};
 
 /// Most rules of one box: more is a list nobody answers for.
@@ -45,12 +50,14 @@ pub enum RuleSetError {
         count: usize,
     },
     /// Two rules of one id.
-    #[error("line {line}: rule `{rule}` stands twice: give each its own id")]
+    #[error("line {line}: rule `{rule}` stands twice, first at {first}: give each its own id")]
     Duplicate {
         /// Of the second.
         line: usize,
         /// The id.
         rule: RuleId,
+        /// Of the first.
+        first: LineAt,
     },
     /// A rule that cannot work.
     #[error("line {line}: rule `{rule}`")]
@@ -65,17 +72,37 @@ pub enum RuleSetError {
     },
 }
 
+/// A line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineAt {
+    /// From 1.
+    pub line: usize,
+    /// Of another file than the one that is spoken of.
+    pub file: Option<String>,
+}
+
+impl fmt::Display for LineAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}", self.line)?;
+        self.file.iter().try_for_each(|file| write!(f, " of `{file}`"))
+    }
+}
+
+impl RuleSetError {
+    fn of_toml(text: &str, error: &toml::de::Error) -> RuleSetError {
+        let line = line_of(text, error.span().map_or(text.len(), |span| span.start));
+        RuleSetError::Toml { line, why: error.message().to_owned() }
+    }
+}
+
 impl RuleSet {
     /// Reads and checks the text of `rules.toml`.
     ///
     /// # Errors
     /// [`RuleSetError`] for the first fault, with its line.
     pub fn from_toml(text: &str) -> Result<RuleSet, RuleSetError> {
-        let line_of = |at: usize| 1 + text.bytes().take(at).filter(|b| *b == b'\n').count();
-        let wrong = |error: toml::de::Error| RuleSetError::Toml {
-            line: line_of(error.span().map_or(text.len(), |span| span.start)),
-            why: error.message().to_owned(),
-        };
+        let line_of = |at: usize| line_of(text, at);
+        let wrong = |error: toml::de::Error| RuleSetError::of_toml(text, &error);
         let mut file = DeTable::parse(text).map_err(wrong)?;
         let whole = file.span();
         let sections = sections(file.get_mut()).map_err(|(at, why)| RuleSetError::Toml { line: line_of(at), why })?;
@@ -84,6 +111,7 @@ impl RuleSet {
             return Err(RuleSetError::TooMany { count: sections.len() });
         }
         let mut rules: Vec<Rule> = Vec::with_capacity(sections.len());
+        let mut lines: Vec<usize> = Vec::with_capacity(sections.len());
         for (table, span) in sections {
             let line = line_of(span.start);
             let rule = section::rule(table, span, clock).map_err(|fault| match fault {
@@ -91,10 +119,12 @@ impl RuleSet {
                 Fault::Key { at, why } => RuleSetError::Toml { line: line_of(at), why },
                 Fault::Rule(rule, source) => RuleSetError::Rule { line, rule, source },
             })?;
-            if rules.iter().any(|known| known.id == rule.id) {
-                return Err(RuleSetError::Duplicate { line, rule: rule.id });
+            if let Some(first) = rules.iter().position(|known| known.id == rule.id) {
+                let first = LineAt { line: lines[first], file: None };
+                return Err(RuleSetError::Duplicate { line, rule: rule.id, first });
             }
             rules.push(rule);
+            lines.push(line);
         }
         Ok(RuleSet(rules))
     }

@@ -94,7 +94,8 @@ fn check(path: &Path) -> Result<Vec<Successor>, String> {
         Some("keys") => check_devices(&path.with_file_name("devices.toml"), path),
         Some("outfall") => outfall::check(path).map_err(|error| error.to_string()),
         Some("rules") if name.ends_with(".test") => check_tests(path),
-        Some("rules") => gatewayd::config::load_rules(path).map(drop).map_err(|error| chain(&error)),
+        Some("rules") if path.is_dir() => check_folder(path),
+        Some("rules") => check_rules(path),
         _ => Err(format!("what `{name}` is cannot be told · try: a name with one of {}", KINDS.join(", "))),
     };
     checked.map(|()| Vec::new())
@@ -114,6 +115,17 @@ fn register(journal: &Path) -> Result<Register, StoreError> {
     let mut register = Register::default();
     register.catch_up(&Reader::open(journal)?)?;
     Ok(register)
+}
+
+fn check_rules(path: &Path) -> Result<(), String> {
+    gatewayd::config::load_rules(&[path.to_owned()]).map(drop).map_err(|error| chain(&error))
+}
+
+/// Rules in several files, and the tests beside them.
+fn check_folder(path: &Path) -> Result<(), String> {
+    check_rules(path)?;
+    let tests = gatewayd::config::rules_tests(path).map_err(|error| chain(&error))?;
+    tests.iter().try_for_each(|tests| check_tests(tests).map_err(|why| format!("{}: {why}", tests.display())))
 }
 
 /// Tests of rules; whether they pass, `weir rules test` says.

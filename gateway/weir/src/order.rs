@@ -7,10 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use batch::{BoxId, Command, IdError, Order, OrderedFile};
 use clap::{Args, Subcommand};
+use gatewayd::ConfigError;
+use gatewayd::config::load_rules;
 use platform::store::{Archive, CommandState, StoreError};
 use platform::{CommandError as OrderingError, Ordered, StateDir};
 use record::{Audit, ConfigFile, Seq, SeqRange, SeqRanges, SourceId, SourceIdError, UnixMs};
-use rules::{RuleSet, RuleSetError};
 use serde_json::{Value, json};
 
 use crate::error::CommandError;
@@ -49,8 +50,8 @@ enum Ordering {
     },
     /// Put other rules in force, on trial: they stay if this platform's receipts show in time that the box delivers.
     Rules {
-        /// The rules, a rules.toml.
-        #[arg(value_name = "FILE")]
+        /// The rules, a rules.toml or a folder of such files.
+        #[arg(value_name = "PATH")]
         rules: PathBuf,
         #[command(flatten)]
         common: Common,
@@ -109,21 +110,13 @@ pub(crate) enum OrderError {
     /// Not the name of a box.
     #[error("the name of the box")]
     Name(#[source] IdError),
-    /// The rules cannot be read.
+    /// A file cannot be read.
     #[error("failed to read `{path}` · try: another path")]
     Read {
         /// Which.
         path: PathBuf,
         /// The cause.
         source: std::io::Error,
-    },
-    /// No box would take them.
-    #[error("the rules of `{path}` are refused, and no box would take them")]
-    Rules {
-        /// Which.
-        path: PathBuf,
-        /// The cause.
-        source: RuleSetError,
     },
     /// No box would take it.
     #[error("`{path}` is no TOML, and no box would take it")]
@@ -133,6 +126,9 @@ pub(crate) enum OrderError {
         /// The cause.
         source: Box<toml::de::Error>,
     },
+    /// The rules cannot be read, or no box would take them.
+    #[error("no box would take these rules")]
+    Rules(#[source] ConfigError),
     /// No reason, or too long a one.
     #[error("a reason has 1 to {} bytes · try: --reason TEXT", Audit::TEXT_BYTES_MAX)]
     Reason,
@@ -176,9 +172,8 @@ pub(crate) fn order(args: &OrderArgs, lang: Lang) -> Result<Exit, CommandError> 
             (Order::Sampling { device: device.clone(), period_s: *period_s }, common)
         }
         Ordering::Rules { rules: path, common } => {
-            let toml = read(path)?;
-            RuleSet::from_toml(&toml).map_err(|source| OrderError::Rules { path: path.clone(), source })?;
-            (Order::Rules { toml }, common)
+            let rules = load_rules(std::slice::from_ref(path)).map_err(OrderError::Rules)?;
+            (Order::Rules { toml: rules.text }, common)
         }
         Ordering::Configuration { gateway, devices, common } => {
             let named = [(ConfigFile::Gateway, gateway), (ConfigFile::Devices, devices)];

@@ -7,9 +7,10 @@ mod trial;
 
 use std::path::{Path, PathBuf};
 
-use ::rules::{RuleSet, ScenarioError};
+use ::rules::ScenarioError;
 use clap::{Args, Subcommand};
 use control::chain;
+use gatewayd::config::{Rules, RulesPlace, load_rules};
 use jiff::Timestamp;
 
 use crate::cli::Output;
@@ -17,12 +18,11 @@ use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::lang::Lang;
 
-/// Where the rules of an installed box are.
-const INSTALLED: &str = "/etc/weir/rules.toml";
-
 /// `weir rules`
 #[derive(Debug, Subcommand)]
 pub(crate) enum RulesCommand {
+    /// Whether rules can work: those of these files and folders together; without any, those of /etc/weir.
+    Check(CheckArgs),
     /// The rules in force: those of rules.toml, or those that a platform put in their place.
     Show(ShowArgs),
     /// Play the tests of a file to the rules: samples, and which alarms they must make.
@@ -31,6 +31,16 @@ pub(crate) enum RulesCommand {
     Backtest(BacktestArgs),
     /// What stands behind an alarm: its cause as received and decoded, the clock, what was before, and the rule as it is now.
     Explain(ExplainArgs),
+}
+
+/// `weir rules check`
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Files of rules, or folders with them.
+    #[arg(value_name = "PATH")]
+    rules: Vec<PathBuf>,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// `weir rules show`
@@ -43,12 +53,12 @@ pub(crate) struct ShowArgs {
 /// `weir rules test`
 #[derive(Debug, Args)]
 pub(crate) struct TestArgs {
-    /// The tests; config/rules.test.toml is an example.
-    #[arg(value_name = "FILE")]
+    /// The tests, or a folder with them (*.test.toml); config/rules.test.toml is an example.
+    #[arg(value_name = "PATH")]
     tests: PathBuf,
-    /// The rules; without it, those in force.
-    #[arg(long, value_name = "FILE")]
-    rules: Option<PathBuf>,
+    /// The rules, a file or a folder; several times for more of them. Without it, those in force.
+    #[arg(long, value_name = "PATH")]
+    rules: Vec<PathBuf>,
     #[command(flatten)]
     output: Output,
 }
@@ -56,9 +66,9 @@ pub(crate) struct TestArgs {
 /// `weir rules backtest`
 #[derive(Debug, Args)]
 pub(crate) struct BacktestArgs {
-    /// The rules; without it, those in force.
-    #[arg(long, value_name = "FILE")]
-    rules: Option<PathBuf>,
+    /// The rules, a file or a folder; several times for more of them. Without it, those in force.
+    #[arg(long, value_name = "PATH")]
+    rules: Vec<PathBuf>,
     /// From this time on, as 2026-11-23T08:00:00Z; without it, from the first record.
     #[arg(long, value_name = "TIME")]
     from: Option<Timestamp>,
@@ -75,9 +85,9 @@ pub(crate) struct ExplainArgs {
     /// The number of the alarm's record, as `weir tail` shows it.
     #[arg(value_name = "ALARM")]
     seq: u64,
-    /// The rules; without it, those in force.
-    #[arg(long, value_name = "FILE")]
-    rules: Option<PathBuf>,
+    /// The rules, a file or a folder; several times for more of them. Without it, those in force.
+    #[arg(long, value_name = "PATH")]
+    rules: Vec<PathBuf>,
     #[command(flatten)]
     output: Output,
 }
@@ -86,7 +96,7 @@ pub(crate) struct ExplainArgs {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RulesError {
     /// The rules.
-    #[error("the rules were not read: {0} · try: weir config check FILE")]
+    #[error("the rules were not read: {0} · try: weir rules check PATH")]
     Rules(String),
     /// A file of tests.
     #[error("failed to read `{path}` · try: another path")]
@@ -115,6 +125,7 @@ pub(crate) enum RulesError {
 /// Does what was typed.
 pub(crate) fn run(command: &RulesCommand, dirs: (&Path, &Path), lang: Lang) -> Result<Exit, CommandError> {
     match command {
+        RulesCommand::Check(args) => in_force::check(args, lang),
         RulesCommand::Show(args) => in_force::show(args, dirs, lang),
         RulesCommand::Test(args) => trial::run(args, dirs, lang),
         RulesCommand::Backtest(args) => backtest::run(args, dirs, lang),
@@ -122,6 +133,10 @@ pub(crate) fn run(command: &RulesCommand, dirs: (&Path, &Path), lang: Lang) -> R
     }
 }
 
-fn load(path: &Path) -> Result<RuleSet, RulesError> {
-    gatewayd::config::load_rules(path).map_err(|error| RulesError::Rules(chain(&error)))
+/// The rules of these files and folders; without any, of those that a gateway here would start with.
+fn load(paths: &[PathBuf]) -> Result<Rules, RulesError> {
+    let installed =
+        || RulesPlace::of(Path::new("/etc/weir/gateway.toml")).unwrap_or_else(|_| RulesPlace::installed()).load();
+    let loaded = if paths.is_empty() { installed() } else { load_rules(paths) };
+    loaded.map_err(|error| RulesError::Rules(chain(&error)))
 }

@@ -171,7 +171,7 @@ pub enum Act {
         /// The file.
         #[n(0)]
         file: ConfigFile,
-        /// SHA-256 of its text from now on.
+        /// SHA-256 of its text from now on; of the rules, of the text of all their files.
         #[n(1)]
         #[cbor(with = "minicbor::bytes")]
         #[serde(serialize_with = "as_hex", deserialize_with = "from_hex")]

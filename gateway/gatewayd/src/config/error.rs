@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use rules::{FILES_MAX, RulesFileError};
+
 use super::files::FILE_BYTES_MAX;
 
 /// Why the configuration is refused. Each names the file; the source names line and key.
@@ -116,12 +118,25 @@ pub enum ConfigError {
         /// Its rights.
         mode: u32,
     },
-    /// `rules.toml`.
-    #[error("rules `{path}` are refused")]
-    Rules {
-        /// The file.
+    /// `rules.toml`, or a file of `rules.d`.
+    #[error(transparent)]
+    Rules(RulesFileError),
+    /// A folder with more than one rule set has.
+    #[error("folder `{path}` has {count} files of rules or more, and {FILES_MAX} are the most · try: join some")]
+    TooManyRulesFiles {
+        /// The folder.
         path: PathBuf,
-        /// Line, key and cause.
-        source: rules::RuleSetError,
+        /// How many there are, or were counted.
+        count: usize,
+    },
+    /// A name that cannot be shown everywhere as it is.
+    #[error(
+        "folder `{path}`: rules are not read from a file called {name:?} · try: a name of A-Z a-z 0-9 _ . - for it"
+    )]
+    RulesFileName {
+        /// The folder.
+        path: PathBuf,
+        /// The file.
+        name: String,
     },
 }

@@ -246,3 +246,59 @@ fn codecs_are_read_beside_the_table_that_names_them() {
          \"kind\":\"javascript\"}\nfunction decodeUplink() { return { data: { distance: 1 } } }"
     );
 }
+
+#[test]
+fn the_files_of_rules_d_count_with_rules_toml_and_a_fault_names_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let rule = |id: &str| {
+        format!(
+            "[[rule]]\nid = \"{id}\"\nkind = \"limit\"\ndevices = [\"*\"]\nquantity = \"cod\"\nunit = \"mg/L\"\nhigh = 80\n"
+        )
+    };
+    write("gateway.toml", "box = \"b\"");
+    write("devices.toml", "");
+    write("rules.toml", &format!("late_s = 60\n{}", rule("main")));
+    write_keys(folder.path(), "");
+    let ids = |rules: &RuleSet| rules.iter().map(|rule| rule.id.to_string()).collect::<Vec<_>>().join(" ");
+    let load = || match GatewayConfig::load_with(&folder.path().join("gateway.toml"), &BTreeMap::new()) {
+        Ok(loaded) => (ids(&loaded.config.rules), Some((loaded.config.rules_hash, loaded.texts[2].1.clone()))),
+        Err(error) => (control::chain(&error).replace(&folder.path().display().to_string(), "/etc/weir"), None),
+    };
+    let (alone, before) = load();
+    assert_eq!(alone, "main", "no folder is no fault");
+    std::fs::create_dir(folder.path().join("rules.d")).unwrap();
+    assert_eq!(load(), (alone, before.clone()), "nor an empty one");
+    write("rules.d/20-b.toml", &rule("b"));
+    write("rules.d/10-a.toml", &rule("a"));
+    for none in ["rules.d/10-a.test.toml", "rules.d/.10-a.toml", "rules.d/10-a.toml.refused", "rules.d/README"] {
+        write(none, "no rule");
+    }
+    let (together, after) = load();
+    assert_eq!(together, "main a b");
+    let (hash, text) = after.unwrap();
+    assert_ne!(hash, before.unwrap().0, "what a platform put in the place of other rules ends");
+    assert_eq!(text, format!("late_s = 60\n{}\n# 10-a.toml\n{}\n# 20-b.toml\n{}", rule("main"), rule("a"), rule("b")));
+    // What was kept counts alone, whatever stands in the folder by then.
+    let kept = BTreeMap::from([(ConfigFile::Rules, rule("kept"))]);
+    let loaded = GatewayConfig::load_with(&folder.path().join("gateway.toml"), &kept).unwrap();
+    assert_eq!(ids(&loaded.config.rules), "kept");
+
+    let refused = |expected: Expect| expected.assert_eq(&load().0);
+    write("rules.d/20-b.toml", &format!("\n{}", rule("a")));
+    refused(expect![
+        "rules `/etc/weir/rules.d/20-b.toml` are refused: line 2: rule `a` stands twice, first at line 1 of `/etc/weir/rules.d/10-a.toml`: give each its own id"
+    ]);
+    write("rules.d/20-b.toml", &rule("b").replace("high = 80", ""));
+    refused(expect![
+        "rules `/etc/weir/rules.d/20-b.toml` are refused: line 1: rule `b`: it has neither of `high` and `low`: write one; for both, write two rules"
+    ]);
+    write("rules.d/20-b.toml", "");
+    write("rules.d/two words.toml", "");
+    refused(expect![[
+        r#"folder `/etc/weir/rules.d`: rules are not read from a file called "two words.toml" · try: a name of A-Z a-z 0-9 _ . - for it"#
+    ]]);
+    std::fs::remove_file(folder.path().join("rules.d/two words.toml")).unwrap();
+    (0..62).for_each(|nth| write(&format!("rules.d/{nth}.toml"), ""));
+    refused(expect!["folder `/etc/weir/rules.d` has 65 files of rules or more, and 64 are the most · try: join some"]);
+}

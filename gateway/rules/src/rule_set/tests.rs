@@ -115,7 +115,10 @@ fn faults_name_line_and_key() {
         &RULE.replace("\"*\"", "\"a b\""),
         expect!["line 2: rule `cod-high`: `devices`: `a b` is not a device name: use 1 to 64 of A-Z a-z 0-9 _ . -"],
     );
-    check(&format!("{RULE}{RULE}"), expect!["line 10: rule `cod-high` stands twice: give each its own id"]);
+    check(
+        &format!("{RULE}{RULE}"),
+        expect!["line 10: rule `cod-high` stands twice, first at line 2: give each its own id"],
+    );
     let many: String = (0..257).map(|n| RULE.replace("cod-high", &format!("r{n}"))).collect();
     check(&many, expect!["257 rules are more than the 256 of one box: join rules by naming several devices in one"]);
 }

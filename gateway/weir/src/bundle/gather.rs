@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use gatewayd::config::RulesPlace;
 use journal::{Reader, Register};
 use record::dossier::Phone;
 use record::{Kind, Seq, SeqRange, TimeLine};
@@ -146,18 +147,24 @@ fn statuses(places: &Places<'_>, redaction: &mut Redaction) -> Vec<Part> {
 fn configuration(places: &Places<'_>, redaction: &mut Redaction) -> Vec<Part> {
     let devices = gatewayd::config::device_place(places.config).map(|place| place.devices);
     let devices = devices.unwrap_or_else(|_| places.config.with_file_name("devices.toml"));
-    let rules = places.config.with_file_name("rules.toml");
+    let rules = RulesPlace::of(places.config).unwrap_or_else(|_| RulesPlace {
+        main: places.config.with_file_name("rules.toml"),
+        folder: places.config.with_file_name("rules.d"),
+    });
+    let more = rules.others().unwrap_or_default();
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let more = more.iter().map(|path| (format!("config/rules.d/{}", name(path)), path.as_path()));
     let files = [
         ("config/gateway.toml", places.config),
         ("config/sync.toml", places.sync_config),
-        ("config/rules.toml", &rules),
+        ("config/rules.toml", &rules.main),
         ("config/devices.toml", &devices),
     ];
-    let part = |(name, path): (&str, &Path)| {
+    let part = |(name, path): (String, &Path)| {
         let text = redaction.toml(&read(path)?);
-        Some(Part { name: name.into(), text, keep: Keep::Beginning })
+        Some(Part { name, text, keep: Keep::Beginning })
     };
-    files.into_iter().filter_map(part).collect()
+    files.into_iter().map(|(name, path)| (name.to_owned(), path)).chain(more).filter_map(part).collect()
 }
 
 fn log(unit: &str, redaction: &mut Redaction) -> Part {

@@ -23,14 +23,15 @@ pub(crate) struct ConfigArgs {
 pub(crate) enum ConfigCommand {
     /// Whether these files would be accepted; without files, gateway.toml and sync.toml.
     Check {
-        /// gateway.toml, sync.toml, platform.toml, devices.toml, keys.toml, rules.toml or a dossier, outfall.toml.
+        /// gateway.toml, sync.toml, platform.toml, devices.toml, keys.toml, rules.toml or rules.d, or a dossier, outfall.toml.
         #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
         /// One JSON object instead of text for people.
         #[arg(long)]
         json: bool,
     },
-    /// The kept versions of gateway.toml, devices.toml, rules.toml and sync.toml: when, by whom and why.
+    /// The kept versions of gateway.toml, devices.toml, rules.toml and sync.toml: when, by whom and why. That of the rules is
+    /// the text of rules.toml and of all files in rules.d behind it.
     History {
         /// One JSON object instead of text for people.
         #[arg(long)]
@@ -55,7 +56,7 @@ pub(crate) enum ConfigCommand {
         version: Option<VersionId>,
     },
     /// Put a text in the place of gateway.toml, devices.toml, rules.toml or sync.toml: checked, journaled, written at once or
-    /// not at all; the former one is kept.
+    /// not at all; the former one is kept. Files in rules.d stay as they are and are changed by hand.
     Apply {
         /// The new text, in a file whose name says what it is, as in new-devices.toml.
         #[arg(value_name = "FILE")]
@@ -64,7 +65,7 @@ pub(crate) enum ConfigCommand {
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
-    /// Put a kept version back, as `apply` does.
+    /// Put a kept version back, as `apply` does. One of the rules has all of them, so rules.d must be empty for it.
     Rollback {
         /// As in devices-3.
         #[arg(id = "of", value_name = "VERSION")]

@@ -43,25 +43,30 @@ impl Change<'_> {
         }
         let (path, folder, now_ms) =
             (kept.place(file).path, kept.folder(file), jiff::Timestamp::now().as_millisecond());
-        let before = kept.text(file)?;
+        if file == ConfigFile::Rules && how == Configuring::RolledBack && kept.has_more_rules() {
+            return Err(ConfigurationError::RulesBeside { folder: kept.rules().folder }.into());
+        }
+        let before = kept.own_text(file)?;
         if before.as_deref() == Some(text) {
             return Err(ConfigurationError::Same { path }.into());
         }
         let refused = |why| ConfigurationError::Refused { file, why };
-        check_text(file, text, kept, &path).map_err(refused)?;
+        let whole = |own: &str| kept.whole(file, own.to_owned()).map_err(|error| control::chain(&error));
+        let new = whole(text).map_err(refused)?;
+        check_text(file, &new, kept, &path).map_err(refused)?;
         let keep = |version: Version, text: &str| {
             Versions::keep(&folder, version, text).map_err(|error| CommandError::from(ConfigurationError::from(error)))
         };
         let mut put_aside = None;
         match &before {
-            Some(before) if check_text(file, before, kept, &path).is_ok() => {
-                keep(Version::found(file, now_ms, before), before)?;
-            }
-            // It was never in force, and may hold what is kept nowhere: a key in the wrong file is refused, too.
-            Some(before) => put_aside = Some(put_beside(&path, before)?),
+            Some(own) => match whole(own).ok().filter(|before| check_text(file, before, kept, &path).is_ok()) {
+                Some(before) => drop(keep(Version::found(file, now_ms, &before), &before)?),
+                // It was never in force, and may hold what is kept nowhere: a key in the wrong file is refused, too.
+                None => put_aside = Some(put_beside(&path, own)?),
+            },
             None => {}
         }
-        let seq = audit::order(run_dir, &Act::Configured { file, sha256: sha256(text), how }, reason)?;
+        let seq = audit::order(run_dir, &Act::Configured { file, sha256: sha256(&new), how }, reason)?;
         replace(&path, text.as_bytes(), MODE_IF_NEW).map_err(|source| ConfigurationError::Write {
             path,
             seq,
@@ -72,8 +77,8 @@ impl Change<'_> {
             Configuring::RolledBack => How::RolledBack,
         };
         let by = Some(rustix::process::getuid().as_raw());
-        let version = Version { by, how, reason: reason.trim().to_owned(), ..Version::found(file, now_ms, text) };
-        Ok(Changed { version: keep(version, text)?, seq, put_aside })
+        let version = Version { by, how, reason: reason.trim().to_owned(), ..Version::found(file, now_ms, &new) };
+        Ok(Changed { version: keep(version, &new)?, seq, put_aside })
     }
 }
 

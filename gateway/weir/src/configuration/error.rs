@@ -48,6 +48,15 @@ pub(crate) enum ConfigurationError {
         /// Why, with what to do.
         why: String,
     },
+    /// A kept version of the rules is that of all their files.
+    #[error(
+        "a kept version of the rules is the text of all their files, and `{folder}` has some that would count beside it \
+         · try: weir config show VERSION, and mend those files; or mv them away, then the same again"
+    )]
+    RulesBeside {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// What stands there has no place to stay.
     #[error("failed to put what stands there aside as `{path}` · try: sudo, or df -h")]
     PutAside {

@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use gatewayd::GatewayConfig;
+use gatewayd::config::RulesPlace;
+use gatewayd::{ConfigError, GatewayConfig};
 use record::ConfigFile;
 use versions::{Place, TEXT_BYTES_MAX, Version, VersionId, Versions};
 
@@ -56,8 +57,37 @@ impl Kept {
         texts.filter(|(file, _)| counts(*file)).collect()
     }
 
-    /// The text as it stands; none where there is no file.
+    /// The text as it counts, which of the rules is that of all their files; none where there is no file. What is refused is
+    /// only what stands in its own file.
     pub(super) fn text(&self, file: ConfigFile) -> Result<Option<String>, ConfigurationError> {
+        let Some(own) = self.own_text(file)? else { return Ok(None) };
+        Ok(Some(self.whole(file, own.clone()).unwrap_or(own)))
+    }
+
+    /// What the text of a file comes to, together with the others that count with it.
+    pub(super) fn whole(&self, file: ConfigFile, own: String) -> Result<String, ConfigError> {
+        match file {
+            ConfigFile::Rules => Ok(self.rules().load_with(own)?.text),
+            ConfigFile::Gateway | ConfigFile::Devices | ConfigFile::Sync => Ok(own),
+        }
+    }
+
+    /// Whether other files of rules count beside rules.toml.
+    pub(super) fn has_more_rules(&self) -> bool {
+        self.rules().others().is_ok_and(|others| !others.is_empty())
+    }
+
+    /// Where gateway.toml says that they are, as far as it can be read.
+    pub(super) fn rules(&self) -> RulesPlace {
+        let place = RulesPlace::of(&self.gateway_toml());
+        place.unwrap_or_else(|_| RulesPlace {
+            main: self.place(ConfigFile::Rules).path,
+            folder: self.config_dir.join("rules.d"),
+        })
+    }
+
+    /// What stands in the file itself; none where there is none.
+    pub(super) fn own_text(&self, file: ConfigFile) -> Result<Option<String>, ConfigurationError> {
         let path = self.place(file).path;
         match read(&path) {
             Err(ConfigurationError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -26,7 +26,7 @@ const DAY_MS: i64 = 86_400_000;
 
 /// Plays it. [`Exit::NotWell`] where the rules would have changed something.
 pub(super) fn run(args: &BacktestArgs, dirs: (&Path, &Path), lang: Lang) -> Result<Exit, CommandError> {
-    let (rules, state_dir) = (in_force::rules(args.rules.as_deref(), dirs)?, dirs.0);
+    let (rules, state_dir) = (in_force::rules(&args.rules, dirs)?, dirs.0);
     let reach_ms = rules.reach_ms();
     let reader = Reader::open(&state_dir.join("journal/journal.db")).map_err(RulesError::Store)?;
     let outcome = play(&reader, Backtest::new(rules), args, reach_ms).map_err(RulesError::Store)?;

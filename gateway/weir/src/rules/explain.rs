@@ -33,7 +33,7 @@ pub(super) fn run(args: &ExplainArgs, dirs: (&Path, &Path), lang: Lang) -> Resul
     let before = steps_before(&reader, at.seq, alarm)?;
     let times = time_line(&reader, alarm.cause.min(at.seq)).map_err(RulesError::Store)?;
     // Whoever looks at another box's journal need not have its rules.
-    let rules = in_force::rules(args.rules.as_deref(), dirs).ok();
+    let rules = in_force::rules(&args.rules, dirs).ok();
     let rule = rules.as_ref().map(|rules| rules.iter().find(|rule| rule.id == alarm.rule));
     let mut out = output::stdout();
     if args.output.json {

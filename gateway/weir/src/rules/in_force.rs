@@ -1,6 +1,5 @@
-//! Which rules are in force: those of rules.toml, or those that a platform put in their place.
+//! Which rules are in force: those of rules.toml and rules.d, or those that a platform put in their place.
 
-use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +9,7 @@ use journal::Reader;
 use record::{Act, Audit, Body, Seq, SeqRange};
 use serde_json::json;
 
-use super::{INSTALLED, RulesError, ShowArgs, load};
+use super::{CheckArgs, RulesError, ShowArgs, load};
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::lang::Lang;
@@ -22,40 +21,52 @@ const ONE_RECORD: usize = 1;
 
 /// Where rules come from.
 enum Origin {
-    File(PathBuf),
+    Files(Vec<PathBuf>),
     /// A platform's, in the record with this number.
     Platform(String, Seq),
 }
 
-/// The rules of a file that was named, else those in force.
-pub(super) fn rules(named: Option<&Path>, (state_dir, run_dir): (&Path, &Path)) -> Result<RuleSet, RulesError> {
+/// The rules of what was named, else those in force.
+pub(super) fn rules(named: &[PathBuf], (state_dir, run_dir): (&Path, &Path)) -> Result<RuleSet, RulesError> {
     match origin(named, run_dir) {
-        Origin::File(path) => load(&path),
+        Origin::Files(paths) => Ok(load(&paths)?.set),
         Origin::Platform(_, seq) => {
             RuleSet::from_toml(&text(state_dir, seq)?).map_err(|error| RulesError::Rules(error.to_string()))
         }
     }
 }
 
+/// Says whether rules can work, and how many they are.
+pub(super) fn check(args: &CheckArgs, lang: Lang) -> Result<Exit, CommandError> {
+    let count = load(&args.rules)?.set.iter().len();
+    let mut out = output::stdout();
+    let text = match (args.output.json, lang) {
+        (true, _) => json!({ "ok": true, "rules": count }).to_string(),
+        (false, Lang::En) => format!("ok, {count} rules"),
+        (false, Lang::Zh) => format!("通过，共 {count} 条规则"),
+    };
+    line(&mut out, &text)?;
+    out.flush().map_err(CommandError::output)?;
+    Ok(Exit::Good)
+}
+
 /// Prints the rules in force, as TOML.
 pub(super) fn show(args: &ShowArgs, (state_dir, run_dir): (&Path, &Path), lang: Lang) -> Result<Exit, CommandError> {
-    let origin = origin(None, run_dir);
+    let origin = origin(&[], run_dir);
     let toml = match &origin {
-        Origin::File(path) => {
-            fs::read_to_string(path).map_err(|source| RulesError::Read { path: path.clone(), source })?
-        }
+        Origin::Files(paths) => load(paths)?.text,
         Origin::Platform(_, seq) => text(state_dir, *seq)?,
     };
     let mut out = output::stdout();
     if args.output.json {
         let (platform, record) = match &origin {
-            Origin::File(_) => (None, None),
+            Origin::Files(_) => (None, None),
             Origin::Platform(platform, seq) => (Some(platform), Some(seq)),
         };
         line(&mut out, &json!({ "platform": platform, "record": record, "toml": toml }).to_string())?;
     } else {
         let whose = match &origin {
-            Origin::File(path) => path.display().to_string(),
+            Origin::Files(_) => lang.pick("rules.toml and rules.d", "rules.toml 与 rules.d").to_owned(),
             Origin::Platform(platform, seq) => {
                 format!("{} {platform}, {seq}", lang.pick("platform, record", "平台，记录"))
             }
@@ -67,13 +78,13 @@ pub(super) fn show(args: &ShowArgs, (state_dir, run_dir): (&Path, &Path), lang: 
 }
 
 /// A gateway that does not answer has no rules in force: then it is those that it would start with, as far as one can see.
-fn origin(named: Option<&Path>, run_dir: &Path) -> Origin {
-    let file = || Origin::File(named.unwrap_or(Path::new(INSTALLED)).to_owned());
-    if named.is_some() {
-        return file();
+fn origin(named: &[PathBuf], run_dir: &Path) -> Origin {
+    let files = || Origin::Files(named.to_vec());
+    if !named.is_empty() {
+        return files();
     }
     let told = ask_gateway(run_dir).ok().and_then(|gateway| gateway.rules);
-    told.map_or_else(file, |rules| Origin::Platform(rules.platform, Seq(rules.command)))
+    told.map_or_else(files, |rules| Origin::Platform(rules.platform, Seq(rules.command)))
 }
 
 fn text(state_dir: &Path, seq: Seq) -> Result<String, RulesError> {

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use ::rules::{Scenarios, Tried};
+use control::chain;
 use serde_json::json;
 
 use super::{RulesError, TestArgs, in_force};
@@ -14,10 +15,14 @@ use crate::output::{self, line};
 
 /// Plays them. [`Exit::NotWell`] if one fails.
 pub(super) fn run(args: &TestArgs, dirs: (&Path, &Path), lang: Lang) -> Result<Exit, CommandError> {
-    let path = &args.tests;
-    let text = std::fs::read_to_string(path).map_err(|source| RulesError::Read { path: path.clone(), source })?;
-    let tests = Scenarios::from_toml(&text).map_err(|source| RulesError::Tests { path: path.clone(), source })?;
-    let tried = tests.run(&in_force::rules(args.rules.as_deref(), dirs)?);
+    let paths = gatewayd::config::rules_tests(&args.tests).map_err(|error| RulesError::Rules(chain(&error)))?;
+    let rules = in_force::rules(&args.rules, dirs)?;
+    let mut tried = Vec::new();
+    for path in paths {
+        let text = std::fs::read_to_string(&path).map_err(|source| RulesError::Read { path: path.clone(), source })?;
+        let tests = Scenarios::from_toml(&text).map_err(|source| RulesError::Tests { path, source })?;
+        tried.extend(tests.run(&rules));
+    }
     let failed = tried.iter().filter(|tried| !tried.passed()).count();
     let mut out = output::stdout();
     if args.output.json {
