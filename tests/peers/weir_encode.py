@@ -175,9 +175,10 @@ def rare(rows, kind):
 
 
 def alarm(row):
-    rule, name, before, after, limit, side, value, cause, *grounds = row.facts
+    rule, name, before, after, limit, side, value, cause, *more = row.facts
     value = None if value is None else list(parts(value))
-    return [rule, row.source, name, before, after, list(parts(limit)), side, value, cause, *map(list, grounds)]
+    more = [list(one) if isinstance(one, tuple) else one for one in more]
+    return [rule, row.source, name, before, after, list(parts(limit)), side, value, cause, *more]
 
 
 def audit(row):

@@ -16,7 +16,7 @@ PAYLOAD_BYTES_MAX = 64 * 1024 * 1024
 SHAPE_FIRST = 6  # row kinds below: -2 outfall, -1 audit, 0 boot, 1 refused, 2 alarm, 3 codec, 4 clock, 5 gap
 QUALITIES = ["good", "out_of_range", "not_a_number", "missing", "unknown_unit"]
 REASONS = 13
-MEASURES, TIERS = 14, 4
+MEASURES, TIERS = 15, 4
 CLOCK_SOURCES = 4
 GAP_REASONS = 5
 GAP_RANGES_MAX = 1024
@@ -124,14 +124,21 @@ def refused(item):
 
 
 def alarm(item):
-    rule, source, quantity, before, after, limit, side, value, cause, grounds = array(item, "alarm", 9, 10)
+    rule, source, quantity, before, after, limit, side, value, cause, grounds, suppression = array(item, "alarm", 9, 11)
     want(all(uint(state, "alarm state") < 4 for state in (before, after)) and uint(side, "side") < 2, "alarm")
     facts = (
         text(rule, "rule", RULE), text(quantity, "quantity", QUANTITY), before, after, normalised(limit, "limit"), side,
         None if value is None else normalised(value, "alarm value"), uint(cause, "cause"),
-        *([] if grounds is None else [alarm_grounds(grounds)]),
+        *alarm_more(grounds, suppression),
     )
     return text(source, "source", NAME), facts
+
+
+def alarm_more(grounds, suppression):
+    """What only some alarms have, without what is missing at the end."""
+    want(suppression is None or uint(suppression, "suppression") == 0, "suppression")
+    more = (None if grounds is None else alarm_grounds(grounds), suppression)
+    return more if suppression is not None else more[:1] if grounds is not None else ()
 
 
 def alarm_grounds(item):
@@ -254,7 +261,7 @@ def configured(parts):
 
 ACTS = dict(
     enumerate((dropped, pinned, released, enrolled_platform, commanded, key_changed, acknowledged, settled, configured))
-) | {9: notified, 10: shelved}
+) | {9: notified, 10: shelved, 13: acknowledged}
 
 
 def named(item, what):

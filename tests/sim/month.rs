@@ -181,6 +181,7 @@ impl Box {
             value: None,
             cause: Seq(0),
             grounds: None,
+            suppression: None,
         }
     }
 }

@@ -98,7 +98,7 @@ fn the_shipped_tests_are_played() {
     let failed = Answer::of_weir(&["rules", "test", &tests, "--rules", &hasty.display().to_string()]).exits(1);
     assert!(failed.out.contains("happened, not expected: 5s cod-high unacknowledged"), "{}", failed.out);
     Answer::of_weir(&["config", "check", &tests, &shipped]).exits(0);
-    for sort in ["any-outfall", "stormwater", "treatment-plant"] {
+    for sort in ["any-outfall", "first-alarm", "stormwater", "treatment-plant"] {
         let [rules, tests] = ["toml", "test.toml"].map(|end| path(&format!("rules.d/{sort}.{end}")));
         Answer::of_weir(&["config", "check", &rules, &tests]).exits(0);
         Answer::of_weir(&["rules", "test", &tests, "--rules", &rules]).exits(0);
@@ -107,6 +107,18 @@ fn the_shipped_tests_are_played() {
     let folder = path("rules.d");
     Answer::of_weir(&["config", "check", &folder]).exits(0);
     assert!(Answer::of_weir(&["rules", "check", &folder]).exits(0).out.starts_with("ok, "));
+    let some = tempfile::tempdir().unwrap();
+    for name in
+        ["first-alarm", "steady-flow"].iter().flat_map(|sort| [format!("{sort}.toml"), format!("{sort}.test.toml")])
+    {
+        fs::copy(path(&format!("rules.d/{name}")), some.path().join(name)).unwrap();
+    }
+    let some = some.path().display().to_string();
+    let all = Answer::of_weir(&["rules", "test", &some, "--rules", &shipped, "--rules", &some]).exits(0).out;
+    assert!(
+        all.contains("a latched alarm stays") && all.contains("a slow day") && all.ends_with("failed 0\n"),
+        "{all}"
+    );
     let none = Answer::of_weir(&["rules", "test", "/nowhere.toml", "--rules", &shipped]).exits(3);
     assert!(none.err.contains("/nowhere.toml"), "{}", none.err);
 }

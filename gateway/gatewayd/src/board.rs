@@ -244,6 +244,8 @@ impl Board {
                 since_ms: since.map_or(alarm.since.wall_ms, |(at, _)| at).0,
                 since_error_ms: since.map(|(_, error_ms)| error_ms),
                 raised: alarm.raised,
+                is_cleared: alarm.is_cleared,
+                suppression: alarm.suppression,
                 shelved_until_ms: self.shelf.until(&alarm.rule, &alarm.source, now).map(|until| until.0),
             }
         };

@@ -356,6 +356,9 @@ impl Committer {
         self.restored.close(std::mem::take(&mut draft.touched), &mut draft.transaction);
         self.save_clock(&mut draft.transaction);
         if draft.transaction.is_empty() {
+            if self.rules.change_what_is_shown() {
+                self.show_alarms();
+            }
             self.tell(draft.answers);
             return Ok(());
         }
@@ -454,7 +457,8 @@ impl Committer {
                 board.restored(source, &newest.record, now);
             }
         }
-        board.alarms(self.restored.engine.alarms(), &self.restored.shelf);
+        drop(board);
+        self.show_alarms();
         Ok(())
     }
 }

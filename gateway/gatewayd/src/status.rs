@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use record::{Measure, Priority, Tier};
+use record::{Measure, Priority, Suppression, Tier};
 use serde::{Deserialize, Serialize};
 
 /// The field daemon, as it sees itself at this moment.
@@ -229,6 +229,12 @@ pub struct AlarmStatus {
     /// How often it was raised within the hour before it was raised last, that time included.
     #[serde(default)]
     pub raised: usize,
+    /// Of an alarm that latches: whether its value is back, so that somebody may reset it.
+    #[serde(default)]
+    pub is_cleared: bool,
+    /// Why it is not to be shown, if it is not.
+    #[serde(default)]
+    pub suppression: Option<Suppression>,
     /// Until when somebody set it aside, ms since 1970 UTC.
     #[serde(default)]
     pub shelved_until_ms: Option<i64>,

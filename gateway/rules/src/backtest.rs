@@ -71,10 +71,12 @@ impl Backtest {
             Body::Audit(audit) => {
                 let steps = self.engine.apply(record);
                 self.confirm(record, steps);
-                if let Act::Acknowledged { rule, source } = &audit.act {
-                    let step = self.engine.acknowledged(rule, source);
-                    self.confirm(record, step);
-                }
+                let step = match &audit.act {
+                    Act::Acknowledged { rule, source } => self.engine.acknowledged(rule, source),
+                    Act::Reset { rule, source } => self.engine.reset(rule, source).ok(),
+                    _ => None,
+                };
+                self.confirm(record, step);
             }
             body => {
                 self.frames += u64::from(matches!(body, Body::Frame(_)));

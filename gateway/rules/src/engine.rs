@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use record::{
     AlarmState, AlarmTransition, Body, BootNo, Decimal, LimitSide, Measure, MonoMs, Quantity, RecordAt, RuleId, Seq,
-    SourceId, Stamp, Tier, Unit,
+    SourceId, Stamp, Suppression, Tier, Unit,
 };
 use serde::Serialize;
 
@@ -93,6 +93,10 @@ pub struct ActiveAlarm {
     pub since: Stamp,
     /// The record that decided.
     pub cause: Seq,
+    /// Of an alarm that latches: whether its value is back, so that somebody may reset it.
+    pub is_cleared: bool,
+    /// Why it is not to be shown, if it is not.
+    pub suppression: Option<Suppression>,
     /// How often it was raised within the hour before it was raised last, that time included. Many times is chatter
     /// (ISA-18.2): its rule wants a deadband or a delay.
     pub raised: usize,
@@ -199,10 +203,10 @@ impl Engine {
         self.outstanding.iter().map(|(_, transition)| transition)
     }
 
-    /// What stands according to the journal (R1), the most urgent first.
-    pub fn alarms(&self) -> Vec<ActiveAlarm> {
+    /// What stands according to the journal (R1), the most urgent first; whether it is to be shown, as of now.
+    pub fn alarms(&self, now: &Stamp) -> Vec<ActiveAlarm> {
         let each = |(place, judged): (usize, &'_ BTreeMap<SourceId, Judged>)| -> Vec<ActiveAlarm> {
-            judged.iter().filter_map(|(source, judged)| self.alarm(place, source, &judged.latch)).collect()
+            judged.iter().filter_map(|(source, judged)| self.alarm(place, source, &judged.latch, now)).collect()
         };
         let mut alarms: Vec<ActiveAlarm> = self.judged.iter().enumerate().flat_map(each).collect();
         alarms.sort_by_key(|alarm| std::cmp::Reverse(alarm.priority));
@@ -214,25 +218,29 @@ impl Engine {
     pub fn acknowledged(&self, rule: &RuleId, source: &SourceId) -> Option<AlarmTransition> {
         let place = self.rules.iter().position(|known| known.id == *rule)?;
         let (rule, latch) = (&self.rules[place], &self.judged[place].get(source)?.latch);
-        let from = latch.derived;
-        let to = match from {
+        let to = match latch.derived {
             AlarmState::Unacknowledged => AlarmState::Acknowledged,
             AlarmState::ReturnedUnacknowledged => AlarmState::Normal,
             AlarmState::Normal | AlarmState::Acknowledged => return None,
         };
-        let journaled = latch.journaled.as_ref()?;
-        Some(AlarmTransition {
-            rule: rule.id.clone(),
-            source: source.clone(),
-            quantity: rule.quantity.clone(),
-            from,
-            to,
-            limit: journaled.limit,
-            side: rule.limit.side,
-            value: None,
-            cause: journaled.cause,
-            grounds: rule.grounds(),
-        })
+        by_a_person(rule, source, latch, to)
+    }
+
+    /// The step that follows when somebody resets the alarm of a rule that latches. Its cause is that of the alarm.
+    ///
+    /// # Errors
+    /// [`NotReset`]: why there is none.
+    pub fn reset(&self, rule: &RuleId, source: &SourceId) -> Result<AlarmTransition, NotReset> {
+        let place = self.rules.iter().position(|known| known.id == *rule).ok_or(NotReset::NoAlarm)?;
+        let (rule, judged) = (&self.rules[place], self.judged[place].get(source));
+        let latch = judged.map(|judged| &judged.latch).ok_or(NotReset::NoAlarm)?;
+        match latch.derived {
+            _ if !rule.latched => Err(NotReset::NotLatched),
+            AlarmState::Normal => Err(NotReset::NoAlarm),
+            AlarmState::Unacknowledged | AlarmState::ReturnedUnacknowledged => Err(NotReset::Unacknowledged),
+            AlarmState::Acknowledged if latch.cleared.is_none() => Err(NotReset::NotCleared),
+            AlarmState::Acknowledged => by_a_person(rule, source, latch, AlarmState::Normal).ok_or(NotReset::NoAlarm),
+        }
     }
 
     /// Devices whose unit does not fit a rule.
@@ -257,7 +265,7 @@ impl Engine {
         self.field.refused
     }
 
-    fn alarm(&self, place: usize, source: &SourceId, latch: &Latch) -> Option<ActiveAlarm> {
+    fn alarm(&self, place: usize, source: &SourceId, latch: &Latch, now: &Stamp) -> Option<ActiveAlarm> {
         let rule = &self.rules[place];
         let journaled = latch.journaled.as_ref().filter(|journaled| journaled.state != AlarmState::Normal)?;
         Some(ActiveAlarm {
@@ -275,6 +283,8 @@ impl Engine {
             value: journaled.value,
             since: journaled.since,
             cause: journaled.cause,
+            is_cleared: rule.latched && journaled.state.is_active() && latch.cleared.is_some(),
+            suppression: self.suppression(place, source, now),
             raised: latch.raised.len(),
         })
     }
@@ -331,6 +341,44 @@ impl Engine {
         }
         judged.get_mut(source)
     }
+}
+
+/// Why an alarm cannot be reset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotReset {
+    /// None stands.
+    #[error("no such alarm stands · try: weir alarm list")]
+    NoAlarm,
+    /// It clears by itself.
+    #[error("it does not latch and clears by itself once its value is back · try: weir alarm ack")]
+    NotLatched,
+    /// Nobody has seen it.
+    #[error("nobody has acknowledged it yet · try: weir alarm ack, then the same again")]
+    Unacknowledged,
+    /// The value is not back, or nothing was heard since the start.
+    #[error(
+        "its value is not back, or has not been heard of since · try: weir alarm list, or wait for the next reading"
+    )]
+    NotCleared,
+}
+
+/// A step that no reading decided.
+fn by_a_person(rule: &Rule, source: &SourceId, latch: &Latch, to: AlarmState) -> Option<AlarmTransition> {
+    let journaled = latch.journaled.as_ref()?;
+    Some(AlarmTransition {
+        rule: rule.id.clone(),
+        source: source.clone(),
+        quantity: rule.quantity.clone(),
+        from: latch.derived,
+        to,
+        limit: journaled.limit,
+        side: rule.limit.side,
+        value: None,
+        cause: journaled.cause,
+        grounds: rule.grounds(),
+        // Whoever does this has seen it.
+        suppression: None,
+    })
 }
 
 impl Judged {

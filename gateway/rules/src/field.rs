@@ -9,7 +9,7 @@ use crate::basis::{Basis, MINUTE_MS, TEN_MINUTES_MS};
 use crate::elapsed::elapsed_ms;
 use crate::schedule::UtcOffset;
 use crate::slices::Slices;
-use crate::{Devices, Rule, Series};
+use crate::{Condition, Devices, Rule, Series};
 
 /// Most series with slices, and most with a newest value. A series of a week has some 150 kB.
 pub const SERIES_MAX: usize = 2_000;
@@ -75,6 +75,8 @@ impl Field {
                 }
                 _ => wanted.extend(rule.basis.beside().into_iter().map(|series| beside(series, None))),
             }
+            let conditions = rule.suppress_while.iter().filter_map(Condition::series);
+            wanted.extend(conditions.map(|series| beside(series, None)));
             for (quantity, devices, unit, slices) in wanted {
                 field.wanted.entry(quantity).or_default().push(Wanted { devices, unit, slices });
             }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use record::{AlarmState, BootNo, Decimal, MonoMs, Seq, Stamp};
 
-use crate::Limit;
+use crate::Rule;
 use crate::elapsed::elapsed_ms;
 use crate::limit::Standing;
 
@@ -19,6 +19,9 @@ pub(crate) struct Latch {
     pub(crate) beyond_since: Option<Stamp>,
     /// The first of the unbroken run of samples that are back, up to now.
     pub(crate) back_since: Option<Stamp>,
+    /// Of a rule that latches: the newest sample at which the value was back for long enough, if none was beyond since. Then
+    /// somebody may reset its alarm.
+    pub(crate) cleared: Option<Stamp>,
     /// When the alarm was raised within the hour before it was raised last, that time included; at most [`RAISED_MAX`].
     pub(crate) raised: VecDeque<Stamp>,
     /// Readings of the quantity in another unit than the rule's.
@@ -46,6 +49,7 @@ impl Latch {
             journaled: None,
             beyond_since: None,
             back_since: None,
+            cleared: None,
             raised: VecDeque::new(),
             unit_mismatches: 0,
         }
@@ -62,6 +66,7 @@ impl Latch {
         (self.derived, &self.journaled, self.unit_mismatches)
             == (unbroken.derived, &unbroken.journaled, unbroken.unit_mismatches)
             && same_run
+            && same(self.cleared, unbroken.cleared)
     }
 
     /// Takes the newest journaled transition.
@@ -85,16 +90,26 @@ impl Latch {
     ///
     /// The runs of samples beyond the setpoint and back are kept apart from the state: they depend on samples alone, so that
     /// they are the same whatever was acknowledged, journaled or restored meanwhile (R2).
-    pub(crate) fn take(&mut self, limit: &Limit, standing: Standing, stamp: &Stamp) -> Option<AlarmState> {
+    pub(crate) fn take(&mut self, rule: &Rule, standing: Standing, stamp: &Stamp) -> Option<AlarmState> {
         use AlarmState::{Acknowledged, Normal, ReturnedUnacknowledged, Unacknowledged};
         let beyond_ms = run(&mut self.beyond_since, standing == Standing::Beyond, stamp);
         let back_ms = run(&mut self.back_since, standing == Standing::Back, stamp);
+        let is_over = back_ms.is_some_and(|ms| ms >= rule.limit.off_delay_ms);
+        if rule.latched {
+            match standing {
+                Standing::Beyond => self.cleared = None,
+                _ if is_over => self.cleared = Some(*stamp),
+                _ => {}
+            }
+        }
         match self.derived {
-            Normal | ReturnedUnacknowledged if beyond_ms.is_some_and(|ms| ms >= limit.on_delay_ms) => {
+            Normal | ReturnedUnacknowledged if beyond_ms.is_some_and(|ms| ms >= rule.limit.on_delay_ms) => {
                 Some(Unacknowledged)
             }
-            Unacknowledged if back_ms.is_some_and(|ms| ms >= limit.off_delay_ms) => Some(ReturnedUnacknowledged),
-            Acknowledged if back_ms.is_some_and(|ms| ms >= limit.off_delay_ms) => Some(Normal),
+            // It stays until somebody resets it.
+            _ if rule.latched => None,
+            Unacknowledged if is_over => Some(ReturnedUnacknowledged),
+            Acknowledged if is_over => Some(Normal),
             _ => None,
         }
     }

@@ -27,6 +27,10 @@
 //!   delays and spans within a boot go by its monotonic clock. Across boots only what surely passed counts.
 //! - An on-delay is judged when a sample arrives, not by a timer. The clock's times and silence are judged by [`Engine::tick`];
 //!   what they find depends on the readings and on when silence began, not on when it was called.
+//! - The alarm of a rule that latches stays active when its value is back, until somebody who has acknowledged it resets it
+//!   ([`Engine::reset`]); a value beyond the limit in between has it wait anew.
+//! - What `suppress_while` names is looked at when an alarm takes a step, which is journaled as suppressed then, and when alarms
+//!   are shown. The alarm itself is the same as without it.
 //! - Silence counts from a start of the box or its program at the earliest (`Body::Boot`): nobody listened before.
 //! - Numbers are decimal: sums have every digit, a mean has two more than its finest reading, rounded half to even, and what
 //!   is compared is what is recorded.
@@ -39,7 +43,8 @@
 //!
 //! Invariants: **R1** each transition is a legal step of ISA-18.2, and [`Engine::alarms`] shows only journaled ones;
 //! **R2** an engine rebuilt from the records continues as the old one would have; **B1** by [`RULES_MAX`],
-//! [`STATES_MAX`], [`SERIES_MAX`], [`SLICES_MAX`], [`READINGS_MAX`], [`OUTSTANDING_MAX`].
+//! [`STATES_MAX`], [`SERIES_MAX`], [`SLICES_MAX`], [`READINGS_MAX`], [`CONDITIONS_MAX`],
+//! [`OUTSTANDING_MAX`].
 //!
 //! Standards: ISA-18.2 (alarm states, deadband, delays), HJ 212-2017 appendix D.1 (means, loads), GB 18918-2002 table 1 and 4.1.4
 //! (limits of the daily mean, cold water), 绥政办发〔2023〕5号 (dry weather, rebound, more frequent monitoring).
@@ -64,11 +69,12 @@ mod scenario;
 mod schedule;
 mod series;
 mod slices;
+mod suppression;
 mod surge;
 
 pub use backtest::{Backtest, Outcome, StepAt, TRANSITIONS_MAX};
 pub use basis::{Backflow, Basis, Cold, DryWeather, Melt, Window};
-pub use engine::{ActiveAlarm, Engine, OUTSTANDING_MAX, OUTSTANDING_RECORDS_MAX, STATES_MAX, UnitMismatch};
+pub use engine::{ActiveAlarm, Engine, NotReset, OUTSTANDING_MAX, OUTSTANDING_RECORDS_MAX, STATES_MAX, UnitMismatch};
 pub use field::SERIES_MAX;
 pub use limit::Limit;
 pub use memory::READINGS_MAX;
@@ -82,3 +88,4 @@ pub use scenario::{SAMPLES_MAX, ScenarioError, Scenarios, TESTS_MAX, Tried};
 pub use schedule::{Hours, Schedule, TimeError, UtcOffset, Weekday};
 pub use series::{Series, SeriesError};
 pub use slices::SLICES_MAX;
+pub use suppression::{CONDITIONS_MAX, Condition};

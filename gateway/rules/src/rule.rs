@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use record::{Grounds, Measure, Priority, Quantity, RuleId, SourceId, Tier, Unit};
 use serde::Deserialize;
 
-use crate::{Basis, Limit, Schedule};
+use crate::{Basis, Condition, Limit, Schedule, Series};
 
 /// One `[[rule]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +31,10 @@ pub struct Rule {
     pub priority: Priority,
     /// How much its alarm says.
     pub tier: Tier,
+    /// Whether its alarm stays once the value is back, until somebody resets it (ISA-18.2: latched).
+    pub latched: bool,
+    /// While any of these holds, its alarm is judged and journaled, and not shown.
+    pub suppress_while: Vec<Condition>,
     /// How often the device is to measure.
     pub sampling: Option<Sampling>,
     /// What is kept for evidence of its alarms; none: what is kept of everything.
@@ -71,10 +75,28 @@ pub enum Devices {
     Named(BTreeSet<SourceId>),
 }
 
+const HOUR_MS: u64 = 3_600_000;
+
 impl Rule {
     /// How far back a record can matter to it, in milliseconds.
     pub fn reach_ms(&self) -> u64 {
-        self.basis.reach_ms().saturating_add(self.limit.on_delay_ms.max(self.limit.off_delay_ms))
+        let own_ms = self.basis.reach_ms().saturating_add(self.limit.on_delay_ms.max(self.limit.off_delay_ms));
+        let own_ms = self.suppress_while.iter().map(Condition::reach_ms).fold(own_ms, u64::max);
+        // So far back at least it is seen that the value is back.
+        if self.latched { own_ms.max(HOUR_MS) } else { own_ms }
+    }
+
+    /// The rules at whose alarms it looks, each with the device; none: the one that is judged.
+    pub(crate) fn looks_at(&self) -> impl Iterator<Item = (&RuleId, Option<&SourceId>)> + '_ {
+        self.suppress_while.iter().filter_map(|condition| match condition {
+            Condition::Alarm { rule, device } => Some((rule, device.as_ref())),
+            Condition::Value { .. } => None,
+        })
+    }
+
+    /// What it looks at beside the readings that it judges.
+    pub fn beside(&self) -> impl Iterator<Item = &Series> + '_ {
+        self.basis.beside().into_iter().chain(self.suppress_while.iter().filter_map(Condition::series))
     }
 
     /// What its alarms say of their value; nothing where that is a reading, and it warns.

@@ -3,6 +3,7 @@
 mod error;
 mod files;
 mod kinds;
+mod links;
 mod section;
 
 use std::fmt;
@@ -126,6 +127,11 @@ impl RuleSet {
             rules.push(rule);
             lines.push(line);
         }
+        links::check(&rules).map_err(|(place, source)| RuleSetError::Rule {
+            line: lines[place],
+            rule: rules[place].id.clone(),
+            source,
+        })?;
         Ok(RuleSet(rules))
     }
 
@@ -141,7 +147,13 @@ impl RuleSet {
 
     /// Whether any of them finds something by the passing of time alone: [`crate::Engine::tick`].
     pub fn watch_time(&self) -> bool {
-        self.0.iter().any(|rule| rule.basis.window().is_some() || matches!(rule.basis, Basis::Silence { .. }))
+        let by_time = |rule: &Rule| rule.basis.window().is_some() || matches!(rule.basis, Basis::Silence { .. });
+        self.0.iter().any(by_time) || self.change_what_is_shown()
+    }
+
+    /// Whether alarms of any of them are shown otherwise without a step of theirs: [`crate::Engine::alarms`].
+    pub fn change_what_is_shown(&self) -> bool {
+        self.0.iter().any(|rule| rule.latched || !rule.suppress_while.is_empty())
     }
 
     pub(crate) fn into_rules(self) -> Vec<Rule> {

@@ -14,19 +14,31 @@ use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::lang::Lang;
 use crate::output::{self, line};
-use crate::status::{ask_gateway, show_alarm};
+use crate::status::{ask_gateway, show_alarm, suppressed};
 
 /// `weir alarm`
 #[derive(Debug, Subcommand)]
 pub(crate) enum AlarmCommand {
     /// What stands, the most urgent first; also what came back by itself and nobody has seen.
-    List(Output),
+    List(ListArgs),
     /// Set an alarm aside for some hours: it goes on being judged, journaled and delivered, and is not shown as wrong.
     Shelve(ShelveArgs),
     /// Show a shelved alarm again.
     Unshelve(AlarmArgs),
+    /// Let go an alarm whose rule has it latch: acknowledged, and its value is back.
+    Reset(AlarmArgs),
     /// Say that you have seen an alarm. It stays until the value is back; one that came back already is over.
     Ack(AlarmArgs),
+}
+
+/// `weir alarm list`
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Also those that their rules suppress while something else holds; `--json` always has them.
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// `weir alarm shelve`
@@ -59,35 +71,56 @@ pub(crate) struct AlarmArgs {
 /// Does what was typed.
 pub(crate) fn run(command: &AlarmCommand, run_dir: &Path, lang: Lang) -> Result<Exit, CommandError> {
     match command {
-        AlarmCommand::List(output) => list(run_dir, output.json, lang),
-        AlarmCommand::Ack(args) => ack(args, run_dir, lang),
+        AlarmCommand::List(args) => list(run_dir, args, lang),
+        AlarmCommand::Ack(args) => {
+            order(Act::Acknowledged { rule: args.rule.clone(), source: args.device.clone() }, args, run_dir, lang)
+        }
+        AlarmCommand::Reset(args) => {
+            order(Act::Reset { rule: args.rule.clone(), source: args.device.clone() }, args, run_dir, lang)
+        }
         AlarmCommand::Shelve(ShelveArgs { alarm, hours }) => shelve(alarm, Some(*hours), run_dir, lang),
         AlarmCommand::Unshelve(alarm) => shelve(alarm, None, run_dir, lang),
     }
 }
 
 /// Lists what stands. An alarm that stands is not well.
-fn list(run_dir: &Path, json: bool, lang: Lang) -> Result<Exit, CommandError> {
+fn list(
+    run_dir: &Path,
+    ListArgs { all, output: Output { json } }: &ListArgs,
+    lang: Lang,
+) -> Result<Exit, CommandError> {
+    let json = *json;
     let alarms = ask_gateway(run_dir)?.alarms;
-    let is_waiting = |alarm: &AlarmStatus| alarm.state.ends_with("unacknowledged") && !is_shelved(alarm);
+    let is_waiting = |alarm: &AlarmStatus| alarm.state.ends_with("unacknowledged") && !is_set_aside(alarm);
+    let is_hidden = |alarm: &AlarmStatus| !all && alarm.suppression.is_some();
+    let mut shown = alarms.iter().filter(|alarm| !is_hidden(alarm)).peekable();
     let mut out = output::stdout();
     if json {
         line(&mut out, &json!({ "alarms": alarms }).to_string())?;
-    } else if alarms.is_empty() {
+    } else if shown.peek().is_none() {
         line(&mut out, lang.pick("no alarm stands", "当前没有报警"))?;
     } else {
-        alarms.iter().try_for_each(|alarm| line(&mut out, &show_alarm(alarm, lang)))?;
+        shown.try_for_each(|alarm| line(&mut out, &show_alarm(alarm, lang)))?;
+    }
+    if let Some(note) = suppressed(alarms.iter().filter(|alarm| !json && is_hidden(alarm)).count(), lang) {
+        line(&mut out, &note)?;
     }
     if let Some(AlarmStatus { rule, source, .. }) = alarms.iter().find(|alarm| !json && is_waiting(alarm)) {
         let text = lang.pick("someone has seen it", "已有人处理");
         line(&mut out, &format!("{text} · try: weir alarm ack {rule} {source} --reason TEXT"))?;
     }
+    let is_to_be_reset = |alarm: &&AlarmStatus| alarm.is_cleared && alarm.state == "acknowledged";
+    if let Some(AlarmStatus { rule, source, .. }) = alarms.iter().find(|alarm| !json && is_to_be_reset(alarm)) {
+        let text = lang.pick("its cause is mended", "原因已消除");
+        line(&mut out, &format!("{text} · try: weir alarm reset {rule} {source} --reason TEXT"))?;
+    }
     out.flush().map_err(CommandError::output)?;
-    Ok(if alarms.iter().all(is_shelved) { Exit::Good } else { Exit::NotWell })
+    Ok(if alarms.iter().all(is_set_aside) { Exit::Good } else { Exit::NotWell })
 }
 
-fn is_shelved(alarm: &AlarmStatus) -> bool {
-    alarm.shelved_until_ms.is_some()
+/// Whether somebody, or its rule, says that nothing needs to be done about it now.
+fn is_set_aside(alarm: &AlarmStatus) -> bool {
+    alarm.shelved_until_ms.is_some() || alarm.suppression.is_some()
 }
 
 /// Has it journaled that an alarm is set aside, by the box's clock, or is no more.
@@ -110,16 +143,19 @@ fn shelve(args: &AlarmArgs, hours: Option<u32>, run_dir: &Path, lang: Lang) -> R
     Ok(Exit::Good)
 }
 
-/// Has it journaled that somebody has seen an alarm.
-fn ack(args: &AlarmArgs, run_dir: &Path, lang: Lang) -> Result<Exit, CommandError> {
+/// Has it journaled that somebody has seen an alarm, or resets it.
+fn order(act: Act, args: &AlarmArgs, run_dir: &Path, lang: Lang) -> Result<Exit, CommandError> {
     let AlarmArgs { rule, device, reason, json } = args;
-    let act = Act::Acknowledged { rule: rule.clone(), source: device.clone() };
     let seq = audit::order(run_dir, &act, reason)?;
     let mut out = output::stdout();
+    let done = match act {
+        Act::Reset { .. } => lang.pick("reset", "已复位"),
+        _ => lang.pick("acknowledged", "已确认"),
+    };
     let text = match (json, lang) {
         (true, _) => json!({ "rule": rule, "source": device, "seq": seq }).to_string(),
-        (false, Lang::En) => format!("alarm {rule} of {device} acknowledged, journaled as record {seq}"),
-        (false, Lang::Zh) => format!("已确认 {device} 的报警 {rule}，记录号 {seq}"),
+        (false, Lang::En) => format!("alarm {rule} of {device} {done}, journaled as record {seq}"),
+        (false, Lang::Zh) => format!("{done} {device} 的报警 {rule}，记录号 {seq}"),
     };
     line(&mut out, &text)?;
     out.flush().map_err(CommandError::output)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use control::chain;
 use gatewayd::status::{AlarmStatus, ClockStatus, InsteadStatus, KeepingStatus, RulesStatus, Status as Gateway};
-use record::UnixMs;
+use record::{Suppression, UnixMs};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use syncd::status::{BudgetStatus, Status as Sync};
@@ -145,8 +145,10 @@ pub(crate) fn all_notes(gateway: &Result<Gateway, String>, sync: &Result<Sync, S
 /// What a technician should know although nothing is broken: a box without a network has no better clock, and its records
 /// say so (T1).
 fn notes(gateway: &Gateway, lang: Lang) -> Vec<String> {
-    let returned = gateway.alarms.iter().filter(|alarm| is_note(alarm));
+    let (hidden, shown): (Vec<_>, Vec<_>) = gateway.alarms.iter().partition(|alarm| alarm.suppression.is_some());
+    let returned = shown.into_iter().filter(|alarm| is_note(alarm));
     let mut notes: Vec<String> = returned.map(|alarm| show_alarm(alarm, lang)).collect();
+    notes.extend(suppressed(hidden.len(), lang));
     notes.extend(clock_note(&gateway.clock, lang));
     notes.extend(gateway.rules.as_ref().map(|rules| show_rules(rules, lang)));
     notes.extend(gateway.config_of.as_ref().map(|files| show_config_of(files, lang)));
@@ -276,9 +278,18 @@ fn show_config_of(files: &RulesStatus, lang: Lang) -> String {
 /// An alarm that was raised so often within an hour chatters.
 const CHATTER: usize = 5;
 
-/// Whether an alarm is worth knowing and no reason to act now: it came back, or somebody set it aside.
+/// Whether an alarm is worth knowing and no reason to act now: it came back, or somebody or its rule set it aside.
 pub(crate) fn is_note(alarm: &AlarmStatus) -> bool {
-    alarm.state == "returned_unacknowledged" || alarm.shelved_until_ms.is_some()
+    alarm.state == "returned_unacknowledged" || alarm.shelved_until_ms.is_some() || alarm.suppression.is_some()
+}
+
+/// How many alarms are not shown, because their rules say so while something else holds.
+pub(crate) fn suppressed(count: usize, lang: Lang) -> Option<String> {
+    let text = match lang {
+        Lang::En => format!("alarms that their rules suppress for now: {count} · try: weir alarm list --all"),
+        Lang::Zh => format!("按规则暂时抑制的报警：{count} 个 · try: weir alarm list --all"),
+    };
+    (count > 0).then_some(text)
 }
 
 /// An alarm in a line.
@@ -305,12 +316,20 @@ pub(crate) fn show_alarm(alarm: &AlarmStatus, lang: Lang) -> String {
         }
         (true, Lang::Zh) => format!("，一小时内触发 {} 次：规则应设回差或延时", alarm.raised),
     };
+    let cleared = match alarm.is_cleared {
+        true => lang.pick(", its value is back, to be reset", "，数值已恢复，待复位"),
+        false => "",
+    };
     let shelved = alarm
         .shelved_until_ms
         .map(|until| format!(", {} {}", lang.pick("shelved until", "搁置至"), output::time(UnixMs(until))));
     let shelved = shelved.unwrap_or_default();
+    let hidden = match alarm.suppression {
+        Some(Suppression::ByDesign) => lang.pick(", suppressed by its rule", "，按规则抑制"),
+        None => "",
+    };
     format!(
-        "{text} {rule} {source} {quantity} {of}{value} {unit}, {limit_text} {limit}: {state}, {since}{doubt}{shelved}{chatter}"
+        "{text} {rule} {source} {quantity} {of}{value} {unit}, {limit_text} {limit}: {state}, {since}{doubt}{cleared}{shelved}{hidden}{chatter}"
     )
 }
 

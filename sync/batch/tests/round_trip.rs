@@ -104,6 +104,7 @@ fn example() -> Batch {
         value: Decimal::parse("81.5").ok(),
         cause: Seq(22),
         grounds: None,
+        suppression: None,
     };
     let mut batch = batch(vec![
         Content::Boot(Boot { boot_id: "b0".into(), version: "0.1.0".into() }),

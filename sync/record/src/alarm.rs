@@ -149,6 +149,29 @@ pub struct AlarmTransition {
     #[n(9)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grounds: Option<Grounds>,
+    /// Why it was not shown to people at this step, if it was not.
+    #[n(10)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suppression: Option<Suppression>,
+}
+
+/// Why an alarm is judged and journaled, and not shown (ISA-18.2: suppressed by design).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum Suppression {
+    /// Its rule says so while something else holds.
+    #[n(0)]
+    ByDesign,
+}
+
+impl Suppression {
+    /// The stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Suppression::ByDesign => "by_design",
+        }
+    }
 }
 
 /// What an alarm's value and limit are of, and how much they say.
@@ -186,6 +209,7 @@ terms! {
         11 DryWeather "dry_weather" "discharge in dry weather" "晴天排水",
         12 Surge "surge" "above what is usual" "高于平时",
         13 Rebound "rebound" "discharge of a closed outfall" "已封堵排口反弹",
+        14 Expression "expression" "expression (1: it holds)" "表达式（1 为成立）",
     }
 }
 

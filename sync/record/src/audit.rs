@@ -165,6 +165,16 @@ pub enum Act {
         #[n(2)]
         until_ms: Option<UnixMs>,
     },
+    /// An alarm that latches is let go: somebody has acknowledged it, and its value is back (ISA-18.2: reset).
+    #[n(13)]
+    Reset {
+        /// The rule that judges.
+        #[n(0)]
+        rule: RuleId,
+        /// The device that it judges.
+        #[n(1)]
+        source: SourceId,
+    },
     /// A configuration file of the box gets another text; it counts from the next start of the daemon that reads it.
     #[n(8)]
     Configured {
@@ -275,6 +285,7 @@ impl Act {
             Act::KeyChanged { .. } => "key_changed",
             Act::Acknowledged { .. } => "acknowledged",
             Act::Shelved { .. } => "shelved",
+            Act::Reset { .. } => "reset",
             Act::Configured { .. } => "configured",
             Act::Notified { .. } => "notified",
         }
@@ -305,6 +316,7 @@ impl Audit {
             | Act::Settled { .. }
             | Act::Acknowledged { .. }
             | Act::Shelved { .. }
+            | Act::Reset { .. }
             | Act::Configured { .. } => "",
         };
         let also = match &self.act {

@@ -50,7 +50,9 @@ mod text;
 mod time_line;
 mod unit;
 
-pub use alarm::{AlarmState, AlarmTransition, Grounds, LimitSide, Measure, Priority, RuleId, RuleIdError, Tier};
+pub use alarm::{
+    AlarmState, AlarmTransition, Grounds, LimitSide, Measure, Priority, RuleId, RuleIdError, Suppression, Tier,
+};
 pub use audit::{Act, Actor, Audit, Configuring, Notification, Settlement};
 pub use clock_set::{ClockSet, ClockSource};
 pub use codec::{CodecId, CodecText, Redecoded};

@@ -9,8 +9,8 @@ use record::{
     Act, Actor, AlarmState, AlarmTransition, Audit, Body, Boot, BootNo, ClockQuality, ClockSet, ClockSource, CodecId,
     CodecText, ConfigFile, Configuring, Decimal, Dossier, DossierVersion, Frame, Gap, GapReason, GatewayEui, Grounds,
     LimitSide, Link, Measure, MonoMs, Outfall, OutfallCode, Quality, Quantity, Reading, Reason, Reception, Record,
-    Redecoded, Rejected, RuleId, Seal, Seq, SeqRange, SeqRanges, Settlement, SourceId, Stamp, Standing, TextValue,
-    Tier, Told, Unit, UnixMs,
+    Redecoded, Rejected, RuleId, Seal, Seq, SeqRange, SeqRanges, Settlement, SourceId, Stamp, Standing, Suppression,
+    TextValue, Tier, Told, Unit, UnixMs,
 };
 
 /// A change here breaks every checkpoint in the field: it needs a new variant, not new bytes.
@@ -143,13 +143,23 @@ fn bodies_are_pinned() {
         value: Decimal::parse("81.5").ok(),
         cause: Seq(3),
         grounds: None,
+        suppression: None,
     };
     check(&Body::Alarm(alarm.clone()), expect!["820381896172616163636f640001820801008219032f2003"]);
     let mean = Measure::FlowWeightedMean;
     let grounds = Grounds { measure: mean, unit: Unit::new("mg/L").unwrap(), span_s: 86_400, tier: Tier::Exceedance };
     check(
-        &Body::Alarm(AlarmTransition { grounds: Some(grounds), ..alarm }),
+        &Body::Alarm(AlarmTransition { grounds: Some(grounds.clone()), ..alarm.clone() }),
         expect!["8203818a6172616163636f640001820801008219032f20038404646d672f4c1a0001518002"],
+    );
+    let suppression = Some(Suppression::ByDesign);
+    check(
+        &Body::Alarm(AlarmTransition { grounds: Some(grounds), suppression, ..alarm.clone() }),
+        expect!["8203818b6172616163636f640001820801008219032f20038404646d672f4c1a000151800200"],
+    );
+    check(
+        &Body::Alarm(AlarmTransition { suppression, ..alarm }),
+        expect!["8203818b6172616163636f640001820801008219032f2003f600"],
     );
     check(
         &Body::Codec(CodecText { id: CodecId::of("js"), text: "js".into() }),
@@ -292,9 +302,10 @@ fn any_alarm() -> impl Strategy<Value = AlarmTransition> {
     let side = prop_oneof![Just(LimitSide::High), Just(LimitSide::Low)];
     let grounds = (proptest::sample::select(Measure::ALL), any::<u32>(), proptest::sample::select(Tier::ALL))
         .prop_map(|(measure, span_s, tier)| Grounds { measure, unit: Unit::new("mg/L").unwrap(), span_s, tier });
-    let judged = (any_decimal(), side, any_decimal(), any::<u64>(), of(grounds));
+    let suppression = of(Just(Suppression::ByDesign));
+    let judged = (any_decimal(), side, any_decimal(), any::<u64>(), of(grounds), suppression);
     let parts = (any_source(), any_quantity(), state(), state(), judged);
-    parts.prop_map(|(source, quantity, from, to, (limit, side, value, cause, grounds))| AlarmTransition {
+    parts.prop_map(|(source, quantity, from, to, (limit, side, value, cause, grounds, suppression))| AlarmTransition {
         rule: RuleId::new("cod-high").unwrap(),
         source,
         quantity,
@@ -305,6 +316,7 @@ fn any_alarm() -> impl Strategy<Value = AlarmTransition> {
         value,
         cause: Seq(cause),
         grounds,
+        suppression,
     })
 }
 
@@ -347,6 +359,7 @@ fn any_audit() -> impl Strategy<Value = Audit> {
             let rule = RuleId::new("cod-high").unwrap();
             Act::Shelved { rule, source, until_ms: until.map(UnixMs) }
         }),
+        any_source().prop_map(|source| Act::Reset { rule: RuleId::new("cod-high").unwrap(), source }),
         (proptest::sample::select(&ConfigFile::ALL[..]), any::<[u8; 32]>(), proptest::sample::select(configuring))
             .prop_map(|(file, sha256, how)| Act::Configured { file, sha256, how }),
         (any::<u64>(), 0usize..3, proptest::option::of("[a-z]{1,9}")).prop_map(|(alarm, outcome, channel)| {

@@ -138,7 +138,7 @@ impl World {
         }
         let stamp = self.stamp();
         let Some(gateway) = &mut self.gateway else { return Ok(()) };
-        self.onlooker.look_at_board(&gateway.ledger.engine.alarms())?;
+        self.onlooker.look_at_board(&gateway.ledger.engine.alarms(&stamp))?;
         gateway.checkpoint(stamp);
         if !gateway.queue.is_empty() {
             self.foresee_commit();
@@ -244,7 +244,8 @@ impl World {
         self.onlooker.look_again(&gateway.reader)?;
         self.onlooker.look(&gateway.reader, |stamp| truth(boots, stamp))?;
         self.onlooker.look_at_rules(&gateway)?;
-        self.onlooker.look_at_board(&gateway.ledger.engine.alarms())?;
+        let now = self.stamp();
+        self.onlooker.look_at_board(&gateway.ledger.engine.alarms(&now))?;
         self.trace.tell(self.now, format_args!("the gateway starts at {}", gateway.end()));
         self.gateway = Some(gateway);
         self.foresee(self.now + POLL_MS, Event::Poll);

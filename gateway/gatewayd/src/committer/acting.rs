@@ -28,7 +28,7 @@ impl Committer {
         if alarm.to.is_active() {
             return Some(sampling.alarm_s);
         }
-        let standing = self.restored.engine.alarms();
+        let standing = self.restored.engine.alarms(&self.stamp());
         let is_wanted = |other: &rules::ActiveAlarm| {
             other.source == alarm.source && other.state.is_active() && quick(&other.rule).is_some()
         };

@@ -66,6 +66,10 @@ impl Committer {
                 let nobody = || format!("no alarm {rule} of {source} waits for anyone · try: weir alarm list");
                 self.seen(audit).map(drop).ok_or_else(nobody)
             }
+            Act::Reset { rule, source } => {
+                let refused = |why| format!("alarm {rule} of {source} is not reset: {why}");
+                self.restored.engine.reset(rule, source).map(drop).map_err(refused)
+            }
             Act::Shelved { rule, source, until_ms } => self.check_shelved(rule, source, *until_ms, &audit.reason),
         }
     }
@@ -100,10 +104,13 @@ impl Committer {
         Ok(())
     }
 
-    /// The step of an alarm that somebody has seen.
+    /// The step of an alarm that somebody has seen, or resets.
     fn seen(&self, audit: &Audit) -> Option<AlarmTransition> {
-        let Act::Acknowledged { rule, source } = &audit.act else { return None };
-        self.restored.engine.acknowledged(rule, source)
+        match &audit.act {
+            Act::Acknowledged { rule, source } => self.restored.engine.acknowledged(rule, source),
+            Act::Reset { rule, source } => self.restored.engine.reset(rule, source).ok(),
+            _ => None,
+        }
     }
 
     fn check_written(&self, records: SeqRange) -> Result<(), String> {

@@ -72,12 +72,18 @@ impl Committer {
             Body::Audit(audit) => matches!(audit.act, Act::Shelved { .. }),
             _ => false,
         };
-        if transaction.records.iter().any(|record| is_shown(&record.body)) {
-            board.alarms(self.restored.engine.alarms(), &self.restored.shelf);
-        }
         drop(board);
+        if transaction.records.iter().any(|record| is_shown(&record.body)) || self.rules.change_what_is_shown() {
+            self.show_alarms();
+        }
         self.note_journal();
         log_alarms(&transaction);
+    }
+
+    /// Shows the alarms that stand, as of now.
+    pub(super) fn show_alarms(&self) {
+        let alarms = self.restored.engine.alarms(&self.stamp());
+        self.board().alarms(alarms, &self.restored.shelf);
     }
 
     fn answer(&self, judged: &Judged, answer: Answer) {

@@ -231,7 +231,7 @@ impl Committer {
         let reader = Reader::open(&self.parts.journal_path).map_err(StartError::Journal)?;
         self.restore_again(&reader)?;
         self.journal_outstanding()?;
-        self.board().alarms(self.restored.engine.alarms(), &self.restored.shelf);
+        self.show_alarms();
         Ok(())
     }
 

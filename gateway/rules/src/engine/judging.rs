@@ -1,11 +1,11 @@
 //! From a record, or from the time alone, to transitions.
 
-use record::{AlarmTransition, Frame, Quality, Reading, Seq, SourceId, Stamp};
+use record::{AlarmTransition, Frame, LimitSide, Quality, Reading, RuleId, Seq, SourceId, Stamp, Suppression};
 
 use super::{Engine, Judged, OUTSTANDING_MAX};
 use crate::field::Value;
 use crate::memory::Finding;
-use crate::{Basis, invariant, mean};
+use crate::{Basis, Condition, invariant, mean};
 
 /// Who is judged by which rule, and by which record.
 #[derive(Clone, Copy)]
@@ -84,10 +84,11 @@ impl Engine {
 
     /// Where a finding leads.
     fn step(&mut self, case: Case<'_>, finding: Finding) -> Option<AlarmTransition> {
+        let suppression = self.suppression(case.place, case.source, case.stamp);
         let rule = &self.rules[case.place];
         let latch = &mut self.judged[case.place].get_mut(case.source)?.latch;
         let from = latch.derived;
-        let to = latch.take(&rule.limit, finding.standing, case.stamp)?;
+        let to = latch.take(rule, finding.standing, case.stamp)?;
         if self.outstanding.len() >= OUTSTANDING_MAX {
             return None;
         }
@@ -103,10 +104,33 @@ impl Engine {
             value: Some(finding.value),
             cause: case.cause,
             grounds: rule.grounds(),
+            suppression,
         };
         debug_assert!(invariant::r1_legal(from, &transition), "R1: {transition:?}");
         self.outstanding.push_back((self.newest, transition.clone()));
         Some(transition)
+    }
+
+    /// Why the alarm of a rule for a device is not shown now, if it is not.
+    pub(super) fn suppression(&self, place: usize, source: &SourceId, now: &Stamp) -> Option<Suppression> {
+        let holds = |condition: &Condition| match condition {
+            Condition::Alarm { rule, device } => self.stands(rule, device.as_ref().unwrap_or(source)),
+            Condition::Value { series, side, limit, fresh_ms } => {
+                let value = self.field.newest(series, source, now, *fresh_ms);
+                value.is_some_and(|value| match side {
+                    LimitSide::High => value > *limit,
+                    LimitSide::Low => value < *limit,
+                })
+            }
+        };
+        self.rules[place].suppress_while.iter().any(holds).then_some(Suppression::ByDesign)
+    }
+
+    /// Whether the alarm of a rule for a device is active.
+    fn stands(&self, rule: &RuleId, source: &SourceId) -> bool {
+        let place = self.rules.iter().position(|known| known.id == *rule);
+        let judged = place.and_then(|place| self.judged[place].get(source));
+        judged.is_some_and(|judged| judged.latch.derived.is_active())
     }
 
     /// From the first record on whose time is known the clock's times are judged, but for the one under way: its beginning was

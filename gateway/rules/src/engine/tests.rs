@@ -25,6 +25,7 @@ fn check(rule: &str, samples: &str, expected: Expect) {
             "boot" => clock.boot(),
             "unset" => clock.unset(),
             "ack" => writer.acknowledge(clock.stamp()),
+            "reset" => shown += &writer.reset(clock.stamp()),
             word => {
                 let (at, reading, source) = sample(word);
                 clock.advance_to(at);
@@ -96,6 +97,40 @@ fn an_acknowledged_alarm_returns_to_normal() {
 }
 
 #[test]
+fn a_latched_alarm_stays_until_somebody_resets_it() {
+    check(
+        "high=80 deadband=2 latched=true",
+        "0s 81 | reset | ack | reset | 1s 79 | reset | 2s 78 | 3s 79 | reset | 4s 81",
+        expect![[r#"
+            0s normal -> unacknowledged (81)
+            reset: nobody has acknowledged it yet · try: weir alarm ack, then the same again
+            0s unacknowledged -> acknowledged (a person)
+            reset: its value is not back, or has not been heard of since · try: weir alarm list, or wait for the next reading
+            reset: its value is not back, or has not been heard of since · try: weir alarm list, or wait for the next reading
+            3s acknowledged -> normal (a person)
+            4s normal -> unacknowledged (81)"#]],
+    );
+    // Seen only once it is back; a new excess takes its return away.
+    check(
+        "high=80 latched=true",
+        "0s 81 | 1s 70 | ack | 2s 82 | reset | 3s 70 | reset | reset",
+        expect![[r#"
+            0s normal -> unacknowledged (81)
+            1s unacknowledged -> acknowledged (a person)
+            reset: its value is not back, or has not been heard of since · try: weir alarm list, or wait for the next reading
+            3s acknowledged -> normal (a person)
+            reset: no such alarm stands · try: weir alarm list"#]],
+    );
+    check(
+        "high=80",
+        "0s 81 | reset",
+        expect![[r#"
+            0s normal -> unacknowledged (81)
+            reset: it does not latch and clears by itself once its value is back · try: weir alarm ack"#]],
+    );
+}
+
+#[test]
 fn an_alarm_that_chatters_is_counted() {
     let mut writer = Writer::new(Engine::new(rule_set("high=80")), Journal::default());
     let mut clock = journal::Clock::default();
@@ -106,7 +141,7 @@ fn an_alarm_that_chatters_is_counted() {
             let (_, reading, source) = sample(&format!("0s {value}"));
             writer.frame(clock.stamp(), &source, reading);
             writer.flush(clock.stamp());
-            raised.push(writer.engine.alarms()[0].raised);
+            raised.push(writer.engine.alarms(&clock.stamp())[0].raised);
         }
         assert_eq!(raised[0], raised[1], "a return is no raise");
         raised[0]
@@ -203,10 +238,10 @@ fn an_alarm_shows_only_once_it_is_journaled() {
     let (_, reading, source) = sample("0s 81");
     writer.frame(clock.stamp(), &source, reading);
     assert_eq!(writer.engine.outstanding().len(), 1);
-    assert_eq!(writer.engine.alarms(), []);
+    assert_eq!(writer.engine.alarms(&clock.stamp()), []);
     writer.flush(clock.stamp());
     assert_eq!(writer.engine.outstanding().len(), 0);
-    let alarms = writer.engine.alarms();
+    let alarms = writer.engine.alarms(&clock.stamp());
     assert_eq!((alarms[0].state, alarms[0].cause), (AlarmState::Unacknowledged, Seq(0)));
 }
 
@@ -219,7 +254,7 @@ fn an_alarm_of_a_rule_that_is_gone_or_changed_says_nothing() {
     let standing = |rule: &str| {
         let mut engine = Engine::new(rule_set(rule));
         writer.journal.records.iter().for_each(|record| drop(engine.apply(record)));
-        (engine.alarms().len(), engine.outstanding().len())
+        (engine.alarms(&journal::Clock::default().stamp()).len(), engine.outstanding().len())
     };
     assert_eq!(standing("high=80"), (1, 0));
     assert_eq!(standing("high=80 id=other"), (0, 1), "another rule, which this sample raises as well");
@@ -291,19 +326,45 @@ fn restarted(rule: &str, inputs: &[Input], whole: &Journal, kept: usize, replay:
 }
 
 const RULE: &str = "high=80 deadband=2 on_delay=3s";
+const LATCHED: &str = "high=80 deadband=2 on_delay=3s latched=true";
 
 proptest! {
     #[test]
-    fn r1_transitions_are_legal(inputs in inputs()) {
-        let journal = uninterrupted(RULE, &inputs);
+    fn r1_transitions_are_legal(inputs in inputs(), latched in any::<bool>()) {
+        let journal = uninterrupted(if latched { LATCHED } else { RULE }, &inputs);
         prop_assert!(r1_holds(&journal.alarms()), "{:?}", journal.alarms());
+    }
+
+    /// No value ends what latches, and it is let go only after one that was back, with none beyond behind it.
+    #[test]
+    fn a_latched_alarm_ends_by_a_person_alone(inputs in inputs()) {
+        let journal = uninterrupted(LATCHED, &inputs);
+        let ends = |step: &AlarmTransition| !step.to.is_active();
+        prop_assert!(journal.alarms().iter().filter(|step| ends(step)).all(|step| step.value.is_none()));
+        for (at, record) in journal.records.iter().enumerate() {
+            let Body::Alarm(step) = &record.record.body else { continue };
+            if !ends(step) {
+                continue;
+            }
+            let samples = journal.records[..at].iter().rev().filter_map(|earlier| match &earlier.record.body {
+                Body::Frame(frame) if frame.source == step.source => Some(&frame.readings[0]),
+                _ => None,
+            });
+            let newest = samples.filter(|reading| reading.quality == Quality::Good).find_map(|reading| {
+                let value = reading.value?;
+                (value > Decimal::from(80) || value <= Decimal::from(78)).then_some(value)
+            });
+            prop_assert!(newest.is_some_and(|value| value <= Decimal::from(78)), "{newest:?}");
+        }
     }
 
     #[test]
     fn r2_a_restart_anywhere_changes_nothing(inputs in inputs(), at in any::<prop::sample::Index>()) {
-        let whole = uninterrupted(RULE, &inputs);
-        let restarted = restarted(RULE, &inputs, &whole, at.index(whole.records.len() + 1), |_| true);
-        prop_assert_eq!(restarted.story(), whole.story());
+        for rule in [RULE, LATCHED] {
+            let whole = uninterrupted(rule, &inputs);
+            let restarted = restarted(rule, &inputs, &whole, at.index(whole.records.len() + 1), |_| true);
+            prop_assert_eq!(restarted.story(), whole.story());
+        }
     }
 }
 
@@ -341,7 +402,11 @@ fn r2_fails_for_a_core_that_replays_only_half() {
 fn with_orders(journal: &Journal) -> Vec<RecordAt> {
     let order = |at: &RecordAt| {
         let Body::Alarm(alarm) = &at.record.body else { return None };
-        let act = Act::Acknowledged { rule: alarm.rule.clone(), source: alarm.source.clone() };
+        let (rule, source) = (alarm.rule.clone(), alarm.source.clone());
+        let act = match (alarm.from, alarm.to) {
+            (AlarmState::Acknowledged, AlarmState::Normal) => Act::Reset { rule, source },
+            _ => Act::Acknowledged { rule, source },
+        };
         let audit = Audit { by: Actor::User(0), act, reason: String::new() };
         let record = Record { stamp: at.record.stamp, body: Body::Audit(audit) };
         alarm.value.is_none().then_some(RecordAt { seq: at.seq, record })
@@ -357,9 +422,10 @@ fn backtest(rule: &str, records: &[RecordAt]) -> crate::Outcome {
 
 proptest! {
     #[test]
-    fn r2_a_backtest_equals_live(inputs in inputs()) {
-        let journal = uninterrupted(RULE, &inputs);
-        let outcome = backtest(RULE, &with_orders(&journal));
+    fn r2_a_backtest_equals_live(inputs in inputs(), latched in any::<bool>()) {
+        let rule = if latched { LATCHED } else { RULE };
+        let journal = uninterrupted(rule, &inputs);
+        let outcome = backtest(rule, &with_orders(&journal));
         prop_assert_eq!((&outcome.added, &outcome.removed), (&Vec::new(), &Vec::new()));
         prop_assert_eq!(outcome.same, journal.alarms().len());
     }

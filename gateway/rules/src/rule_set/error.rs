@@ -1,9 +1,10 @@
 //! Why a rule cannot work.
 
-use record::{Decimal, SourceIdError, Tier, Unit};
+use record::{Decimal, RuleId, SourceIdError, Tier, Unit};
 
 use super::{BASELINE_H_MAX, DELAY_S_MAX, SPAN_S_MAX};
 use crate::memory::READINGS_MAX;
+use crate::suppression::CONDITIONS_MAX;
 
 /// Why a `[[rule]]` cannot work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -134,10 +135,42 @@ pub enum RuleError {
         .0.as_str()
     )]
     Tier(Tier),
+    /// Neither an alarm nor a value, or both.
+    #[error(
+        "a condition of `suppress_while` is {{ alarm = \"RULE\" }}, for another device {{ alarm = \"RULE\", device = \"DEVICE\" }}, or \
+         {{ value = \"DEVICE/QUANTITY\", above = 1 }} with `above` or `below`, and `fresh_s` if need be"
+    )]
+    Condition,
+    /// Beyond [`CONDITIONS_MAX`].
+    #[error("`suppress_while` has {0} conditions, and {CONDITIONS_MAX} are the most")]
+    Conditions(usize),
+    /// Nothing may hide an emergency.
+    #[error("an alarm of tier `emergency` is always shown: leave `suppress_while` out, or use a lower tier")]
+    SuppressedEmergency,
+    /// Another rule that is named is not there.
+    #[error("it looks at the alarm of rule `{0}`, which is not there: write the id of a rule of this set")]
+    NoSuchRule(RuleId),
+    /// Another rule does not judge the device.
+    #[error(
+        "it looks at the alarm of rule `{rule}` for {device}, which that rule does not judge: name one of its devices"
+    )]
+    NotJudged {
+        /// The other rule.
+        rule: RuleId,
+        /// The device.
+        device: String,
+    },
+    /// A rule hangs on itself.
+    #[error("it looks at its own alarm by way of {}: no rule may hang on itself", shown(.0))]
+    Circle(Vec<RuleId>),
     /// No device, or `*` beside names.
     #[error("`devices` is empty, or has `*` beside names: name devices, or write [\"*\"] for every one")]
     Devices,
     /// Not a device's name.
     #[error("`devices`")]
     Device(#[source] SourceIdError),
+}
+
+fn shown(rules: &[RuleId]) -> String {
+    rules.iter().map(|rule| format!("`{rule}`")).collect::<Vec<_>>().join(", ")
 }

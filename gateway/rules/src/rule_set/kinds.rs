@@ -80,7 +80,7 @@ kinds! {
     Rebound "rebound" Rebound bound true hours false [states];
 }
 
-fn ms(key: &'static str, seconds: u32) -> Result<u64, RuleError> {
+pub(super) fn ms(key: &'static str, seconds: u32) -> Result<u64, RuleError> {
     let legal = (1..=SPAN_S_MAX).contains(&seconds);
     legal.then_some(u64::from(seconds) * 1_000).ok_or(RuleError::Span { key, seconds })
 }
@@ -107,8 +107,11 @@ fn three_quarters() -> u8 {
     75
 }
 
+/// How old a value beside may be, if nothing is said of it, in seconds.
+pub(super) const FRESH_S: u32 = 3_600;
+
 fn an_hour_s() -> u32 {
-    3_600
+    FRESH_S
 }
 
 /// A unit of this program's own; those here are known ones.

@@ -10,13 +10,26 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::kinds::{Kind, Made};
+use super::kinds::{FRESH_S, Kind, Made, ms};
 use super::{DELAY_S_MAX, RuleError};
 use crate::schedule::{Hours, Weekday};
-use crate::{Devices, Keep, Limit, Priority, Rule, Sampling, Schedule, UtcOffset};
+use crate::suppression::{CONDITIONS_MAX, Condition};
+use crate::{Devices, Keep, Limit, Priority, Rule, Sampling, Schedule, Series, UtcOffset};
 
 const COMMON: &[&str] = &[
-    "id", "kind", "devices", "quantity", "unit", "priority", "tier", "hours", "weekdays", "holidays", "sampling",
+    "id",
+    "kind",
+    "devices",
+    "quantity",
+    "unit",
+    "priority",
+    "tier",
+    "hours",
+    "weekdays",
+    "holidays",
+    "latched",
+    "suppress_while",
+    "sampling",
     "keep",
 ];
 const BOUND: &[&str] = &["high", "low", "deadband", "on_delay_s", "off_delay_s"];
@@ -67,8 +80,42 @@ struct Common {
     weekdays: BTreeSet<Weekday>,
     #[serde(default)]
     holidays: BTreeSet<Day>,
+    #[serde(default)]
+    latched: bool,
+    #[serde(default)]
+    suppress_while: Vec<ConditionKeys>,
     sampling: Option<Sampling>,
     keep: Option<KeepKeys>,
+}
+
+/// The alarm of another rule, or a value beyond a limit.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConditionKeys {
+    alarm: Option<RuleId>,
+    device: Option<SourceId>,
+    value: Option<Series>,
+    above: Option<Decimal>,
+    below: Option<Decimal>,
+    fresh_s: Option<u32>,
+}
+
+impl ConditionKeys {
+    fn make(self) -> Result<Condition, RuleError> {
+        let ConditionKeys { alarm, device, value, above, below, fresh_s } = self;
+        match (alarm, value) {
+            (Some(rule), None) if above.is_none() && below.is_none() && fresh_s.is_none() => {
+                Ok(Condition::Alarm { rule, device })
+            }
+            (None, Some(series)) if device.is_none() => {
+                let (is_above, limit) = one_of(("above", above), ("below", below))?;
+                let side = if is_above { LimitSide::High } else { LimitSide::Low };
+                let fresh_ms = ms("fresh_s", fresh_s.unwrap_or(FRESH_S))?;
+                Ok(Condition::Value { series, side, limit, fresh_ms })
+            }
+            _ => Err(RuleError::Condition),
+        }
+    }
 }
 
 /// What is kept around an alarm; `false`: nothing.
@@ -233,7 +280,16 @@ impl Common {
             return Err(RuleError::Keep { before_s, after_s });
         }
         let devices = devices(&self.devices)?;
-        let Common { id, kind, quantity, unit, priority, tier, hours, weekdays, holidays, sampling, .. } = self;
+        let conditions = self.suppress_while.into_iter().map(ConditionKeys::make);
+        let suppress_while = conditions.collect::<Result<Vec<Condition>, RuleError>>()?;
+        if suppress_while.len() > CONDITIONS_MAX {
+            return Err(RuleError::Conditions(suppress_while.len()));
+        }
+        if !suppress_while.is_empty() && self.tier == Tier::Emergency {
+            return Err(RuleError::SuppressedEmergency);
+        }
+        let Common { id, kind, quantity, unit, priority, tier, hours, weekdays, holidays, latched, sampling, .. } =
+            self;
         let during = (hours.is_some() || !weekdays.is_empty() || !holidays.is_empty()).then_some(Schedule {
             hours,
             weekdays,
@@ -247,7 +303,22 @@ impl Common {
             return Err(RuleError::NoHours);
         }
         let Made { basis, limit, limit_unit } = made;
-        Ok(Rule { id, devices, quantity, unit, basis, during, limit, limit_unit, priority, tier, sampling, keep })
+        Ok(Rule {
+            id,
+            devices,
+            quantity,
+            unit,
+            basis,
+            during,
+            limit,
+            limit_unit,
+            priority,
+            tier,
+            latched,
+            suppress_while,
+            sampling,
+            keep,
+        })
     }
 }
 

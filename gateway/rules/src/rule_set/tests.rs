@@ -33,7 +33,7 @@ fn defaults_are_the_plainest_rule() {
     check(
         RULE,
         expect![[
-            r#"[Rule { id: "cod-high", devices: Every, quantity: "cod", unit: Some("mg/L"), basis: Reading { cold: None }, during: None, limit: Limit { side: High, setpoint: 80, reset: 80, on_delay_ms: 0, off_delay_ms: 0 }, limit_unit: "mg/L", priority: Medium, tier: Warning, sampling: None, keep: None }]"#
+            r#"[Rule { id: "cod-high", devices: Every, quantity: "cod", unit: Some("mg/L"), basis: Reading { cold: None }, during: None, limit: Limit { side: High, setpoint: 80, reset: 80, on_delay_ms: 0, off_delay_ms: 0 }, limit_unit: "mg/L", priority: Medium, tier: Warning, latched: false, suppress_while: [], sampling: None, keep: None }]"#
         ]],
     );
     check(
@@ -41,7 +41,7 @@ fn defaults_are_the_plainest_rule() {
             .replace("high = 80", "low = 6.5\ndeadband = 0.2\non_delay_s = 10\npriority = \"high\"")
             .replace("\"*\"", "\"b\", \"a\""),
         expect![[
-            r#"[Rule { id: "cod-high", devices: Named({"a", "b"}), quantity: "cod", unit: Some("mg/L"), basis: Reading { cold: None }, during: None, limit: Limit { side: Low, setpoint: 6.5, reset: 6.7, on_delay_ms: 10000, off_delay_ms: 0 }, limit_unit: "mg/L", priority: High, tier: Warning, sampling: None, keep: Some(Keep { before_s: 3600, after_s: 3600 }) }]"#
+            r#"[Rule { id: "cod-high", devices: Named({"a", "b"}), quantity: "cod", unit: Some("mg/L"), basis: Reading { cold: None }, during: None, limit: Limit { side: Low, setpoint: 6.5, reset: 6.7, on_delay_ms: 10000, off_delay_ms: 0 }, limit_unit: "mg/L", priority: High, tier: Warning, latched: false, suppress_while: [], sampling: None, keep: Some(Keep { before_s: 3600, after_s: 3600 }) }]"#
         ]],
     );
 }
@@ -51,7 +51,7 @@ fn faults_name_line_and_key() {
     check(
         &format!("{RULE}hihg = 1\n"),
         expect![
-            "line 9: unknown key `hihg` of a rule of kind `limit`: it has `id`, `kind`, `devices`, `quantity`, `unit`, `priority`, `tier`, `hours`, `weekdays`, `holidays`, `sampling`, `keep`, `high`, `low`, `deadband`, `on_delay_s`, `off_delay_s`, `cold`"
+            "line 9: unknown key `hihg` of a rule of kind `limit`: it has `id`, `kind`, `devices`, `quantity`, `unit`, `priority`, `tier`, `hours`, `weekdays`, `holidays`, `latched`, `suppress_while`, `sampling`, `keep`, `high`, `low`, `deadband`, `on_delay_s`, `off_delay_s`, `cold`"
         ],
     );
     check(
@@ -123,6 +123,68 @@ fn faults_name_line_and_key() {
     check(&many, expect!["257 rules are more than the 256 of one box: join rules by naming several devices in one"]);
 }
 
+#[test]
+fn a_condition_names_what_there_is_and_hides_no_emergency() {
+    let rule = |id: &str, more: &str| format!("{}{more}\n", RULE.replace("cod-high", id));
+    let looks = |more: &str| rule("a", &format!("suppress_while = [{more}]")) + &rule("b", "");
+    let sound = RuleSet::from_toml(&looks("{ alarm = \"b\" }, { value = \"pump-1/level\", below = 1, fresh_s = 60 }"));
+    assert_eq!(sound.unwrap().iter().map(|rule| rule.suppress_while.len()).collect::<Vec<_>>(), [2, 0]);
+    check(
+        &looks("{ alarm = \"c\" }"),
+        expect![
+            "line 2: rule `a`: it looks at the alarm of rule `c`, which is not there: write the id of a rule of this set"
+        ],
+    );
+    check(
+        &looks("{ alarm = \"a\" }"),
+        expect!["line 2: rule `a`: it looks at its own alarm by way of `a`: no rule may hang on itself"],
+    );
+    check(
+        &looks("{ value = \"level\" }"),
+        expect!["line 2: rule `a`: it has neither of `above` and `below`: write one; for both, write two rules"],
+    );
+    check(
+        &looks("{ above = 1 }"),
+        expect![[
+            r#"line 2: rule `a`: a condition of `suppress_while` is { alarm = "RULE" }, for another device { alarm = "RULE", device = "DEVICE" }, or { value = "DEVICE/QUANTITY", above = 1 } with `above` or `below`, and `fresh_s` if need be"#
+        ]],
+    );
+    check(
+        &looks("{ alarm = \"b\", above = 1 }"),
+        expect![[
+            r#"line 2: rule `a`: a condition of `suppress_while` is { alarm = "RULE" }, for another device { alarm = "RULE", device = "DEVICE" }, or { value = "DEVICE/QUANTITY", above = 1 } with `above` or `below`, and `fresh_s` if need be"#
+        ]],
+    );
+    check(
+        &looks(&"{ alarm = \"b\" },".repeat(9)),
+        expect!["line 2: rule `a`: `suppress_while` has 9 conditions, and 8 are the most"],
+    );
+    check(
+        &looks("{ alarm = \"b\" }").replacen("high = 80", "high = 80\ntier = \"emergency\"", 1),
+        expect![
+            "line 2: rule `a`: an alarm of tier `emergency` is always shown: leave `suppress_while` out, or use a lower tier"
+        ],
+    );
+    let named = rule("b", "").replace("[\"*\"]", "[\"d-1\"]");
+    check(
+        &(rule("a", "suppress_while = [{ alarm = \"b\" }]") + &named),
+        expect![
+            "line 2: rule `a`: it looks at the alarm of rule `b` for every device, which that rule does not judge: name one of its devices"
+        ],
+    );
+    check(
+        &(rule("a", "suppress_while = [{ alarm = \"b\", device = \"d-2\" }]") + &named),
+        expect![
+            "line 2: rule `a`: it looks at the alarm of rule `b` for `d-2`, which that rule does not judge: name one of its devices"
+        ],
+    );
+    let circle = rule("a", "suppress_while = [{ alarm = \"b\" }]") + &rule("b", "suppress_while = [{ alarm = \"c\" }]");
+    check(
+        &(circle + &rule("c", "suppress_while = [{ alarm = \"a\" }]")),
+        expect!["line 2: rule `a`: it looks at its own alarm by way of `a`, `b`, `c`: no rule may hang on itself"],
+    );
+}
+
 /// A rule of this kind with these keys of its own.
 fn of_kind(kind: &str, keys: &str) -> String {
     format!("[[rule]]\nid = \"r\"\nkind = \"{kind}\"\ndevices = [\"a\"]\nquantity = \"cod\"\nunit = \"mg/L\"\n{keys}\n")
@@ -183,7 +245,7 @@ fn each_kind_says_what_it_lacks() {
         change: line 1: rule `r`: it has both of `rise` and `fall`: write one; for both, write two rules
         change: line 1: rule `r`: fall -1 is not above 0
         change: line 1: rule `r`: within_s 0 is 0, or more than 604800 (a week)
-        change: line 7: unknown key `high` of a rule of kind `change`: it has `id`, `kind`, `devices`, `quantity`, `unit`, `priority`, `tier`, `hours`, `weekdays`, `holidays`, `sampling`, `keep`, `rise`, `fall`, `within_s`
+        change: line 7: unknown key `high` of a rule of kind `change`: it has `id`, `kind`, `devices`, `quantity`, `unit`, `priority`, `tier`, `hours`, `weekdays`, `holidays`, `latched`, `suppress_while`, `sampling`, `keep`, `rise`, `fall`, `within_s`
         mean: line 8: unknown variant `3h`, expected one of `10min`, `30min`, `1h`, `2h`, `4h`, `8h`, `24h`
         mean: line 1: rule `r`: share_min_percent 0 is not 1 to 100
         mean: line 1: rule `r`: `mean` has no hours, weekdays or holidays

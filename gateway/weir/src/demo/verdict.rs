@@ -221,6 +221,7 @@ mod tests {
             unit: None,
             span_s: None,
             tier: None,
+            suppression: None,
         };
         Seen { at: Instant::now() + Duration::from_secs(1), line }
     }

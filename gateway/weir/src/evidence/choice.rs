@@ -232,6 +232,7 @@ mod tests {
             value: None,
             cause: Seq(cause),
             grounds: None,
+            suppression: None,
         })
     }
 

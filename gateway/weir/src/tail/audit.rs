@@ -59,6 +59,8 @@ fn act(act: &Act, lang: Lang) -> String {
             format!("alarm {rule} of {source} is shelved no more")
         }
         (Act::Shelved { rule, source, until_ms: None }, Lang::Zh) => format!("取消搁置 {source} 的报警 {rule}"),
+        (Act::Reset { rule, source }, Lang::En) => format!("alarm {rule} of {source} reset"),
+        (Act::Reset { rule, source }, Lang::Zh) => format!("已复位 {source} 的报警 {rule}"),
         (Act::Notified { alarm, level, outcome, channel }, _) => {
             notified(*alarm, level, *outcome, channel.as_deref(), lang)
         }

@@ -2,7 +2,7 @@
 
 use record::{
     Body, ClockQuality, ClockSet, CodecText, Decimal, Frame, Gap, GapReason, Quality, Reading, RecordAt, Redecoded,
-    SourceId, TextValue, TimeLine, TrueTime,
+    SourceId, Suppression, TextValue, TimeLine, TrueTime,
 };
 use serde::Serialize;
 
@@ -55,8 +55,12 @@ fn body(body: &Body, lang: Lang) -> String {
             let (rule, quantity) = (&step.rule, &step.quantity);
             let of = grounds::show(step.grounds.as_ref(), lang);
             let unit = step.grounds.as_ref().map_or_else(String::new, |grounds| format!(" {}", grounds.unit));
+            let hidden = match step.suppression {
+                Some(Suppression::ByDesign) => lang.pick(", suppressed by design", "，按设计抑制"),
+                None => "",
+            };
             format!(
-                "{}  {alarm} {rule} {quantity}{of}: {from} -> {to}{value}, {limit} {}{unit}",
+                "{}  {alarm} {rule} {quantity}{of}: {from} -> {to}{value}, {limit} {}{unit}{hidden}",
                 step.source, step.limit
             )
         }

@@ -6,7 +6,7 @@ use batch::{Asked, BoxId, KeyStatement, Receipt};
 use record::merkle::Hash;
 use record::{
     Act, Actor, AlarmState, Body, Configuring, DossierVersion, GapReason, Grounds, LimitSide, Outfall, RecordAt,
-    SeqRanges, Settlement, SourceId, TrueTime, UnixMs,
+    SeqRanges, Settlement, SourceId, Suppression, TrueTime, UnixMs,
 };
 use sha2::{Digest, Sha256};
 
@@ -75,7 +75,10 @@ pub(super) fn alarms(log: &Log) -> String {
                 Some(Grounds { tier, .. }) => format!("{} · {}", alarm.rule, tier.chinese()),
                 None => alarm.rule.to_string(),
             },
-            state(alarm.to).to_owned(),
+            match alarm.suppression {
+                Some(Suppression::ByDesign) => format!("{} · 按设计抑制 suppressed by design", state(alarm.to)),
+                None => state(alarm.to).to_owned(),
+            },
             alarm.value.map_or_else(|| "–".into(), |value| value.to_string()),
             format!("{} {}", if alarm.side == LimitSide::High { "≤" } else { "≥" }, alarm.limit),
             alarm.cause.to_string(),
@@ -171,6 +174,7 @@ fn order(act: &Act) -> String {
             format!("搁置报警 {rule} {source} shelved until {}", local_time(*until))
         }
         Act::Shelved { rule, source, until_ms: None } => format!("取消搁置报警 {rule} {source} no longer shelved"),
+        Act::Reset { rule, source } => format!("复位报警 {rule} {source} reset"),
         Act::Configured { file, sha256, how } => {
             let how = match how {
                 Configuring::Applied => "修改配置 configured",

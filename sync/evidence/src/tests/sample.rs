@@ -89,6 +89,7 @@ fn body(seq: u64) -> Body {
             value: Some(Decimal::from(95)),
             cause: Seq(11),
             grounds: None,
+            suppression: None,
         }),
         13 => Body::Redecoded(Redecoded {
             source,

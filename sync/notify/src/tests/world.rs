@@ -78,7 +78,19 @@ pub(super) fn step(alarm: usize, from: AlarmState, to: AlarmState) -> AlarmTrans
     let AlarmKey { rule, source } = key(alarm);
     let value = (to != AlarmState::Acknowledged).then(|| Decimal::from(95));
     let (limit, side, quantity) = (Decimal::from(80), LimitSide::High, Quantity::new("cod").unwrap());
-    AlarmTransition { rule, source, quantity, from, to, limit, side, value, cause: Seq(0), grounds: None }
+    AlarmTransition {
+        rule,
+        source,
+        quantity,
+        from,
+        to,
+        limit,
+        side,
+        value,
+        cause: Seq(0),
+        grounds: None,
+        suppression: None,
+    }
 }
 
 pub(super) fn facts(priority: Priority) -> Box<Facts> {

@@ -82,7 +82,8 @@ impl Detail {
             Detail::Standing => "INSERT INTO standing VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             Detail::Rejected => "INSERT INTO rejected VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             Detail::Alarm => {
-                "INSERT INTO alarm VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
+                "INSERT INTO alarm VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
+                 ?18)"
             }
         }
     }
@@ -319,6 +320,7 @@ fn audit_columns(audit: &Audit) -> Result<Vec<Value>, Refused> {
         Act::Notified { alarm, .. } => (None, Some(SeqRange { first: *alarm, last: *alarm }), None),
         Act::Acknowledged { .. }
         | Act::Shelved { .. }
+        | Act::Reset { .. }
         | Act::Commanded { .. }
         | Act::KeyChanged { .. }
         | Act::Configured { .. } => (None, None, None),
@@ -328,7 +330,7 @@ fn audit_columns(audit: &Audit) -> Result<Vec<Value>, Refused> {
         _ => KeyColumns::default(),
     };
     let (rule, source) = match &audit.act {
-        Act::Acknowledged { rule, source } | Act::Shelved { rule, source, .. } => {
+        Act::Acknowledged { rule, source } | Act::Shelved { rule, source, .. } | Act::Reset { rule, source } => {
             (text(rule.as_str()), text(source.as_str()))
         }
         _ => (Value::Null, Value::Null),
@@ -471,6 +473,7 @@ fn alarm_columns(alarm: &AlarmTransition, time: &[Value; 2]) -> Result<Vec<Value
             [text(measure.as_str()), text(unit.as_str()), Value::Integer(i64::from(*span_s)), text(tier.as_str())]
         }
     });
+    columns.push(alarm.suppression.map_or(Value::Null, |suppression| text(suppression.as_str())));
     Ok(columns)
 }
 

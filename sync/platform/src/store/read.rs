@@ -169,6 +169,7 @@ pub struct AlarmLine {
     pub unit: Option<String>,
     pub span_s: Option<u64>,
     pub tier: Option<String>,
+    pub suppression: Option<String>,
 }
 
 /// One stored batch as it is listed.
@@ -456,7 +457,8 @@ pub(super) fn codec(db: &Connection, box_id: &BoxId, seq: Seq) -> Result<Option<
 /// A page of alarm transitions by number.
 pub(super) fn alarms(db: &Connection, box_id: &BoxId, after: Option<Seq>, limit: usize) -> Result<Page<AlarmLine>> {
     let sql = "SELECT seq, source, rule, quantity, from_state, to_state, side, limit_value, value, cause_seq, \
-               wall_ms, clock, measure, unit, span_s, tier FROM alarm WHERE box = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
+               wall_ms, clock, measure, unit, span_s, tier, suppression FROM alarm WHERE box = ?1 AND seq > ?2 \
+               ORDER BY seq LIMIT ?3";
     page(
         db,
         sql,
@@ -482,6 +484,7 @@ pub(super) fn alarms(db: &Connection, box_id: &BoxId, after: Option<Seq>, limit:
                 unit: row.get(13)?,
                 span_s: row.get::<_, Option<u32>>(14)?.map(u64::from),
                 tier: row.get(15)?,
+                suppression: row.get(16)?,
             })
         },
     )

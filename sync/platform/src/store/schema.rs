@@ -9,11 +9,16 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 /// `PRAGMA user_version` of the schema in `schema.sql` with all of [`STEPS`] after it.
-const VERSION: i64 = 6;
+const VERSION: i64 = 7;
 /// The oldest one that is brought up to date.
 const VERSION_OLDEST: i64 = 3;
 /// What brings a database from [`VERSION_OLDEST`] up to date, a version each.
-const STEPS: [&str; 3] = [include_str!("since_3.sql"), include_str!("since_4.sql"), include_str!("since_5.sql")];
+const STEPS: [&str; 4] = [
+    include_str!("since_3.sql"),
+    include_str!("since_4.sql"),
+    include_str!("since_5.sql"),
+    include_str!("since_6.sql"),
+];
 /// SQLite's page, in bytes; the unit of `PRAGMA max_page_count`.
 const PAGE_BYTES: u64 = 4096;
 /// How long a reader waits for a lock: in WAL mode only recovery after a crash takes one.

@@ -56,11 +56,11 @@ async fn a_database_of_another_version_is_left_alone() {
     let (state, folder) = (world.running.state_dir().clone(), world.folder);
     world.running.stop().await.unwrap();
     let db = rusqlite::Connection::open(state.database()).unwrap();
-    db.pragma_update(None, "user_version", 7).unwrap();
+    db.pragma_update(None, "user_version", 8).unwrap();
     drop(db);
     let error = Platform::start(config(folder.path(), "")).await.unwrap_err();
     let cause = std::error::Error::source(&error).unwrap().to_string();
-    assert!(cause.contains("schema version 7"), "{cause}");
+    assert!(cause.contains("schema version 8"), "{cause}");
 }
 
 #[tokio::test]

@@ -111,7 +111,7 @@ async fn pages_follow_one_another_without_gap_or_repeat() {
 async fn alarms_coverage_and_counts() {
     let world = filled().await;
     let alarms = world.get(&format!("{BOX}/alarms")).await.json();
-    expect![[r#"{"items":[{"seq":7,"source":"cod-1","rule":"cod-high","quantity":"cod","from":"normal","to":"unacknowledged","side":"high","limit":"80","value":"83.1","cause":1,"wall_ms":1700000007000,"clock":"holdover","measure":null,"unit":null,"span_s":null,"tier":null}],"next":null}"#]]
+    expect![[r#"{"items":[{"seq":7,"source":"cod-1","rule":"cod-high","quantity":"cod","from":"normal","to":"unacknowledged","side":"high","limit":"80","value":"83.1","cause":1,"wall_ms":1700000007000,"clock":"holdover","measure":null,"unit":null,"span_s":null,"tier":null,"suppression":null}],"next":null}"#]]
         .assert_eq(&String::from_utf8(world.get(&format!("{BOX}/alarms")).await.bytes).unwrap());
     assert_eq!(alarms["items"][0]["limit"], "80");
     expect![[r#"{"box":"outfall-1","holds":[{"first":0,"last":9}],"records":10,"withheld":0}"#]]

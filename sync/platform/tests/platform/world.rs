@@ -217,6 +217,7 @@ pub(crate) fn others(seq: u64) -> Vec<Row> {
         value: Decimal::parse("83.10").ok(),
         cause: Seq(1),
         grounds: None,
+        suppression: None,
     };
     let codec = CodecText { id: CodecId::of(CODEC), text: CODEC.to_owned() };
     let contents = [Content::Boot(boot), rejected, Content::Alarm(alarm), Content::Codec(codec)];

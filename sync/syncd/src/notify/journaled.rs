@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use control::chain;
 use notify::{AlarmKey, Evidence, Told};
-use record::{Act, Notification, Priority, Seq, SeqRange};
+use record::{Act, Notification, Priority, Seq, SeqRange, Suppression};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -75,7 +75,7 @@ fn is_journaled(reader: &journal::Reader, sought: &Act, from: Seq) -> Result<boo
 pub(super) struct Shown {
     /// How urgent.
     pub(super) priority: Option<Priority>,
-    /// Whether somebody has set it aside.
+    /// Whether nobody is told of it: somebody has set it aside, or its rule suppresses it.
     pub(super) is_shelved: bool,
 }
 
@@ -89,6 +89,8 @@ pub(super) async fn ask_alarms(gateway: &Path) -> Option<BTreeMap<AlarmKey, Show
         priority: Option<Priority>,
         #[serde(default)]
         shelved_until_ms: Option<i64>,
+        #[serde(default)]
+        suppression: Option<Suppression>,
     }
     let gateway = gateway.to_owned();
     let asked =
@@ -96,8 +98,8 @@ pub(super) async fn ask_alarms(gateway: &Path) -> Option<BTreeMap<AlarmKey, Show
     let mut answer = asked.ok()?.ok()?;
     let alarms: Vec<Alarm> = serde_json::from_value(answer["status"]["alarms"].take()).ok()?;
     let shown = |alarm: Alarm| {
-        let Alarm { key, priority, shelved_until_ms } = alarm;
-        (key, Shown { priority, is_shelved: shelved_until_ms.is_some() })
+        let Alarm { key, priority, shelved_until_ms, suppression } = alarm;
+        (key, Shown { priority, is_shelved: shelved_until_ms.is_some() || suppression.is_some() })
     };
     Some(alarms.into_iter().map(shown).collect())
 }

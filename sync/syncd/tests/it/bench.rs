@@ -156,6 +156,7 @@ pub(crate) fn alarm(cause: u64) -> Record {
         value: Some(Decimal::from(99)),
         cause: Seq(cause),
         grounds: None,
+        suppression: None,
     });
     Record { stamp: stamp(), body }
 }

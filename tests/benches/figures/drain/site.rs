@@ -271,6 +271,7 @@ fn alarm(stamp: Stamp, cause: Seq) -> io::Result<Record> {
         value: Some(Decimal::from(99)),
         cause,
         grounds: None,
+        suppression: None,
     });
     Ok(Record { stamp, body })
 }

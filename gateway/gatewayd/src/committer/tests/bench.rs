@@ -296,6 +296,11 @@ impl Bench {
         Bench::open_under(RULES, origin, folder, "boot-a", devices, || None)
     }
 
+    /// The alarms that stand.
+    pub(super) fn alarms(&self) -> Vec<rules::ActiveAlarm> {
+        self.committer.restored.engine.alarms(&self.committer.stamp())
+    }
+
     /// One transaction of these.
     pub(super) fn apply(&mut self, heard: impl IntoIterator<Item = Heard>) {
         self.take(Vec::new(), heard.into_iter().collect(), Vec::new());

@@ -20,9 +20,9 @@ async fn an_alarm_is_stored_with_its_frame_before_anyone_sees_it() {
     let states: Vec<&str> = board.alarms.iter().map(|alarm| alarm.state.as_str()).collect();
     assert_eq!(states.len(), 1, "returned, and nobody acknowledged it yet: {states:?}");
     drop(board);
-    let alarms = bench.committer.restored.engine.alarms();
+    let alarms = bench.alarms();
     let bench = bench.reopen("boot-a");
-    assert_eq!(bench.committer.restored.engine.alarms(), alarms, "R2");
+    assert_eq!(bench.alarms(), alarms, "R2");
     assert_eq!(bench.kinds(), "boot codec codec frame alarm frame alarm", "a restart announces nothing anew");
 }
 

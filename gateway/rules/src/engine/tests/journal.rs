@@ -67,6 +67,7 @@ impl Writer {
                 Input::Frame { stamp, source, reading } => self.frame(*stamp, source, reading.clone()),
                 Input::Flush(stamp) => self.flush(*stamp),
                 Input::Acknowledge(stamp) => self.acknowledge(*stamp),
+                Input::Reset(stamp) => drop(self.reset(*stamp)),
             }
         }
     }
@@ -99,8 +100,26 @@ impl Writer {
     /// A person acknowledges the first alarm that waits for one.
     pub(crate) fn acknowledge(&mut self, stamp: Stamp) {
         let waits = |alarm: &ActiveAlarm| self.engine.acknowledged(&alarm.rule, &alarm.source);
-        let Some(step) = self.engine.alarms().iter().find_map(waits) else { return };
+        let Some(step) = self.engine.alarms(&stamp).iter().find_map(waits) else { return };
         self.append(stamp, Body::Alarm(step));
+    }
+
+    /// A person resets the first alarm that can be; else why the first one cannot.
+    pub(crate) fn reset(&mut self, stamp: Stamp) -> String {
+        let alarms = self.engine.alarms(&stamp);
+        let mut tried = alarms.iter().map(|alarm| self.engine.reset(&alarm.rule, &alarm.source)).peekable();
+        let refused = match tried.peek() {
+            None => NotReset::NoAlarm,
+            Some(Err(why)) => *why,
+            Some(Ok(_)) => NotReset::NoAlarm,
+        };
+        match tried.find_map(Result::ok) {
+            Some(step) => {
+                self.append(stamp, Body::Alarm(step));
+                String::new()
+            }
+            None => format!("reset: {refused}\n"),
+        }
     }
 
     fn append(&mut self, stamp: Stamp, body: Body) -> Vec<AlarmTransition> {
@@ -161,6 +180,7 @@ pub(crate) enum Input {
     Frame { stamp: Stamp, source: SourceId, reading: Reading },
     Flush(Stamp),
     Acknowledge(Stamp),
+    Reset(Stamp),
 }
 
 /// Frames in the form of [`sample`], the transitions of each journaled at once.
@@ -174,7 +194,8 @@ pub(crate) fn flushed(words: &[&str]) -> Vec<Input> {
 }
 
 /// Up to 40 frames of two devices around the limit, over several boots with clocks of every quality; transitions are
-/// journaled now and then, and at the end; people acknowledge what they see journaled.
+/// journaled now and then, and at the end; people acknowledge and
+/// reset what they see journaled.
 pub(crate) fn inputs() -> impl Strategy<Value = Vec<Input>> {
     let quality = prop_oneof![
         4 => Just(ClockQuality::Synchronised),
@@ -197,6 +218,7 @@ pub(crate) fn inputs() -> impl Strategy<Value = Vec<Input>> {
             match then {
                 0..5 => inputs.push(Input::Flush(clock.stamp())),
                 5 => inputs.extend([Input::Flush(clock.stamp()), Input::Acknowledge(clock.stamp())]),
+                6 => inputs.extend([Input::Flush(clock.stamp()), Input::Reset(clock.stamp())]),
                 _ => {}
             }
         }

@@ -46,7 +46,8 @@ fn unseen(facts: &Facts, lang: Lang) -> Looked {
         .status
         .alarms
         .iter()
-        .filter(|alarm| alarm.state != "acknowledged" && alarm.shelved_until_ms.is_none())
+        .filter(|alarm| alarm.state != "acknowledged")
+        .filter(|alarm| alarm.shelved_until_ms.is_none() && alarm.suppression.is_none())
         .filter_map(|alarm| {
             // Since when is not known where nobody knows the time of that boot.
             alarm.since_error_ms?;
