@@ -101,6 +101,16 @@ high = 70
 on_delay_s = 20
 
 [[rule]]
+id = "cod-expr"
+kind = "expr"
+devices = ["cod-1"]
+quantity = "cod"
+unit = "mg/L"
+expr = "value > 60.0 && value > mean / 2.0 && !long"
+inputs = { mean = { of = "cod", window_s = 600, stat = "mean" }, long = { alarm = "cod-long" } }
+on_delay_s = 5
+
+[[rule]]
 id = "warm"
 kind = "limit"
 devices = ["*"]

@@ -98,7 +98,7 @@ fn the_shipped_tests_are_played() {
     let failed = Answer::of_weir(&["rules", "test", &tests, "--rules", &hasty.display().to_string()]).exits(1);
     assert!(failed.out.contains("happened, not expected: 5s cod-high unacknowledged"), "{}", failed.out);
     Answer::of_weir(&["config", "check", &tests, &shipped]).exits(0);
-    for sort in ["any-outfall", "first-alarm", "stormwater", "treatment-plant"] {
+    for sort in ["any-outfall", "expression", "first-alarm", "stormwater", "treatment-plant"] {
         let [rules, tests] = ["toml", "test.toml"].map(|end| path(&format!("rules.d/{sort}.{end}")));
         Answer::of_weir(&["config", "check", &rules, &tests]).exits(0);
         Answer::of_weir(&["rules", "test", &tests, "--rules", &rules]).exits(0);

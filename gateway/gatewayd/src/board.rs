@@ -9,7 +9,7 @@ use lorawan::mac::{Learned, Power};
 use record::{
     Body, ClockQuality, Frame, Link, MonoMs, Quality, Reading, Record, Seq, SourceId, Stamp, TimeLine, UnixMs,
 };
-use rules::ActiveAlarm;
+use rules::{ActiveAlarm, ExpressionFault};
 
 use crate::committer::waiting::Judged;
 use crate::ledger::Shelf;
@@ -24,6 +24,8 @@ pub(crate) struct Board {
     pub(crate) shelf: Shelf,
     pub(crate) rules: Option<PlatformNote>,
     pub(crate) files: Option<PlatformNote>,
+    /// Expressions of rules that had no answer.
+    pub(crate) expression_faults: Vec<ExpressionFault>,
 }
 
 /// Whose rules or files are in force in the place of the box's own.

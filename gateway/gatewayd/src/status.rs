@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use record::{Measure, Priority, Suppression, Tier};
+use rules::ExpressionFault;
 use serde::{Deserialize, Serialize};
 
 /// The field daemon, as it sees itself at this moment.
@@ -23,6 +24,9 @@ pub struct Status {
     pub devices: BTreeMap<String, DeviceStatus>,
     /// Alarms that are not normal.
     pub alarms: Vec<AlarmStatus>,
+    /// Rules whose expressions had no answer for readings, of which nothing was found then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expression_faults: Vec<ExpressionFaultStatus>,
     /// A platform's rules, if they are in force in the place of rules.toml.
     #[serde(default)]
     pub rules: Option<RulesStatus>,
@@ -39,6 +43,23 @@ pub struct Status {
     /// The serial ports that are enabled.
     #[serde(default)]
     pub serial: Vec<SerialStatus>,
+}
+
+/// An expression that had no answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpressionFaultStatus {
+    /// The rule.
+    pub rule: String,
+    /// For how many readings, since what the gateway read back at its start.
+    pub readings: u64,
+    /// Why, the last time.
+    pub why: String,
+}
+
+impl From<&ExpressionFault> for ExpressionFaultStatus {
+    fn from(fault: &ExpressionFault) -> ExpressionFaultStatus {
+        ExpressionFaultStatus { rule: fault.rule.to_string(), readings: fault.readings, why: fault.why.to_string() }
+    }
 }
 
 /// A configuration file is refused, and an earlier version of it counts.

@@ -11,7 +11,7 @@ use crate::board::Board;
 use crate::clock::{Clock, ClockView, mono_ms};
 use crate::gwmp::{self, LoraView};
 use crate::serial;
-use crate::status::{ClockStatus, InsteadStatus, MqttStatus, SerialStatus, Status};
+use crate::status::{ClockStatus, ExpressionFaultStatus, InsteadStatus, MqttStatus, SerialStatus, Status};
 use crate::strangers;
 
 /// Everything that status is made of. It only looks: the daemon's parts belong to others.
@@ -70,6 +70,7 @@ impl View {
             journal: board.journal.clone(),
             devices: board.show_devices(now),
             alarms: board.show_alarms(&line, wall_ms),
+            expression_faults: board.expression_faults.iter().map(ExpressionFaultStatus::from).collect(),
             rules: board.rules.as_ref().map(|note| note.show(now)),
             config_of: board.files.as_ref().map(|note| note.show(now)),
             config_instead: self.config.instead.iter().map(InsteadStatus::from).collect(),

@@ -28,7 +28,16 @@ const QUANTITIES: [(&str, &str); 8] = [
     ("turbidity", "{NTU}"),
 ];
 /// A rule of each kind, with the times that it would have.
-const KINDS: [(&str, &str); 10] = [
+const KINDS: [(&str, &str); 12] = [
+    (
+        "expr",
+        "expr = \"cod > 88.0 && tn > 0.5 && !(ph < 1.0)\"\ninputs = { cod = \"cod\", tn = \"tn\", ph = \"ph\" }\non_delay_s = 120",
+    ),
+    (
+        "expr",
+        "expr = \"value > 2.0 * mean || [1.0, 2.0, 3.0].exists(x, value > x * mean)\"\n\
+         inputs = { mean = { of = \"cod\", window_s = 3600, stat = \"mean\" } }",
+    ),
     ("limit", "high = 90\non_delay_s = 120\ncold = { temperature = \"tn mg/L\", at = 12, high = 95 }"),
     ("change", "rise = 80\nwithin_s = 900"),
     ("mean", "high = 48\nwindow = \"24h\"\nweighted_by = \"flow\""),

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use record::dossier::LifeCycle;
-use record::{Decimal, Measure};
+use record::{Decimal, Measure, RuleId, SourceId};
 
+use crate::expression::{Formula, Input};
 use crate::{Limit, Series, UtcOffset};
 
 /// Slices of windows below an hour.
@@ -88,6 +89,8 @@ pub enum Basis {
         /// By these states of its dossier.
         states: BTreeSet<LifeCycle>,
     },
+    /// That a condition holds when a reading comes: 1, else 0.
+    Expression(Formula),
 }
 
 /// Another limit in cold water, as GB 18918-2002 table 1 has for NH3-N at 12 °C and below.
@@ -191,6 +194,7 @@ impl Basis {
             Basis::DryWeather(_) => Measure::DryWeather,
             Basis::Surge { .. } => Measure::Surge,
             Basis::Rebound { .. } => Measure::Rebound,
+            Basis::Expression(_) => Measure::Expression,
         }
     }
 
@@ -203,6 +207,7 @@ impl Basis {
             Basis::Surge { baseline_ms, .. } => baseline_ms.unsigned_abs(),
             Basis::DryWeather(dry) => dry.dry_ms.unsigned_abs(),
             Basis::Reading { .. } | Basis::Implausible | Basis::Disagreement { .. } | Basis::Rebound { .. } => 0,
+            Basis::Expression(_) => 0,
         }
     }
 
@@ -222,6 +227,10 @@ impl Basis {
             Basis::Mean { window, .. } | Basis::Load { window, .. } => window.late_ms.unsigned_abs(),
             Basis::Reading { cold: Some(Cold { fresh_ms, .. }) } | Basis::Disagreement { fresh_ms, .. } => *fresh_ms,
             Basis::DryWeather(dry) => dry.fresh_ms,
+            Basis::Expression(formula) => {
+                let windows = formula.inputs.iter().filter_map(|(_, input)| input.window());
+                windows.map(|(slice, ms)| ms.unsigned_abs() + slice.unsigned_abs()).fold(formula.fresh_ms, u64::max)
+            }
             _ => 0,
         };
         self.span_ms().saturating_add(beside)
@@ -233,6 +242,18 @@ impl Basis {
             Basis::Mean { window, .. } | Basis::Load { window, .. } => Some(window),
             _ => None,
         }
+    }
+
+    /// The rules at whose alarms it looks, each with the device; none: the one that is judged.
+    pub(crate) fn looks_at(&self) -> Vec<(&RuleId, Option<&SourceId>)> {
+        let Basis::Expression(formula) = self else { return Vec::new() };
+        let mut rules = Vec::new();
+        for (_, input) in &formula.inputs {
+            if let Input::Alarm { rule, device } = input {
+                rules.push((rule, device.as_ref()));
+            }
+        }
+        rules
     }
 
     /// What it looks at beside the readings that it judges.
@@ -249,6 +270,7 @@ impl Basis {
             }
             Basis::Change { .. } | Basis::Silence { .. } | Basis::Stuck { .. } | Basis::Implausible => Vec::new(),
             Basis::Exceedances { .. } | Basis::Surge { .. } | Basis::Rebound { .. } => Vec::new(),
+            Basis::Expression(formula) => formula.inputs.iter().filter_map(|(_, input)| input.series()).collect(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The fold over the journal.
 
 mod judging;
+mod people;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -11,6 +12,9 @@ use record::{
 };
 use serde::Serialize;
 
+pub use people::NotReset;
+
+use crate::expression::Fault;
 use crate::field::Field;
 use crate::latch::{Journaled, Latch};
 use crate::memory::Memory;
@@ -51,6 +55,8 @@ pub struct Engine {
     outstanding: VecDeque<(Seq, AlarmTransition)>,
     newest: Seq,
     states_refused: u64,
+    /// Of each rule with an expression that had no answer, how often, and why the last time.
+    faults: BTreeMap<usize, (u64, Fault)>,
 }
 
 /// What is known of one rule and one device.
@@ -113,6 +119,17 @@ pub struct UnitMismatch {
     pub readings: u64,
 }
 
+/// Readings for which the expression of a rule had no answer: nothing was found of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExpressionFault {
+    /// The rule.
+    pub rule: RuleId,
+    /// How many, since the first record the engine saw.
+    pub readings: u64,
+    /// Why, the last time.
+    pub why: Fault,
+}
+
 impl Engine {
     /// Whether this one answers to whatever comes as `unbroken` does, which saw every frame, while this one saw those from
     /// a boot and time on. Where an alarm is active already it does not matter since when the samples are beyond the
@@ -159,6 +176,7 @@ impl Engine {
             outstanding: VecDeque::new(),
             newest: Seq(0),
             states_refused: 0,
+            faults: BTreeMap::new(),
             rules,
         }
     }
@@ -213,36 +231,6 @@ impl Engine {
         alarms
     }
 
-    /// The step that follows when somebody has seen the alarm of a rule for a device; none where nobody waits for that. Its
-    /// cause is that of the alarm.
-    pub fn acknowledged(&self, rule: &RuleId, source: &SourceId) -> Option<AlarmTransition> {
-        let place = self.rules.iter().position(|known| known.id == *rule)?;
-        let (rule, latch) = (&self.rules[place], &self.judged[place].get(source)?.latch);
-        let to = match latch.derived {
-            AlarmState::Unacknowledged => AlarmState::Acknowledged,
-            AlarmState::ReturnedUnacknowledged => AlarmState::Normal,
-            AlarmState::Normal | AlarmState::Acknowledged => return None,
-        };
-        by_a_person(rule, source, latch, to)
-    }
-
-    /// The step that follows when somebody resets the alarm of a rule that latches. Its cause is that of the alarm.
-    ///
-    /// # Errors
-    /// [`NotReset`]: why there is none.
-    pub fn reset(&self, rule: &RuleId, source: &SourceId) -> Result<AlarmTransition, NotReset> {
-        let place = self.rules.iter().position(|known| known.id == *rule).ok_or(NotReset::NoAlarm)?;
-        let (rule, judged) = (&self.rules[place], self.judged[place].get(source));
-        let latch = judged.map(|judged| &judged.latch).ok_or(NotReset::NoAlarm)?;
-        match latch.derived {
-            _ if !rule.latched => Err(NotReset::NotLatched),
-            AlarmState::Normal => Err(NotReset::NoAlarm),
-            AlarmState::Unacknowledged | AlarmState::ReturnedUnacknowledged => Err(NotReset::Unacknowledged),
-            AlarmState::Acknowledged if latch.cleared.is_none() => Err(NotReset::NotCleared),
-            AlarmState::Acknowledged => by_a_person(rule, source, latch, AlarmState::Normal).ok_or(NotReset::NoAlarm),
-        }
-    }
-
     /// Devices whose unit does not fit a rule.
     pub fn unit_mismatches(&self) -> impl Iterator<Item = UnitMismatch> + '_ {
         self.rules.iter().zip(&self.judged).flat_map(|(rule, judged)| {
@@ -253,6 +241,22 @@ impl Engine {
                 readings: judged.latch.unit_mismatches,
             })
         })
+    }
+
+    /// Rules whose expressions had no answer.
+    pub fn expression_faults(&self) -> impl Iterator<Item = ExpressionFault> + '_ {
+        self.faults.iter().map(|(place, (readings, why))| ExpressionFault {
+            rule: self.rules[*place].id.clone(),
+            readings: *readings,
+            why: *why,
+        })
+    }
+
+    /// Each input of a rule's expression, with what is known of it at a time when a device is judged; empty for other rules.
+    pub fn inputs(&self, rule: &RuleId, source: &SourceId, now: &Stamp) -> Vec<(String, Option<String>)> {
+        let rule = self.rules.iter().find(|known| known.id == *rule);
+        let Some(Basis::Expression(formula)) = rule.map(|rule| &rule.basis) else { return Vec::new() };
+        formula.told(source, now, &self.field, |rule, source| self.stands(rule, source))
     }
 
     /// Readings that were not judged because [`STATES_MAX`] was reached: name fewer devices in the rules.
@@ -341,44 +345,6 @@ impl Engine {
         }
         judged.get_mut(source)
     }
-}
-
-/// Why an alarm cannot be reset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NotReset {
-    /// None stands.
-    #[error("no such alarm stands · try: weir alarm list")]
-    NoAlarm,
-    /// It clears by itself.
-    #[error("it does not latch and clears by itself once its value is back · try: weir alarm ack")]
-    NotLatched,
-    /// Nobody has seen it.
-    #[error("nobody has acknowledged it yet · try: weir alarm ack, then the same again")]
-    Unacknowledged,
-    /// The value is not back, or nothing was heard since the start.
-    #[error(
-        "its value is not back, or has not been heard of since · try: weir alarm list, or wait for the next reading"
-    )]
-    NotCleared,
-}
-
-/// A step that no reading decided.
-fn by_a_person(rule: &Rule, source: &SourceId, latch: &Latch, to: AlarmState) -> Option<AlarmTransition> {
-    let journaled = latch.journaled.as_ref()?;
-    Some(AlarmTransition {
-        rule: rule.id.clone(),
-        source: source.clone(),
-        quantity: rule.quantity.clone(),
-        from: latch.derived,
-        to,
-        limit: journaled.limit,
-        side: rule.limit.side,
-        value: None,
-        cause: journaled.cause,
-        grounds: rule.grounds(),
-        // Whoever does this has seen it.
-        suppression: None,
-    })
 }
 
 impl Judged {

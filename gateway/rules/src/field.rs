@@ -1,12 +1,14 @@
 //! What is known of the field beside the readings that are judged: newest values, slices of series, and where devices stand.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use record::dossier::{LifeCycle, OutfallClass};
 use record::{BootNo, Decimal, MonoMs, OutfallCode, Quantity, Seq, SourceId, Stamp, Unit, UnixMs};
 
 use crate::basis::{Basis, MINUTE_MS, TEN_MINUTES_MS};
 use crate::elapsed::elapsed_ms;
+use crate::expression::{self, Fact};
 use crate::schedule::UtcOffset;
 use crate::slices::Slices;
 use crate::{Condition, Devices, Rule, Series};
@@ -17,6 +19,8 @@ pub const SERIES_MAX: usize = 2_000;
 const AHEAD_MS_MAX: i64 = 300_000;
 
 type Key = (SourceId, Quantity, Unit);
+/// In the order of [`Fact::ALL`].
+type Facts = Arc<[Option<expression::Value>]>;
 
 /// One good reading.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +39,8 @@ pub(crate) struct Field {
     newest: BTreeMap<Key, (Stamp, Decimal)>,
     slices: BTreeMap<(i64, Key), Slices>,
     outfalls: BTreeMap<OutfallCode, (OutfallClass, LifeCycle)>,
+    /// What expressions may ask of each outfall.
+    facts: BTreeMap<OutfallCode, Facts>,
     stands: BTreeMap<SourceId, OutfallCode>,
     /// Readings that came for no slice any more, or that had no room.
     pub(crate) refused: u64,
@@ -72,6 +78,12 @@ impl Field {
                 Basis::DryWeather(dry) => {
                     wanted.push(beside(&dry.rain, Some((TEN_MINUTES_MS, dry.dry_ms + TEN_MINUTES_MS))));
                     wanted.extend(rule.basis.beside().into_iter().map(|series| beside(series, None)));
+                }
+                Basis::Expression(formula) => {
+                    for (_, input) in &formula.inputs {
+                        let slices = input.window().map(|(slice_ms, ms)| (slice_ms, ms + slice_ms));
+                        wanted.extend(input.series().map(|series| beside(series, slices)));
+                    }
                 }
                 _ => wanted.extend(rule.basis.beside().into_iter().map(|series| beside(series, None))),
             }
@@ -137,6 +149,7 @@ impl Field {
             record::Outfall::Dossier(version) => {
                 let dossier = &version.dossier;
                 self.outfalls.insert(dossier.code.clone(), (dossier.class, dossier.state));
+                self.facts.insert(dossier.code.clone(), Fact::of(dossier));
             }
             record::Outfall::Devices(standing) => {
                 self.stands.retain(|_, code| *code != standing.outfall);
@@ -149,6 +162,11 @@ impl Field {
     /// The class and the state of the outfall where a device stands.
     pub(crate) fn outfall_of(&self, device: &SourceId) -> Option<(OutfallClass, LifeCycle)> {
         self.outfalls.get(self.stands.get(device)?).copied()
+    }
+
+    /// What expressions may ask of the outfall where a device stands.
+    pub(crate) fn facts_of(&self, device: &SourceId) -> Option<Facts> {
+        self.facts.get(self.stands.get(device)?).cloned()
     }
 
     /// Whether both know the same of what came from a boot and time on; `wall_from`: the same in wall time.

@@ -29,6 +29,8 @@
 //!   what they find depends on the readings and on when silence began, not on when it was called.
 //! - The alarm of a rule that latches stays active when its value is back, until somebody who has acknowledged it resets it
 //!   ([`Engine::reset`]); a value beyond the limit in between has it wait anew.
+//! - An expression ([`Formula`]) is judged when a reading of the rule comes, by the newest values of its inputs. Where one is not
+//!   known, nothing is found; where there is no answer ([`Fault`]), that is counted, and nothing is found either.
 //! - What `suppress_while` names is looked at when an alarm takes a step, which is journaled as suppressed then, and when alarms
 //!   are shown. The alarm itself is the same as without it.
 //! - Silence counts from a start of the box or its program at the earliest (`Body::Boot`): nobody listened before.
@@ -44,10 +46,10 @@
 //! Invariants: **R1** each transition is a legal step of ISA-18.2, and [`Engine::alarms`] shows only journaled ones;
 //! **R2** an engine rebuilt from the records continues as the old one would have; **B1** by [`RULES_MAX`],
 //! [`STATES_MAX`], [`SERIES_MAX`], [`SLICES_MAX`], [`READINGS_MAX`], [`CONDITIONS_MAX`],
-//! [`OUTSTANDING_MAX`].
+//! [`OUTSTANDING_MAX`], [`INPUTS_MAX`], [`TEXT_BYTES_MAX`], [`NESTING_MAX`], [`STEPS_MAX`].
 //!
 //! Standards: ISA-18.2 (alarm states, deadband, delays), HJ 212-2017 appendix D.1 (means, loads), GB 18918-2002 table 1 and 4.1.4
-//! (limits of the daily mean, cold water), 绥政办发〔2023〕5号 (dry weather, rebound, more frequent monitoring).
+//! (limits of the daily mean, cold water), 绥政办发〔2023〕5号 (dry weather, rebound, more frequent monitoring), CEL (cel-spec, langdef.md).
 //!
 //! [`AlarmTransition`]: record::AlarmTransition
 
@@ -57,6 +59,7 @@ mod dry_weather;
 mod elapsed;
 mod engine;
 mod exact;
+mod expression;
 mod field;
 pub mod invariant;
 mod latch;
@@ -74,7 +77,13 @@ mod surge;
 
 pub use backtest::{Backtest, Outcome, StepAt, TRANSITIONS_MAX};
 pub use basis::{Backflow, Basis, Cold, DryWeather, Melt, Window};
-pub use engine::{ActiveAlarm, Engine, NotReset, OUTSTANDING_MAX, OUTSTANDING_RECORDS_MAX, STATES_MAX, UnitMismatch};
+pub use engine::{
+    ActiveAlarm, Engine, ExpressionFault, NotReset, OUTSTANDING_MAX, OUTSTANDING_RECORDS_MAX, STATES_MAX, UnitMismatch,
+};
+pub use expression::{
+    Expression, ExpressionError, Fact, Fault, Formula, INPUTS_MAX, Input, NESTING_MAX, STEPS_MAX, Statistic,
+    TEXT_BYTES_MAX,
+};
 pub use field::SERIES_MAX;
 pub use limit::Limit;
 pub use memory::READINGS_MAX;

@@ -56,12 +56,7 @@ impl Memory {
     /// Takes a good reading; nothing is found where nothing can be known.
     pub(crate) fn take(&mut self, rule: &Rule, reading: Value<'_>, stamp: &Stamp, field: &Field) -> Option<Finding> {
         let found = self.find(rule, reading, stamp, field);
-        let Some(schedule) = &rule.during else { return found };
-        match schedule.covers(schedule.offset.local_ms(stamp)?) {
-            true => found,
-            // Outside its hours a rule finds nothing wrong.
-            false => Some(Finding { standing: Standing::Back, value: reading.value, setpoint: rule.limit.setpoint }),
-        }
+        within_hours(rule, found, reading.value, stamp)
     }
 
     fn find(&mut self, rule: &Rule, reading: Value<'_>, stamp: &Stamp, field: &Field) -> Option<Finding> {
@@ -92,8 +87,8 @@ impl Memory {
                     false => Some(Finding { standing: Standing::Back, ..Finding::of(&rule.limit, value) }),
                 }
             }
-            // Judged when their time is over.
-            Basis::Mean { .. } | Basis::Load { .. } => None,
+            // Judged when their time is over, and by who knows of other alarms.
+            Basis::Mean { .. } | Basis::Load { .. } | Basis::Expression(_) => None,
         }
     }
 
@@ -237,6 +232,15 @@ impl Memory {
             ) => true,
             (one, two) => one == two,
         }
+    }
+}
+
+/// Outside its hours a rule finds nothing wrong.
+pub(crate) fn within_hours(rule: &Rule, found: Option<Finding>, value: Decimal, stamp: &Stamp) -> Option<Finding> {
+    let Some(schedule) = &rule.during else { return found };
+    match schedule.covers(schedule.offset.local_ms(stamp)?) {
+        true => found,
+        false => Some(Finding { standing: Standing::Back, value, setpoint: rule.limit.setpoint }),
     }
 }
 

@@ -88,10 +88,11 @@ impl Rule {
 
     /// The rules at whose alarms it looks, each with the device; none: the one that is judged.
     pub(crate) fn looks_at(&self) -> impl Iterator<Item = (&RuleId, Option<&SourceId>)> + '_ {
-        self.suppress_while.iter().filter_map(|condition| match condition {
+        let conditions = self.suppress_while.iter().filter_map(|condition| match condition {
             Condition::Alarm { rule, device } => Some((rule, device.as_ref())),
             Condition::Value { .. } => None,
-        })
+        });
+        self.basis.looks_at().into_iter().chain(conditions)
     }
 
     /// What it looks at beside the readings that it judges.

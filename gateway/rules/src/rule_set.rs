@@ -1,6 +1,7 @@
 //! All rules of a box: the text of `rules.toml`, checked once.
 
 mod error;
+mod expr;
 mod files;
 mod kinds;
 mod links;
@@ -153,7 +154,8 @@ impl RuleSet {
 
     /// Whether alarms of any of them are shown otherwise without a step of theirs: [`crate::Engine::alarms`].
     pub fn change_what_is_shown(&self) -> bool {
-        self.0.iter().any(|rule| rule.latched || !rule.suppress_while.is_empty())
+        let may_fail = |rule: &Rule| matches!(rule.basis, Basis::Expression(_));
+        self.0.iter().any(|rule| rule.latched || !rule.suppress_while.is_empty() || may_fail(rule))
     }
 
     pub(crate) fn into_rules(self) -> Vec<Rule> {

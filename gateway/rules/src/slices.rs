@@ -56,6 +56,10 @@ impl Slice {
         self.sum
     }
 
+    pub(crate) fn count(&self) -> u32 {
+        self.count
+    }
+
     pub(crate) fn exponent(&self) -> i32 {
         self.exponent
     }

@@ -4,7 +4,9 @@ use std::io::Write;
 use std::path::Path;
 
 use control::chain;
-use gatewayd::status::{AlarmStatus, ClockStatus, InsteadStatus, KeepingStatus, RulesStatus, Status as Gateway};
+use gatewayd::status::{
+    AlarmStatus, ClockStatus, ExpressionFaultStatus, InsteadStatus, KeepingStatus, RulesStatus, Status as Gateway,
+};
 use record::{Suppression, UnixMs};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -103,6 +105,13 @@ pub(crate) fn what_is_wrong(gateway: &Result<Gateway, String>, sync: &Result<Syn
                     wrong.push(format!("{text} {eui}: {} ({})", conflict.from, age(conflict.ms_ago)));
                 }
             }
+            wrong.extend(gateway.expression_faults.iter().map(|fault| {
+                let ExpressionFaultStatus { rule, readings, why } = fault;
+                match lang {
+                    Lang::En => format!("rule {rule}: its expression had no answer for {readings} readings, the last time for {why} · try: weir rules show"),
+                    Lang::Zh => format!("规则 {rule}：表达式有 {readings} 次读数无法计算，最近一次原因 {why} · try: weir rules show"),
+                }
+            }));
             let standing = gateway.alarms.iter().filter(|alarm| !is_note(alarm));
             wrong.extend(standing.map(|alarm| show_alarm(alarm, lang)));
         }

@@ -82,8 +82,11 @@ impl Committer {
 
     /// Shows the alarms that stand, as of now.
     pub(super) fn show_alarms(&self) {
-        let alarms = self.restored.engine.alarms(&self.stamp());
-        self.board().alarms(alarms, &self.restored.shelf);
+        let engine = &self.restored.engine;
+        let (alarms, faults) = (engine.alarms(&self.stamp()), engine.expression_faults().collect());
+        let mut board = self.board();
+        board.alarms(alarms, &self.restored.shelf);
+        board.expression_faults = faults;
     }
 
     fn answer(&self, judged: &Judged, answer: Answer) {

@@ -1,10 +1,10 @@
 //! From a record, or from the time alone, to transitions.
 
-use record::{AlarmTransition, Frame, LimitSide, Quality, Reading, RuleId, Seq, SourceId, Stamp, Suppression};
+use record::{AlarmTransition, Decimal, Frame, LimitSide, Quality, Reading, RuleId, Seq, SourceId, Stamp, Suppression};
 
 use super::{Engine, Judged, OUTSTANDING_MAX};
 use crate::field::Value;
-use crate::memory::Finding;
+use crate::memory::{Finding, within_hours};
 use crate::{Basis, Condition, invariant, mean};
 
 /// Who is judged by which rule, and by which record.
@@ -59,6 +59,7 @@ impl Engine {
             return None;
         }
         let good = reading.value.filter(|_| reading.quality == Quality::Good);
+        let is_expression = matches!(rule.basis, Basis::Expression(_));
         let takes_doubt = matches!(rule.basis, Basis::Silence { .. } | Basis::Implausible);
         if good.is_none() && !takes_doubt {
             return None;
@@ -70,6 +71,9 @@ impl Engine {
             judged.latch.unit_mismatches = judged.latch.unit_mismatches.saturating_add(1);
             return None;
         }
+        if let Some(value) = good.filter(|_| is_expression) {
+            return self.evaluate(case, value);
+        }
         let mut memory = std::mem::take(&mut judged.memory);
         let rule = &self.rules[case.place];
         let finding = match good {
@@ -80,6 +84,23 @@ impl Engine {
             judged.memory = memory;
         }
         finding
+    }
+
+    /// What an expression says of a reading. A fault is counted, and finds nothing.
+    fn evaluate(&mut self, case: Case<'_>, value: Decimal) -> Option<Finding> {
+        let rule = &self.rules[case.place];
+        let Basis::Expression(formula) = &rule.basis else { return None };
+        let stands = |rule: &RuleId, source: &SourceId| self.stands(rule, source);
+        let found = match formula.holds((case.source, value), case.stamp, &self.field, stands) {
+            None => None,
+            Some(Ok(holds)) => Some(Finding::of(&rule.limit, Decimal::from(i64::from(holds)))),
+            Some(Err(fault)) => {
+                let faults = self.faults.entry(case.place).or_insert((0, fault));
+                *faults = (faults.0.saturating_add(1), fault);
+                None
+            }
+        };
+        within_hours(&self.rules[case.place], found, Decimal::ZERO, case.stamp)
     }
 
     /// Where a finding leads.
@@ -127,7 +148,7 @@ impl Engine {
     }
 
     /// Whether the alarm of a rule for a device is active.
-    fn stands(&self, rule: &RuleId, source: &SourceId) -> bool {
+    pub(super) fn stands(&self, rule: &RuleId, source: &SourceId) -> bool {
         let place = self.rules.iter().position(|known| known.id == *rule);
         let judged = place.and_then(|place| self.judged[place].get(source));
         judged.is_some_and(|judged| judged.latch.derived.is_active())

@@ -3,6 +3,7 @@
 use record::{Decimal, RuleId, SourceIdError, Tier, Unit};
 
 use super::{BASELINE_H_MAX, DELAY_S_MAX, SPAN_S_MAX};
+use crate::expression::{ExpressionError, INPUTS_MAX};
 use crate::memory::READINGS_MAX;
 use crate::suppression::CONDITIONS_MAX;
 
@@ -147,6 +148,18 @@ pub enum RuleError {
     /// Nothing may hide an emergency.
     #[error("an alarm of tier `emergency` is always shown: leave `suppress_while` out, or use a lower tier")]
     SuppressedEmergency,
+    /// Not an expression.
+    #[error(transparent)]
+    Expression(ExpressionError),
+    /// Beyond [`INPUTS_MAX`].
+    #[error("it has {0} inputs, and {INPUTS_MAX} are the most")]
+    Inputs(usize),
+    /// Not a name that an expression can use.
+    #[error("`{0}` is no name of an input: use a lower-case letter, then up to 39 of a-z 0-9 _, and no word of CEL")]
+    InputName(String),
+    /// No whole minutes.
+    #[error("window_s {0} is no whole number of minutes, or from 3600 on of ten minutes")]
+    Window(u32),
     /// Another rule that is named is not there.
     #[error("it looks at the alarm of rule `{0}`, which is not there: write the id of a rule of this set")]
     NoSuchRule(RuleId),

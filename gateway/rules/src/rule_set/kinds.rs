@@ -8,6 +8,7 @@ use record::{Decimal, LimitSide, Unit};
 use serde::Deserialize;
 use toml::de::DeTable;
 
+use super::expr::Expr;
 use super::section::{Part, one_of, read};
 use super::{BASELINE_H_MAX, RuleError, SPAN_S_MAX};
 use crate::basis::{Backflow, Basis, Cold, DryWeather, Melt, Window};
@@ -78,6 +79,7 @@ kinds! {
         [rain, rain_is, dry_h, effective, fresh_s, share_min_percent, melt, backflow];
     Surge "surge" Surge bound true hours true [times, baseline_h, share_min_percent];
     Rebound "rebound" Rebound bound true hours false [states];
+    Expr "expr" Expr bound false hours true [expr, inputs, fresh_s, on_delay_s, off_delay_s];
 }
 
 pub(super) fn ms(key: &'static str, seconds: u32) -> Result<u64, RuleError> {
@@ -110,12 +112,12 @@ fn three_quarters() -> u8 {
 /// How old a value beside may be, if nothing is said of it, in seconds.
 pub(super) const FRESH_S: u32 = 3_600;
 
-fn an_hour_s() -> u32 {
+pub(super) fn an_hour_s() -> u32 {
     FRESH_S
 }
 
 /// A unit of this program's own; those here are known ones.
-fn unit(name: &str) -> Result<Unit, RuleError> {
+pub(super) fn unit(name: &str) -> Result<Unit, RuleError> {
     Unit::new(name).map_err(|_| RuleError::NoUnit(name.to_owned()))
 }
 

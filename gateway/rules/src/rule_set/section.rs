@@ -131,7 +131,7 @@ fn warning() -> Tier {
 }
 
 /// The keys of a limit.
-#[derive(Deserialize)]
+#[derive(Clone, Copy, Deserialize)]
 pub(super) struct Bound {
     pub(super) high: Option<Decimal>,
     pub(super) low: Option<Decimal>,
@@ -145,6 +145,11 @@ pub(super) struct Bound {
 
 impl Bound {
     const NONE: Bound = Bound { high: None, low: None, deadband: Decimal::ZERO, on_delay_s: 0, off_delay_s: 0 };
+
+    /// Delays alone.
+    pub(super) fn delayed(on_delay_s: u32, off_delay_s: u32) -> Bound {
+        Bound { on_delay_s, off_delay_s, ..Bound::NONE }
+    }
 }
 
 fn zero() -> Decimal {
@@ -196,6 +201,7 @@ fn refuse_unknown_keys(table: &DeTable<'_>) -> Result<(), Fault> {
 }
 
 /// What a kind is made of beside its own keys.
+#[derive(Clone, Copy)]
 pub(super) struct Part<'p> {
     pub(super) bound: Bound,
     pub(super) unit: Option<&'p Unit>,

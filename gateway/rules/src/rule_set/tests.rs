@@ -57,7 +57,7 @@ fn faults_name_line_and_key() {
     check(
         &RULE.replace("\"limit\"", "\"average\""),
         expect![
-            "line 4: unknown variant `average`, expected one of `limit`, `change`, `mean`, `load`, `silence`, `stuck`, `implausible`, `disagreement`, `unstable`, `dry_weather`, `surge`, `rebound`"
+            "line 4: unknown variant `average`, expected one of `limit`, `change`, `mean`, `load`, `silence`, `stuck`, `implausible`, `disagreement`, `unstable`, `dry_weather`, `surge`, `rebound`, `expr`"
         ],
     );
     check(&RULE.replace("id = \"cod-high\"\n", ""), expect!["line 2: missing field `id`"]);
@@ -121,6 +121,43 @@ fn faults_name_line_and_key() {
     );
     let many: String = (0..257).map(|n| RULE.replace("cod-high", &format!("r{n}"))).collect();
     check(&many, expect!["257 rules are more than the 256 of one box: join rules by naming several devices in one"]);
+}
+
+#[test]
+fn an_expression_says_what_it_lacks() {
+    let told = |keys: &str| match RuleSet::from_toml(&of_kind("expr", keys)) {
+        Ok(_) => "fine".to_owned(),
+        Err(error) => error.source().map_or(error.to_string(), |why| format!("{error}: {why}")),
+    };
+    let shown: String = [
+        "expr = \"value > 1.0\"",
+        "expr = \"value > 1.0 && flow\"\ninputs = { flow = \"a/flow\" }",
+        "expr = \"value > \"",
+        "expr = \"value > 1.0\"\ninputs = { in = \"a/flow\" }",
+        "expr = \"value > 1.0\"\ninputs = { x = 5 }",
+        "expr = \"value > 1.0\"\ninputs = { x = { of = \"a/flow\", window_s = 61, stat = \"mean\" } }",
+        "expr = \"value > 1.0\"\ninputs = { x = { alarm = \"other\" } }",
+        "expr = \"x\"\ninputs = { x = { alarm = \"r\" } }",
+        "expr = \"value > 1.0\"\nhigh = 5",
+        "expr = \"value > 1.0\"\non_delay_s = 86401",
+        "expr = \"value > 1.0\"\ntier = \"exceedance\"",
+    ]
+    .map(|keys| format!("{}\n", told(keys)))
+    .concat();
+    expect![[r#"
+        fine
+        line 1: rule `r`: in the expression, `&&` cannot be had of bool and double
+        line 1: rule `r`: the expression is not understood at line 1, column 9: Syntax error: mismatched input at its end
+        line 1: rule `r`: `in` is no name of an input: use a lower-case letter, then up to 39 of a-z 0-9 _, and no word of CEL
+        line 8: an input is "DEVICE/QUANTITY", or { of = "DEVICE/QUANTITY", window_s = 3600, stat = "mean" } (or min, max, sum, count), or { alarm = "RULE", device = "DEVICE" }
+        line 1: rule `r`: window_s 61 is no whole number of minutes, or from 3600 on of ten minutes
+        line 1: rule `r`: it looks at the alarm of rule `other`, which is not there: write the id of a rule of this set
+        line 1: rule `r`: it looks at its own alarm by way of `r`: no rule may hang on itself
+        line 8: unknown key `high` of a rule of kind `expr`: it has `id`, `kind`, `devices`, `quantity`, `unit`, `priority`, `tier`, `hours`, `weekdays`, `holidays`, `latched`, `suppress_while`, `sampling`, `keep`, `expr`, `inputs`, `fresh_s`, `on_delay_s`, `off_delay_s`
+        line 1: rule `r`: on_delay_s 86401 is more than 86400 (one day): use a shorter delay, or a mean
+        line 1: rule `r`: tier `exceedance` is for a mean of 24h, or for pH: whether a discharge exceeds its limit is judged by the daily mean (GB 18918-2002 4.1.4), and a single value above it is a `warning`
+    "#]]
+    .assert_eq(&shown);
 }
 
 #[test]

@@ -49,22 +49,34 @@ fn play(reader: &Reader, mut backtest: Backtest, args: &BacktestArgs, reach_ms: 
     let warm = args.from.map(|from| ms(from).saturating_sub_unsigned(reach_ms.saturating_mul(2)));
     let warm = warm.map_or(Ok(Seq(0)), |warm| reader.first_at(end, warm))?;
     let end = args.to.map_or(Ok(end), |to| reader.first_at(end, ms(to)))?;
-    for seq in alarms_before(reader, warm)? {
-        read_one(reader, seq)?.iter().for_each(|alarm| backtest.begin(alarm));
+    read_back(reader, (warm, end), |at| match at.seq {
+        seq if seq < warm => backtest.begin(at),
+        seq if seq < first => backtest.warm(at),
+        _ => backtest.take(at),
+    })?;
+    Ok(backtest.outcome())
+}
+
+/// Hands out what rules need to know of before a record, alarms and outfalls, and then all records from it on before an end.
+pub(super) fn read_back(
+    reader: &Reader,
+    (from, end): (Seq, Seq),
+    mut take: impl FnMut(&RecordAt),
+) -> Result<(), StoreError> {
+    for seq in alarms_before(reader, from)? {
+        read_one(reader, seq)?.iter().for_each(&mut take);
     }
-    if let Some(before) = warm.0.checked_sub(1) {
-        for_each_outfall(reader, SeqRange { first: Seq(0), last: Seq(before) }, |at, _| backtest.begin(at))?;
+    if let Some(before) = from.0.checked_sub(1) {
+        for_each_outfall(reader, SeqRange { first: Seq(0), last: Seq(before) }, |at, _| take(at))?;
     }
-    let mut next = warm;
+    let mut next = from;
     while let Some(range) = end.0.checked_sub(1).and_then(|last| SeqRange::new(next, Seq(last))) {
         let records = reader.read(range, PAGE_BYTES)?;
         let Some(last) = records.last() else { break };
         next = last.seq.next();
-        for at in &records {
-            if at.seq < first { backtest.warm(at) } else { backtest.take(at) }
-        }
+        records.iter().for_each(&mut take);
     }
-    Ok(backtest.outcome())
+    Ok(())
 }
 
 /// Every alarm before this number.

@@ -1,13 +1,15 @@
 //! `weir rules explain`: what stands behind an alarm.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
-use ::rules::{Basis, Rule};
-use journal::Reader;
+use ::rules::{Basis, Engine, Rule, RuleSet};
+use journal::{Reader, StoreError};
 use record::{AlarmTransition, Body, Decimal, LimitSide, Measure, RecordAt, Seq, SeqRange, TimeLine};
 use serde_json::json;
 
+use super::backtest::read_back;
 use super::{ExplainArgs, RulesError, in_force};
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -35,14 +37,25 @@ pub(super) fn run(args: &ExplainArgs, dirs: (&Path, &Path), lang: Lang) -> Resul
     // Whoever looks at another box's journal need not have its rules.
     let rules = in_force::rules(&args.rules, dirs).ok();
     let rule = rules.as_ref().map(|rules| rules.iter().find(|rule| rule.id == alarm.rule));
+    let inputs = match (&rules, rule.flatten(), &cause) {
+        (Some(rules), Some(Rule { basis: Basis::Expression(_), .. }), Some(cause)) => {
+            inputs(&reader, rules, alarm, cause).map_err(RulesError::Store)?
+        }
+        _ => Vec::new(),
+    };
     let mut out = output::stdout();
     if args.output.json {
         let today = rule.map(|rule| rule.map(|rule| in_force(rule, alarm)));
-        let shown = json!({ "alarm": at, "cause": cause, "before": before, "rule_unchanged": today });
+        let known: BTreeMap<_, _> = inputs.into_iter().collect();
+        let shown = json!({ "alarm": at, "cause": cause, "before": before, "rule_unchanged": today, "inputs": known });
         line(&mut out, &shown.to_string())?;
     } else {
         print(&mut out, (&at, cause.as_ref(), &before), &times, lang)?;
         line(&mut out, &today(rule, alarm, lang))?;
+        for (name, value) in inputs {
+            let unknown = lang.pick("not known", "未知");
+            line(&mut out, &format!("  {name} = {}", value.as_deref().unwrap_or(unknown)))?;
+        }
         let next = format!("weir evidence export --alarm {} -o alarm.evidence", at.seq);
         line(&mut out, &format!("{} · try: {next}", lang.pick("to prove it", "导出证据")))?;
     }
@@ -68,6 +81,20 @@ fn print(
         before.iter().try_for_each(|at| line(out, &show(at)))?;
     }
     Ok(())
+}
+
+/// What the inputs of an expression were when it decided, by the rules of today.
+fn inputs(
+    reader: &Reader,
+    rules: &RuleSet,
+    alarm: &AlarmTransition,
+    cause: &RecordAt,
+) -> Result<Vec<(String, Option<String>)>, StoreError> {
+    let (now, end) = (cause.record.stamp, cause.seq.next());
+    let from_ms = now.wall_ms.0.saturating_sub_unsigned(rules.reach_ms().saturating_mul(2));
+    let mut engine = Engine::new(rules.clone());
+    read_back(reader, (reader.first_at(end, from_ms)?, end), |at| drop(engine.apply(at)))?;
+    Ok(engine.inputs(&alarm.rule, &alarm.source, &now))
 }
 
 /// Whether the rule still judges so.
@@ -108,6 +135,9 @@ fn today(rule: Option<Option<&Rule>>, alarm: &AlarmTransition, lang: Lang) -> St
         (false, Lang::En) => "is another one today",
         (false, Lang::Zh) => "现行规则已不同",
     };
+    if let Basis::Expression(formula) = &rule.basis {
+        return format!("{name} {}: {words}: {}", rule.id, formula.expression.text().trim());
+    }
     let of = grounds::measure(rule.basis.measure(), rule.basis.span_s(), lang);
     let (back, delay) = (lang.pick("back at", "恢复值"), lang.pick("after", "延时"));
     format!(

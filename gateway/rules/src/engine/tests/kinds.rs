@@ -389,3 +389,47 @@ fn a_closed_outfall_that_discharges_is_a_rebound() {
     assert_eq!(play(&abolished[..1]), "", "nobody knows where it stands");
     assert_eq!(play(&abolished[1..]), "", "nobody knows what it is");
 }
+
+#[test]
+fn an_expression_judges_by_what_is_known_and_by_nothing_else() {
+    let keys = "expr = \"value > 50.0 && flow > 2.0 * usual && !gate\"\nfresh_s = 600\non_delay_s = 60\n\
+                inputs = { flow = \"a/flow\", usual = { of = \"a/flow\", window_s = 1800, stat = \"mean\" }, gate = { alarm = \"gate\" } }\n\
+                [[rule]]\nid = \"gate\"\nkind = \"limit\"\ndevices = [\"*\"]\nquantity = \"level\"\nunit = \"m\"\nhigh = 1";
+    check(
+        "expr",
+        keys,
+        "0s 80 | 1s a/flow 1 | 2s 80 | 1min a/flow 1 | 2min a/flow 8 | 3min 80 | 4min 80 | 14min 40 | 15min a/flow 8 | \
+         16min a/level 2 | 17min 80 | 18min a/level 0 | 60min a/flow 1 | 61min a/flow 9 | 62min bad | 63min 51 | 64min 51",
+        expect![[r#"
+            4min unacknowledged (1 of 0)
+            16min unacknowledged (2 of 1)
+            17min returned_unacknowledged (0 of 0)
+            18min returned_unacknowledged (0 of 1)"#]],
+    );
+    // Nobody stands at an outfall: what is asked of one is not known.
+    let asks = "expr = \"value > 1.0 && outfall.state == 'in_use' && outfall.flood_safety == outfall.flood_safety\"";
+    check("expr", asks, "0s 5", expect![[""]]);
+    let play = |told: &[RecordAt]| {
+        let all: Vec<RecordAt> = told.iter().cloned().chain(records("0s 5 | 1s 0")).collect();
+        play(rules("expr", asks), &all)
+    };
+    let in_use = play(&standing_at(|dossier| dossier.state = LifeCycle::InUse));
+    assert_eq!(in_use, "0s unacknowledged (1 of 0)\n1s returned_unacknowledged (0 of 0)\n");
+    assert_eq!(play(&standing_at(|dossier| dossier.state = LifeCycle::Merged)), "");
+}
+
+#[test]
+fn an_expression_without_an_answer_is_counted_and_finds_nothing() {
+    let mut engine =
+        crate::Engine::new(rules("expr", "expr = \"value / other > 1.0\"\ninputs = { other = \"a/flow\" }"));
+    let found: Vec<_> = records("0s 5 | 1s a/flow 0 | 2s 5 | 3s 6 | 4s a/flow 1 | 5s 7")
+        .iter()
+        .map(|at| engine.apply(at).len())
+        .collect();
+    assert_eq!(found, [0, 0, 0, 0, 0, 1]);
+    let faults: Vec<_> = engine.expression_faults().map(|fault| (fault.readings, fault.why.to_string())).collect();
+    assert_eq!(faults, [(2, "a division by zero".to_owned())]);
+    let now = records("6s")[0].record.stamp;
+    let (rule, source) = (record::RuleId::new("r").unwrap(), SourceId::new("a").unwrap());
+    assert_eq!(engine.inputs(&rule, &source, &now), [("other".to_owned(), Some("1".to_owned()))]);
+}

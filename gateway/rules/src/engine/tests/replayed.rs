@@ -36,6 +36,21 @@ high = 7
 latched = true
 suppress_while = [{ alarm = "dry", device = "b" }]
 [[rule]]
+id = "expr"
+kind = "expr"
+devices = ["*"]
+quantity = "cod"
+unit = "mg/L"
+expr = "value / (newest - 3.0) > 1.0 && value >= mean && (count > 2.0 || !latched) && lowest < 4.0"
+fresh_s = 300
+on_delay_s = 30
+[rule.inputs]
+newest = "b/flow"
+mean = { of = "cod", window_s = 600, stat = "mean" }
+count = { of = "b/cod", window_s = 300, stat = "count" }
+lowest = { of = "b/flow", window_s = 900, stat = "min" }
+latched = { alarm = "latched" }
+[[rule]]
 id = "rise"
 kind = "change"
 devices = ["*"]
