@@ -172,6 +172,14 @@ class Box:
             32: ("audit", None, ((2, None), (7, seq - 1, 1), "no receipt in 900 s")),
             33: ("outfall", None, (1, [["FA-231081-0001-SH-00", ["probe-1", "probe-2"]]])),
             34: ("outfall", None, (0, [[1 + seq // 40, [0, [1000]], "登记", DOSSIER]])),
+            36: ("aggregate", "probe-3", (
+                "FA-231081-0001-SH-00", START_MS + 3_600_000 * (seq // 40), 3600, (
+                    ("cod", "mg/L", 6, 1, 6, ("39.5", "40.125", "41")),
+                    ("flow", "L/s", 12, 0, 6, ("16.4", "17.5", "20.1", "63")),
+                    ("sludge_blanket", "cm", 0, 3, 0, None),
+                ),
+            )),
+            37: ("aggregate", "probe-4", (None, START_MS + 60_000 * seq, 60, (("tp", "mg/L", 1, 0, 1, ("0.5", "0.5", "0.5")),))),
             30: ("gap", None, (0, ((0, 0),), 1, 0, 0, 120)) if seq > 40 else None,
         }.get(seq % 40)
         if facts is None:

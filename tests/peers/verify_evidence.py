@@ -36,7 +36,7 @@ STATEMENT_BYTES_MAX, REASON_BYTES_MAX = 4_096, 1_000
 STATEMENTS_MAX, STATEMENTS_OF_NAME_MAX = 256, 128
 CLOCKS = ["synchronised", "holdover", "unset"]
 QUALITIES = ["good", "out_of_range", "not_a_number", "missing", "unknown_unit"]
-BOOT, FRAME, REJECTED, ALARM, CODEC, REDECODED, CLOCK, GAP, AUDIT, OUTFALL = range(10)
+BOOT, FRAME, REJECTED, ALARM, CODEC, REDECODED, CLOCK, GAP, AUDIT, OUTFALL, AGGREGATE = range(11)
 KEY_CHANGED = 5
 HEADING = (
     "seq,time,clock,source,quantity,value,unit,quality,device_time,codec,redecoded_of,true_time,true_time_basis,"
@@ -681,7 +681,7 @@ class Record:
         self.stamp = Stamp(stamp)
         self.kind, facts = array(body, 2)
         (facts,) = array(facts, 1)
-        want(uint(self.kind) <= OUTFALL)
+        want(uint(self.kind) <= AGGREGATE)
         if self.kind != OUTFALL and (b"\xf4" in data or b"\xf5" in data):
             whole(data)
         if self.kind == FRAME:
@@ -701,6 +701,8 @@ class Record:
             self.error_ms = uint(array(facts, 4)[3], 32)
         elif self.kind == GAP:
             self.gone = ranges(array(facts, 6)[1])
+        elif self.kind == AGGREGATE:
+            self.source = array(facts, 5)[0]
 
     def is_decoded(self):
         return self.kind in (FRAME, REDECODED)

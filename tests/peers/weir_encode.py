@@ -17,7 +17,9 @@ from weir_payload import QUALITIES, REGISTRY, SHAPE_FIRST
 
 from cose_sign1 import kid_of
 
-KIND_NUMBERS = {"outfall": -2, "audit": -1, "boot": 0, "refused": 1, "alarm": 2, "codec": 3, "clock": 4, "gap": 5}
+KIND_NUMBERS = {
+    "aggregate": -3, "outfall": -2, "audit": -1, "boot": 0, "refused": 1, "alarm": 2, "codec": 3, "clock": 4, "gap": 5,
+}
 NUMBERS = {name: (number, unit) for number, (name, unit) in enumerate(REGISTRY)}
 VERSION = 1
 
@@ -171,7 +173,18 @@ def rare(rows, kind):
         return [alarm(row) for row in found]
     if kind == "audit":
         return [audit(row) for row in found]
+    if kind == "aggregate":
+        return [aggregate(row) for row in found]
     return [list(row.facts) for row in found]
+
+
+def aggregate(row):
+    outfall, from_ms, period_s, values = row.facts
+    found = []
+    for name, unit, good, doubtful, in_parts, statistics in values:
+        numbers = [list(parts(number)) for number in statistics or ()]
+        found.append([name, unit, good, doubtful, in_parts, *([numbers] if numbers else [])])
+    return [row.source, outfall, from_ms, period_s, found]
 
 
 def alarm(row):
@@ -223,6 +236,7 @@ def batch_body(box, lane, rows, head, checkpoints=(), proofs=(), left_out=(), qu
         items, rare(rows, "alarm"), rare(rows, "boot"), rare(rows, "refused"), rare(rows, "codec"), texts,
         list(checkpoints), rare(rows, "clock"), rare(rows, "gap"), rare(rows, "audit"),
         filtered(seqs, left_out, quantities), [[size, b"".join(path)] for size, path in proofs], rare(rows, "outfall"),
+        rare(rows, "aggregate"),
     )
 
 

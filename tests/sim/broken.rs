@@ -36,6 +36,8 @@ pub(crate) enum Fault {
     KeepsAlarmsToItself,
     /// Starts with rules that have seen nothing.
     ForgetsItsRules,
+    /// Starts with windows in which nothing was measured.
+    ForgetsOpenWindows,
     /// Says that its clock is good.
     ClaimsGoodTime,
     /// Lets any number of frames wait.
@@ -170,6 +172,11 @@ fn r1_catches_a_gateway_that_shows_what_it_did_not_store() {
 #[test]
 fn r2_catches_a_gateway_that_forgets_its_rules() {
     caught(Fault::ForgetsItsRules, "R2");
+}
+
+#[test]
+fn r2_catches_a_gateway_that_forgets_open_windows() {
+    caught(Fault::ForgetsOpenWindows, "R2");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use batch::{Content, Row};
-use record::{Body, Outfall, OutfallCode, Quantity, Reading, Record, RecordAt, Seq, SourceId};
+use record::{AggregateValue, Body, Outfall, OutfallCode, Quantity, Reading, Record, RecordAt, Seq, SourceId};
+use syncd::Series;
 
 use crate::seed::Chance;
 
@@ -14,12 +15,22 @@ pub(crate) struct Names {
     except: Option<&'static [&'static str]>,
     outfalls: Option<&'static [&'static str]>,
     quantities: Option<&'static [&'static str]>,
+    readings: bool,
+    aggregates: bool,
     refused: bool,
 }
 
-const ALL: Names = Names { devices: None, except: None, outfalls: None, quantities: None, refused: true };
+const ALL: Names = Names {
+    devices: None,
+    except: None,
+    outfalls: None,
+    quantities: None,
+    readings: true,
+    aggregates: true,
+    refused: true,
+};
 /// What technicians may write.
-const FILTERS: [Names; 9] = [
+const FILTERS: [Names; 12] = [
     ALL,
     Names { devices: Some(&["cod-1"]), ..ALL },
     Names { except: Some(&["cod-1", "level-2"]), refused: false, ..ALL },
@@ -29,6 +40,9 @@ const FILTERS: [Names; 9] = [
     Names { outfalls: Some(&["A-1"]), ..ALL },
     Names { outfalls: Some(&["A-1", "B-2"]), ..ALL },
     Names { outfalls: Some(&["B-2"]), except: Some(&["level-1"]), quantities: Some(&["cod", "temperature_1"]), ..ALL },
+    Names { readings: false, ..ALL },
+    Names { readings: false, outfalls: Some(&["A-1"]), quantities: Some(&["cod"]), ..ALL },
+    Names { aggregates: false, except: Some(&["cod-1"]), ..ALL },
 ];
 
 /// Of a hundred worlds so many have a filter, and of a hundred starts so many another one.
@@ -80,14 +94,20 @@ impl Filters {
 
     /// The one in force, as `sync.toml` has it.
     pub(crate) fn now(&self) -> syncd::Filter {
-        let Names { devices, except, outfalls, quantities, refused } = self.used.last().copied().unwrap_or(ALL);
+        let names = self.used.last().copied().unwrap_or(ALL);
+        let Names { devices, except, outfalls, quantities, readings, aggregates, refused } = names;
         let sources = |names: &[&str]| names.iter().map(|name| SourceId::new(name).expect("a name")).collect();
         let quantities = quantities
             .map(|names| names.iter().map(|name| Quantity::new(name).expect("a quantity")).collect::<BTreeSet<_>>());
         let outfalls = outfalls
             .map(|codes| codes.iter().map(|code| OutfallCode::new(code).expect("a code")).collect::<BTreeSet<_>>());
         let (devices, except_devices) = (devices.map(sources), except.map(sources));
-        syncd::Filter { devices, except_devices, outfalls, quantities, refused }
+        let series = match (readings, aggregates) {
+            (true, false) => Series::Readings,
+            (false, true) => Series::Aggregates,
+            _ => Series::Both,
+        };
+        syncd::Filter { devices, except_devices, outfalls, quantities, series, periods: None, refused }
     }
 
     /// Whether it lets this record through, in force now.
@@ -112,6 +132,18 @@ impl Names {
         if let Body::Outfall(outfall) = &record.body {
             return (named(self.outfalls, outfall.code().as_str()) != Some(false)).then(BTreeSet::new);
         }
+        if let Body::Aggregate(aggregate) = &record.body {
+            let (source, outfall) = (&aggregate.source, aggregate.outfall.as_ref().map(OutfallCode::as_str));
+            let goes = |value: &&AggregateValue| named(self.quantities, value.quantity.as_str()) != Some(false);
+            let part: BTreeSet<Quantity> =
+                aggregate.values.iter().filter(goes).map(|value| value.quantity.clone()).collect();
+            let passes = self.aggregates
+                && !part.is_empty()
+                && named(self.devices, source.as_str()) != Some(false)
+                && named(self.except, source.as_str()) != Some(true)
+                && self.outfalls.is_none_or(|outfalls| outfall.is_some_and(|outfall| outfalls.contains(&outfall)));
+            return passes.then_some(part);
+        }
         let came = if let Body::Redecoded(redecoded) = &record.body { redecoded.of } else { seq };
         let readings: &[Reading] = match &record.body {
             Body::Frame(frame) => &frame.readings,
@@ -131,53 +163,79 @@ impl Names {
         let part: BTreeSet<Quantity> = readings.iter().filter(goes).map(|reading| reading.quantity.clone()).collect();
         let passes = match &record.body {
             Body::Rejected(_) => self.refused,
-            Body::Frame(_) => self.quantities.is_none() || !part.is_empty(),
+            Body::Frame(_) => self.readings && (self.quantities.is_none() || !part.is_empty()),
+            Body::Redecoded(_) => self.readings,
             _ => true,
         };
         (of_device && passes).then_some(part)
     }
 }
 
-/// What two batches brought of one frame, if they agree and the second has something that the first has not.
+/// What a row says of quantities, in words: readings, or what they came to; none if it says nothing of any.
+fn said(content: &Content) -> Option<Vec<(Quantity, String)>> {
+    if let Content::Aggregate(aggregate) = content {
+        return Some(aggregate.values.iter().map(|value| (value.quantity.clone(), format!("{value:?}"))).collect());
+    }
+    let readings = content.decoded()?.readings;
+    Some(readings.iter().map(|reading| (reading.quantity.clone(), format!("{reading:?}"))).collect())
+}
+
+/// Of which quantities a row says something.
+pub(crate) fn quantities(content: &Content) -> BTreeSet<Quantity> {
+    said(content).into_iter().flatten().map(|(quantity, _)| quantity).collect()
+}
+
+fn of_quantity<'s>(said: &'s [(Quantity, String)], quantity: &Quantity) -> Vec<&'s String> {
+    said.iter().filter(|(of, _)| of == quantity).map(|(_, words)| words).collect()
+}
+
+/// What two batches brought of one frame or aggregate, if they agree and the second has something that the first has not.
 pub(crate) fn extended(known: &Row, more: &Row) -> Option<Row> {
-    let (of_known, of_more) = (known.content.decoded()?, more.content.decoded()?);
-    let has = |readings: &[Reading], quantity: &Quantity| readings.iter().any(|reading| reading.quantity == *quantity);
-    let both = |readings: &[Reading], others: &[Reading]| {
-        readings.iter().filter(|reading| has(others, &reading.quantity)).cloned().collect::<Vec<_>>()
+    let (of_known, of_more) = (said(&known.content)?, said(&more.content)?);
+    let agrees = |(quantity, _): &(Quantity, String)| {
+        let (own, other) = (of_quantity(&of_known, quantity), of_quantity(&of_more, quantity));
+        own.is_empty() || own == other
     };
-    let agree = both(of_known.readings, of_more.readings) == both(of_more.readings, of_known.readings);
-    let fresh: Vec<Reading> =
-        of_more.readings.iter().filter(|reading| !has(of_known.readings, &reading.quantity)).cloned().collect();
-    if !agree || fresh.is_empty() {
+    let has = |quantity: &Quantity| of_known.iter().any(|(of, _)| of == quantity);
+    if !of_more.iter().all(agrees) || of_more.iter().all(|(quantity, _)| has(quantity)) {
         return None;
     }
     let mut sum = known.clone();
-    if let Content::Readings { readings, .. } = &mut sum.content {
-        readings.extend(fresh);
+    match (&mut sum.content, &more.content) {
+        (Content::Readings { readings, .. }, Content::Readings { readings: of_more, .. }) => {
+            readings.extend(of_more.iter().filter(|reading| !has(&reading.quantity)).cloned());
+        }
+        (Content::Aggregate(aggregate), Content::Aggregate(of_more)) => {
+            aggregate.values.extend(of_more.values.iter().filter(|value| !has(&value.quantity)).cloned());
+        }
+        _ => {}
     }
     Some(sum)
 }
 
-/// Whether a row says nothing of a frame that the known one does not say as well, in whatever order.
+/// Whether a row says nothing of a frame or aggregate that the known one does not say as well, in whatever order.
 pub(crate) fn is_within(row: &Row, known: &Row) -> bool {
-    let (Some(of_row), Some(of_known)) = (row.content.decoded(), known.content.decoded()) else { return row == known };
-    let of = |readings: &[Reading], quantity: &Quantity| {
-        readings.iter().filter(|reading| reading.quantity == *quantity).cloned().collect::<Vec<_>>()
-    };
-    let agrees = |reading: &Reading| of(of_row.readings, &reading.quantity) == of(of_known.readings, &reading.quantity);
-    (row.seq, row.stamp) == (known.seq, known.stamp) && of_row.readings.iter().all(agrees)
+    let (Some(of_row), Some(of_known)) = (said(&row.content), said(&known.content)) else { return row == known };
+    let agrees =
+        |(quantity, _): &(Quantity, String)| of_quantity(&of_row, quantity) == of_quantity(&of_known, quantity);
+    (row.seq, row.stamp) == (known.seq, known.stamp) && of_row.iter().all(agrees)
 }
 
-/// Whether a platform's row is this record's with the readings of these quantities, in whatever order they came.
+/// Whether a platform's row is this record's with what it says of these quantities, in whatever order that came.
 pub(crate) fn is_part(row: &Row, seq: Seq, record: &Record, quantities: &BTreeSet<Quantity>) -> bool {
     let whole = Row::from(&RecordAt { seq, record: record.clone() });
-    let (Some(held), Some(all)) = (row.content.decoded(), whole.content.decoded()) else { return *row == whole };
-    let in_order = |readings: &[Reading]| {
-        let mut readings: Vec<Reading> =
-            readings.iter().filter(|reading| quantities.contains(&reading.quantity)).cloned().collect();
-        readings.sort_by(|one, other| one.quantity.cmp(&other.quantity));
-        readings
+    let (Some(held), Some(all)) = (said(&row.content), said(&whole.content)) else { return *row == whole };
+    let in_order = |said: &[(Quantity, String)]| {
+        let mut said: Vec<_> = said.iter().filter(|(quantity, _)| quantities.contains(quantity)).cloned().collect();
+        said.sort_by(|(one, _), (other, _)| one.cmp(other));
+        said
     };
-    let only = held.readings.iter().all(|reading| quantities.contains(&reading.quantity));
-    only && row.stamp == whole.stamp && held.source == all.source && in_order(held.readings) == in_order(all.readings)
+    let about = |content: &Content| match content {
+        Content::Aggregate(of) => Some((of.source.clone(), of.outfall.clone(), Some((of.from_ms, of.period)))),
+        _ => content.decoded().map(|of| (of.source.clone(), None, None)),
+    };
+    held.iter().all(|(quantity, _)| quantities.contains(quantity))
+        && row.stamp == whole.stamp
+        && about(&row.content) == about(&whole.content)
+        && in_order(&held) == in_order(&all)
 }

@@ -11,7 +11,7 @@ use ingest::{Arrival, DeviceTable, Ingest, Judgement, Network, Ruling, Verdict};
 use journal::{Journal, Reader, Segment, SegmentChange, Transaction};
 use lorawan::Region;
 use record::{Actor, Body, Boot, ClockSet, DossierVersion, Outfall, Record, Seq, SourceId, Stamp};
-use rules::{Engine, RuleSet};
+use rules::{Aggregates, Aggregation, Engine, RuleSet};
 
 use crate::broken::Fault;
 use crate::disk::Disk;
@@ -79,11 +79,18 @@ pub(crate) fn rules() -> RuleSet {
     RuleSet::from_toml(RULES).expect("the rules")
 }
 
+/// Of minutes, and of two so that a restart falls into an open window.
+pub(crate) fn aggregation() -> Aggregation {
+    let periods = ["1m", "2m"].map(|period| period.parse().expect("a period")).into();
+    Aggregation { periods, late_s: 15, ..Aggregation::default() }
+}
+
 pub(crate) fn setup(devices: DeviceTable) -> Setup {
     Setup {
         devices: Arc::new(devices),
         network: Network::standard(Region::Eu868),
         rules: rules(),
+        aggregation: aggregation(),
         // Little enough that the listener uses it up.
         evidence_bytes_per_hour_max: 1_024,
     }
@@ -260,6 +267,9 @@ fn restore(setup: &Setup, reader: &Reader, fault: Option<Fault>) -> Ledger {
     let mut ledger = Ledger::restore(setup, reader).expect("a journal that can be read back");
     if fault == Some(Fault::ForgetsItsRules) {
         ledger.engine = Engine::new(setup.rules.clone());
+    }
+    if fault == Some(Fault::ForgetsOpenWindows) {
+        ledger.aggregates = Aggregates::new(setup.aggregation.clone());
     }
     ledger
 }

@@ -1,14 +1,14 @@
 //! What is demanded of every world, at any time and at its end. The definitions stand in the crates they belong to;
 //! here is what they are asked about.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use journal::{Reader, Segment, Stage, Tally};
 use record::{
-    AlarmState, Body, ClockQuality, Gap, Kind, MonoMs, Record, RuleId, Seq, SeqRange, SeqRanges, SourceId, Stamp,
-    UnixMs,
+    Aggregate, AlarmState, Body, ClockQuality, Gap, Kind, MonoMs, OutfallCode, Period, Record, RuleId, Seq, SeqRange,
+    SeqRanges, SourceId, Stamp, UnixMs,
 };
-use rules::{ActiveAlarm, Engine};
+use rules::{ActiveAlarm, Aggregates, Engine};
 
 use crate::broken::Fault;
 use crate::filter::Places;
@@ -78,6 +78,9 @@ pub(crate) struct Onlooker {
     states: BTreeMap<(RuleId, SourceId), AlarmState>,
     /// Rules that were never restarted (R2).
     unbroken: Engine,
+    /// Aggregates by a fold that was never restarted (R2), and those that were journaled.
+    unbroken_aggregates: Aggregates,
+    pub(crate) aggregated: BTreeSet<(SourceId, Option<OutfallCode>, Period, UnixMs)>,
     /// What the box took in, as far as it is durable (A3).
     received: BTreeMap<Option<SourceId>, u64>,
 }
@@ -94,6 +97,8 @@ impl Onlooker {
             frames: HashMap::new(),
             states: BTreeMap::new(),
             unbroken,
+            unbroken_aggregates: Aggregates::new(crate::gateway::aggregation()),
+            aggregated: BTreeSet::new(),
             received: BTreeMap::new(),
         }
     }
@@ -154,10 +159,13 @@ impl Onlooker {
                     self.clocks += 1;
                 }
                 Body::Outfall(outfall) => self.places.hear(seq, outfall),
+                Body::Aggregate(aggregate) => self.hear_aggregate(seq, &record.stamp, aggregate)?,
                 _ => {}
             }
             self.records.push(record.to_canonical());
-            self.unbroken.apply(&record::RecordAt { seq, record });
+            let at = record::RecordAt { seq, record };
+            drop(self.unbroken_aggregates.apply(&at));
+            drop(self.unbroken.apply(&at));
         }
         Ok(())
     }
@@ -224,6 +232,24 @@ impl Onlooker {
         let holds = journal::invariant::j2_counted(gap, committed);
         demand!("J2", holds, "record {seq} tells {gap:?}, it was {committed:?}");
         gap.ranges.iter().for_each(|range| self.told.insert(range));
+        Ok(())
+    }
+
+    /// An aggregate is the one that a fold without restarts makes at that time, and there is no other of its window (R2).
+    fn hear_aggregate(&mut self, seq: Seq, stamp: &Stamp, aggregate: &Aggregate) -> Checked {
+        drop(self.unbroken_aggregates.tick(stamp));
+        let is_due = self.unbroken_aggregates.outstanding().any(|due| due == aggregate);
+        demand!("R2", is_due, "record {seq} is {aggregate:?}, which a box without restarts does not make");
+        let Aggregate { source, outfall, from_ms, period, .. } = aggregate;
+        let is_new = self.aggregated.insert((source.clone(), outfall.clone(), *period, *from_ms));
+        demand!("R2", is_new, "record {seq} tells {aggregate:?} again");
+        Ok(())
+    }
+
+    /// Every aggregate that a box without restarts makes is journaled, where no frame was taken away before a restart.
+    pub(crate) fn look_at_aggregates(&self) -> Checked {
+        let missing = self.unbroken_aggregates.outstanding().next();
+        demand!("R2", missing.is_none() || !self.told.is_empty(), "nobody journaled {missing:?}");
         Ok(())
     }
 

@@ -381,6 +381,7 @@ impl World {
         let Some(gateway) = &self.gateway else { return self.still_waiting() };
         self.onlooker.look_again(&gateway.reader)?;
         self.onlooker.look_at_rules(gateway)?;
+        self.onlooker.look_at_aggregates()?;
         self.look_at_platforms()?;
         self.look_at_quiet()?;
         let lines = || self.sync.iter().flat_map(|sync| &sync.lines);
@@ -389,6 +390,7 @@ impl World {
             ("a transaction refused by the disk", self.unstored > 0),
             ("a record parked", parked > 0),
             ("an alarm raised", !self.onlooker.alarms.is_empty()),
+            ("an aggregate made", !self.onlooker.aggregated.is_empty()),
             ("a clock record", self.onlooker.clocks > 0),
             ("a history continued", self.platforms.iter().any(|platform| !platform.continued.is_empty())),
             ("a record withheld", self.platforms.iter().any(|platform| !platform.left_out.is_empty())),

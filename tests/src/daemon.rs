@@ -94,6 +94,17 @@ impl Daemon {
         Daemon::spawn(command, &logs.join(format!("{}.log", config.file_stem().unwrap().display())))
     }
 
+    /// The same on a machine whose clock an NTP daemon disciplines, whatever that of this one is.
+    pub fn start_synchronised(name: &str, config: &Path, logs: &Path) -> Daemon {
+        let library = logs.join("synchronised.so");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/synchronised.c");
+        let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).status();
+        assert!(built.is_ok_and(|status| status.success()), "no C compiler · try: tests/run tools");
+        let mut command = Command::new(weir_binary());
+        command.args([name, "run", "--config"]).arg(config).env("LD_PRELOAD", library);
+        Daemon::spawn(command, &logs.join(format!("{}.log", config.file_stem().unwrap().display())))
+    }
+
     /// The same with standard error going elsewhere.
     pub fn start_logging_to(name: &str, config: &Path, logs: &Path, stderr: Stdio) -> Daemon {
         let mut command = Command::new(weir_binary());

@@ -110,6 +110,13 @@ impl World {
         self.gateway = Some(self.ready(Daemon::start("gateway", &self.path("gateway.toml"), self.dir.path())));
     }
 
+    /// The same on a machine that knows the time. The time itself is this machine's.
+    pub fn start_gateway_synchronised(&mut self) {
+        self.gateway = None;
+        let config = self.path("gateway.toml");
+        self.gateway = Some(self.ready(Daemon::start_synchronised("gateway", &config, self.dir.path())));
+    }
+
     /// The same under `strace`, which writes to this file.
     pub fn start_gateway_traced(&mut self, trace: &Path) {
         self.gateway = None;

@@ -4,6 +4,7 @@
 //! at a time (`tests/run system`), for each starts its own daemons and kills them, and some of them measure.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a surprise is a failure")]
 
+mod aggregated;
 mod alarms;
 mod bad_frames;
 mod bad_networks;

@@ -51,7 +51,7 @@ use journal::{Journal, Pins, Reader, TableSize, Transaction};
 use mqtt::StoredSession;
 use record::merkle::Hash;
 use record::{ClockSet, MonoMs, Record};
-use rules::RuleSet;
+use rules::{Aggregation, RuleSet};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::board::Board;
@@ -77,7 +77,8 @@ use trial::{Step, Trial};
 pub(crate) use uplink_events::{EVENTS_MAX, UplinkEvent};
 use waiting::{Sender, Waiting, from_lora, from_mqtt, from_serial};
 
-/// How often rules are told the time while nothing comes, if they depend on it: an alarm of silence is so much late at most.
+/// How often rules and aggregates are told the time while nothing comes, if they depend on it: an alarm of silence is so much
+/// late at most.
 const WATCH_EVERY: Duration = Duration::from_secs(5);
 
 /// How long a transaction waits for frames of its own that were handed to the prompt decoder: a quick codec needs
@@ -107,6 +108,8 @@ pub(crate) struct Parts {
     pub(crate) commit: Commit,
     pub(crate) checkpoint: CheckpointEvery,
     pub(crate) evidence: Evidence,
+    /// Which aggregates are made of readings.
+    pub(crate) aggregation: Aggregation,
     /// How the codes of outfalls are formed.
     pub(crate) code_patterns: Vec<CodePattern>,
     pub(crate) tables: TableSize,
@@ -133,6 +136,7 @@ impl Parts {
             devices: self.devices.clone(),
             network: self.network,
             rules,
+            aggregation: self.aggregation.clone(),
             evidence_bytes_per_hour_max: self.evidence.bytes_per_hour_max,
         }
     }
@@ -298,7 +302,8 @@ impl Committer {
             // There is more to do; frames that came meanwhile go first.
             false => Duration::ZERO,
         };
-        let idle = if self.rules.watch_time() { idle.min(WATCH_EVERY) } else { idle };
+        let watches = self.rules.watch_time() || self.restored.aggregates.is_on();
+        let idle = if watches { idle.min(WATCH_EVERY) } else { idle };
         let idle = self.trial.as_ref().map_or(idle, |trial| idle.min(trial.rest()));
         Gathering { linger, enough, rows_max, idle, decoding: !self.lanes.is_empty() }
     }
@@ -441,6 +446,7 @@ impl Committer {
         board.journal.records = self.journal.end().0;
         board.journal.root = root;
         board.journal.checkpoint = self.checkpoints.size();
+        board.journal.aggregates_refused = self.restored.aggregates.refused();
     }
 
     fn note_restored(&self, reader: &Reader) -> Result<(), StartError> {

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ::rules::RuleSet;
+use ::rules::{Aggregation, RuleSet};
 use batch::BoxId;
 use ingest::{DeviceTable, Network};
 use record::ConfigFile;
@@ -79,6 +79,9 @@ pub struct GatewayFile {
     /// What is kept of frames that prove nothing about their sender.
     #[serde(default)]
     pub evidence: Evidence,
+    /// What is made of readings for platforms that want no single ones.
+    #[serde(default)]
+    pub aggregates: Aggregation,
     /// How the codes of outfalls are formed.
     #[serde(default)]
     pub outfalls: Outfalls,
@@ -312,6 +315,8 @@ impl GatewayFile {
         within("mqtt.session_hours_max", self.mqtt.session_hours_max, 0, 168)?;
         within("gwmp.merge_ms", self.gwmp.merge_ms, 0, ::lorawan::dedupe::MERGE_MS_MAX)?;
         within("gwmp.datagrams_per_s_max", self.gwmp.datagrams_per_s_max.into(), 1, 100_000)?;
+        within("aggregates.periods", number(self.aggregates.periods.len()), 0, number(::rules::PERIODS_MAX))?;
+        within("aggregates.late_s", self.aggregates.late_s.into(), 0, ::rules::LATE_S_MAX.into())?;
         within("commands.trial_s", self.commands.trial_s, 10, 86_400)?;
         within("lorawan.rx1_delay_s", self.lorawan.rx1_delay_s.into(), 1, 15)?;
         within("serial", number(self.serial.len()), 0, number(serial::PORTS_MAX))?;

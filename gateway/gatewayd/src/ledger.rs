@@ -11,10 +11,10 @@ use std::sync::Arc;
 use ingest::{CommandStep, DeviceLink, DeviceTable, EvidenceBudget, Ingest, Network, Ruling, Verdict};
 use journal::{Command, CommandChange, CommandId, DeviceRow, Reader, Register, StoredCommand, Transaction};
 use record::{
-    AlarmTransition, Body, CodecId, Frame, Outfall, OutfallCode, Record, RecordAt, Rejected, Seq, SourceId, Stamp,
-    Standing,
+    Aggregate, AlarmTransition, Body, CodecId, Frame, Outfall, OutfallCode, Record, RecordAt, Rejected, Seq, SourceId,
+    Stamp, Standing,
 };
-use rules::{Engine, RuleSet};
+use rules::{Aggregates, Aggregation, Engine, RuleSet};
 
 use crate::error::StartError;
 pub(crate) use replay::{REPLAY_RECORDS, newest, read_one};
@@ -32,6 +32,8 @@ pub struct Setup {
     pub network: Network,
     /// What raises alarms.
     pub rules: RuleSet,
+    /// Which aggregates are made.
+    pub aggregation: Aggregation,
     /// Most bytes of evidence kept of frames without a proof of their sender, in an hour.
     pub evidence_bytes_per_hour_max: u32,
 }
@@ -46,6 +48,8 @@ pub struct Ledger {
     pub ingest: Ingest,
     /// The alarms.
     pub engine: Engine,
+    /// What readings come to over times of the clock.
+    pub aggregates: Aggregates,
     /// The newest record of each device among those that were read back.
     pub newest: BTreeMap<SourceId, Seq>,
     /// The outfalls.
@@ -78,9 +82,11 @@ impl Ledger {
             ingest.know_outfall(code);
         }
         let mut engine = Engine::new(setup.rules.clone());
+        let mut aggregates = Aggregates::new(setup.aggregation.clone());
         let mut newest: BTreeMap<SourceId, Seq> = BTreeMap::new();
         let whole_from = replay::whole_from(reader).map_err(StartError::Journal)?;
-        replay::replay(&setup.rules, reader, |record| {
+        let reach_ms = setup.rules.reach_ms().max(setup.aggregation.reach_ms());
+        replay::replay(reach_ms, reader, |record| {
             ingest.remember(&record.record);
             if let Body::Frame(Frame { source, .. }) | Body::Rejected(Rejected { source: Some(source), .. }) =
                 &record.record.body
@@ -93,11 +99,12 @@ impl Ledger {
             // Its transitions were journaled behind it; here they only move the state.
             if record.seq >= whole_from || matches!(record.record.body, Body::Alarm(_) | Body::Outfall(_)) {
                 drop(engine.apply(record));
+                drop(aggregates.apply(record));
             }
         })
         .map_err(StartError::Journal)?;
         let shelf = Shelf::restore(reader).map_err(StartError::Journal)?;
-        Ok(Ledger { rows, ingest, engine, newest, register, shelf })
+        Ok(Ledger { rows, ingest, engine, aggregates, newest, register, shelf })
     }
 
     /// What a start journals before it hears a frame, in a journal that ends at `end`: each codec that is new, before
@@ -112,8 +119,10 @@ impl Ledger {
     ) -> Transaction {
         let steps: Vec<AlarmTransition> = self.engine.outstanding().cloned().collect();
         let mut transaction = Transaction::default();
+        let aggregates: Vec<Aggregate> = self.aggregates.outstanding().cloned().collect();
         // Before anything else, for what else is found of the same alarms goes on from them.
         self.push_alarms(steps, stamp, end, &mut transaction);
+        self.push_aggregates(aggregates, stamp, end, &mut transaction);
         self.pass_time(stamp, end, &mut transaction);
         self.tell_codecs(devices, known, stamp, end, &mut transaction);
         self.tell_devices(devices, stamp, end, &mut transaction);
@@ -203,23 +212,32 @@ impl Ledger {
     }
 
     /// Appends a record to a transaction on a journal that ends at `end`, and behind it the alarm transitions that it
-    /// causes (R1: journaled before anyone sees them).
+    /// causes (R1: journaled before anyone sees them) and the aggregates of what its time closes.
     pub fn append(&mut self, record: Record, end: Seq, transaction: &mut Transaction) {
         let stamp = record.stamp;
-        let steps = self.push(record, end, transaction);
+        let Found { steps, aggregates } = self.push(record, end, transaction);
         self.push_alarms(steps, stamp, end, transaction);
+        self.push_aggregates(aggregates, stamp, end, transaction);
     }
 
-    /// Appends what the rules find because time has passed: an hour is over, a device is silent.
+    /// Appends what is found because time has passed: an hour is over, a device is silent.
     pub fn pass_time(&mut self, now: Stamp, end: Seq, transaction: &mut Transaction) {
-        let steps = self.engine.tick(&now);
+        let (steps, aggregates) = (self.engine.tick(&now), self.aggregates.tick(&now));
         self.push_alarms(steps, now, end, transaction);
+        self.push_aggregates(aggregates, now, end, transaction);
     }
 
     fn push_alarms(&mut self, steps: Vec<AlarmTransition>, stamp: Stamp, end: Seq, transaction: &mut Transaction) {
         for step in steps {
             // An alarm's own record confirms it; it causes nothing further.
             drop(self.push(Record { stamp, body: Body::Alarm(step) }, end, transaction));
+        }
+    }
+
+    fn push_aggregates(&mut self, aggregates: Vec<Aggregate>, stamp: Stamp, end: Seq, transaction: &mut Transaction) {
+        for aggregate in aggregates {
+            // Its own record confirms it, and its time has passed already.
+            drop(self.push(Record { stamp, body: Body::Aggregate(aggregate) }, end, transaction));
         }
     }
 
@@ -231,10 +249,10 @@ impl Ledger {
         }
     }
 
-    fn push(&mut self, record: Record, end: Seq, transaction: &mut Transaction) -> Vec<AlarmTransition> {
+    fn push(&mut self, record: Record, end: Seq, transaction: &mut Transaction) -> Found {
         let ahead = u64::try_from(transaction.records.len()).unwrap_or(u64::MAX);
         let record = RecordAt { seq: Seq(end.0.saturating_add(ahead)), record };
-        let transitions = self.engine.apply(&record);
+        let (steps, aggregates) = (self.engine.apply(&record), self.aggregates.apply(&record));
         if let Body::Audit(audit) = &record.record.body {
             self.shelf.take(&audit.act);
         }
@@ -245,8 +263,14 @@ impl Ledger {
             }
         }
         transaction.records.push(record.record);
-        transitions
+        Found { steps, aggregates }
     }
+}
+
+/// What a record brings with it.
+struct Found {
+    steps: Vec<AlarmTransition>,
+    aggregates: Vec<Aggregate>,
 }
 
 /// A step of a command, as the journal takes it.

@@ -123,6 +123,7 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
         commit: config.file.commit,
         checkpoint: config.file.checkpoint,
         evidence: config.file.evidence,
+        aggregation: config.file.aggregates.clone(),
         code_patterns: config.file.outfalls.code_patterns.clone(),
         tables: TableSize::of_budget(config.file.journal.bytes_max),
         journal_bytes_max: config.file.journal.bytes_max,

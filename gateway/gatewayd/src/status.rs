@@ -113,6 +113,9 @@ pub struct JournalStatus {
     pub failing: Option<String>,
     /// Leaves under the newest signed tree head.
     pub checkpoint: u64,
+    /// Readings that no aggregate took, those that a start reads back included: they came too late, or there was no room.
+    #[serde(default)]
+    pub aggregates_refused: u64,
     /// What a salvage saved at this start, if one was needed.
     #[serde(default)]
     pub salvaged: Option<String>,

@@ -211,7 +211,7 @@ impl Engine {
             Body::Boot(_) => self.listen_from(stamp),
             // What a mended codec says of the past raises no alarm today.
             Body::Rejected(_) | Body::Codec(_) | Body::Redecoded(_) => {}
-            Body::Clock(_) | Body::Gap(_) | Body::Audit(_) => {}
+            Body::Clock(_) | Body::Gap(_) | Body::Audit(_) | Body::Aggregate(_) => {}
         }
         transitions
     }

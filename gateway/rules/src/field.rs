@@ -16,7 +16,7 @@ use crate::{Condition, Devices, Rule, Series};
 /// Most series with slices, and most with a newest value. A series of a week has some 150 kB.
 pub const SERIES_MAX: usize = 2_000;
 /// A device that says it measured so much later than the box heard it has a wrong clock.
-const AHEAD_MS_MAX: i64 = 300_000;
+pub(crate) const AHEAD_MS_MAX: i64 = 300_000;
 
 type Key = (SourceId, Quantity, Unit);
 /// In the order of [`Fact::ALL`].

@@ -1,4 +1,4 @@
-//! From committed records to alarm transitions.
+//! From committed records to alarm transitions, and to aggregates.
 //!
 //! **In:** the text of `rules.toml` and of the files in `rules.d`, and every record of the journal, once, in order. **Out:**
 //! [`AlarmTransition`]s to be journaled, and the alarms that stand.
@@ -37,6 +37,9 @@
 //! - Numbers are decimal: sums have every digit, a mean has two more than its finest reading, rounded half to even, and what
 //!   is compared is what is recorded.
 //!
+//! Beside them and by the same arithmetic, [`Aggregates`] makes the means, extremes and volumes of the clock's times that a
+//! platform may want in the place of single readings.
+//!
 //! A [`Backtest`] is the same fold under other rules, beside what the journal has; [`Scenarios`] are tests of rules that a
 //! technician can write.
 //!
@@ -53,6 +56,7 @@
 //!
 //! [`AlarmTransition`]: record::AlarmTransition
 
+mod aggregates;
 mod backtest;
 mod basis;
 mod dry_weather;
@@ -75,6 +79,7 @@ mod slices;
 mod suppression;
 mod surge;
 
+pub use aggregates::{Aggregates, Aggregation, LATE_S_MAX, PERIODS_MAX};
 pub use backtest::{Backtest, Outcome, StepAt, TRANSITIONS_MAX};
 pub use basis::{Backflow, Basis, Cold, DryWeather, Melt, Window};
 pub use engine::{

@@ -9,7 +9,7 @@ use crate::slices::Slices;
 use crate::{Basis, Rule, Series};
 
 /// Digits that a result has more than the finest of its readings. What is compared is what is recorded.
-const RESULT_DIGITS: i32 = 2;
+pub(crate) const RESULT_DIGITS: i32 = 2;
 /// Digits that a load in kg has behind the point: a milligram.
 const LOAD_EXPONENT: i32 = -6;
 

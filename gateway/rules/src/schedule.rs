@@ -1,6 +1,7 @@
 //! Hours of the day, days of the week and holidays in which a rule judges.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::str::FromStr;
 
 use record::dossier::Day;
@@ -13,9 +14,17 @@ const MINUTE_MS: i64 = 60_000;
 const EPOCH_WEEKDAY: i64 = 3;
 
 /// The local clock by which days and hours are counted: so much ahead of UTC. Beijing time unless the file says otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct UtcOffset {
     ms: i64,
+}
+
+impl fmt::Debug for UtcOffset {
+    /// As it is written.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let minutes = self.ms.abs() / MINUTE_MS;
+        write!(f, "{}{:02}:{:02}", if self.ms < 0 { '-' } else { '+' }, minutes / 60, minutes % 60)
+    }
 }
 
 /// When a rule judges. Outside of it, it finds nothing wrong.

@@ -34,12 +34,12 @@ pub(crate) struct Slices(BTreeMap<i64, Slice>);
 const MEAN_DIGITS: i32 = 6;
 
 impl Slice {
-    fn new(value: Decimal, seq: Seq) -> Slice {
+    pub(crate) fn new(value: Decimal, seq: Seq) -> Slice {
         let exponent = i32::from(value.exponent());
         Slice { sum: Some(value.into()), count: 1, exponent, lowest: value, highest: value, newest: seq }
     }
 
-    fn add(&mut self, value: Decimal, seq: Seq) {
+    pub(crate) fn add(&mut self, value: Decimal, seq: Seq) {
         self.sum = self.sum.and_then(|sum| sum.plus(value.into()));
         self.count = self.count.saturating_add(1);
         self.exponent = self.exponent.min(i32::from(value.exponent()));

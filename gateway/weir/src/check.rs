@@ -1,6 +1,6 @@
 //! `weir config check`: whether the daemons would accept these files.
 
-mod filter;
+pub(crate) mod filter;
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -63,25 +63,35 @@ pub(crate) fn run(config_dir: &Path, files: &[PathBuf], json: bool, lang: Lang) 
     Ok(if refused { Exit::Config } else { Exit::Good })
 }
 
-/// A destination whose pinned key has signed for another one.
-struct Successor {
-    destination: String,
-    key: PublicKey,
+/// What a file is accepted with, and its author may not have meant.
+enum Note {
+    /// The pinned key of a destination has signed for another one.
+    Successor { destination: String, key: PublicKey },
+    /// A destination is to get aggregates that the gateway does not make.
+    NotMade { destination: String, lacking: String },
 }
 
-impl Successor {
+impl Note {
     fn told(&self, lang: Lang) -> String {
-        let Successor { destination, key } = self;
-        match lang {
-            Lang::En => format!(
+        match (self, lang) {
+            (Note::Successor { destination, key }, Lang::En) => format!(
                 "destination `{destination}`: its key is the predecessor of {key}, which it signed for; both are well"
             ),
-            Lang::Zh => format!("目的地 `{destination}`：所填公钥是 {key} 的前任，并已为其签名；两者均可"),
+            (Note::Successor { destination, key }, Lang::Zh) => {
+                format!("目的地 `{destination}`：所填公钥是 {key} 的前任，并已为其签名；两者均可")
+            }
+            (Note::NotMade { destination, lacking }, Lang::En) => format!(
+                "destination `{destination}`: its filter asks for aggregates ({lacking}) that the gateway does not make · try: \
+                 periods under [aggregates] in gateway.toml"
+            ),
+            (Note::NotMade { destination, lacking }, Lang::Zh) => format!(
+                "目的地 `{destination}`：过滤器要求的统计值（{lacking}）网关未计算 · 请在 gateway.toml 的 [aggregates] 中设置 periods"
+            ),
         }
     }
 }
 
-fn check(path: &Path) -> Result<Vec<Successor>, String> {
+fn check(path: &Path) -> Result<Vec<Note>, String> {
     let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let is_example = path.parent().is_some_and(|folder| folder.ends_with("rules.d"));
     let kind = if is_example { Some("rules") } else { KINDS.into_iter().find(|kind| name.contains(kind)) };
@@ -147,7 +157,7 @@ fn check_devices(devices: &Path, keys: &Path) -> Result<(), String> {
 
 /// Beside the file also what it names: a certificate that cannot be read stops the daemon just as well, and a filter that
 /// names nobody withholds in silence.
-fn check_sync(path: &Path) -> Result<Vec<Successor>, String> {
+fn check_sync(path: &Path) -> Result<Vec<Note>, String> {
     names_what_there_is(path, &SyncConfig::load(path).map_err(|error| chain(&error))?)
 }
 
@@ -156,7 +166,7 @@ pub(crate) fn sync_text(path: &Path, text: &str) -> Result<(), String> {
     names_what_there_is(path, &SyncConfig::parse(text, path).map_err(|error| chain(&error))?).map(drop)
 }
 
-fn names_what_there_is(path: &Path, config: &SyncConfig) -> Result<Vec<Successor>, String> {
+fn names_what_there_is(path: &Path, config: &SyncConfig) -> Result<Vec<Note>, String> {
     let journaled = register(&config.journal_path()).unwrap_or_default();
     let journaled: BTreeSet<OutfallCode> = journaled.iter().map(|(code, _)| code.clone()).collect();
     for destination in config.destinations.iter().filter(|destination| destination.enabled) {
@@ -173,7 +183,19 @@ fn names_what_there_is(path: &Path, config: &SyncConfig) -> Result<Vec<Successor
     let successor = |destination: &DestinationConfig| {
         let keys = platform_keys(destination.key, &statements);
         let key = keys.get(1..).and_then(<[PublicKey]>::last).copied()?;
-        Some(Successor { destination: destination.name.to_string(), key })
+        Some(Note::Successor { destination: destination.name.to_string(), key })
     };
-    Ok(config.destinations.iter().filter_map(successor).collect())
+    let successors = config.destinations.iter().filter_map(successor);
+    Ok(successors.chain(not_made(path, &config.destinations)).collect())
+}
+
+/// Destinations that wait for aggregates which the gateway.toml beside this file does not name.
+fn not_made(sync: &Path, destinations: &[DestinationConfig]) -> Vec<Note> {
+    let Ok(gateway) = GatewayConfig::load(&sync.with_file_name("gateway.toml")) else { return Vec::new() };
+    let made = &gateway.file.aggregates.periods;
+    let note = |destination: &DestinationConfig| {
+        let lacking = filter::lacking(&destination.filter, made)?;
+        Some(Note::NotMade { destination: destination.name.to_string(), lacking })
+    };
+    destinations.iter().filter(|destination| destination.enabled).filter_map(note).collect()
 }

@@ -393,8 +393,12 @@ pub(crate) struct ExportArgs {
     /// Before this time.
     #[arg(long, value_name = "TIME")]
     pub(crate) to: Option<jiff::Timestamp>,
+    /// What readings came to over the clock's times ([aggregates] in gateway.toml) in their place: a line for each quantity and
+    /// window; --from and --to choose by when a window begins.
+    #[arg(long)]
+    pub(crate) aggregates: bool,
     /// Every record that is signed, in its exact bytes, with the signed tree heads: a file for `weir verify FILE`.
-    #[arg(long, conflicts_with_all = ["format", "json", "source", "quantity", "from", "to"])]
+    #[arg(long, conflicts_with_all = ["format", "json", "source", "quantity", "from", "to", "aggregates"])]
     pub(crate) journal: bool,
     /// Into this file instead of standard output.
     #[arg(short, long, value_name = "FILE")]

@@ -1,5 +1,7 @@
-//! `weir export`: readings as CSV or JSON Lines, exact to the last digit; or the whole journal with its proofs.
+//! `weir export`: readings or aggregates of them as CSV or JSON Lines, exact to the last digit; or the whole journal with its
+//! proofs.
 
+mod aggregates;
 mod journal;
 
 use std::fs::File;
@@ -8,7 +10,7 @@ use std::path::Path;
 
 use ::journal::Reader;
 use evidence::moment;
-use evidence::readings::{Decoded, HEADING, Row, csv_line, row};
+use evidence::readings::{Decoded, HEADING, csv_line, row};
 use record::{Quantity, Reading, RecordAt, Seq, SeqRange, SourceId, TrueTime};
 
 use crate::cli::{ExportArgs, ExportFormat};
@@ -30,11 +32,11 @@ pub(crate) fn run(state_dir: &Path, args: &ExportArgs, lang: Lang) -> Result<Exi
     let reader = Reader::open(&state_dir.join("journal/journal.db")).map_err(CommandError::Store)?;
     let filter = Filter::new(args)?;
     match &args.out {
-        None => write(&reader, args, &filter, output::stdout(), CommandError::output)?,
+        None => write(&reader, &filter, output::stdout(), CommandError::output)?,
         Some(path) => {
             let failed = |source| CommandError::Write { path: path.clone(), source };
             let file = File::create(path).map_err(failed)?;
-            write(&reader, args, &filter, BufWriter::new(file), failed)?;
+            write(&reader, &filter, BufWriter::new(file), failed)?;
         }
     }
     Ok(Exit::Good)
@@ -58,26 +60,52 @@ impl Filter<'_> {
         })
     }
 
-    /// Whether it is wanted, by the time that it really was where that is known.
-    fn takes(&self, record: &RecordAt, time: TrueTime) -> bool {
-        let at = moment(record, time).0;
+    /// Whether it is of a wanted device.
+    fn takes(&self, record: &RecordAt) -> bool {
         self.source.as_ref().is_none_or(|source| record.record.body.source() == Some(source))
-            && self.args.from.is_none_or(|from| at >= from.as_millisecond())
+    }
+
+    /// Whether a time is wanted, in milliseconds.
+    fn takes_time(&self, at: i64) -> bool {
+        self.args.from.is_none_or(|from| at >= from.as_millisecond())
             && self.args.to.is_none_or(|to| at < to.as_millisecond())
+    }
+
+    fn takes_quantity(&self, quantity: &Quantity) -> bool {
+        self.quantity.as_ref().is_none_or(|wanted| wanted == quantity)
+    }
+
+    /// The lines of a record: its readings, by the time that it really was where that is known; or what it says readings came
+    /// to, by when that window begins.
+    fn lines(&self, record: &RecordAt, time: TrueTime) -> Vec<String> {
+        if self.args.aggregates {
+            return aggregates::lines(self, record);
+        }
+        let decoded = Decoded::of(&record.record.body).filter(|_| self.takes_time(moment(record, time).0));
+        let Some(decoded) = decoded else { return Vec::new() };
+        let wanted = decoded.readings.iter().filter(|reading| self.takes_quantity(&reading.quantity));
+        let line = |reading: &Reading| {
+            let row = row(record, time, &decoded, reading);
+            if self.csv() { csv_line(&row) } else { json_line(&row) }
+        };
+        wanted.map(line).collect()
+    }
+
+    fn csv(&self) -> bool {
+        self.args.format == ExportFormat::Csv && !self.args.json
     }
 }
 
 fn write<W: Write>(
     reader: &Reader,
-    args: &ExportArgs,
     filter: &Filter<'_>,
     mut out: W,
     failed: impl Fn(std::io::Error) -> CommandError,
 ) -> Result<(), CommandError> {
-    let csv = args.format == ExportFormat::Csv && !args.json;
-    if csv {
+    if filter.csv() {
+        let heading = if filter.args.aggregates { aggregates::HEADING } else { HEADING };
         // RFC 4180 asks for CRLF.
-        out.write_all(format!("{HEADING}\r\n").as_bytes()).map_err(&failed)?;
+        out.write_all(format!("{heading}\r\n").as_bytes()).map_err(&failed)?;
     }
     let end = reader.position().map_err(CommandError::Store)?.end;
     let times = time_line(reader, Seq(0)).map_err(CommandError::Store)?;
@@ -86,13 +114,8 @@ fn write<W: Write>(
         let records = reader.read(range, PAGE_BYTES).map_err(CommandError::Store)?;
         let Some(last) = records.last() else { break };
         next = last.seq.next();
-        let timed = records.iter().map(|record| (record, times.time(&record.record.stamp)));
-        for (record, time) in timed.filter(|(record, time)| filter.takes(record, *time)) {
-            let Some(decoded) = Decoded::of(&record.record.body) else { continue };
-            let wanted = |reading: &&Reading| filter.quantity.as_ref().is_none_or(|q| *q == reading.quantity);
-            for reading in decoded.readings.iter().filter(wanted) {
-                let row = row(record, time, &decoded, reading);
-                let line = if csv { csv_line(&row) } else { json_line(&row) };
+        for record in records.iter().filter(|record| filter.takes(record)) {
+            for line in filter.lines(record, times.time(&record.record.stamp)) {
                 out.write_all(line.as_bytes()).map_err(&failed)?;
             }
         }
@@ -100,6 +123,6 @@ fn write<W: Write>(
     out.flush().map_err(failed)
 }
 
-fn json_line(row: &Row<'_>) -> String {
+fn json_line(row: &impl serde::Serialize) -> String {
     serde_json::to_string(row).map(|line| line + "\n").unwrap_or_default()
 }

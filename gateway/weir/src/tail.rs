@@ -1,5 +1,6 @@
 //! `weir tail`: the newest records, and those to come.
 
+mod aggregate;
 mod audit;
 pub(crate) mod line;
 mod link;

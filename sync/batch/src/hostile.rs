@@ -4,12 +4,12 @@ use minicbor::bytes::ByteVec;
 use proptest::prelude::*;
 use record::merkle::{ConsistencyProof, leaf_hash};
 use record::{
-    BootNo, ClockQuality, CodecId, CodecText, Decimal, Gap, GapReason, MonoMs, Quality, Quantity, Reading, Seq,
-    SeqRange, SourceId, Stamp, Unit, UnixMs,
+    Aggregate, AggregateValue, BootNo, ClockQuality, CodecId, CodecText, Decimal, Gap, GapReason, MonoMs, Quality,
+    Quantity, Reading, Seq, SeqRange, SourceId, Stamp, Unit, UnixMs,
 };
 
 use crate::pack::pack;
-use crate::wire::{Body, Filter, GapRow, List, Proof, QuantityRef, Runs, Text};
+use crate::wire::{AggregateRow, Body, Filter, GapRow, List, Proof, QuantityRef, Runs, Text};
 use crate::{
     Artifact, Batch, BoxId, Content, Continuation, Filtered, Lane, OpenError, Row, SigningKey, TreeHead, payload,
 };
@@ -54,6 +54,19 @@ fn example() -> Batch {
     }
 }
 
+fn aggregate(values: usize) -> AggregateRow {
+    let value = |place: usize| AggregateValue {
+        quantity: Quantity::new(&format!("q{place:03}")).unwrap(),
+        unit: Unit::new("1").unwrap(),
+        good: 0,
+        doubtful: 1,
+        parts: 0,
+        statistics: None,
+    };
+    let (source, values) = (SourceId::new("a").unwrap(), (0..values).map(value).collect());
+    AggregateRow(Aggregate { source, outfall: None, from_ms: UnixMs(0), period: "1h".parse().unwrap(), values })
+}
+
 fn check(spoil: impl FnOnce(&mut Body), expected: &str) {
     let mut body = pack(&example());
     spoil(&mut body);
@@ -70,7 +83,8 @@ fn columns_that_do_not_fit_are_refused() {
     check(|b| b.ranges.0.push(SeqRange { first: Seq(10), last: Seq(11) }), "the ranges are not sorted and apart");
     check(|b| (b.groups, b.kinds) = (None, ByteVec::from(vec![1])), "audits: fewer than rows of that kind");
     check(|b| (b.groups, b.kinds) = (None, ByteVec::from(vec![3])), "outfalls: fewer than rows of that kind");
-    check(|b| (b.groups, b.kinds) = (None, ByteVec::from(vec![5])), "kinds: a number below -2");
+    check(|b| (b.groups, b.kinds) = (None, ByteVec::from(vec![5])), "aggregates: fewer than rows of that kind");
+    check(|b| (b.groups, b.kinds) = (None, ByteVec::from(vec![7])), "kinds: a number below -3");
     check(|b| b.kinds = ByteVec::from(vec![126]), "kinds: a number that no shape has");
     check(|b| b.kinds = ByteVec::from(vec![12]), "groups: a shape without a frame");
     check(|b| b.kinds = ByteVec::from(vec![2; 11]), "kinds: it has more values than rows");
@@ -94,8 +108,10 @@ fn columns_that_do_not_fit_are_refused() {
     check(|b| b.texts = Some(List(vec![text(10)])), "texts: for a row that is no frame");
     check(|b| b.texts = Some(List(vec![text(2), text(1)])), "texts: not by ascending row");
     let codec = CodecText { id: CodecId([0; 8]), text: String::new() };
-    let more = "boots, rejected, alarms, codecs, clocks, gaps, audits, outfalls: more than rows of that kind";
+    let more =
+        "boots, rejected, alarms, codecs, clocks, gaps, audits, outfalls, aggregates: more than rows of that kind";
     check(|b| b.codecs = Some(List(vec![codec])), more);
+    check(|b| b.aggregates = Some(List(vec![aggregate(1)])), more);
     check(|b| b.gaps = Some(List(vec![gap(&[(0, 1)])])), more);
     check(|b| *b = of_gap(&[(0, 1), (2, 3)]), "gaps: ranges not apart");
     let many: Vec<(u64, u64)> = (0..1025).map(|place| (2 * place, 2 * place)).collect();
@@ -176,6 +192,19 @@ fn lists_are_bounded_before_they_are_built() {
     plain.truncate(plain.len() - 4);
     plain.extend([0x9a, 0xff, 0xff, 0xff, 0xff]);
     assert!(matches!(open_plain(&plain), Err(OpenError::Payload { .. })));
+}
+
+/// A value of an aggregate takes some three hundred bytes of memory, so that it counts as more than one entry.
+#[test]
+fn values_of_aggregates_are_counted() {
+    let opened = |rows: usize| {
+        let mut body = pack(&example());
+        body.aggregates = Some(List((0..rows).map(|_| aggregate(Aggregate::VALUES_MAX)).collect()));
+        open_plain(&payload::encode(&body))
+    };
+    let most = crate::wire::ENTRIES_MAX / (3 * Aggregate::VALUES_MAX);
+    assert!(matches!(opened(most - 10), Err(OpenError::Inconsistent(_))), "read, and no row is of that kind");
+    assert!(matches!(opened(most + 1), Err(OpenError::Payload { .. })), "more than is taken");
 }
 
 #[test]

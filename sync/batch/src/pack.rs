@@ -7,8 +7,8 @@ use record::{ClockQuality, CodecId, Decimal, Gap, Quality, Quantity, Reading, Se
 
 use crate::bits::Predict;
 use crate::wire::{
-    Body, Field, GapRow, Group, KIND_AUDIT, KIND_OUTFALL, List, OutfallRow, Proof, QuantityRef, RejectedFrame,
-    SHAPE_FIRST, Shape, Text,
+    AggregateRow, Body, Field, GapRow, Group, KIND_AGGREGATE, KIND_AUDIT, KIND_OUTFALL, List, OutfallRow, Proof,
+    QuantityRef, RejectedFrame, SHAPE_FIRST, Shape, Text,
 };
 use crate::{Batch, Content, Continuation, Decoded, Row, bits, column};
 
@@ -69,6 +69,7 @@ pub(crate) fn pack(batch: &Batch) -> Body {
         gaps: None,
         audits: None,
         outfalls: None,
+        aggregates: None,
         filtered: batch.filtered.pack(&batch.ranges),
         proofs: List::some(batch.proofs.iter().map(proof).collect()),
     };
@@ -128,6 +129,7 @@ fn kinds(rows: &[Row], groups: &[Frames]) -> Vec<i64> {
             Content::Gap(_) => 5,
             Content::Audit(_) => KIND_AUDIT,
             Content::Outfall(_) => KIND_OUTFALL,
+            Content::Aggregate(_) => KIND_AGGREGATE,
             Content::Readings { .. } | Content::Redecoded(_) => SHAPE_FIRST,
         })
         .collect();
@@ -164,10 +166,11 @@ fn texts(rows: &[Row]) -> Vec<Text> {
         .collect()
 }
 
-/// Alarms, boots, codecs, refused frames, clocks, gaps, orders and outfalls travel row by row: there are few.
+/// Alarms, boots, codecs, refused frames, clocks, gaps, orders, outfalls and aggregates travel row by row: there are few.
 fn pack_rare(rows: &[Row], body: &mut Body) {
     let (mut alarms, mut boots, mut refused, mut codecs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut clocks, mut gaps, mut audits, mut outfalls) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut aggregates = Vec::new();
     for row in rows {
         match &row.content {
             Content::Readings { .. } | Content::Redecoded(_) => {}
@@ -178,6 +181,7 @@ fn pack_rare(rows: &[Row], body: &mut Body) {
             Content::Gap(gap) => gaps.push(gap_row(gap)),
             Content::Audit(audit) => audits.push(audit.clone()),
             Content::Outfall(outfall) => outfalls.push(OutfallRow(outfall.clone())),
+            Content::Aggregate(aggregate) => aggregates.push(AggregateRow(aggregate.clone())),
             Content::Rejected { source, why, detail, raw_len, raw_sha256 } => refused.push(RejectedFrame {
                 source: source.clone(),
                 why: *why,
@@ -195,6 +199,7 @@ fn pack_rare(rows: &[Row], body: &mut Body) {
     body.gaps = List::some(gaps);
     body.audits = List::some(audits);
     body.outfalls = List::some(outfalls);
+    body.aggregates = List::some(aggregates);
 }
 
 fn gap_row(gap: &Gap) -> GapRow {

@@ -1,8 +1,8 @@
 //! What travels of a record.
 
 use record::{
-    AlarmTransition, Audit, Body, Boot, ClockSet, CodecId, CodecText, Gap, Outfall, Reading, Reason, RecordAt,
-    Redecoded, Seq, SourceId, Stamp, TextValue,
+    Aggregate, AlarmTransition, Audit, Body, Boot, ClockSet, CodecId, CodecText, Gap, Outfall, Reading, Reason,
+    RecordAt, Redecoded, Seq, SourceId, Stamp, TextValue,
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -64,6 +64,8 @@ pub enum Content {
     Audit(Audit),
     /// Something about an outfall changed.
     Outfall(Outfall),
+    /// What the readings of a device came to over a time of the clock.
+    Aggregate(Aggregate),
 }
 
 /// What a codec made of a frame, now or anew: what [`Content::Readings`] and [`Content::Redecoded`] have in common.
@@ -92,7 +94,9 @@ impl Content {
                 Some(Decoded { source, codec: Some(*codec), of: Some(*of), readings, texts })
             }
             Content::Boot(_) | Content::Rejected { .. } | Content::Alarm(_) | Content::Codec(_) => None,
-            Content::Clock(_) | Content::Gap(_) | Content::Audit(_) | Content::Outfall(_) => None,
+            Content::Clock(_) | Content::Gap(_) | Content::Audit(_) | Content::Outfall(_) | Content::Aggregate(_) => {
+                None
+            }
         }
     }
 }
@@ -125,6 +129,7 @@ impl From<&RecordAt> for Row {
             Body::Gap(gap) => Content::Gap(gap.clone()),
             Body::Audit(audit) => Content::Audit(audit.clone()),
             Body::Outfall(outfall) => Content::Outfall(outfall.clone()),
+            Body::Aggregate(aggregate) => Content::Aggregate(aggregate.clone()),
         };
         Row { seq: at.seq, stamp: at.record.stamp, content }
     }

@@ -11,8 +11,8 @@ use crate::batch::check_proofs;
 use crate::bits::Predict;
 use crate::pack::by_kind;
 use crate::wire::{
-    Body, Field, GapRow, Group, KIND_AUDIT, KIND_OUTFALL, List, OutfallRow, Proof, RejectedFrame, SHAPE_FIRST, Shape,
-    Text,
+    AggregateRow, Body, Field, GapRow, Group, KIND_AGGREGATE, KIND_AUDIT, KIND_OUTFALL, List, OutfallRow, Proof,
+    RejectedFrame, SHAPE_FIRST, Shape, Text,
 };
 use crate::{Batch, Content, Continuation, Filtered, Inconsistency, READINGS_MAX, ROWS_MAX, Row, bits, column};
 
@@ -51,6 +51,7 @@ pub(crate) fn unpack(mut body: Body) -> Result<Batch, Inconsistency> {
         gaps: list(body.gaps).into_iter(),
         audits: list(body.audits).into_iter(),
         outfalls: list(body.outfalls).into_iter(),
+        aggregates: list(body.aggregates).into_iter(),
     };
     let seqs = with_rows.iter().flat_map(|SeqRange { first, last }| (first.0..=last.0).map(Seq));
     let mut rows = Vec::with_capacity(count);
@@ -129,6 +130,7 @@ struct Rare {
     gaps: std::vec::IntoIter<GapRow>,
     audits: std::vec::IntoIter<Audit>,
     outfalls: std::vec::IntoIter<OutfallRow>,
+    aggregates: std::vec::IntoIter<AggregateRow>,
 }
 
 impl Rare {
@@ -153,16 +155,21 @@ impl Rare {
                 let row = self.outfalls.next().ok_or(wrong("outfalls", "fewer than rows of that kind"))?;
                 Ok(Content::Outfall(row.0))
             }
-            _ => Err(wrong("kinds", "a number below -2")),
+            KIND_AGGREGATE => {
+                let row = self.aggregates.next().ok_or(wrong("aggregates", "fewer than rows of that kind"))?;
+                Ok(Content::Aggregate(row.0))
+            }
+            _ => Err(wrong("kinds", "a number below -3")),
         }
     }
 
     fn must_be_empty(self) -> Result<(), Inconsistency> {
         let few = self.boots.len() + self.rejected.len() + self.alarms.len() + self.codecs.len();
-        match few + self.clocks.len() + self.gaps.len() + self.audits.len() + self.outfalls.len() {
+        let more = self.clocks.len() + self.gaps.len() + self.audits.len();
+        match few + more + self.outfalls.len() + self.aggregates.len() {
             0 => Ok(()),
             _ => Err(wrong(
-                "boots, rejected, alarms, codecs, clocks, gaps, audits, outfalls",
+                "boots, rejected, alarms, codecs, clocks, gaps, audits, outfalls, aggregates",
                 "more than rows of that kind",
             )),
         }

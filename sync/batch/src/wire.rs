@@ -3,8 +3,8 @@
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use record::{
-    AlarmTransition, Audit, Boot, ClockSet, CodecId, CodecText, GapReason, Outfall, Quantity, Reason, SeqRange,
-    SourceId, Unit,
+    Aggregate, AlarmTransition, Audit, Boot, ClockSet, CodecId, CodecText, GapReason, Outfall, Quantity, Reason,
+    SeqRange, SourceId, Unit,
 };
 
 use crate::{BoxId, Lane, TreeHead};
@@ -20,6 +20,8 @@ pub(crate) const SHAPE_FIRST: i64 = 6;
 pub(crate) const KIND_AUDIT: i64 = -1;
 /// Likewise.
 pub(crate) const KIND_OUTFALL: i64 = -2;
+/// Likewise.
+pub(crate) const KIND_AGGREGATE: i64 = -3;
 
 #[derive(Encode, Decode)]
 #[cbor(array, context_bound = "AsMut<Entries>")]
@@ -32,7 +34,7 @@ pub(crate) struct Body {
     pub(crate) ranges: List<SeqRange>,
     #[n(3)]
     pub(crate) head: TreeHead,
-    /// Per row: -2 outfall, -1 order, 0 boot, 1 rejected, 2 alarm, 3 codec, 4 clock, 5 gap, 6 + number of the shape.
+    /// Per row: -3 aggregate, -2 outfall, -1 order, 0 boot, 1 rejected, 2 alarm, 3 codec, 4 clock, 5 gap, 6 + number of the shape.
     #[n(4)]
     pub(crate) kinds: ByteVec,
     /// Per row: milliseconds since the boot.
@@ -75,6 +77,8 @@ pub(crate) struct Body {
     pub(crate) proofs: Option<List<Proof>>,
     #[n(21)]
     pub(crate) outfalls: Option<List<OutfallRow>>,
+    #[n(22)]
+    pub(crate) aggregates: Option<List<AggregateRow>>,
 }
 
 impl Body {
@@ -93,7 +97,8 @@ impl Body {
         let rare = rare + len(self.filtered.as_ref().and_then(|filter| filter.quantities.as_ref()));
         let heads = len(self.checkpoints.as_ref()) + len(self.proofs.as_ref());
         let of_outfalls: usize = self.outfalls.iter().flat_map(|list| &list.0).map(|row| 1 + row.entries()).sum();
-        self.ranges.0.len() + len(self.groups.as_ref()) + in_groups + rare + heads + of_outfalls
+        let of_aggregates: usize = self.aggregates.iter().flat_map(|list| &list.0).map(|row| 1 + row.entries()).sum();
+        self.ranges.0.len() + len(self.groups.as_ref()) + in_groups + rare + heads + of_outfalls + of_aggregates
     }
 }
 
@@ -222,6 +227,32 @@ impl<'b, C: AsMut<Entries>> Decode<'b, C> for OutfallRow {
         let entries = (d.position() - begin).div_ceil(OutfallRow::BYTES_PER_ENTRY);
         ctx.as_mut().take(entries)?;
         Ok(OutfallRow(outfall))
+    }
+}
+
+/// What readings came to. Each of its values, of eight bytes at least and some three hundred in memory, counts as
+/// [`AggregateRow::ENTRIES_PER_VALUE`].
+pub(crate) struct AggregateRow(pub(crate) Aggregate);
+
+impl AggregateRow {
+    const ENTRIES_PER_VALUE: usize = 3;
+
+    fn entries(&self) -> usize {
+        self.0.values.len().saturating_mul(AggregateRow::ENTRIES_PER_VALUE)
+    }
+}
+
+impl<C> Encode<C> for AggregateRow {
+    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), encode::Error<W::Error>> {
+        self.0.encode(e, ctx)
+    }
+}
+
+impl<'b, C: AsMut<Entries>> Decode<'b, C> for AggregateRow {
+    fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, decode::Error> {
+        let row = AggregateRow(Aggregate::decode(d, ctx)?);
+        ctx.as_mut().take(row.entries())?;
+        Ok(row)
     }
 }
 

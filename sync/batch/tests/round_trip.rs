@@ -9,10 +9,10 @@ use expect_test::{Expect, expect};
 use proptest::prelude::*;
 use record::merkle::{ConsistencyProof, leaf_hash};
 use record::{
-    Act, Actor, AlarmState, AlarmTransition, Audit, Boot, BootNo, ClockQuality, ClockSet, ClockSource, CodecId,
-    CodecText, Decimal, DossierVersion, Gap, GapReason, LimitSide, MonoMs, Outfall, OutfallCode, Quality, Quantity,
-    Reading, Reason, Redecoded, RuleId, Seq, SeqRange, SeqRanges, SourceId, Stamp, Standing, TextValue, Told, Unit,
-    UnixMs,
+    Act, Actor, Aggregate, AggregateValue, AlarmState, AlarmTransition, Audit, Boot, BootNo, ClockQuality, ClockSet,
+    ClockSource, CodecId, CodecText, Decimal, DossierVersion, Gap, GapReason, LimitSide, MonoMs, Outfall, OutfallCode,
+    Quality, Quantity, Reading, Reason, Redecoded, RuleId, Seq, SeqRange, SeqRanges, SourceId, Stamp, Standing,
+    Statistics, TextValue, Told, Unit, UnixMs,
 };
 
 fn key() -> SigningKey {
@@ -228,6 +228,43 @@ fn outfalls_come_back() {
         version(2, dossier(least)),
         standing(&["a", "b"]),
         standing(&[]),
+    ]);
+    let sealed = batch.seal(&key()).unwrap();
+    assert_eq!(open(&sealed.bytes).unwrap(), batch);
+    for bit in 0..sealed.bytes.len() * 8 {
+        let mut bytes = sealed.bytes.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        assert!(open(&bytes).is_err(), "bit {bit}");
+    }
+}
+
+/// An hour's aggregate of two quantities, one of a minute in which nothing could be believed, among other rows.
+#[test]
+fn aggregates_come_back() {
+    let decimal = |text: &str| Decimal::parse(text).unwrap();
+    let value = |quantity: &str, good, statistics| {
+        let (quantity, unit) = (Quantity::new(quantity).unwrap(), Unit::new("m3/h").unwrap());
+        AggregateValue { quantity, unit, good, doubtful: 1, parts: good, statistics }
+    };
+    let statistics = |volume: Option<&str>| Statistics {
+        min: decimal("1"),
+        mean: decimal("1.50"),
+        max: decimal("2"),
+        volume_m3: volume.map(decimal),
+    };
+    let aggregate = |outfall: Option<&str>, period: &str, values| {
+        let outfall = outfall.map(|code| OutfallCode::new(code).unwrap());
+        let (source, period) = (SourceId::new("a").unwrap(), period.parse().unwrap());
+        Content::Aggregate(Aggregate { source, outfall, from_ms: UnixMs(1_700_000_000_000), period, values })
+    };
+    let batch = batch(vec![
+        aggregate(
+            Some("A-1"),
+            "1h",
+            vec![value("cod", 6, Some(statistics(None))), value("flow", 6, Some(statistics(Some("1.5"))))],
+        ),
+        frame("a", vec![reading("cod", "mg/L", "1")]),
+        aggregate(None, "1m", vec![value("cod", 0, None)]),
     ]);
     let sealed = batch.seal(&key()).unwrap();
     assert_eq!(open(&sealed.bytes).unwrap(), batch);

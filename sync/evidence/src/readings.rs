@@ -75,7 +75,7 @@ impl Decoded<'_> {
                 Some(Decoded { source, codec: Some(*codec), of: Some(*of), readings })
             }
             Body::Boot(_) | Body::Rejected(_) | Body::Alarm(_) | Body::Codec(_) => None,
-            Body::Clock(_) | Body::Gap(_) | Body::Audit(_) | Body::Outfall(_) => None,
+            Body::Clock(_) | Body::Gap(_) | Body::Audit(_) | Body::Outfall(_) | Body::Aggregate(_) => None,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! exchange it for one that says something else than the records. Whatever changes a byte of it needs another [`VERSION`];
 //! files with another one are not compared, and that is said.
 
+mod aggregates;
 mod chart;
 mod html;
 mod sections;
@@ -19,8 +20,8 @@ use crate::log::Log;
 use crate::readings;
 use html::escape;
 
-/// Version of the rule that makes it. That of files with dossiers is no other one: a program that does not know the section
-/// does not know such records either.
+/// Version of the rule that makes it. That of files with dossiers or aggregates is no other one: a program that does not know
+/// the section does not know such records either.
 pub(crate) const VERSION: u32 = 2;
 /// How it looks.
 const STYLE: &str = include_str!("report.css");
@@ -42,6 +43,7 @@ pub(crate) fn of(box_id: &BoxId, asked: &Asked, log: &Log, members: &[Member<'_>
         sections::alarms(log),
         sections::orders(log),
         sections::charts(log),
+        aggregates::section(log),
         sections::completeness(asked, log),
         sections::times(asked, log),
         sections::receipts(log, members),

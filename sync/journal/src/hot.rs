@@ -138,7 +138,7 @@ pub(crate) fn end(connection: &Connection, first: Seq) -> rusqlite::Result<Optio
 
 /// Whether records of this kind are few, must be found, and must stay.
 pub(crate) fn is_marked(kind: Kind) -> bool {
-    !matches!(kind, Kind::Frame | Kind::Rejected | Kind::Redecoded)
+    !matches!(kind, Kind::Frame | Kind::Rejected | Kind::Redecoded | Kind::Aggregate)
 }
 
 /// The part of the tree's edge that belongs to the block that is not complete: the roots of the low bits of its size.

@@ -170,6 +170,8 @@ impl Keeping {
                 }
                 self.kept.insert(frame.source.clone())
             }
+            // Those of an hour and more are as few as the frames that stay, and tell of those that go.
+            (Stage::Thinned, Body::Aggregate(aggregate)) => aggregate.period.ms().cast_unsigned() >= THINNED_MS,
             (Stage::Thinned | Stage::Remnant, _) => false,
         }
     }

@@ -12,6 +12,7 @@
 //! records that had to go, or were damaged ─► Gap { why, ranges } ─► their numbers stay explained
 //! a technician's or a platform's order ─► Audit { by, act, reason } ─► and only then it is carried out
 //! an authority's word about an outfall ─► Outfall { dossier | devices } ─► what stood where, under whose limits
+//! good readings of a time of the clock ─► Aggregate { window, values } ─► for whoever wants no single readings
 //! ```
 //! A [`Link`] says how a frame came: MQTT, LoRaWAN with every gateway that heard it, a serial module, ChirpStack, a
 //! join-request.
@@ -24,8 +25,9 @@
 //! did not know, a [`TimeLine`] of its boot may.
 //!
 //! Standards: RFC 8949 §4.2 (deterministic CBOR), RFC 9162 §2.1 (Merkle tree), UCUM and RFC 8428/8798 (units),
-//! ISA-18.2 (alarm states), HJ 1312-2023 (classes of outfalls), GB 32100-2015 (credit codes), GB 3838-2002 (classes of water).
+//! ISA-18.2 (alarm states), HJ 212-2017 table 4 and appendix D.1 (aggregates), HJ 1312-2023 (classes of outfalls), GB 32100-2015 (credit codes), GB 3838-2002 (classes of water).
 
+mod aggregate;
 mod alarm;
 mod audit;
 mod clock_set;
@@ -39,6 +41,7 @@ pub mod invariant;
 mod link;
 pub mod merkle;
 mod outfall;
+mod period;
 mod quality;
 mod quantity;
 mod ranges;
@@ -50,6 +53,7 @@ mod text;
 mod time_line;
 mod unit;
 
+pub use aggregate::{Aggregate, AggregateValue, Statistics};
 pub use alarm::{
     AlarmState, AlarmTransition, Grounds, LimitSide, Measure, Priority, RuleId, RuleIdError, Suppression, Tier,
 };
@@ -63,6 +67,7 @@ pub use frame::{Frame, Reason, Rejected, TextValue};
 pub use gap::{Gap, GapReason};
 pub use link::{EndDeviceEui, GatewayEui, Link, Reception, Seal};
 pub use outfall::{DossierVersion, Outfall, Standing, Told};
+pub use period::{Period, PeriodError};
 pub use quality::Quality;
 pub use quantity::{Quantity, QuantityError};
 pub use ranges::{SeqRange, SeqRanges};

@@ -4,7 +4,9 @@ use minicbor::{CborLen, Decode, Encode};
 use serde::Serialize;
 
 use crate::merkle::{Hash, leaf_hash};
-use crate::{AlarmTransition, Audit, ClockSet, CodecText, Frame, Gap, Outfall, Redecoded, Rejected, SourceId, Stamp};
+use crate::{
+    Aggregate, AlarmTransition, Audit, ClockSet, CodecText, Frame, Gap, Outfall, Redecoded, Rejected, SourceId, Stamp,
+};
 
 /// The number of a record and the index of its Merkle leaf: 0, 1, 2, … without gap or repeat (J2).
 #[derive(
@@ -87,6 +89,9 @@ pub enum Body {
     /// Something about an outfall changed.
     #[n(9)]
     Outfall(#[n(0)] Outfall),
+    /// What the readings of a device came to over a time of the clock.
+    #[n(10)]
+    Aggregate(#[n(0)] Aggregate),
 }
 
 /// The kind of a record, as the journal indexes it.
@@ -113,6 +118,8 @@ pub enum Kind {
     Audit = 8,
     /// [`Body::Outfall`].
     Outfall = 9,
+    /// [`Body::Aggregate`].
+    Aggregate = 10,
 }
 
 impl Body {
@@ -129,6 +136,7 @@ impl Body {
             Body::Gap(_) => Kind::Gap,
             Body::Audit(_) => Kind::Audit,
             Body::Outfall(_) => Kind::Outfall,
+            Body::Aggregate(_) => Kind::Aggregate,
         }
     }
 
@@ -140,6 +148,7 @@ impl Body {
             Body::Rejected(rejected) => rejected.source.as_ref(),
             Body::Alarm(alarm) => Some(&alarm.source),
             Body::Redecoded(redecoded) => Some(&redecoded.source),
+            Body::Aggregate(aggregate) => Some(&aggregate.source),
         }
     }
 }
@@ -200,6 +209,7 @@ impl Record {
             Body::Gap(gap) => gap.is_bounded(),
             Body::Audit(audit) => audit.is_bounded(),
             Body::Outfall(outfall) => outfall.is_bounded(),
+            Body::Aggregate(aggregate) => aggregate.is_bounded(),
             _ => true,
         }
     }

@@ -6,11 +6,11 @@ use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 use record::{
-    Act, Actor, AlarmState, AlarmTransition, Audit, Body, Boot, BootNo, ClockQuality, ClockSet, ClockSource, CodecId,
-    CodecText, ConfigFile, Configuring, Decimal, Dossier, DossierVersion, Frame, Gap, GapReason, GatewayEui, Grounds,
-    LimitSide, Link, Measure, MonoMs, Outfall, OutfallCode, Quality, Quantity, Reading, Reason, Reception, Record,
-    Redecoded, Rejected, RuleId, Seal, Seq, SeqRange, SeqRanges, Settlement, SourceId, Stamp, Standing, Suppression,
-    TextValue, Tier, Told, Unit, UnixMs,
+    Act, Actor, Aggregate, AggregateValue, AlarmState, AlarmTransition, Audit, Body, Boot, BootNo, ClockQuality,
+    ClockSet, ClockSource, CodecId, CodecText, ConfigFile, Configuring, Decimal, Dossier, DossierVersion, Frame, Gap,
+    GapReason, GatewayEui, Grounds, LimitSide, Link, Measure, MonoMs, Outfall, OutfallCode, Period, Quality, Quantity,
+    Reading, Reason, Reception, Record, Redecoded, Rejected, RuleId, Seal, Seq, SeqRange, SeqRanges, Settlement,
+    SourceId, Stamp, Standing, Statistics, Suppression, TextValue, Tier, Told, Unit, UnixMs,
 };
 
 /// A change here breaks every checkpoint in the field: it needs a new variant, not new bytes.
@@ -187,6 +187,54 @@ fn clocks_and_gaps_are_pinned() {
     };
     check(&gap(GapReason::Full), expect!["820781860082820018ff8219020019020018fa0403199c40"]);
     check(&gap(GapReason::Restored), expect!["820781860482820018ff8219020019020018fa0403199c40"]);
+}
+
+fn aggregate_value(quantity: &str, good: u32, statistics: Option<Statistics>) -> AggregateValue {
+    let (quantity, unit) = (Quantity::new(quantity).unwrap(), Unit::new("m3/h").unwrap());
+    AggregateValue { quantity, unit, good, doubtful: 2, parts: good.min(1), statistics }
+}
+
+fn aggregate(values: Vec<AggregateValue>) -> Aggregate {
+    let (outfall, period) = (Some(OutfallCode::new("A-1").unwrap()), "1h".parse().unwrap());
+    Aggregate { source: SourceId::new("a").unwrap(), outfall, from_ms: UnixMs(1_700_000_000_000), period, values }
+}
+
+fn statistics(volume: Option<&str>) -> Option<Statistics> {
+    let decimal = |text: &str| Decimal::parse(text).unwrap();
+    Some(Statistics { min: decimal("1"), mean: decimal("1.5"), max: decimal("2"), volume_m3: volume.map(decimal) })
+}
+
+#[test]
+fn aggregates_are_pinned() {
+    check(
+        &Body::Aggregate(aggregate(vec![aggregate_value("flow", 2, statistics(Some("0.25")))])),
+        expect![[r#"
+        820a8185616163412d311b0000018bcfe56800190e10818664666c6f77646d332f6802020184820100820f20820200821819
+        21"#]],
+    );
+    let doubtful = Aggregate { outfall: None, ..aggregate(vec![aggregate_value("cod", 0, None)]) };
+    check(&Body::Aggregate(doubtful), expect!["820a81856161f61b0000018bcfe56800190e10818563636f64646d332f68000200"]);
+}
+
+/// What is made of nothing, twice the same series, and more than a device has, is no aggregate.
+#[test]
+fn an_aggregate_is_bounded() {
+    let taken = |values: Vec<AggregateValue>| {
+        let made = aggregate(values);
+        let back = minicbor::decode::<Aggregate>(&minicbor::to_vec(&made).unwrap()).ok();
+        assert_eq!(back.is_some(), made.is_bounded());
+        back == Some(made)
+    };
+    let some = |name: &str| aggregate_value(name, 1, statistics(None));
+    assert!(taken(vec![some("a"), some("b")]) && taken(vec![aggregate_value("a", 0, None)]));
+    assert!(!taken(vec![]) && !taken(vec![some("b"), some("a")]) && !taken(vec![some("a"), some("a")]));
+    assert!(!taken(vec![aggregate_value("a", 0, statistics(None))]));
+    let many = |count: usize| (0..count).map(|place| some(&format!("q{place:03}"))).collect();
+    assert!(taken(many(Aggregate::VALUES_MAX)) && !taken(many(Aggregate::VALUES_MAX + 1)));
+    let mut other = minicbor::to_vec(aggregate(vec![some("a")])).unwrap();
+    let at = other.windows(3).position(|w| w == [0x19, 0x0e, 0x10]).unwrap();
+    other[at + 2] = 0x11;
+    assert!(minicbor::decode::<Aggregate>(&other).is_err(), "3601 s are no period");
 }
 
 fn ranges<const N: usize>(bounds: [(u64, u64); N]) -> SeqRanges {
@@ -420,6 +468,26 @@ fn any_outfall() -> impl Strategy<Value = Outfall> {
     prop_oneof![version, standing]
 }
 
+fn any_aggregate() -> impl Strategy<Value = Aggregate> {
+    let decimal = || any_decimal().prop_map(|decimal| decimal.unwrap_or(Decimal::ZERO));
+    let statistics = (decimal(), decimal(), decimal(), any_decimal());
+    let statistics = statistics.prop_map(|(min, mean, max, volume_m3)| Statistics { min, mean, max, volume_m3 });
+    let value = (1u32.., any::<u32>(), 1u32.., of(statistics));
+    let values = proptest::collection::btree_map("[a-z]{1,4}", value, 1..5).prop_map(|values| {
+        let value = |(name, (good, doubtful, parts, statistics)): (String, (u32, u32, u32, Option<Statistics>))| {
+            let (quantity, unit) = (Quantity::new(&name).unwrap(), Unit::new("mg/L").unwrap());
+            AggregateValue { quantity, unit, good, doubtful, parts, statistics }
+        };
+        values.into_iter().map(value).collect()
+    });
+    let outfall = of("[A-Z0-9-]{1,32}").prop_map(|code| code.map(|code| OutfallCode::new(&code).unwrap()));
+    let period = proptest::sample::select(vec![60, 600, 3_600, 86_400]);
+    (any_source(), outfall, any::<i64>(), period, values).prop_map(|(source, outfall, from, period, values)| {
+        let period = Period::new(period).unwrap();
+        Aggregate { source, outfall, from_ms: UnixMs(from), period, values }
+    })
+}
+
 #[test]
 fn a_statement_about_keys_beyond_its_bound_is_refused() {
     for (len, taken) in [(Act::STATEMENT_BYTES_MAX, true), (Act::STATEMENT_BYTES_MAX + 1, false)] {
@@ -452,6 +520,7 @@ fn any_body() -> impl Strategy<Value = Body> {
         any_gap().prop_map(Body::Gap),
         any_audit().prop_map(Body::Audit),
         any_outfall().prop_map(Body::Outfall),
+        any_aggregate().prop_map(Body::Aggregate),
     ]
 }
 

@@ -1,8 +1,12 @@
-//! What a destination gets: which devices, which outfalls, which quantities, and whether it hears of refused frames. Pure.
+//! What a destination gets: which devices, which outfalls, which quantities, single readings or aggregates of them, and whether
+//! it hears of refused frames. Pure.
 //!
 //! Alarms, boots, clocks, gaps, codecs and orders always go. A frame goes with the readings of the quantities that were named,
 //! and not at all if it has none of them; a frame that was decoded again always goes, for it takes the place of readings that
 //! the destination may have.
+//!
+//! With `series = "aggregates"` no frame goes, nor what one was decoded to again; with `"readings"` no aggregate. An aggregate
+//! goes as its device and its own outfall do, with the values of the quantities that were named.
 //!
 //! Where outfalls are named, a frame goes if its device stood at one of them when it came: what a device measures belongs to
 //! its outfall, and stays there when it is moved. One that was decoded again goes where the frame went. Of what is told of
@@ -13,7 +17,7 @@ use std::collections::BTreeSet;
 
 use batch::Content;
 use journal::Standings;
-use record::{OutfallCode, Quantity, Seq, SourceId};
+use record::{Aggregate, OutfallCode, Period, Quantity, Seq, SourceId};
 use serde::{Deserialize, Serialize};
 
 /// Which records a destination gets. By default all.
@@ -32,13 +36,56 @@ pub struct Filter {
     /// Readings of these quantities alone.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "named")]
     pub quantities: Option<BTreeSet<Quantity>>,
+    /// Single readings, aggregates of them, or both.
+    #[serde(skip_serializing_if = "Series::is_both")]
+    pub series: Series,
+    /// Aggregates over these periods alone.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "named")]
+    pub periods: Option<BTreeSet<Period>>,
     /// Whether it hears of refused frames.
     pub refused: bool,
 }
 
+/// Which series of data a destination gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Series {
+    /// Frames with their readings.
+    Readings,
+    /// What readings came to over times of the clock.
+    Aggregates,
+    /// Both.
+    #[default]
+    Both,
+}
+
+impl Series {
+    fn is_both(&self) -> bool {
+        *self == Series::Both
+    }
+
+    /// Whether frames go.
+    pub fn has_readings(self) -> bool {
+        self != Series::Aggregates
+    }
+
+    /// Whether aggregates go.
+    pub fn has_aggregates(self) -> bool {
+        self != Series::Readings
+    }
+}
+
 impl Default for Filter {
     fn default() -> Filter {
-        Filter { devices: None, except_devices: None, outfalls: None, quantities: None, refused: true }
+        Filter {
+            devices: None,
+            except_devices: None,
+            outfalls: None,
+            quantities: None,
+            series: Series::Both,
+            periods: None,
+            refused: true,
+        }
     }
 }
 
@@ -84,7 +131,12 @@ impl Filter {
         let excepted = other.except_devices.iter().flatten().all(|device| !self.takes(device));
         let (outfalls, quantities) =
             (is_subset(&self.outfalls, &other.outfalls), is_subset(&self.quantities, &other.quantities));
-        devices && excepted && outfalls && quantities && (other.refused || !self.refused)
+        // Of what it lets through nothing may be withheld there.
+        let readings = other.series.has_readings() || !self.series.has_readings();
+        let aggregates = !self.series.has_aggregates()
+            || (other.series.has_aggregates() && is_subset(&self.periods, &other.periods));
+        let series = readings && aggregates;
+        devices && excepted && outfalls && quantities && series && (other.refused || !self.refused)
     }
 
     fn takes(&self, device: &SourceId) -> bool {
@@ -98,6 +150,20 @@ impl Filter {
         self.takes(device) && self.outfalls.as_ref().is_none_or(stood)
     }
 
+    /// Whether this goes; of the quantities that were named it has some then.
+    fn takes_aggregate(&self, aggregate: &Aggregate) -> bool {
+        let of_outfall = self
+            .outfalls
+            .as_ref()
+            .is_none_or(|named| aggregate.outfall.as_ref().is_some_and(|outfall| named.contains(outfall)));
+        let of_period = self.periods.as_ref().is_none_or(|named| named.contains(&aggregate.period));
+        let of_quantity = self
+            .quantities
+            .as_ref()
+            .is_none_or(|named| aggregate.values.iter().any(|value| named.contains(&value.quantity)));
+        self.series.has_aggregates() && self.takes(&aggregate.source) && of_outfall && of_period && of_quantity
+    }
+
     /// What of record `at` goes, where devices stood like that.
     pub(crate) fn part(&self, at: Seq, content: &Content, standings: &Standings) -> Part<'_> {
         let takes = |device: &SourceId, at: Seq| self.takes_then(device, at, standings);
@@ -107,6 +173,12 @@ impl Filter {
                 let takes = source.as_ref().map_or(takes_strangers, |source| takes(source, at));
                 if self.refused && takes { Part::Whole } else { Part::Nothing }
             }
+            Content::Readings { .. } | Content::Redecoded(_) if !self.series.has_readings() => Part::Nothing,
+            Content::Aggregate(aggregate) if !self.takes_aggregate(aggregate) => Part::Nothing,
+            Content::Aggregate(aggregate) => match &self.quantities {
+                Some(named) if !aggregate.values.iter().all(|value| named.contains(&value.quantity)) => Part::Of(named),
+                _ => Part::Whole,
+            },
             Content::Readings { source, .. } if !takes(source, at) => Part::Nothing,
             Content::Redecoded(redecoded) if !takes(&redecoded.source, redecoded.of) => Part::Nothing,
             Content::Outfall(outfall) => match &self.outfalls {
@@ -141,9 +213,12 @@ impl Part<'_> {
         if self == Part::Nothing || earlier.contains(&Part::Whole) {
             return false;
         }
-        let readings = content.decoded().map_or(&[][..], |decoded| decoded.readings);
         let new = |quantity: &Quantity| has(&self, quantity) && !earlier.iter().any(|part| has(part, quantity));
-        earlier.iter().all(|part| *part == Part::Nothing) || readings.iter().any(|reading| new(&reading.quantity))
+        let has_new = match content {
+            Content::Aggregate(aggregate) => aggregate.values.iter().any(|value| new(&value.quantity)),
+            _ => content.decoded().is_some_and(|of| of.readings.iter().any(|reading| new(&reading.quantity))),
+        };
+        earlier.iter().all(|part| *part == Part::Nothing) || has_new
     }
 
     /// Takes out what does not go.
@@ -155,6 +230,8 @@ impl Part<'_> {
         } else if let Content::Redecoded(redecoded) = content {
             redecoded.readings.retain(|reading| named.contains(&reading.quantity));
             redecoded.texts.retain(|text| named.contains(&text.quantity));
+        } else if let Content::Aggregate(aggregate) = content {
+            aggregate.values.retain(|value| named.contains(&value.quantity));
         }
     }
 }
@@ -181,8 +258,8 @@ fn named<'de, D: serde::Deserializer<'de>, T: Deserialize<'de> + Ord>(
 #[cfg(test)]
 mod tests {
     use record::{
-        Body, BootNo, ClockQuality, CodecId, MonoMs, Outfall, Quality, Reading, Record, RecordAt, Redecoded, Stamp,
-        Standing, Unit, UnixMs,
+        AggregateValue, Body, BootNo, ClockQuality, CodecId, MonoMs, Outfall, Quality, Reading, Record, RecordAt,
+        Redecoded, Stamp, Standing, Unit, UnixMs,
     };
 
     use super::*;
@@ -276,6 +353,52 @@ mod tests {
         assert_eq!(goes(&filter("except_devices = ['b']"), frame("a", &["cod"])), some("cod"));
     }
 
+    fn aggregate(outfall: Option<&str>, period: &str, quantities: &[&str]) -> Content {
+        let value = |name: &&str| AggregateValue {
+            quantity: Quantity::new(name).unwrap(),
+            unit: Unit::new("1").unwrap(),
+            good: 0,
+            doubtful: 1,
+            parts: 0,
+            statistics: None,
+        };
+        let (outfall, values) = (outfall.map(code), quantities.iter().map(value).collect());
+        let (source, period) = (source("a"), period.parse().unwrap());
+        Content::Aggregate(Aggregate { source, outfall, from_ms: UnixMs(0), period, values })
+    }
+
+    #[test]
+    fn frames_or_aggregates_go_as_asked() {
+        let goes = |toml: &str, content: &Content| part(&filter(toml), AFTER, content) != Part::Nothing;
+        let (frame, hour) = (frame("a", &["cod"]), aggregate(Some("A-1"), "1h", &["cod", "ph"]));
+        let anew = Redecoded {
+            source: source("a"),
+            of: BEFORE,
+            codec: CodecId([0; 8]),
+            readings: Vec::new(),
+            texts: Vec::new(),
+        };
+        let anew = Content::Redecoded(anew);
+        assert!(goes("", &frame) && goes("", &hour) && goes("series = 'both'", &anew));
+        assert!(!goes("series = 'aggregates'", &frame) && !goes("series = 'aggregates'", &anew));
+        assert!(goes("series = 'aggregates'", &hour) && !goes("series = 'readings'", &hour));
+        assert!(goes("series = 'readings'", &frame) && goes("periods = ['1h']", &frame));
+        assert!(goes("periods = ['1h', '1d']", &hour) && !goes("periods = ['10m']", &hour));
+        assert!(!goes("devices = ['b']", &hour) && !goes("except_devices = ['a']", &hour));
+        // Its own outfall counts, wherever the device stands when it is made.
+        assert!(goes("outfalls = ['A-1']", &hour) && !goes("outfalls = ['B-2']", &hour));
+        assert!(!goes("outfalls = ['B-2']", &aggregate(None, "1h", &["cod"])));
+        assert!(goes("series = 'aggregates'", &Content::Outfall(standing("A-1", &[]))));
+        let mut cut = hour.clone();
+        let quantities = filter("quantities = ['ph', 'tn']");
+        part(&quantities, AFTER, &hour).cut(&mut cut);
+        assert_eq!(cut, aggregate(Some("A-1"), "1h", &["ph"]));
+        assert!(!goes("quantities = ['tn']", &hour) && part(&quantities, AFTER, &cut) == Part::Whole);
+        for wrong in ["series = 'raw'", "periods = ['7m']", "periods = []", "periods = ['']"] {
+            assert!(toml::from_str::<Filter>(wrong).is_err(), "{wrong}");
+        }
+    }
+
     #[test]
     fn refused_frames_of_strangers_are_of_no_named_device() {
         let goes = |toml: &str, source| part(&filter(toml), BEFORE, &rejected(source)) == Part::Whole;
@@ -323,13 +446,20 @@ mod tests {
             "outfalls = ['A-1', 'B-2']",
             "outfalls = ['B-2']\ndevices = ['a', 'b']\nexcept_devices = ['b']",
             "outfalls = ['B-2']\nquantities = ['cod']\nrefused = false",
+            "series = 'readings'",
+            "series = 'aggregates'",
+            "series = 'aggregates'\nperiods = ['1h']\nquantities = ['cod']",
+            "periods = ['1h', '1d']\noutfalls = ['A-1']",
         ];
         let frames = ["a", "b", "c"]
             .into_iter()
             .flat_map(|source| [&["cod", "ph"][..], &["ph"], &["tn"], &[]].map(|names| frame(source, names)));
         let others = [rejected(None), rejected(Some("a")), rejected(Some("c"))];
         let told = ["A-1", "B-2"].map(|outfall| Content::Outfall(standing(outfall, &[])));
-        let contents: Vec<Content> = frames.chain(others).chain(told).collect();
+        let made = [(None, "1h"), (Some("A-1"), "1h"), (Some("A-1"), "10m"), (Some("B-2"), "1d")].into_iter();
+        let made =
+            made.flat_map(|(at, period)| [&["cod", "ph"][..], &["ph"]].map(|names| aggregate(at, period, names)));
+        let contents: Vec<Content> = frames.chain(others).chain(told).chain(made).collect();
         let mut within = 0;
         for one in filters.map(filter) {
             assert_eq!(Filter::from_line(&one.to_line()), Some(one.clone()));

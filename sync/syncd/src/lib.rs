@@ -52,6 +52,6 @@ pub use config::{
 };
 pub use destination::{Answer, Expected, Raw, TlsError, Transport, restore};
 pub use files::{Cut, CutBatch, CutError, Files, Obeyed, Settled};
-pub use filter::Filter;
+pub use filter::{Filter, Series};
 pub use notify::{ChannelError, Channels, NotifyConfig, NotifyConfigError};
 pub use run::{SyncError, run};

@@ -8,7 +8,7 @@ use syncd::Raw;
 use super::{Event, NAMES, World, identity};
 use crate::broken::Fault;
 use crate::delivering::{Order, Sync};
-use crate::filter::{Filters, is_part};
+use crate::filter::{Filters, is_part, quantities};
 use crate::invariants::{Checked, demand};
 use crate::link::LinkState;
 
@@ -157,10 +157,7 @@ impl World {
         for ((lines, platform), filters) in lines.zip(&self.platforms).zip(&self.filters) {
             for (seq, (row, id)) in platform.rows() {
                 let record = self.onlooker.record(*seq);
-                let same = |record: &Record| {
-                    let has = row.content.decoded().map_or(&[][..], |decoded| decoded.readings);
-                    is_part(row, *seq, record, &has.iter().map(|reading| reading.quantity.clone()).collect())
-                };
+                let same = |record: &Record| is_part(row, *seq, record, &quantities(&row.content));
                 demand!(
                     "J1",
                     record.as_ref().is_some_and(same),
@@ -191,10 +188,7 @@ impl World {
     /// It has what its filter lets through now, and nothing that no filter ever did.
     fn look_at_part(&self, name: &str, seq: Seq, held: Option<&Row>, filters: &Filters) -> Checked {
         let Some(record) = self.onlooker.record(seq) else { return Ok(()) };
-        let has = held.map(|row| {
-            let readings = row.content.decoded().map_or(&[][..], |decoded| decoded.readings);
-            readings.iter().map(|reading| reading.quantity.clone()).collect()
-        });
+        let has = held.map(|row| quantities(&row.content));
         let [may, must] = filters.parts(seq, &record, &self.onlooker.places);
         // What is gone comes no more.
         let must = must.filter(|_| !self.onlooker.told.contains(seq));

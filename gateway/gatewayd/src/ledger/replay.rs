@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 
 use journal::{Reader, Segment, Stage, StoreError, for_each_outfall};
 use record::{RecordAt, Seq, SeqRange, Stamp};
-use rules::RuleSet;
 
 /// Records read back at least, so that redeliveries are recognised: at one frame a second about five hours, read in well
 /// under a second.
@@ -19,9 +18,10 @@ const REPLAY_ALARMS_MAX: usize = 10_000;
 const ALARMS_PAGE: usize = 4_096;
 
 /// Hands the newest alarms and all that is told of outfalls, and then the tail of the journal to `take`, each in order.
-pub(super) fn replay(rules: &RuleSet, reader: &Reader, mut take: impl FnMut(&RecordAt)) -> Result<(), StoreError> {
+/// `reach_ms`: how far rules and aggregates look back.
+pub(super) fn replay(reach_ms: u64, reader: &Reader, mut take: impl FnMut(&RecordAt)) -> Result<(), StoreError> {
     let end = reader.position()?.end;
-    let tail = tail(rules, reader, end)?;
+    let tail = tail(reach_ms, reader, end)?;
     for seq in alarms_before(reader, tail)? {
         read_one(reader, seq)?.iter().for_each(&mut take);
     }
@@ -49,11 +49,11 @@ pub(super) fn whole_from(reader: &Reader) -> Result<Seq, StoreError> {
     Ok(thin.filter_map(|segment| segment.last).max().map_or(Seq(0), Seq::next))
 }
 
-/// Where reading back begins: [`REPLAY_RECORDS`] before the end, or further back where a rule reaches further.
-fn tail(rules: &RuleSet, reader: &Reader, end: Seq) -> Result<Seq, StoreError> {
+/// Where reading back begins: [`REPLAY_RECORDS`] before the end, or further back where a rule or an aggregate reaches further.
+fn tail(reach_ms: u64, reader: &Reader, end: Seq) -> Result<Seq, StoreError> {
     let mut tail = Seq(end.0.saturating_sub(REPLAY_RECORDS));
-    // Twice as far as a rule reaches: once to be within it, once before to know that it began (rules::Engine).
-    let reach_ms = 2 * rules.reach_ms();
+    // Twice as far as they reach: once to be within it, once before to know that it began (rules::Engine).
+    let reach_ms = reach_ms.saturating_mul(2);
     let Some(newest) = newest(reader, end)? else { return Ok(tail) };
     while tail > Seq(0) && end.0 - tail.0 < REPLAY_RECORDS_MAX {
         let Some(oldest) = read_one(reader, tail)? else { break };

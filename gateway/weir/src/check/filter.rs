@@ -6,8 +6,8 @@ use std::path::Path;
 
 use control::chain;
 use ingest::{Codec, DeviceTable, nearest};
-use record::{OutfallCode, Quantity};
-use syncd::Filter;
+use record::{OutfallCode, Period, Quantity};
+use syncd::{Filter, Series};
 
 /// The names in a filter against the device table beside `sync.toml`, if it is there, and the outfalls that the journal knows.
 pub(super) fn check(
@@ -16,6 +16,12 @@ pub(super) fn check(
     filter: &Filter,
     journaled: &BTreeSet<OutfallCode>,
 ) -> Result<(), String> {
+    if filter.periods.is_some() && !filter.series.has_aggregates() {
+        return Err(format!(
+            "destination `{destination}`: filter.periods names aggregates, and series = \"readings\" withholds them · try: leave \
+             one of both out"
+        ));
+    }
     let path = sync.with_file_name("devices.toml");
     if filter.is_nothing() || !path.exists() {
         return Ok(());
@@ -59,6 +65,17 @@ pub(super) fn check(
         let registered = Quantity::registry().iter().map(|(name, _)| *name);
         Err(refuse("quantities", quantity.as_str(), nearest(quantity.as_str(), registered)))
     })
+}
+
+/// Which aggregates a filter asks for that are not among those made, in words; none if there are none. Who gets both asks for
+/// none in particular.
+pub(crate) fn lacking(filter: &Filter, made: &BTreeSet<Period>) -> Option<String> {
+    let named = filter.periods.iter().flatten().filter(|period| !made.contains(period));
+    let named: Vec<String> = named.map(Period::to_string).collect();
+    if !named.is_empty() {
+        return Some(named.join(", "));
+    }
+    (filter.series == Series::Aggregates && made.is_empty()).then(|| "series = \"aggregates\"".to_owned())
 }
 
 /// Whether some codec of the table may name this quantity: it stands in its text, or what the device sends names it.

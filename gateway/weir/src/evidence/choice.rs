@@ -159,7 +159,7 @@ impl Choice {
             }
             Body::Alarm(alarm) => _ = self.referred.insert(alarm.cause),
             Body::Boot(_) | Body::Rejected(_) | Body::Codec(_) | Body::Clock(_) => {}
-            Body::Gap(_) | Body::Audit(_) | Body::Outfall(_) => {}
+            Body::Gap(_) | Body::Audit(_) | Body::Outfall(_) | Body::Aggregate(_) => {}
         }
         Ok(())
     }

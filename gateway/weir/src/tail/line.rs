@@ -6,7 +6,7 @@ use record::{
 };
 use serde::Serialize;
 
-use super::{audit, link, outfall, terms};
+use super::{aggregate, audit, link, outfall, terms};
 use crate::lang::Lang;
 use crate::{grounds, output, times};
 
@@ -76,6 +76,7 @@ fn body(body: &Body, lang: Lang) -> String {
         Body::Gap(gap) => self::gap(gap, lang),
         Body::Audit(audit) => audit::show(audit, lang),
         Body::Outfall(outfall) => outfall::show(outfall, lang),
+        Body::Aggregate(of) => aggregate::show(of, lang),
     }
 }
 
@@ -146,8 +147,8 @@ mod tests {
     use super::*;
     use expect_test::{Expect, expect};
     use record::{
-        Boot, BootNo, ClockSource, CodecId, GatewayEui, Link, MonoMs, Quantity, Record, Seq, SeqRange, Stamp, Unit,
-        UnixMs,
+        Aggregate, AggregateValue, Boot, BootNo, ClockSource, CodecId, GatewayEui, Link, MonoMs, OutfallCode, Quantity,
+        Record, Seq, SeqRange, Stamp, Statistics, Unit, UnixMs,
     };
 
     fn check(body: Body, lang: Lang, expected: Expect) {
@@ -195,6 +196,39 @@ mod tests {
         let quality = if value.is_some() { Quality::Good } else { Quality::NotANumber };
         let (quantity, unit) = (Quantity::new("cod").unwrap(), Unit::new("mg/L").unwrap());
         Reading { quantity, unit, value, quality, at_ms: None }
+    }
+
+    #[test]
+    fn an_aggregate_has_its_line() {
+        let value = |quantity: &str, unit: &str, statistics: Option<Statistics>| {
+            let (quantity, unit) = (Quantity::new(quantity).unwrap(), Unit::new(unit).unwrap());
+            let good = if statistics.is_some() { 6 } else { 0 };
+            AggregateValue { quantity, unit, good, doubtful: 1, parts: good, statistics }
+        };
+        let decimal = |text: &str| Decimal::parse(text).unwrap();
+        let (min, mean, max) = (decimal("16.4"), decimal("17.5"), decimal("20.1"));
+        let flow = Statistics { min, mean, max, volume_m3: Some(decimal("63")) };
+        let of = Aggregate {
+            source: SourceId::new("flow-1").unwrap(),
+            outfall: Some(OutfallCode::new("FA-1").unwrap()),
+            from_ms: UnixMs(1_777_888_800_000),
+            period: "1h".parse().unwrap(),
+            values: vec![value("flow", "L/s", Some(flow)), value("ph", "[pH]", None)],
+        };
+        check(
+            Body::Aggregate(of.clone()),
+            Lang::En,
+            expect![
+                "       7  2026-05-04T10:00:00.000Z  flow-1 at FA-1  AGGREGATE 1h from 2026-05-04T10:00:00.000Z  flow mean 17.5 (16.4..20.1) L/s, 63 m3, 6 of 7 good, 6/6 parts;  ph no mean, 0 of 1 good, 0/6 parts;"
+            ],
+        );
+        check(
+            Body::Aggregate(of),
+            Lang::Zh,
+            expect![
+                "       7  2026-05-04T10:00:00.000Z  flow-1（FA-1）  统计值 1h 自 2026-05-04T10:00:00.000Z  flow 均值 17.5（16.4..20.1）L/s，水量 63 m3，有效 6/7，时段 6/6；  ph 无均值，有效 0/1，时段 0/6；"
+            ],
+        );
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::readings::Decoded;
 use crate::verifier::{complete, times as clock_times};
 
 /// Most rows of a table; all of it is in the records.
-const ROWS_MAX: usize = 100;
+pub(super) const ROWS_MAX: usize = 100;
 /// Most charts.
 const CHARTS_MAX: usize = 48;
 /// Columns of detail in all charts together, each at most two points of some 12 bytes, and in one of them.

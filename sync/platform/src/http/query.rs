@@ -5,11 +5,11 @@ use std::str::FromStr;
 use axum::extract::Query;
 use axum::http::Uri;
 use batch::BoxId;
-use record::{Quantity, Seq, SourceId, UnixMs};
+use record::{Period, Seq, UnixMs};
 use serde::Deserialize;
 
 use super::refusal::{Code, Refusal};
-use crate::store::ReadingsQuery;
+use crate::store::{AggregatesQuery, ReadingsQuery};
 
 /// Lines of a page where `limit` is not given.
 const LIMIT_DEFAULT: usize = 1000;
@@ -45,16 +45,24 @@ struct PageParams {
     limit: Option<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AggregatesParams {
+    source: Option<String>,
+    quantity: Option<String>,
+    period: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+    after_seq: Option<String>,
+    limit: Option<String>,
+}
+
 /// `source quantity from to after_seq limit current format`, all optional.
 pub(super) fn readings(uri: &Uri) -> Result<(ReadingsQuery, Format), Refusal> {
     let params: ReadingsParams = params(uri)?;
-    let checked =
-        |name: &str, error: &dyn std::error::Error| Refusal::new(Code::BadQuery, format!("parameter {name}: {error}"));
-    let source = params.source.map(|name| SourceId::new(&name)).transpose();
-    let quantity = params.quantity.map(|name| Quantity::new(&name)).transpose();
     let query = ReadingsQuery {
-        source: source.map_err(|error| checked("source", &error))?,
-        quantity: quantity.map_err(|error| checked("quantity", &error))?,
+        source: named("source", params.source)?,
+        quantity: named("quantity", params.quantity)?,
         from: number("from", params.from)?.map(UnixMs),
         to: number("to", params.to)?.map(UnixMs),
         after_seq: number("after_seq", params.after_seq)?.map(Seq),
@@ -73,23 +81,49 @@ pub(super) fn readings(uri: &Uri) -> Result<(ReadingsQuery, Format), Refusal> {
     Ok((query, format))
 }
 
+/// `source quantity period from to after_seq limit`, all optional.
+pub(super) fn aggregates(uri: &Uri) -> Result<AggregatesQuery, Refusal> {
+    let params: AggregatesParams = params(uri)?;
+    Ok(AggregatesQuery {
+        source: named("source", params.source)?,
+        quantity: named("quantity", params.quantity)?,
+        period: named::<Period>("period", params.period)?,
+        from: number("from", params.from)?.map(UnixMs),
+        to: number("to", params.to)?.map(UnixMs),
+        after_seq: number("after_seq", params.after_seq)?.map(Seq),
+        limit: limit(params.limit)?,
+    })
+}
+
 /// The query string of the page after a record: the same question, further on.
 pub(super) fn readings_after(query: &ReadingsQuery, format: Format, next: u64) -> String {
-    let mut text = format!("?after_seq={next}&limit={}", query.limit);
-    // Names and numbers of these types need no escape.
-    for (name, value) in [
+    let asked = [
         ("source", query.source.as_ref().map(ToString::to_string)),
         ("quantity", query.quantity.as_ref().map(ToString::to_string)),
         ("from", query.from.map(|from| from.to_string())),
         ("to", query.to.map(|to| to.to_string())),
         ("current", query.current.then(|| "true".to_owned())),
         ("format", Some(if format == Format::Csv { "csv".to_owned() } else { "jsonl".to_owned() })),
-    ] {
-        if let Some(value) = value {
-            text.push_str(&format!("&{name}={value}"));
-        }
-    }
-    text
+    ];
+    further(next, query.limit, &asked)
+}
+
+/// Likewise.
+pub(super) fn aggregates_after(query: &AggregatesQuery, next: u64) -> String {
+    let asked = [
+        ("source", query.source.as_ref().map(ToString::to_string)),
+        ("quantity", query.quantity.as_ref().map(ToString::to_string)),
+        ("period", query.period.map(|period| period.to_string())),
+        ("from", query.from.map(|from| from.to_string())),
+        ("to", query.to.map(|to| to.to_string())),
+    ];
+    further(next, query.limit, &asked)
+}
+
+/// Names and numbers of these types need no escape.
+fn further(next: u64, limit: usize, asked: &[(&str, Option<String>)]) -> String {
+    let asked = asked.iter().filter_map(|(name, value)| Some(format!("&{name}={}", value.as_ref()?)));
+    asked.fold(format!("?after_seq={next}&limit={limit}"), |text, asked| text + &asked)
 }
 
 #[derive(Deserialize)]
@@ -123,6 +157,11 @@ pub(super) fn box_id(text: &str) -> Result<BoxId, Refusal> {
 fn params<T: for<'de> Deserialize<'de>>(uri: &Uri) -> Result<T, Refusal> {
     let params = Query::<T>::try_from_uri(uri).map_err(|error| Refusal::caused(Code::BadQuery, &error))?;
     Ok(params.0)
+}
+
+fn named<T: FromStr<Err: std::error::Error>>(name: &str, text: Option<String>) -> Result<Option<T>, Refusal> {
+    let parsed = text.map(|text| text.parse()).transpose();
+    parsed.map_err(|error: T::Err| Refusal::new(Code::BadQuery, format!("parameter {name}: {error}")))
 }
 
 fn number<T: FromStr<Err = std::num::ParseIntError>>(name: &str, text: Option<String>) -> Result<Option<T>, Refusal> {

@@ -119,6 +119,17 @@ pub(super) async fn dossiers(State(app): State<Arc<App>>, Path(box_id): Path<Str
     .await
 }
 
+pub(super) async fn aggregates(State(app): State<Arc<App>>, Path(box_id): Path<String>, uri: Uri) -> Response {
+    let asked = uri.clone();
+    ask(&app, &uri, move |archive| {
+        let query = query::aggregates(&asked)?;
+        let page = archive.aggregates(&query::box_id(&box_id)?, &query)?;
+        let next = page.next.map(|next| query::aggregates_after(&query, next));
+        Ok(linked(Json(page).into_response(), next))
+    })
+    .await
+}
+
 pub(super) async fn codecs(State(app): State<Arc<App>>, Path(box_id): Path<String>, uri: Uri) -> Response {
     let asked = uri.clone();
     ask(&app, &uri, move |archive| {

@@ -12,6 +12,7 @@ use record::{
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
+use super::aggregates;
 use super::error::{Refused, StoreError};
 
 /// One table that holds a part of a record, keyed by box and seq.
@@ -28,6 +29,7 @@ pub(super) enum Detail {
     Audit,
     Dossier,
     Standing,
+    Aggregate,
 }
 
 /// One line of a detail table, its columns in the table's order.
@@ -50,7 +52,7 @@ const RECORD_SELECT: &str = "SELECT box, seq, kind, source, boot, mono_ms, wall_
                              redecoded_of FROM record WHERE box = ?1 AND seq = ?2";
 
 impl Detail {
-    const ALL: [Detail; 11] = [
+    const ALL: [Detail; 12] = [
         Detail::Reading,
         Detail::Text,
         Detail::Boot,
@@ -62,6 +64,7 @@ impl Detail {
         Detail::Audit,
         Detail::Dossier,
         Detail::Standing,
+        Detail::Aggregate,
     ];
 
     fn insert(self) -> &'static str {
@@ -80,6 +83,10 @@ impl Detail {
                 "INSERT INTO dossier VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
             }
             Detail::Standing => "INSERT INTO standing VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            Detail::Aggregate => {
+                "INSERT INTO aggregate VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
+                 ?19)"
+            }
             Detail::Rejected => "INSERT INTO rejected VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             Detail::Alarm => {
                 "INSERT INTO alarm VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
@@ -99,6 +106,7 @@ impl Detail {
             Detail::Audit => "SELECT * FROM audit WHERE box = ?1 AND seq = ?2",
             Detail::Dossier => "SELECT * FROM dossier WHERE box = ?1 AND seq = ?2",
             Detail::Standing => "SELECT * FROM standing WHERE box = ?1 AND seq = ?2",
+            Detail::Aggregate => "SELECT * FROM aggregate WHERE box = ?1 AND seq = ?2 ORDER BY idx",
             Detail::Rejected => "SELECT * FROM rejected WHERE box = ?1 AND seq = ?2",
             Detail::Alarm => "SELECT * FROM alarm WHERE box = ?1 AND seq = ?2",
         }
@@ -165,7 +173,7 @@ impl Lines {
             return None;
         }
         let mut added = Vec::new();
-        for table in [Detail::Reading, Detail::Text] {
+        for table in [Detail::Reading, Detail::Text, Detail::Aggregate] {
             let [own, theirs] = [self, stored].map(|lines| lines.by_quantity(table));
             let agree = theirs.iter().all(|(quantity, lines)| match own.get(quantity) {
                 Some(own) => own.iter().map(|line| line.said()).eq(lines.iter().map(|line| line.said())),
@@ -193,7 +201,7 @@ impl Lines {
     }
 }
 
-/// Readings of a frame that is stored already, and their texts.
+/// Readings of a frame that is stored already, and their texts; or values of an aggregate.
 #[derive(Debug)]
 pub(super) struct Added(Vec<Line>);
 
@@ -216,11 +224,12 @@ impl Added {
 }
 
 impl Line {
-    /// Of a reading or its text.
+    /// Of a reading or its text, or a value of an aggregate.
     fn quantity(&self) -> Option<&str> {
         let column = match self.table {
             Detail::Reading => 4,
             Detail::Text => 3,
+            Detail::Aggregate => 7,
             _ => return None,
         };
         match self.columns.get(column) {
@@ -273,6 +282,11 @@ fn details<'a>(
         }
         Content::Outfall(Outfall::Devices(standing)) => {
             ("outfall", None, vec![line(Detail::Standing, standing_columns(standing)?)])
+        }
+        Content::Aggregate(aggregate) => {
+            let values = (0i64..).zip(&aggregate.values);
+            let values = values.map(|(idx, of)| line(Detail::Aggregate, aggregates::columns(idx, aggregate, of, time)));
+            ("aggregate", Some(&aggregate.source), values.collect())
         }
         Content::Rejected { source, why, detail, raw_len, raw_sha256 } => {
             let digest = Value::Text(hex::encode(raw_sha256));

@@ -8,6 +8,7 @@
 //! All SQL of the crate is in this folder (S1). Nothing here reads a clock or knows of HTTP.
 
 mod accept;
+mod aggregates;
 mod error;
 mod filtered;
 mod history;
@@ -27,6 +28,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 pub use accept::{Accepted, Delivery};
+pub use aggregates::{AggregateLine, AggregateValueLine, AggregatesQuery};
 pub use error::{AcceptError, Refused, StoreError};
 pub use outfalls::DossierLine;
 pub use read::{
@@ -247,6 +249,14 @@ impl Archive {
     /// [`StoreError`].
     pub fn alarms(&self, box_id: &BoxId, after: Option<Seq>, limit: usize) -> Result<Page<AlarmLine>, StoreError> {
         self.with(|db| read::alarms(db, box_id, after, limit))
+    }
+
+    /// What readings of a box came to over times of the clock, by number.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn aggregates(&self, box_id: &BoxId, query: &AggregatesQuery) -> Result<Page<AggregateLine>, StoreError> {
+        self.with(|db| aggregates::aggregates(db, box_id, query))
     }
 
     /// Versions of the dossiers of a box's outfalls, by number.

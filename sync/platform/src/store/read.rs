@@ -56,7 +56,7 @@ pub struct Tally {
     pub box_id: String,
     /// The device; empty where records are about none.
     pub source: String,
-    /// `readings`, `redecoded`, `boot`, `rejected`, `alarm`, `codec`, `clock`, `gap` or `audit`.
+    /// `readings`, `redecoded`, `boot`, `rejected`, `alarm`, `codec`, `clock`, `gap`, `audit`, `outfall` or `aggregate`.
     pub kind: String,
     /// Records of that kind.
     pub records: u64,

@@ -9,15 +9,16 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 /// `PRAGMA user_version` of the schema in `schema.sql` with all of [`STEPS`] after it.
-const VERSION: i64 = 7;
+const VERSION: i64 = 8;
 /// The oldest one that is brought up to date.
 const VERSION_OLDEST: i64 = 3;
 /// What brings a database from [`VERSION_OLDEST`] up to date, a version each.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     include_str!("since_3.sql"),
     include_str!("since_4.sql"),
     include_str!("since_5.sql"),
     include_str!("since_6.sql"),
+    include_str!("since_7.sql"),
 ];
 /// SQLite's page, in bytes; the unit of `PRAGMA max_page_count`.
 const PAGE_BYTES: u64 = 4096;

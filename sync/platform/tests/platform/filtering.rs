@@ -4,7 +4,7 @@ use batch::{Batch, Content, Filtered, Row};
 use record::{Quantity, Seq, SeqRange, SeqRanges};
 use serde_json::json;
 
-use crate::world::{BOX, World, batch, count, others, readings, seal};
+use crate::world::{BOX, World, aggregated, batch, count, others, readings, seal};
 
 fn ranges(spans: &[(u64, u64)]) -> SeqRanges {
     spans.iter().map(|(first, last)| SeqRange { first: Seq(*first), last: Seq(*last) }).collect()
@@ -23,6 +23,8 @@ fn leaving_out(rows: Vec<Row>, first: u64, end: u64) -> Batch {
 fn only(quantity: &str, mut row: Row) -> Row {
     if let Content::Readings { readings, .. } = &mut row.content {
         readings.retain(|reading| reading.quantity.as_str() == quantity);
+    } else if let Content::Aggregate(aggregate) = &mut row.content {
+        aggregate.values.retain(|value| value.quantity.as_str() == quantity);
     }
     row
 }
@@ -108,4 +110,23 @@ async fn readings_that_were_left_out_are_added_to_their_frame() {
     {
         assert_eq!(world.put(&seal(&other)).await.json()["code"], "conflict");
     }
+}
+
+/// The same of an aggregate's values.
+#[tokio::test]
+async fn values_that_were_left_out_are_added_to_their_aggregate() {
+    let world = World::new().await;
+    let put = async |batch: &Batch| world.put(&seal(batch)).await;
+    assert_eq!(put(&of("flow", vec![aggregated(0)])).await.status.as_u16(), 201);
+    assert_eq!(put(&of("cod", vec![aggregated(0)])).await.status.as_u16(), 201);
+    let page = world.get(&format!("/v1/boxes/{BOX}/aggregates")).await.json();
+    let values = page["items"][0]["values"].as_array().unwrap();
+    assert_eq!(values.iter().map(|value| value["quantity"].as_str().unwrap()).collect::<Vec<_>>(), ["flow", "cod"]);
+    assert_eq!(put(&batch(vec![aggregated(0)])).await.status.as_u16(), 201);
+    assert_eq!(of_box(&world).await, [1, 0, 1, 0]);
+    let mut other = aggregated(0);
+    if let Content::Aggregate(aggregate) = &mut other.content {
+        aggregate.values[1].good = 9;
+    }
+    assert_eq!(put(&batch(vec![other])).await.json()["code"], "conflict");
 }

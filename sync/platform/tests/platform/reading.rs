@@ -2,7 +2,9 @@
 
 use expect_test::expect;
 
-use crate::world::{CODEC, World, batch, box_key, checkpoint, others, readings, redecoded, registered, seal, sealed};
+use crate::world::{
+    CODEC, World, aggregated, batch, box_key, checkpoint, others, readings, redecoded, registered, seal, sealed,
+};
 
 const BOX: &str = "/v1/boxes/outfall-1";
 
@@ -216,4 +218,31 @@ async fn dossiers_are_read_with_who_made_them() {
         page["items"].as_array().unwrap().len()
     ));
     assert_eq!(world.get(&format!("{BOX}/dossiers?limit=0")).await.status, 400);
+}
+
+/// Aggregates come whole and exact, in pages, chosen by device, quantity, period and window.
+#[tokio::test]
+async fn aggregates_are_read() {
+    let world = World::new().await;
+    assert_eq!(world.put(&sealed(0..3)).await.status, 201);
+    assert_eq!(world.put(&seal(&batch(vec![aggregated(3), aggregated(4)]))).await.status, 201);
+    let first = world.get(&format!("{BOX}/aggregates?limit=1&period=1m&source=flow-1")).await;
+    assert_eq!(first.link.as_deref(), Some("<?after_seq=3&limit=1&source=flow-1&period=1m>; rel=\"next\""));
+    expect![[r#"{"items":[{"clock":"holdover","from_ms":1700000220000,"outfall":"FA-1","period_s":60,"seq":3,"source":"flow-1","to_ms":1700000280000,"values":[{"doubtful":1,"good":0,"max":null,"mean":null,"min":null,"parts":0,"parts_all":1,"quantity":"cod","unit":"mg/L","volume_m3":null},{"doubtful":1,"good":2,"max":"1.75","mean":"1.625","min":"1.5","parts":1,"parts_all":1,"quantity":"flow","unit":"L/s","volume_m3":"0.0975"}],"wall_ms":1700000003000}],"next":3}"#]]
+        .assert_eq(&first.json().to_string());
+    let rest = world.get(&format!("{BOX}/aggregates?after_seq=3&limit=1&quantity=flow")).await;
+    let page = rest.json();
+    assert_eq!((page["items"].as_array().unwrap().len(), &page["next"]), (1, &serde_json::Value::Null));
+    assert_eq!(page["items"][0]["values"].as_array().unwrap().len(), 1);
+    let begins = page["items"][0]["from_ms"].as_i64().unwrap();
+    let count = async |query: &str| {
+        world.get(&format!("{BOX}/aggregates?{query}")).await.json()["items"].as_array().unwrap().len()
+    };
+    assert_eq!(count(&format!("from={begins}")).await, 1);
+    assert_eq!(count(&format!("to={begins}")).await, 1);
+    assert_eq!([count("period=1h").await, count("source=cod-1").await, count("quantity=ph").await], [0, 0, 0]);
+    for wrong in ["period=7m", "limit=0", "from=noon", "colour=red"] {
+        let answer = world.get(&format!("{BOX}/aggregates?{wrong}")).await;
+        assert_eq!(answer.refusal(), (400, "bad_query".to_owned()), "{wrong}");
+    }
 }

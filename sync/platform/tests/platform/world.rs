@@ -10,10 +10,10 @@ use batch::{
 use platform::{Config, Platform, Running};
 use record::merkle::Hash;
 use record::{
-    Act, Actor, AlarmState, AlarmTransition, Audit, Boot, BootNo, ClockQuality, ClockSet, ClockSource, CodecId,
-    CodecText, ConfigFile, Configuring, Decimal, Dossier, DossierVersion, Gap, GapReason, LimitSide, MonoMs, Outfall,
-    Quality, Quantity, Reading, Reason, Redecoded, RuleId, Seq, SeqRange, SourceId, Stamp, Standing, TextValue, Told,
-    Unit, UnixMs,
+    Act, Actor, Aggregate, AggregateValue, AlarmState, AlarmTransition, Audit, Boot, BootNo, ClockQuality, ClockSet,
+    ClockSource, CodecId, CodecText, ConfigFile, Configuring, Decimal, Dossier, DossierVersion, Gap, GapReason,
+    LimitSide, MonoMs, Outfall, OutfallCode, Quality, Quantity, Reading, Reason, Redecoded, RuleId, Seq, SeqRange,
+    SourceId, Stamp, Standing, Statistics, TextValue, Told, Unit, UnixMs,
 };
 use reqwest::{Client, Response, StatusCode};
 use rusqlite::Connection;
@@ -262,6 +262,24 @@ pub(crate) fn registered(seq: u64) -> Vec<Row> {
     let outfalls = [Outfall::Dossier(Box::new(version)), Outfall::Devices(Standing { outfall, devices, told })];
     let row = |(seq, outfall)| Row { seq: Seq(seq), stamp: stamp(seq), content: Content::Outfall(outfall) };
     (seq..).zip(outfalls).map(row).collect()
+}
+
+/// What a minute's readings of a device came to: a flow with its volume, and a concentration of which nothing was good.
+pub(crate) fn aggregated(seq: u64) -> Row {
+    let value = |quantity: &str, unit: &str, statistics: Option<Statistics>| {
+        let (good, parts) = if statistics.is_some() { (2, 1) } else { (0, 0) };
+        let (quantity, unit) = (Quantity::new(quantity).unwrap(), Unit::new(unit).unwrap());
+        AggregateValue { quantity, unit, good, doubtful: 1, parts, statistics }
+    };
+    let decimal = |text: &str| Decimal::parse(text).unwrap();
+    let (min, mean, max) = (decimal("1.5"), decimal("1.625"), decimal("1.75"));
+    let statistics = Statistics { min, mean, max, volume_m3: Some(decimal("0.0975")) };
+    let values = vec![value("cod", "mg/L", None), value("flow", "L/s", Some(statistics))];
+    let (source, outfall) = (SourceId::new("flow-1").unwrap(), OutfallCode::new("FA-1").unwrap());
+    let from_ms = UnixMs(1_700_000_040_000 + 60_000 * i64::try_from(seq).unwrap());
+    let period = "1m".parse().unwrap();
+    let content = Content::Aggregate(Aggregate { source, outfall: Some(outfall), from_ms, period, values });
+    Row { seq: Seq(seq), stamp: stamp(seq), content }
 }
 
 pub(crate) fn head(size: u64) -> TreeHead {

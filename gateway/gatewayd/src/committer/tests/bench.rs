@@ -240,6 +240,7 @@ impl Bench {
             commit: Commit::default(),
             checkpoint: CheckpointEvery::default(),
             evidence: Evidence::default(),
+            aggregation: rules::Aggregation::default(),
             code_patterns: Vec::new(),
             tables: TableSize::default(),
             journal_bytes_max: 8 * 1024 * 1024,
@@ -396,6 +397,7 @@ impl Bench {
             Body::Gap(_) => "gap",
             Body::Audit(_) => "audit",
             Body::Outfall(_) => "outfall",
+            Body::Aggregate(_) => "aggregate",
         };
         self.records().iter().map(kind).collect::<Vec<_>>().join(" ")
     }

@@ -4,6 +4,7 @@ use syncd::status::DestinationStatus;
 
 use super::super::check::{Check, Looked, Seen, Trouble, Verdict, say, words};
 use super::super::facts::Facts;
+use crate::check::filter::lacking;
 use crate::lang::Lang;
 use crate::output::{age, time};
 
@@ -110,6 +111,14 @@ pub(super) const CHECKS: &[Check] = &[
         look: budget,
     },
     Check {
+        id: "platforms.aggregates",
+        title: words("aggregates for platforms", "平台所需统计值"),
+        cause: words("a platform waits for means that the gateway does not make", "平台等待的统计值网关未计算"),
+        cure: words("name the periods under [aggregates]", "在 [aggregates] 中设置周期"),
+        command: "sudoedit /etc/weir/gateway.toml && sudo systemctl restart weir-gateway",
+        look: aggregates,
+    },
+    Check {
         id: "platforms.commands",
         title: words("commands of platforms", "平台指令"),
         cause: words("the gateway does not take what this platform commands", "采集服务未接受该平台的指令"),
@@ -154,6 +163,16 @@ fn connect(facts: &Facts, lang: Lang) -> Looked {
             }
         }
     }
+    Ok(Seen::unless(troubles, shown.join(", ")))
+}
+
+fn aggregates(facts: &Facts, lang: Lang) -> Looked {
+    let made = &facts.setup.as_ref()?.periods;
+    let troubles = facts.upload.as_ref()?.destinations.iter().filter_map(|destination| {
+        let (name, lacking) = (&destination.name, lacking(&destination.filter, made)?);
+        Some(Trouble::warning(name.clone(), say!(lang, "{name}: {lacking} is not made", "{name}：未计算 {lacking}")))
+    });
+    let shown: Vec<String> = made.iter().map(ToString::to_string).collect();
     Ok(Seen::unless(troubles, shown.join(", ")))
 }
 

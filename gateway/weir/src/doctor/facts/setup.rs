@@ -1,9 +1,12 @@
 //! What the configuration says.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use batch::PublicKey;
+use record::Period;
 use rules::RuleSet;
+use syncd::Filter;
 
 /// Of `gateway.toml` and the files that it names.
 #[derive(Debug, Clone)]
@@ -20,6 +23,8 @@ pub(in crate::doctor) struct Setup {
     /// Sections of keys.toml that no device has.
     pub(in crate::doctor) unused_keys: Vec<String>,
     pub(in crate::doctor) rules: RuleSet,
+    /// Of the aggregates that are made.
+    pub(in crate::doctor) periods: BTreeSet<Period>,
 }
 
 /// MQTT over TLS.
@@ -59,4 +64,5 @@ pub(in crate::doctor) struct DestinationFacts {
     pub(in crate::doctor) client_key: Option<PathBuf>,
     /// Records that may be parked before it is asked seldom.
     pub(in crate::doctor) parked_max: u64,
+    pub(in crate::doctor) filter: Filter,
 }

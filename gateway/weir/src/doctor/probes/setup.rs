@@ -28,6 +28,7 @@ pub(super) fn look(places: &Places) -> Fact<Setup> {
         devices: devices(&config.devices),
         unused_keys: config.devices.unused_keys().iter().map(ToString::to_string).collect(),
         rules: config.rules.clone(),
+        periods: file.aggregates.periods.clone(),
     })
 }
 

@@ -34,6 +34,7 @@ pub(super) fn look(places: &Places) -> Fact<Upload> {
             client_cert: destination.client_cert,
             client_key: destination.client_key,
             parked_max: destination.batch.parked_max.get(),
+            filter: destination.filter,
         }
     });
     Ok(Upload { destinations: facts.collect(), state_dir: config.state_dir })

@@ -185,5 +185,9 @@ pub(super) const BREAKS: &[Break] = &[
     ("platforms.parked", |facts| destination(facts).parked = 9),
     ("platforms.refused", |facts| destination(facts).counters = [("refused".into(), 2)].into()),
     ("platforms.budget", |facts| destination(facts).budget.as_mut().unwrap().month_bytes = 290_000_000),
+    ("platforms.aggregates", |facts| {
+        facts.upload.as_mut().unwrap().destinations[0].filter.series = syncd::Series::Aggregates;
+        setup(facts).periods.clear();
+    }),
     ("platforms.commands", |facts| destination(facts).command_error = Some("not pinned".into())),
 ];

@@ -190,6 +190,7 @@ fn setup() -> Setup {
         devices: vec![device("cod-1"), device("flow-1")],
         unused_keys: Vec::new(),
         rules: rules("", ""),
+        periods: ["1h".parse().unwrap()].into(),
     }
 }
 
@@ -216,6 +217,7 @@ fn upload() -> Upload {
             client_cert: None,
             client_key: None,
             parked_max: 10_000,
+            filter: syncd::Filter::default(),
         }],
     }
 }
