@@ -255,6 +255,21 @@ def shelved(parts):
     return seen if until_ms is None else (*seen, integer(until_ms, "until"))
 
 
+def sampled(parts):
+    sampler, step, bottle, bottles, *alarm = array(parts, "sampled", 4, 5)
+    want(uint(step, "step of a sample") < 9, "step of a sample")
+    want(uint(bottle, "bottle") < 1 << 16 and uint(bottles, "bottles") < 1 << 16, "bottles")
+    return text(sampler, "sampler", NAME), step, bottle, bottles, *(
+        uint(seq, "record of an alarm") for seq in alarm if seq is not None
+    )
+
+
+def refilled(parts):
+    sampler, bottles = array(parts, "refilled", 2)
+    want(uint(bottles, "bottles") < 1 << 16, "bottles")
+    return text(sampler, "sampler", NAME), bottles
+
+
 def configured(parts):
     file, sha256, how = array(parts, "configured", 3)
     want(uint(file, "configuration file") < 4 and uint(how, "how a file was configured") < 2, "configured")
@@ -263,7 +278,7 @@ def configured(parts):
 
 ACTS = dict(
     enumerate((dropped, pinned, released, enrolled_platform, commanded, key_changed, acknowledged, settled, configured))
-) | {9: notified, 10: shelved, 13: acknowledged}
+) | {9: notified, 10: shelved, 11: sampled, 12: refilled, 13: acknowledged}
 
 
 def named(item, what):

@@ -58,6 +58,7 @@ mod parked;
 mod platform_orders;
 mod random;
 mod recorded;
+mod relays;
 mod replaced;
 mod rotated;
 mod rules;

@@ -30,6 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("script", &[]),
     ("ingest", &["chirpstack", "envelope", "lorawan", "record", "script"]),
     ("rules", &["record"]),
+    ("relay", &["record"]),
     (
         "gatewayd",
         &[
@@ -42,6 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "lorawan",
             "mqtt",
             "record",
+            "relay",
             "rules",
             "serial",
             "versions",
@@ -58,7 +60,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("system-tests", &["platform"]),
 ];
 /// No clock, randomness, environment, file or socket (S1).
-const PURE: [&str; 12] = [
+const PURE: [&str; 13] = [
     "record",
     "batch",
     "delivery",
@@ -71,6 +73,7 @@ const PURE: [&str; 12] = [
     "script",
     "ingest",
     "rules",
+    "relay",
 ];
 /// What would give a pure crate one of these.
 const IMPURE: [&str; 9] = ["tokio", "rusqlite", "reqwest", "axum", "rumqttd", "getrandom", "rand", "rustix", "mio"];

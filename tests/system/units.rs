@@ -44,6 +44,23 @@ fn the_services_are_exposed_to_little() {
 }
 
 #[test]
+fn the_gateway_is_exposed_to_little_with_relays_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let unit = units().into_iter().find(|unit| unit.ends_with("weir-gateway.service")).unwrap();
+    let drop_in = unit.with_file_name("../relays/weir-gateway-relays.conf");
+    let both = [&unit, &drop_in].map(|file| std::fs::read_to_string(file).unwrap()).concat();
+    let with_relays = folder.path().join("weir-gateway.service");
+    std::fs::write(&with_relays, both).unwrap();
+    let said = String::from_utf8(analyze(&["verify", "--man=no"], &with_relays).stderr).unwrap();
+    let wrong: Vec<&str> =
+        said.lines().filter(|line| line.contains("weir") && !line.contains("not executable")).collect();
+    assert_eq!(wrong, [] as [&str; 0]);
+    let threshold = format!("--threshold={EXPOSURE_MAX}");
+    let judged = analyze(&["security", "--offline=true", "--no-pager", &threshold], &with_relays);
+    assert!(judged.status.success(), "{}", String::from_utf8_lossy(&judged.stdout));
+}
+
+#[test]
 fn the_gateway_has_no_way_out_of_the_site() {
     let unit = units().into_iter().find(|unit| unit.ends_with("weir-gateway.service")).unwrap();
     let text = std::fs::read_to_string(unit).unwrap();

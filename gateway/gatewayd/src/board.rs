@@ -9,6 +9,7 @@ use lorawan::mac::{Learned, Power};
 use record::{
     Body, ClockQuality, Frame, Link, MonoMs, Quality, Reading, Record, Seq, SourceId, Stamp, TimeLine, UnixMs,
 };
+use relay::Samplers;
 use rules::{ActiveAlarm, ExpressionFault};
 
 use crate::committer::waiting::Judged;
@@ -26,6 +27,7 @@ pub(crate) struct Board {
     pub(crate) files: Option<PlatformNote>,
     /// Expressions of rules that had no answer.
     pub(crate) expression_faults: Vec<ExpressionFault>,
+    pub(crate) samplers: Samplers,
 }
 
 /// Whose rules or files are in force in the place of the box's own.

@@ -28,6 +28,7 @@ mod platforms;
 mod redecode;
 mod registering;
 mod restore;
+mod samples;
 mod schedule;
 mod settle;
 #[cfg(test)]
@@ -38,7 +39,7 @@ mod trial;
 mod uplink_events;
 pub(crate) mod waiting;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -50,19 +51,21 @@ use ingest::{Arrival, DeviceTable, Network};
 use journal::{Journal, Pins, Reader, TableSize, Transaction};
 use mqtt::StoredSession;
 use record::merkle::Hash;
-use record::{ClockSet, MonoMs, Record};
+use record::{ClockSet, MonoMs, Record, RelayId};
+use relay::{Pulse, Samplers, Signal};
 use rules::{Aggregation, RuleSet};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::board::Board;
 use crate::clock::{Ask, Clock, mono_ms};
 use crate::commands::EdgeCommand;
-use crate::config::{CheckpointEvery, Chirpstack, CodePattern, Commands, Commit, Evidence};
+use crate::config::{CheckpointEvery, Chirpstack, CodePattern, Commands, Commit, Evidence, Relay};
 use crate::error::StartError;
 use crate::job::{Downlink, Lost};
 use crate::ledger::{Ledger, Setup, Touched, read_one};
 use crate::order::Done;
 use crate::platform_files::Origin;
+use crate::relays::Relays;
 use crate::tallies::GatewayTallies;
 use decoders::Decoders;
 pub(crate) use files_trial::ordered_files;
@@ -125,6 +128,10 @@ pub(crate) struct Parts {
     pub(crate) commands: mpsc::Sender<EdgeCommand>,
     pub(crate) chirpstack: Chirpstack,
     pub(crate) events: mpsc::Sender<UplinkEvent>,
+    /// The way to the lines of samplers and signals.
+    pub(crate) relays: Relays,
+    /// What is behind them.
+    pub(crate) relays_configured: Vec<Relay>,
     /// Who says whether the clock is good.
     pub(crate) ask_clock: Ask,
 }
@@ -167,6 +174,10 @@ pub(crate) struct Committer {
     trial: Option<Trial>,
     /// When the newest frame was accepted.
     accepted: Option<MonoMs>,
+    samplers: Samplers,
+    signals: Vec<Signal>,
+    /// Which of them are on, as the relays were told last.
+    lit: BTreeMap<RelayId, bool>,
     /// A statement about keys may lie beside the key that no record tells of.
     keys_untold: bool,
     /// A key is another one: the tree head is signed anew, so that the record of it stands under one.
@@ -196,6 +207,8 @@ struct Draft {
     pushes: Vec<Downlink>,
     /// Commands for MQTT clients.
     commands: Vec<EdgeCommand>,
+    /// Samples to be taken once it is durable.
+    pulses: Vec<Pulse>,
     /// What to tell of our own uplinks.
     events: Vec<UplinkEvent>,
     /// Frames that the prompt decoder got meanwhile.
@@ -217,6 +230,9 @@ impl Committer {
         let checkpoints = Schedule::new(parts.checkpoint, signed, journal.end().0);
         let pace = Pace::new(parts.commit.linger_ms);
         let (redecoding, lanes, pins, damaged) = (VecDeque::new(), Lanes::default(), Pins::default(), false);
+        let samplers = samples::restore(&parts.relays_configured, &reader).map_err(StartError::Journal)?;
+        let enabled = parts.relays_configured.iter().filter(|relay| relay.enabled);
+        let (signals, lit) = (enabled.filter_map(Relay::signal).collect(), BTreeMap::new());
         let mut committer = Committer {
             parts,
             journal,
@@ -235,6 +251,9 @@ impl Committer {
             rules,
             trial: None,
             accepted: None,
+            samplers,
+            signals,
+            lit,
             keys_untold: true,
             sign_soon: false,
             damaged,
@@ -248,6 +267,7 @@ impl Committer {
         committer.journal_outstanding()?;
         let mut draft = Draft::default();
         committer.tell_keys(&mut draft);
+        committer.tell_cut_short(&mut draft);
         if !draft.transaction.is_empty() {
             committer.journal.commit(&draft.transaction).map_err(StartError::Journal)?;
         }
@@ -276,6 +296,7 @@ impl Committer {
     /// back after a failure.
     async fn run(mut self, mut intake: Intake) {
         let mut open = true;
+        self.light();
         while open {
             self.checkpoint_if_due();
             // One more turn after the end takes what the sockets let go since.
@@ -302,7 +323,7 @@ impl Committer {
             // There is more to do; frames that came meanwhile go first.
             false => Duration::ZERO,
         };
-        let watches = self.rules.watch_time() || self.restored.aggregates.is_on();
+        let watches = self.rules.watch_time() || self.restored.aggregates.is_on() || !self.signals.is_empty();
         let idle = if watches { idle.min(WATCH_EVERY) } else { idle };
         let idle = self.trial.as_ref().map_or(idle, |trial| idle.min(trial.rest()));
         Gathering { linger, enough, rows_max, idle, decoding: !self.lanes.is_empty() }
@@ -317,6 +338,7 @@ impl Committer {
             self.take_decoded(decoded, &mut draft)?;
         }
         self.finish(draft)?;
+        self.light();
         let (frames, to_the_end) = intake.gathered();
         self.pace.committed(frames, to_the_end, mono_ms());
         Ok(())
@@ -463,6 +485,7 @@ impl Committer {
                 board.restored(source, &newest.record, now);
             }
         }
+        board.samplers = self.samplers.clone();
         drop(board);
         self.show_alarms();
         Ok(())

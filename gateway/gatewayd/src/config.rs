@@ -11,6 +11,7 @@ mod last_good;
 mod lorawan;
 mod mqtt;
 mod outfalls;
+mod relays;
 mod rules;
 mod serial;
 
@@ -37,6 +38,8 @@ pub use last_good::{Instead, versions_in};
 pub use lorawan::Lorawan;
 pub use mqtt::{Mqtt, MqttTls};
 pub use outfalls::{CodePattern, Outfalls};
+pub(crate) use relays::unknown_sampler;
+pub use relays::{LineName, Relay};
 pub use serial::Serial;
 
 use crate::platform_files::Origin;
@@ -94,6 +97,9 @@ pub struct GatewayFile {
     /// Serial ports with transparent LoRa modules.
     #[serde(default)]
     pub serial: Vec<Serial>,
+    /// Lines of GPIO chips that alarms switch.
+    #[serde(default)]
+    pub relay: Vec<Relay>,
     /// What LoRaWAN devices that join are told.
     #[serde(default)]
     pub lorawan: Lorawan,
@@ -240,6 +246,7 @@ impl GatewayConfig {
             None => place.load()?,
         };
         file.chirpstack.keep_apart(path, &table)?;
+        relays::agree(&file.relay, &table, &rules.set, path)?;
         let rules_hash = leaf_hash(rules.text.as_bytes());
         let (devices_of, instead) = (Arc::new(table), Vec::new());
         let origin = Origin::default();
@@ -327,6 +334,7 @@ impl GatewayFile {
                 return Err(ConfigError::SerialPort { path: path.into(), name: port.name.clone() });
             }
         }
+        relays::check(&self.relay, path)?;
         if !self.chirpstack.has_an_application() {
             let application_id = self.chirpstack.application_id.clone();
             return Err(ConfigError::ApplicationId { path: path.into(), application_id });

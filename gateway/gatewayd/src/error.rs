@@ -72,6 +72,9 @@ pub enum StartError {
         "other configuration files of a platform count from the next start on, which systemd makes at once · try: weir status"
     )]
     OtherFiles,
+    /// A line may be on that nobody switches off: the end of the process closes it.
+    #[error("the thread of the relays hangs, ending to close their lines · try: gpioinfo, dmesg")]
+    RelaysHang,
     /// Decoding panicked.
     #[error("decoding of payloads broke · try: journalctl -u weir-gateway -n 50, and report it")]
     DecodingDied,

@@ -20,6 +20,7 @@ use crate::error::StartError;
 use crate::gwmp::{self, RunningLora};
 use crate::job::{Downlink, Heard, Lost, SerialFrame};
 use crate::order::{Order, Ordered};
+use crate::relays;
 use crate::serial::{self, RunningSerial};
 use crate::tallies::GatewayTallies;
 use crate::view::View;
@@ -35,6 +36,8 @@ pub(crate) struct Queues {
     pub(crate) events: mpsc::Receiver<UplinkEvent>,
     /// What the journal keeps for the edge.
     pub(crate) kept: Kept,
+    /// What is known of the lines of relays.
+    pub(crate) lines: relays::Board,
     pub(crate) lost: Arc<Mutex<Lost>>,
     pub(crate) tallies: GatewayTallies,
 }
@@ -61,7 +64,8 @@ impl Field {
         board: Arc<Mutex<Board>>,
         clock: Arc<Mutex<Clock>>,
     ) -> Result<Field, StartError> {
-        let Queues { submissions, frames, serial, orders, downlinks, commands, events, kept, lost, tallies } = queues;
+        let Queues { submissions, frames, serial, orders, downlinks, commands, events, kept, lines, lost, tallies } =
+            queues;
         let edge = match config.file.mqtt.enabled {
             true => {
                 let ways = EdgeWays { submissions, orders: orders.clone(), commands, events, kept };
@@ -85,6 +89,7 @@ impl Field {
             edge: edge.as_ref().map(Arc::downgrade),
             lora: lora.as_ref().map(|lora| lora.view.clone()),
             serial: serial.view.clone(),
+            lines,
             started: mono_ms(),
         });
         let serving = control::serve_async(&config.socket_path(), move |uid, request| {

@@ -10,6 +10,8 @@
 //!                                            decoders (two threads): codecs, history
 //!                                                                        │
 //! `weir status` ◄── control socket ◄── Board ◄───────────────────────────┘
+//!
+//! committer, behind the commit ─► relays (one thread) ─► GPIO lines: samplers, lights, sirens
 //! ```
 //! **Codecs never run on the committer's thread**, for one that works up to its limit would keep every acknowledgement
 //! waiting. A frame is judged first: who sent it, is it new. If its payload is still to be decoded, judging has changed
@@ -47,6 +49,7 @@ pub mod ledger;
 mod order;
 mod platform_files;
 mod registration;
+mod relays;
 mod serial;
 pub mod status;
 mod strangers;
@@ -65,6 +68,7 @@ pub use config::{ConfigError, GatewayConfig, Instead, Loaded};
 pub use error::StartError;
 pub use mqtt::EdgeError;
 pub use platform_files::{Origin, in_force};
+pub use relays::{LineError, switch_off};
 
 use activation::Activated;
 use board::Board;
@@ -75,6 +79,7 @@ use field::{Field, Queues};
 use job::{Lost, QUEUE_FRAMES_MAX};
 use keeper::RunningKeeper;
 use order::ORDERS_MAX;
+use relays::RunningRelays;
 use tallies::GatewayTallies;
 
 /// Runs until `stop` resolves, or until a part of it cannot go on. What was received by then is stored and answered
@@ -89,6 +94,9 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
             "the configuration is refused: its last version that worked is in force · try: weir config check, weir config diff"
         );
     }
+    let (orders, ordered) = mpsc::channel(ORDERS_MAX);
+    // Whatever a crash left on is off before anything that may take its time.
+    let relays = RunningRelays::start(&config.file.relay, orders.downgrade())?;
     let mut activated = Activated::from_env();
     // A change of the key that was interrupted ends before anything is signed.
     identity::settle(&config.key_path()).map_err(StartError::Identity)?;
@@ -103,7 +111,6 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
     let (decoded, published) = mpsc::channel(QUEUE_FRAMES_MAX);
     let (frames, heard) = mpsc::channel(QUEUE_FRAMES_MAX);
     let (serial, read) = mpsc::channel(QUEUE_FRAMES_MAX);
-    let (orders, ordered) = mpsc::channel(ORDERS_MAX);
     let (downlinks, answers) = mpsc::channel(QUEUE_FRAMES_MAX);
     let (commands, commanded) = mpsc::channel(COMMANDS_MAX);
     let (events, told) = mpsc::channel(EVENTS_MAX);
@@ -136,6 +143,8 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
         commands,
         chirpstack: config.file.chirpstack.clone(),
         events,
+        relays: relays.relays(),
+        relays_configured: config.file.relay.clone(),
         ask_clock: clock::discipline,
     };
     let mut committer = RunningCommitter::start(parts, published, heard, read, ordered)?;
@@ -146,7 +155,9 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
     let kept = std::mem::take(&mut committer.kept);
     let keeper = RunningKeeper::start(&config, orders.clone(), board.clone(), committer.clock.clone(), scarce)?;
     let (downlinks, commands, events) = (answers, commanded, told);
-    let queues = Queues { submissions, frames, serial, orders, downlinks, commands, events, kept, lost, tallies };
+    let lines = relays.relays().board();
+    let queues =
+        Queues { submissions, frames, serial, orders, downlinks, commands, events, kept, lines, lost, tallies };
     let ended = match Field::start(&config, &mut activated, queues, board, committer.clock.clone()).await {
         Err(error) => Err(error),
         Ok(field) => {
@@ -154,6 +165,7 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
                 () = stop => Ok(()),
                 error = field.failed() => Err(error),
                 () = committer.ended() => Err(StartError::CommitterDied),
+                () = relays.failed() => Err(StartError::RelaysHang),
                 () = broken(&mut decoding) => Err(StartError::DecodingDied),
                 () = anew.notified() => Err(StartError::OtherFiles),
             };
@@ -161,6 +173,7 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
             ended
         }
     };
+    relays.stop().await;
     keeper.stop().await;
     // Every sender of its queues is gone, so it stores what is left and ends.
     committer.join().await;

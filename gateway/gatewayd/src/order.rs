@@ -4,7 +4,8 @@ use batch::{Asked, MemberDigest};
 use control::Uid;
 use journal::SegmentChange;
 use record::merkle::Hash;
-use record::{Act, Actor, Audit, Gap, Seq, SourceId};
+use record::{Act, Actor, Audit, Gap, RelayId, Seq, SourceId};
+use relay::Done as PulseDone;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -49,6 +50,9 @@ pub(crate) enum Order {
     /// `{"do":"rotate_key","reason":TEXT}`: the box makes itself a new key, which the old one signs for. Who orders it the kernel
     /// says.
     RotateKey { by: Actor, reason: String },
+    /// `{"do":"take_sample","sampler":NAME,"reason":TEXT}`: a retained sample, unless an interlock refuses it. Who orders it the
+    /// kernel says.
+    TakeSample { sampler: RelayId, by: Actor, reason: String },
     /// `{"do":"probe"}`: answered by the committer in the transaction that is next, with nothing. Who gets no answer knows
     /// that frames are not stored either.
     Probe,
@@ -58,6 +62,8 @@ pub(crate) enum Order {
     KeepSession { device: SourceId, state: Vec<u8> },
     /// Of the edge: an MQTT device has a command, or never will.
     CommandDone { id: u64 },
+    /// Of the relays: what became of a pulse.
+    PulseDone { relay: RelayId, done: PulseDone },
     /// Of the keeper: what a step of its upkeep changes in the database, and the loss that it brings.
     Keep { gaps: Vec<Gap>, changes: Vec<SegmentChange> },
     /// `{"do":"salvage"}`, and of the keeper where it read damage: the committer ends, and the next start saves what it can.
@@ -99,6 +105,7 @@ impl Order {
             "prove" => of_platform(request, "receipt").map(|(platform, receipt)| Order::Prove { platform, receipt }),
             "sample" => sample(request),
             "rotate_key" => rotate_key(request, uid),
+            "take_sample" => take_sample(request, uid),
             "probe" => Ok(Order::Probe),
             "strangers" => Ok(Order::Strangers),
             "salvage" => Ok(Order::GiveUp),
@@ -171,6 +178,9 @@ fn audit(request: &Value, uid: Uid) -> Result<Order, String> {
     if matches!(act, Act::Commanded { .. } | Act::Settled { .. }) {
         return Err("no user orders in a platform's name, or settles what one commanded".into());
     }
+    if matches!(act, Act::Sampled { .. }) {
+        return Err("nobody says that a sample was taken but the box · try: weir sampler take".into());
+    }
     let by = Actor::User(uid.ok_or("the kernel does not say who asks")?);
     let reason = request["reason"].as_str().unwrap_or_default().trim().to_owned();
     let audit = Audit { by, act, reason };
@@ -178,6 +188,25 @@ fn audit(request: &Value, uid: Uid) -> Result<Order, String> {
         return Err(format!("a text is too long: use at most {} bytes", Audit::TEXT_BYTES_MAX));
     }
     Ok(Order::Audit(audit))
+}
+
+fn take_sample(request: &Value, uid: Uid) -> Result<Order, String> {
+    let name = request.get("sampler").and_then(Value::as_str).ok_or("`sampler` is missing: give its name")?;
+    let sampler = RelayId::new(name).map_err(|error| error.to_string())?;
+    let by = Actor::User(uid.ok_or("the kernel does not say who asks")?);
+    Ok(Order::TakeSample { sampler, by, reason: reason(request)? })
+}
+
+/// Why a person orders it; a bottle is used up, so somebody will ask.
+fn reason(request: &Value) -> Result<String, String> {
+    let reason = request["reason"].as_str().unwrap_or_default().trim().to_owned();
+    match reason.len() {
+        0 => Err("a sample needs a reason · try: weir sampler take … --reason TEXT".into()),
+        len if len > Audit::TEXT_BYTES_MAX => {
+            Err(format!("the reason is too long: use at most {} bytes", Audit::TEXT_BYTES_MAX))
+        }
+        _ => Ok(reason),
+    }
 }
 
 fn rotate_key(request: &Value, uid: Uid) -> Result<Order, String> {
@@ -279,6 +308,17 @@ mod tests {
         );
         check(json!({"do": "command", "command": "0aff"}), "`platform` is missing: give its name");
         check(json!({"do": "prove", "platform": "city"}), "`receipt` is missing: give hex digits");
+        let forged =
+            json!({"do": "audit", "act": "sampled", "sampler": "east", "step": "taken", "bottle": 1, "bottles": 2});
+        check(forged, "nobody says that a sample was taken but the box · try: weir sampler take");
+        check(
+            json!({"do": "take_sample", "sampler": "east", "reason": " clue 7 "}),
+            "TakeSample { sampler: \"east\", by: User(1000), reason: \"clue 7\" }",
+        );
+        check(
+            json!({"do": "take_sample", "sampler": "east"}),
+            "a sample needs a reason · try: weir sampler take … --reason TEXT",
+        );
         check(json!({"do": "sample", "device": "cod-1", "period_s": 60}), "Sample { device: \"cod-1\", period_s: 60 }");
         check(json!({"do": "sample", "device": "cod-1", "period_s": -1}), "`period_s` is missing: give seconds");
         check(

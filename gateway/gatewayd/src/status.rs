@@ -43,6 +43,43 @@ pub struct Status {
     /// The serial ports that are enabled.
     #[serde(default)]
     pub serial: Vec<SerialStatus>,
+    /// The relays: samplers, lights and sirens.
+    #[serde(default)]
+    pub relays: Vec<RelayStatus>,
+}
+
+/// A relay.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelayStatus {
+    /// Its name.
+    pub name: String,
+    /// Chip and line, as configured.
+    pub place: String,
+    /// It is used.
+    pub enabled: bool,
+    /// Its line can be switched.
+    pub open: bool,
+    /// It is on now.
+    pub on: bool,
+    /// Why it cannot be switched, with what to do.
+    pub error: Option<String>,
+    /// What there is behind it, if that is a sampler; else it is a light or siren.
+    pub sampler: Option<SamplerStatus>,
+}
+
+/// A sampler.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SamplerStatus {
+    /// Bottles that are used.
+    pub used: u16,
+    /// Of so many.
+    pub bottles: u16,
+    /// How many it has when it is full, as configured.
+    pub full: u16,
+    /// Seconds until it takes another one.
+    pub cooling_s: u64,
+    /// It is at work.
+    pub taking: bool,
 }
 
 /// An expression that had no answer.

@@ -3,13 +3,14 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use mqtt::Edge;
-use record::{MonoMs, TimeLine, UnixMs};
+use record::{MonoMs, Stamp, TimeLine, UnixMs};
 use serde_json::{Value, json};
 
 use crate::GatewayConfig;
 use crate::board::Board;
 use crate::clock::{Clock, ClockView, mono_ms};
 use crate::gwmp::{self, LoraView};
+use crate::relays;
 use crate::serial;
 use crate::status::{ClockStatus, ExpressionFaultStatus, InsteadStatus, MqttStatus, SerialStatus, Status};
 use crate::strangers;
@@ -22,6 +23,7 @@ pub(crate) struct View {
     pub(crate) edge: Option<Weak<Edge>>,
     pub(crate) lora: Option<LoraView>,
     pub(crate) serial: Vec<Arc<Mutex<SerialStatus>>>,
+    pub(crate) lines: relays::Board,
     pub(crate) started: MonoMs,
 }
 
@@ -43,7 +45,7 @@ impl View {
     }
 
     /// The clock, and what it says of earlier stamps of this boot.
-    fn clock(&self) -> (ClockStatus, TimeLine) {
+    fn clock(&self) -> (ClockStatus, Stamp, TimeLine) {
         let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
         let ClockView { stamp, source, error_ms } = clock.view();
         let shown = ClockStatus {
@@ -52,12 +54,12 @@ impl View {
             source: source.map(|source| source.as_str().into()),
             error_ms,
         };
-        (shown, clock.line())
+        (shown, stamp, clock.line())
     }
 
     fn status(&self) -> Status {
         let now = mono_ms();
-        let (clock, line) = self.clock();
+        let (clock, stamp, line) = self.clock();
         let wall_ms = UnixMs(clock.wall_ms);
         let mqtt = self.edge.as_ref().and_then(Weak::upgrade).map(|edge| mqtt_status(&edge));
         let gwmp = self.lora.as_ref().map(gwmp::status);
@@ -77,6 +79,7 @@ impl View {
             mqtt,
             gwmp,
             serial: serial::status(&self.serial),
+            relays: relays::status(&self.config.file.relay, &self.lines, &board.samplers, &stamp),
         }
     }
 }

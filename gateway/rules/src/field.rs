@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use record::dossier::{LifeCycle, OutfallClass};
-use record::{BootNo, Decimal, MonoMs, OutfallCode, Quantity, Seq, SourceId, Stamp, Unit, UnixMs};
+use record::{BootNo, Decimal, MonoMs, OutfallCode, Quantity, Seq, SourceId, Stamp, Unit, UnixMs, elapsed_ms};
 
 use crate::basis::{Basis, MINUTE_MS, TEN_MINUTES_MS};
-use crate::elapsed::elapsed_ms;
 use crate::expression::{self, Fact};
 use crate::schedule::UtcOffset;
 use crate::slices::Slices;

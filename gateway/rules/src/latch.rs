@@ -2,10 +2,9 @@
 
 use std::collections::VecDeque;
 
-use record::{AlarmState, BootNo, Decimal, MonoMs, Seq, Stamp};
+use record::{AlarmState, BootNo, Decimal, MonoMs, Seq, Stamp, elapsed_ms};
 
 use crate::Rule;
-use crate::elapsed::elapsed_ms;
 use crate::limit::Standing;
 
 /// What is known about one rule and one device.

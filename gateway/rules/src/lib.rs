@@ -60,7 +60,6 @@ mod aggregates;
 mod backtest;
 mod basis;
 mod dry_weather;
-mod elapsed;
 mod engine;
 mod exact;
 mod expression;

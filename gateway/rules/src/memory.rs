@@ -2,9 +2,8 @@
 
 use std::collections::VecDeque;
 
-use record::{BootNo, Decimal, MonoMs, Stamp};
+use record::{BootNo, Decimal, MonoMs, Stamp, elapsed_ms};
 
-use crate::elapsed::elapsed_ms;
 use crate::field::{Field, Value};
 use crate::limit::Standing;
 use crate::{Basis, Cold, Limit, Rule, dry_weather, surge};

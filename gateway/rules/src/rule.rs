@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use record::{Grounds, Measure, Priority, Quantity, RuleId, SourceId, Tier, Unit};
+use record::{Grounds, Measure, Priority, Quantity, RelayId, RuleId, SourceId, Tier, Unit};
 use serde::Deserialize;
 
 use crate::{Basis, Condition, Limit, Schedule, Series};
@@ -37,6 +37,8 @@ pub struct Rule {
     pub suppress_while: Vec<Condition>,
     /// How often the device is to measure.
     pub sampling: Option<Sampling>,
+    /// Samplers of the box that retain a sample when its alarm is raised, if they serve the device.
+    pub sample: Vec<RelayId>,
     /// What is kept for evidence of its alarms; none: what is kept of everything.
     pub keep: Option<Keep>,
 }

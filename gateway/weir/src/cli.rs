@@ -18,6 +18,7 @@ use crate::notify::NotifyCommand;
 use crate::order::{OrderArgs, OrdersArgs};
 use crate::outfall::OutfallCommand;
 use crate::rules::RulesCommand;
+use crate::sampler::SamplerCommand;
 
 /// Weir keeps what outfall sensors say, judges it, and delivers it signed to the platforms.
 ///
@@ -106,6 +107,9 @@ pub(crate) enum Command {
     /// Who is told of alarms, and who was; trying whether a message arrives.
     #[command(subcommand)]
     Notify(NotifyCommand),
+    /// The samplers, lights and sirens that alarms switch; a sample by hand, bottles put in.
+    #[command(subcommand)]
+    Sampler(SamplerCommand),
     /// The outfalls: one dossier each (一口一档), with every version that it had.
     #[command(subcommand)]
     Outfall(OutfallCommand),

@@ -37,6 +37,7 @@ mod output;
 mod parked;
 mod platform_keys;
 mod rules;
+mod sampler;
 mod screen;
 mod signers;
 mod status;
@@ -116,6 +117,7 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Config(args) => configuration::run(&args, (state_dir, run_dir), lang),
         Command::Alarm(command) => alarm::run(&command, run_dir, lang),
         Command::Notify(command) => notify::run(&command, run_dir, lang),
+        Command::Sampler(command) => sampler::run(&command, run_dir, lang),
         Command::Outfall(command) => outfall::run(&command, (state_dir, run_dir), lang),
         Command::Rules(command) => rules::run(&command, (state_dir, run_dir), lang),
         Command::Device(args) => device::run(&args, run_dir, lang).map_err(|error| error.into()),

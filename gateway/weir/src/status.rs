@@ -18,6 +18,7 @@ use crate::grounds;
 use crate::lang::Lang;
 use crate::notify;
 use crate::output::{self, age, line, table};
+use crate::sampler;
 
 /// Asks and prints. [`Exit::NotWell`] if a daemon does not answer, frames are not stored, an alarm stands, or a platform
 /// does not take its records.
@@ -112,6 +113,7 @@ pub(crate) fn what_is_wrong(gateway: &Result<Gateway, String>, sync: &Result<Syn
                     Lang::Zh => format!("规则 {rule}：表达式有 {readings} 次读数无法计算，最近一次原因 {why} · try: weir rules show"),
                 }
             }));
+            wrong.extend(sampler::what_is_wrong(&gateway.relays, lang));
             let standing = gateway.alarms.iter().filter(|alarm| !is_note(alarm));
             wrong.extend(standing.map(|alarm| show_alarm(alarm, lang)));
         }

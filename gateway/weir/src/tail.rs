@@ -21,7 +21,7 @@ use crate::exit::Exit;
 use crate::lang::Lang;
 use crate::output;
 use crate::times::time_line;
-pub(crate) use audit::actor;
+pub(crate) use audit::{actor, refusal};
 
 /// Bytes read at once.
 const PAGE_BYTES: usize = 1024 * 1024;

@@ -135,6 +135,8 @@ impl Build<'_> {
         for name in ["sync.toml", "notify.toml", "platform.toml", "outfall.toml", "rules.test.toml"] {
             self.tree.copy(&config.join(name), &format!("usr/share/doc/weir/examples/{name}"))?;
         }
+        let drop_in = self.root.join("packaging/relays/weir-gateway-relays.conf");
+        self.tree.copy(&drop_in, "usr/share/doc/weir/examples/relays.conf")?;
         for folder in ["codecs", "rules.d"] {
             self.tree.copy_all(&config.join(folder), &format!("usr/share/doc/weir/examples/{folder}"))?;
         }

@@ -138,6 +138,50 @@ impl Command {
     }
 }
 
+/// A command that a platform signed, with an order that this version does not know: of a newer platform, or for another kind
+/// of box. It is never obeyed; what can be read of it is there to refuse it by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownCommand {
+    /// Of whom.
+    pub box_id: BoxId,
+    /// As of any command.
+    pub number: u64,
+    /// The number by which its order goes.
+    pub kind: u64,
+    /// Why, in the platform's words.
+    pub reason: String,
+}
+
+impl UnknownCommand {
+    /// Reads and believes as much of it as every command has.
+    ///
+    /// # Errors
+    /// [`OpenError`] if it is another artifact, not signed by `key`, or has another form.
+    pub fn verify(bytes: &[u8], key: &PublicKey) -> Result<UnknownCommand, OpenError> {
+        let artifact = Artifact::Command;
+        let payload = crate::envelope::open(artifact, bytes, |kid| (kid == key.id()).then_some(*key))?;
+        let read = |decoder: &mut Decoder<'_>| -> Result<UnknownCommand, Error> {
+            if decoder.array()? != Some(7) {
+                return Err(Error::message("a command has 7 parts"));
+            }
+            decoder.skip()?;
+            let (box_id, number) = (decoder.decode()?, decoder.u64()?);
+            decoder.skip()?;
+            decoder.skip()?;
+            if decoder.array()? != Some(2) {
+                return Err(Error::message("an order is [kind, what]"));
+            }
+            let kind = decoder.u64()?;
+            decoder.skip()?;
+            let reason = bounded(decoder, &mut ())?;
+            let end = decoder.position() == decoder.input().len();
+            end.then_some(UnknownCommand { box_id, number, kind, reason })
+                .ok_or(Error::message("it has more behind it"))
+        };
+        read(&mut payload::body(artifact, &payload)?).map_err(|source| OpenError::Payload { artifact, source })
+    }
+}
+
 /// A command has more in it than a box takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -202,6 +246,33 @@ mod tests {
                 flipped[at] ^= 1;
                 assert!(Command::verify(&flipped, &key.public()).is_err(), "byte {at}");
             }
+        }
+    }
+
+    /// What a platform may send that knows an order which this version does not: to close a gate.
+    fn closing_a_gate(number: u64, key: &SigningKey) -> Vec<u8> {
+        let mut bytes = payload::encode(&Command { number, ..command(Order::Rules { toml: "gate".into() }) });
+        // [2, ["gate"]] becomes [9, ["gate"]].
+        let order = [0x82, 0x02, 0x81, 0x64, b'g', b'a', b't', b'e'];
+        let at = bytes.windows(order.len()).position(|window| window == order).unwrap();
+        bytes[at + 1] = 9;
+        crate::envelope::sign(Artifact::Command, bytes, key)
+    }
+
+    #[test]
+    fn an_order_that_nobody_knows_is_read_as_far_as_it_can_be_named_and_no_further() {
+        let key = SigningKey::from_seed(&[1; 32]);
+        let bytes = closing_a_gate(7, &key);
+        assert!(matches!(Command::verify(&bytes, &key.public()), Err(OpenError::Payload { .. })));
+        let unknown = UnknownCommand::verify(&bytes, &key.public()).unwrap();
+        let expected = (BoxId::new("outfall-1").unwrap(), 7, 9, "restored from a backup".to_owned());
+        assert_eq!((unknown.box_id, unknown.number, unknown.kind, unknown.reason), expected);
+        let other = SigningKey::from_seed(&[2; 32]).public();
+        assert!(matches!(UnknownCommand::verify(&bytes, &other), Err(OpenError::UnknownKey { .. })));
+        for at in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1;
+            assert!(UnknownCommand::verify(&flipped, &key.public()).is_err(), "byte {at}");
         }
     }
 

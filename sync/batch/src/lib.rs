@@ -71,7 +71,7 @@ mod wire;
 
 pub use batch::{BATCH_BYTES_MAX, Batch, BatchId, BatchIdError, PAYLOAD_BYTES_MAX, READINGS_MAX, ROWS_MAX, Sealed};
 pub use checkpoint::{CHECKPOINT_BYTES_MAX, Checkpoint};
-pub use command::{COMMAND_BYTES_MAX, Command, CommandTooLarge, Order, OrderedFile};
+pub use command::{COMMAND_BYTES_MAX, Command, CommandTooLarge, Order, OrderedFile, UnknownCommand};
 pub use continuation::Continuation;
 pub use cosigned::{CosignedCheckpoint, NOTE_BYTES_MAX, NoteError, verifier_key};
 pub use enrolment::{CodeError, ENROLMENT_BYTES_MAX, Enrolled, Enrolment, EnrolmentCode};

@@ -23,6 +23,16 @@ where
     T: Encode<Entries> + for<'b> Decode<'b, Entries>,
 {
     let malformed = |source| OpenError::Payload { artifact, source };
+    let body: T = body(artifact, bytes)?.decode_with(&mut Entries::new()).map_err(malformed)?;
+    if encode(&body) != bytes {
+        return Err(OpenError::NotCanonical { artifact });
+    }
+    Ok(body)
+}
+
+/// Where the body of these bytes begins.
+pub(crate) fn body(artifact: Artifact, bytes: &[u8]) -> Result<minicbor::Decoder<'_>, OpenError> {
+    let malformed = |source| OpenError::Payload { artifact, source };
     let mut decoder = minicbor::Decoder::new(bytes);
     if decoder.array().map_err(malformed)? != Some(2) {
         return Err(malformed(minicbor::decode::Error::message("a payload is [version, body]")));
@@ -31,9 +41,5 @@ where
     if version != VERSION {
         return Err(OpenError::UnsupportedVersion { artifact, version });
     }
-    let body: T = decoder.decode_with(&mut Entries::new()).map_err(malformed)?;
-    if encode(&body) != bytes {
-        return Err(OpenError::NotCanonical { artifact });
-    }
-    Ok(body)
+    Ok(decoder)
 }

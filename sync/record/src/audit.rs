@@ -3,7 +3,7 @@
 use minicbor::{Decode, Decoder, Encode, decode};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{ConfigFile, RuleId, Seq, SeqRange, SourceId, UnixMs};
+use crate::{ConfigFile, RelayId, RuleId, Seq, SeqRange, SourceId, UnixMs};
 
 /// Somebody ordered something that changes what is sent, kept or believed. Committed before it is carried out.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
@@ -165,6 +165,35 @@ pub enum Act {
         #[n(2)]
         until_ms: Option<UnixMs>,
     },
+    /// A retained sample (留样): before a relay is switched for it, what came of it, and why none is taken.
+    #[n(11)]
+    Sampled {
+        /// The sampler.
+        #[n(0)]
+        sampler: RelayId,
+        /// What of it.
+        #[n(1)]
+        step: SampleStep,
+        /// Which bottle, from 1 on; of one that is not taken: how many are used.
+        #[n(2)]
+        bottle: u16,
+        /// Of how many in the sampler.
+        #[n(3)]
+        bottles: u16,
+        /// The record that raised the alarm that asks for it; none: a person did.
+        #[n(4)]
+        alarm: Option<Seq>,
+    },
+    /// Somebody put empty bottles into a sampler.
+    #[n(12)]
+    Refilled {
+        /// The sampler.
+        #[n(0)]
+        sampler: RelayId,
+        /// So many are in it from now on, all empty.
+        #[n(1)]
+        bottles: u16,
+    },
     /// An alarm that latches is let go: somebody has acknowledged it, and its value is back (ISA-18.2: reset).
     #[n(13)]
     Reset {
@@ -242,6 +271,76 @@ impl Notification {
     }
 }
 
+/// What a record tells of a retained sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum SampleStep {
+    /// The sampler is told to take it. The bottle counts as used.
+    #[n(0)]
+    Started,
+    /// The relay was on for its time.
+    #[n(1)]
+    Taken,
+    /// The relay was never on: the bottle is still empty.
+    #[n(2)]
+    Failed,
+    /// The box stopped or crashed in the middle of it, or the relay could not be switched off in time: the bottle may have
+    /// less in it, or nothing.
+    #[n(3)]
+    Uncertain,
+    /// None is taken: the last one was taken a short time ago.
+    #[n(4)]
+    CoolingDown,
+    /// None is taken: every bottle is used.
+    #[n(5)]
+    NoBottle,
+    /// None is taken: the sampler is at work.
+    #[n(6)]
+    Busy,
+    /// None is taken: the box has no such sampler, or it is switched off, or its line cannot be opened.
+    #[n(7)]
+    Unavailable,
+    /// None is taken: somebody has set the alarm aside, or its rule suppresses it.
+    #[n(8)]
+    Shelved,
+}
+
+impl SampleStep {
+    /// All of them.
+    pub const ALL: [SampleStep; 9] = [
+        SampleStep::Started,
+        SampleStep::Taken,
+        SampleStep::Failed,
+        SampleStep::Uncertain,
+        SampleStep::CoolingDown,
+        SampleStep::NoBottle,
+        SampleStep::Busy,
+        SampleStep::Unavailable,
+        SampleStep::Shelved,
+    ];
+
+    /// The stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SampleStep::Started => "started",
+            SampleStep::Taken => "taken",
+            SampleStep::Failed => "failed",
+            SampleStep::Uncertain => "uncertain",
+            SampleStep::CoolingDown => "cooling_down",
+            SampleStep::NoBottle => "no_bottle",
+            SampleStep::Busy => "busy",
+            SampleStep::Unavailable => "unavailable",
+            SampleStep::Shelved => "shelved",
+        }
+    }
+
+    /// Whether it says why none is taken.
+    pub fn is_refusal(self) -> bool {
+        !matches!(self, SampleStep::Started | SampleStep::Taken | SampleStep::Failed | SampleStep::Uncertain)
+    }
+}
+
 /// What became of rules that a platform commanded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[cbor(index_only)]
@@ -288,6 +387,8 @@ impl Act {
             Act::Reset { .. } => "reset",
             Act::Configured { .. } => "configured",
             Act::Notified { .. } => "notified",
+            Act::Sampled { .. } => "sampled",
+            Act::Refilled { .. } => "refilled",
         }
     }
 }
@@ -317,6 +418,8 @@ impl Audit {
             | Act::Acknowledged { .. }
             | Act::Shelved { .. }
             | Act::Reset { .. }
+            | Act::Sampled { .. }
+            | Act::Refilled { .. }
             | Act::Configured { .. } => "",
         };
         let also = match &self.act {

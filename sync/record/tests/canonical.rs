@@ -9,8 +9,8 @@ use record::{
     Act, Actor, Aggregate, AggregateValue, AlarmState, AlarmTransition, Audit, Body, Boot, BootNo, ClockQuality,
     ClockSet, ClockSource, CodecId, CodecText, ConfigFile, Configuring, Decimal, Dossier, DossierVersion, Frame, Gap,
     GapReason, GatewayEui, Grounds, LimitSide, Link, Measure, MonoMs, Outfall, OutfallCode, Period, Quality, Quantity,
-    Reading, Reason, Reception, Record, Redecoded, Rejected, RuleId, Seal, Seq, SeqRange, SeqRanges, Settlement,
-    SourceId, Stamp, Standing, Statistics, Suppression, TextValue, Tier, Told, Unit, UnixMs,
+    Reading, Reason, Reception, Record, Redecoded, Rejected, RelayId, RuleId, SampleStep, Seal, Seq, SeqRange,
+    SeqRanges, Settlement, SourceId, Stamp, Standing, Statistics, Suppression, TextValue, Tier, Told, Unit, UnixMs,
 };
 
 /// A change here breaks every checkpoint in the field: it needs a new variant, not new bytes.
@@ -415,6 +415,13 @@ fn any_audit() -> impl Strategy<Value = Audit> {
             let outcome = [Delivered, Escalated, Unreached][outcome];
             Act::Notified { alarm: Seq(alarm), level: "镇".into(), outcome, channel }
         }),
+        (proptest::sample::select(&SampleStep::ALL[..]), any::<u16>(), any::<u16>(), of(any::<u64>())).prop_map(
+            |(step, bottle, bottles, alarm)| {
+                let sampler = RelayId::new("sampler-1").unwrap();
+                Act::Sampled { sampler, step, bottle, bottles, alarm: alarm.map(Seq) }
+            }
+        ),
+        any::<u16>().prop_map(|bottles| Act::Refilled { sampler: RelayId::new("sampler-1").unwrap(), bottles }),
     ];
     (by, act, ".{0,200}").prop_map(|(by, act, reason)| Audit { by, act, reason })
 }

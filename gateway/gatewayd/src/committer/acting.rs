@@ -1,17 +1,22 @@
-//! What alarms set in motion: a device measures more often while an alarm of it stands.
+//! What alarms set in motion: a device measures more often while an alarm of it stands, and a sample is retained when it is
+//! raised.
 
-use record::{AlarmTransition, Body};
+use record::{AlarmTransition, Body, Seq};
 
 use super::{Committer, Draft};
 
 impl Committer {
     /// Orders what the alarms of a draft ask for, in the same transaction: what is journaled of an alarm is under way as well.
     pub(super) fn act(&mut self, draft: &mut Draft) {
-        let alarms = draft.transaction.records.iter().filter_map(|record| match &record.body {
-            Body::Alarm(alarm) if alarm.from.is_active() != alarm.to.is_active() => Some(alarm.clone()),
+        let end = self.journal.end();
+        let alarms = draft.transaction.records.iter().zip(end.0..).filter_map(|(record, seq)| match &record.body {
+            Body::Alarm(alarm) if alarm.from.is_active() != alarm.to.is_active() => Some((alarm.clone(), Seq(seq))),
             _ => None,
         });
-        for alarm in alarms.collect::<Vec<_>>() {
+        for (alarm, seq) in alarms.collect::<Vec<_>>() {
+            if alarm.to.is_active() {
+                self.sample_for(&alarm, seq, draft);
+            }
             let Some(period_s) = self.period_for(&alarm) else { continue };
             if let Err(why) = self.sample(&alarm.source, period_s, draft) {
                 let (rule, source) = (&alarm.rule, &alarm.source);

@@ -59,7 +59,10 @@ impl Committer {
                 (!audit.reason.is_empty()).then_some(()).ok_or_else(no_reason)
             }
             // Of these no user says that they happened.
-            Act::Commanded { .. } | Act::Settled { .. } => Err("nobody orders this · try: weir tail".into()),
+            Act::Commanded { .. } | Act::Settled { .. } | Act::Sampled { .. } => {
+                Err("nobody orders this · try: weir tail".into())
+            }
+            Act::Refilled { sampler, bottles } => self.check_refilled(sampler, *bottles),
             Act::KeyChanged { statement } => self.check_statement(statement),
             Act::Notified { alarm, .. } => self.check_alarm(*alarm),
             Act::Acknowledged { rule, source } => {

@@ -1,6 +1,6 @@
 //! What platforms command: believed by their signature, journaled, and carried out or refused.
 
-use batch::{Command, Order};
+use batch::{Command, OpenError, Order, PublicKey, UnknownCommand};
 use control::chain;
 use record::{Act, Actor, Audit, Body, ClockQuality, MonoMs, Record, Seq, SourceId, Stamp};
 use rules::RuleSet;
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::trial::Trial;
 use super::{Committer, Draft};
 use crate::clock::mono_ms;
+use crate::config::unknown_sampler;
 use crate::platform_files;
 
 /// Most commands an hour, of all platforms: each is a record of up to 32 kB.
@@ -38,7 +39,11 @@ impl Committer {
             )
         };
         let key = self.platforms.key(platform).ok_or_else(no_key)?;
-        let command = Command::verify(&bytes, &key).map_err(|error| chain(&error))?;
+        let command = match Command::verify(&bytes, &key) {
+            Ok(command) => command,
+            Err(error @ OpenError::Payload { .. }) => return self.refuse_unknown(platform, bytes, &key, &error, draft),
+            Err(error) => return Err(chain(&error)),
+        };
         if command.box_id != self.parts.box_id {
             return Err(format!("the command is for box {}", command.box_id));
         }
@@ -71,8 +76,36 @@ impl Committer {
         Ok(answer)
     }
 
+    /// Journals that a platform orders what this box does not know, so that nobody believes it done. Whatever it is: no order
+    /// that a box knows moves water.
+    fn refuse_unknown(
+        &mut self,
+        platform: &str,
+        bytes: Vec<u8>,
+        key: &PublicKey,
+        unreadable: &OpenError,
+        draft: &mut Draft,
+    ) -> Result<Value, String> {
+        let unknown = UnknownCommand::verify(&bytes, key).map_err(|_| chain(unreadable))?;
+        if unknown.box_id != self.parts.box_id {
+            return Err(format!("the command is for box {}", unknown.box_id));
+        }
+        if unknown.number <= self.platforms.newest(platform) {
+            return Ok(json!({ "repeated": true }));
+        }
+        self.count_command()?;
+        let UnknownCommand { number, kind, reason, .. } = unknown;
+        let (seq, stamp) = (self.next_seq(draft), self.stamp());
+        log::warn!(seq:% = seq, platform, number, kind, reason = reason.as_str(); "a platform commands what this box does not know");
+        let refused = Some(NO_SUCH_ORDER.to_owned());
+        let act = Act::Commanded { number, order: format!("unknown {kind}"), command: bytes, refused: refused.clone() };
+        self.journal_audit(Audit { by: Actor::Platform(platform.to_owned()), act, reason }, stamp, draft);
+        Ok(json!({ "seq": seq, "refused": refused, "trial": false }))
+    }
+
     /// Appends an order, and keeps what it says of platforms.
     pub(super) fn journal_audit(&mut self, audit: Audit, stamp: Stamp, draft: &mut Draft) {
+        self.note_sample(&audit.act, stamp, draft);
         if self.platforms.note(&audit) {
             self.keep_platforms(draft);
         }
@@ -127,7 +160,13 @@ impl Committer {
                 let checked = platform_files::check(&self.parts.origin, &files);
                 checked.map(|()| Doing::StartAnew).map_err(|error| chain(&error))
             }
-            Order::Rules { toml } => RuleSet::from_toml(&toml).map(Doing::Try).map_err(|error| chain(&error)),
+            Order::Rules { toml } => {
+                let rules = RuleSet::from_toml(&toml).map_err(|error| chain(&error))?;
+                match unknown_sampler(&self.parts.relays_configured, &rules) {
+                    Some((rule, sampler)) => Err(format!("rule {rule}: this box has no sampler {sampler}")),
+                    None => Ok(Doing::Try(rules)),
+                }
+            }
         }
     }
 
@@ -146,6 +185,10 @@ impl Committer {
         self.queue(device.clone(), payload, sampling.f_port, sampling.confirmed, draft)
     }
 }
+
+/// Why an order is refused that this box does not know.
+const NO_SUCH_ORDER: &str = "this box knows no such order: it obeys resend, sampling, rules and files; nothing it obeys moves a gate, \
+                             valve or pump, so that no storm-water outlet is closed by it";
 
 /// Longest reason of a refusal that is journaled: below an audit's bound in any script.
 pub(super) const REFUSAL_CHARS_MAX: usize = Audit::TEXT_BYTES_MAX / 4;

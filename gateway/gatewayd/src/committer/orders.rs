@@ -42,6 +42,8 @@ impl Committer {
             Order::Command { platform, command } => self.command(&platform, command, draft),
             Order::Prove { platform, receipt } => self.prove(&platform, &receipt, draft),
             Order::Sample { device, period_s } => self.sample(&device, period_s, draft),
+            Order::TakeSample { sampler, by, reason } => self.take_sample(&sampler, by, reason, draft),
+            Order::PulseDone { relay, done } => self.pulse_done(&relay, done, draft),
             Order::RotateKey { by, reason } => self.rotate_key(by, reason, draft),
             Order::KeepSession { device, state } => {
                 self.restored.rows.entry(Some(device.clone())).or_default().client = state;

@@ -16,6 +16,7 @@ use crate::error::StartError;
 use crate::job::{Downlink, LostCounts};
 use crate::ledger::Ledger;
 use crate::order::Done;
+use crate::relays::Command;
 use crate::tallies;
 
 /// What an order is answered whose transaction failed.
@@ -32,7 +33,13 @@ impl Committer {
 
     /// Everything of the transaction is durable: acknowledge, then note it.
     pub(super) fn settle(&self, draft: Draft) {
-        let Draft { transaction, waiting, answers, pushes, commands, events, clock, .. } = draft;
+        let Draft { transaction, waiting, answers, pushes, commands, pulses, events, clock, .. } = draft;
+        for pulse in pulses {
+            let id = pulse.id.clone();
+            if !self.parts.relays.command(Command::Pulse(pulse)) {
+                log::error!(relay:% = id; "the relays take no command, the sample is journaled as uncertain at the next start");
+            }
+        }
         self.note_clock(clock.as_ref(), &transaction);
         for command in commands {
             if self.parts.commands.try_send(command).is_err() {
@@ -72,6 +79,9 @@ impl Committer {
             Body::Audit(audit) => matches!(audit.act, Act::Shelved { .. }),
             _ => false,
         };
+        if board.samplers != self.samplers {
+            board.samplers = self.samplers.clone();
+        }
         drop(board);
         if transaction.records.iter().any(|record| is_shown(&record.body)) || self.rules.change_what_is_shown() {
             self.show_alarms();
@@ -161,6 +171,7 @@ impl Committer {
         restored.ingest.take_strangers(&mut self.restored.ingest);
         self.restored = restored;
         self.window = super::evidence_window::Window::restore(reader).map_err(StartError::Journal)?;
+        self.samplers = super::samples::restore(&self.parts.relays_configured, reader).map_err(StartError::Journal)?;
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ mod history;
 mod keys;
 mod orders;
 mod outfalls;
+mod samples;
 mod stored;
 
 pub(crate) use bench::{Bench, table_at};

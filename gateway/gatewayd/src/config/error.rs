@@ -68,6 +68,29 @@ pub enum ConfigError {
         /// The port.
         name: String,
     },
+    /// A relay that cannot be what it says.
+    #[error("configuration `{path}`: `[[relay]]` {name}: {why} · try: correct it, then weir config check {path}")]
+    Relay {
+        /// The file.
+        path: PathBuf,
+        /// The relay.
+        name: record::RelayId,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A rule that has samples retained by what is no sampler.
+    #[error(
+        "rule `{rule}`: there is no `[[relay]]` {sampler} with use = \"sampler\" in `{path}` · try: add it there, or correct \
+         `sample` of the rule"
+    )]
+    NoSampler {
+        /// gateway.toml.
+        path: PathBuf,
+        /// The rule.
+        rule: record::RuleId,
+        /// What it names.
+        sampler: record::RelayId,
+    },
     /// An application id that is no level of a topic.
     #[error(
         "configuration `{path}`: `chirpstack.application_id` is {application_id:?}, write 1 to 64 of A-Z a-z 0-9 _ . -"

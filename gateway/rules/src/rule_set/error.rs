@@ -90,6 +90,9 @@ pub enum RuleError {
         /// As written.
         normal_s: u32,
     },
+    /// More than a box has.
+    #[error("`sample` names {0} samplers: name at most {max}", max = super::section::SAMPLERS_MAX)]
+    Samplers(usize),
     /// More than a day.
     #[error("keep of {before_s} s before and {after_s} s after is more than {DELAY_S_MAX} s (one day)")]
     Keep {

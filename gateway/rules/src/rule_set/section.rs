@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use record::dossier::Day;
-use record::{Decimal, LimitSide, Measure, Quantity, RuleId, SourceId, Tier, Unit};
+use record::{Decimal, LimitSide, Measure, Quantity, RelayId, RuleId, SourceId, Tier, Unit};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
@@ -30,6 +30,7 @@ const COMMON: &[&str] = &[
     "latched",
     "suppress_while",
     "sampling",
+    "sample",
     "keep",
 ];
 const BOUND: &[&str] = &["high", "low", "deadband", "on_delay_s", "off_delay_s"];
@@ -85,6 +86,7 @@ struct Common {
     #[serde(default)]
     suppress_while: Vec<ConditionKeys>,
     sampling: Option<Sampling>,
+    sample: Option<SampleKeys>,
     keep: Option<KeepKeys>,
 }
 
@@ -125,6 +127,30 @@ enum KeepKeys {
     Is(bool),
     For(Keep),
 }
+
+/// One sampler, or some.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "name a sampler, or write [\"east\", \"west\"]; names have A-Z a-z 0-9 _ . -")]
+enum SampleKeys {
+    By(RelayId),
+    ByEach(Vec<RelayId>),
+}
+
+impl SampleKeys {
+    /// Each once.
+    fn named(self) -> Result<Vec<RelayId>, RuleError> {
+        let mut named = match self {
+            SampleKeys::By(one) => vec![one],
+            SampleKeys::ByEach(some) => some,
+        };
+        named.sort();
+        named.dedup();
+        if named.len() > SAMPLERS_MAX { Err(RuleError::Samplers(named.len())) } else { Ok(named) }
+    }
+}
+
+/// Most samplers of a rule: as many relays as a box has.
+pub(super) const SAMPLERS_MAX: usize = 16;
 
 fn warning() -> Tier {
     Tier::Warning
@@ -294,8 +320,22 @@ impl Common {
         if !suppress_while.is_empty() && self.tier == Tier::Emergency {
             return Err(RuleError::SuppressedEmergency);
         }
-        let Common { id, kind, quantity, unit, priority, tier, hours, weekdays, holidays, latched, sampling, .. } =
-            self;
+        let Common {
+            id,
+            kind,
+            quantity,
+            unit,
+            priority,
+            tier,
+            hours,
+            weekdays,
+            holidays,
+            latched,
+            sampling,
+            sample,
+            ..
+        } = self;
+        let sample = sample.map(SampleKeys::named).transpose()?.unwrap_or_default();
         let during = (hours.is_some() || !weekdays.is_empty() || !holidays.is_empty()).then_some(Schedule {
             hours,
             weekdays,
@@ -323,6 +363,7 @@ impl Common {
             latched,
             suppress_while,
             sampling,
+            sample,
             keep,
         })
     }

@@ -33,7 +33,7 @@ fn defaults_are_the_plainest_rule() {
     check(
         RULE,
         expect![[
-            r#"[Rule { id: "cod-high", devices: Every, quantity: "cod", unit: Some("mg/L"), basis: Reading { cold: None }, during: None, limit: Limit { side: High, setpoint: 80, reset: 80, on_delay_ms: 0, off_delay_ms: 0 }, limit_unit: "mg/L", priority: Medium, tier: Warning, latched: false, suppress_while: [], sampling: None, keep: None }]"#
+            r#"[Rule { id: "cod-high", devices: Every, quantity: "cod", unit: Some("mg/L"), basis: Reading { cold: None }, during: None, limit: Limit { side: High, setpoint: 80, reset: 80, on_delay_ms: 0, off_delay_ms: 0 }, limit_unit: "mg/L", priority: Medium, tier: Warning, latched: false, suppress_while: [], sampling: None, sample: [], keep: None }]"#
         ]],
     );
     check(
@@ -41,7 +41,7 @@ fn defaults_are_the_plainest_rule() {
             .replace("high = 80", "low = 6.5\ndeadband = 0.2\non_delay_s = 10\npriority = \"high\"")
             .replace("\"*\"", "\"b\", \"a\""),
         expect![[
-            r#"[Rule { id: "cod-high", devices: Named({"a", "b"}), quantity: "cod", unit: Some("mg/L"), basis: Reading { cold: None }, during: None, limit: Limit { side: Low, setpoint: 6.5, reset: 6.7, on_delay_ms: 10000, off_delay_ms: 0 }, limit_unit: "mg/L", priority: High, tier: Warning, latched: false, suppress_while: [], sampling: None, keep: Some(Keep { before_s: 3600, after_s: 3600 }) }]"#
+            r#"[Rule { id: "cod-high", devices: Named({"a", "b"}), quantity: "cod", unit: Some("mg/L"), basis: Reading { cold: None }, during: None, limit: Limit { side: Low, setpoint: 6.5, reset: 6.7, on_delay_ms: 10000, off_delay_ms: 0 }, limit_unit: "mg/L", priority: High, tier: Warning, latched: false, suppress_while: [], sampling: None, sample: [], keep: Some(Keep { before_s: 3600, after_s: 3600 }) }]"#
         ]],
     );
 }
@@ -51,7 +51,7 @@ fn faults_name_line_and_key() {
     check(
         &format!("{RULE}hihg = 1\n"),
         expect![
-            "line 9: unknown key `hihg` of a rule of kind `limit`: it has `id`, `kind`, `devices`, `quantity`, `unit`, `priority`, `tier`, `hours`, `weekdays`, `holidays`, `latched`, `suppress_while`, `sampling`, `keep`, `high`, `low`, `deadband`, `on_delay_s`, `off_delay_s`, `cold`"
+            "line 9: unknown key `hihg` of a rule of kind `limit`: it has `id`, `kind`, `devices`, `quantity`, `unit`, `priority`, `tier`, `hours`, `weekdays`, `holidays`, `latched`, `suppress_while`, `sampling`, `sample`, `keep`, `high`, `low`, `deadband`, `on_delay_s`, `off_delay_s`, `cold`"
         ],
     );
     check(
@@ -153,7 +153,7 @@ fn an_expression_says_what_it_lacks() {
         line 1: rule `r`: window_s 61 is no whole number of minutes, or from 3600 on of ten minutes
         line 1: rule `r`: it looks at the alarm of rule `other`, which is not there: write the id of a rule of this set
         line 1: rule `r`: it looks at its own alarm by way of `r`: no rule may hang on itself
-        line 8: unknown key `high` of a rule of kind `expr`: it has `id`, `kind`, `devices`, `quantity`, `unit`, `priority`, `tier`, `hours`, `weekdays`, `holidays`, `latched`, `suppress_while`, `sampling`, `keep`, `expr`, `inputs`, `fresh_s`, `on_delay_s`, `off_delay_s`
+        line 8: unknown key `high` of a rule of kind `expr`: it has `id`, `kind`, `devices`, `quantity`, `unit`, `priority`, `tier`, `hours`, `weekdays`, `holidays`, `latched`, `suppress_while`, `sampling`, `sample`, `keep`, `expr`, `inputs`, `fresh_s`, `on_delay_s`, `off_delay_s`
         line 1: rule `r`: on_delay_s 86401 is more than 86400 (one day): use a shorter delay, or a mean
         line 1: rule `r`: tier `exceedance` is for a mean of 24h, or for pH: whether a discharge exceeds its limit is judged by the daily mean (GB 18918-2002 4.1.4), and a single value above it is a `warning`
     "#]]
@@ -222,6 +222,25 @@ fn a_condition_names_what_there_is_and_hides_no_emergency() {
     );
 }
 
+#[test]
+fn samplers_are_named_once_each() {
+    let sample = |keys: &str| match RuleSet::from_toml(&format!("{RULE}{keys}\n")) {
+        Ok(rules) => rules.iter().flat_map(|rule| &rule.sample).map(|id| id.to_string()).collect::<Vec<_>>().join(" "),
+        Err(error) => {
+            let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+            causes.fold(error.to_string(), |shown, cause| format!("{shown}: {cause}"))
+        }
+    };
+    assert_eq!(sample(""), "");
+    assert_eq!(sample("sample = \"east\""), "east");
+    assert_eq!(sample("sample = [\"west\", \"east\", \"west\"]"), "east west");
+    let bad = sample("sample = \"no spaces\"");
+    assert!(bad.contains("line 9") && bad.contains("name a sampler"), "{bad}");
+    let many: Vec<String> = (0..17).map(|n| format!("\"s{n}\"")).collect();
+    let many = sample(&format!("sample = [{}]", many.join(", ")));
+    assert!(many.contains("17 samplers") && many.contains("at most 16"), "{many}");
+}
+
 /// A rule of this kind with these keys of its own.
 fn of_kind(kind: &str, keys: &str) -> String {
     format!("[[rule]]\nid = \"r\"\nkind = \"{kind}\"\ndevices = [\"a\"]\nquantity = \"cod\"\nunit = \"mg/L\"\n{keys}\n")
@@ -282,7 +301,7 @@ fn each_kind_says_what_it_lacks() {
         change: line 1: rule `r`: it has both of `rise` and `fall`: write one; for both, write two rules
         change: line 1: rule `r`: fall -1 is not above 0
         change: line 1: rule `r`: within_s 0 is 0, or more than 604800 (a week)
-        change: line 7: unknown key `high` of a rule of kind `change`: it has `id`, `kind`, `devices`, `quantity`, `unit`, `priority`, `tier`, `hours`, `weekdays`, `holidays`, `latched`, `suppress_while`, `sampling`, `keep`, `rise`, `fall`, `within_s`
+        change: line 7: unknown key `high` of a rule of kind `change`: it has `id`, `kind`, `devices`, `quantity`, `unit`, `priority`, `tier`, `hours`, `weekdays`, `holidays`, `latched`, `suppress_while`, `sampling`, `sample`, `keep`, `rise`, `fall`, `within_s`
         mean: line 8: unknown variant `3h`, expected one of `10min`, `30min`, `1h`, `2h`, `4h`, `8h`, `24h`
         mean: line 1: rule `r`: share_min_percent 0 is not 1 to 100
         mean: line 1: rule `r`: `mean` has no hours, weekdays or holidays

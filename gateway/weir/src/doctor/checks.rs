@@ -14,6 +14,7 @@ mod platforms;
 mod ports;
 mod power;
 mod radio;
+mod relays;
 mod rules;
 mod services;
 mod storage;
@@ -23,7 +24,7 @@ use super::facts::Facts;
 use crate::lang::Lang;
 
 /// In the order in which one looks at a box: what others need comes first.
-const SUBJECTS: [&[Check]; 17] = [
+const SUBJECTS: [&[Check]; 18] = [
     power::CHECKS,
     board::CHECKS,
     storage::CHECKS,
@@ -39,6 +40,7 @@ const SUBJECTS: [&[Check]; 17] = [
     outfalls::CHECKS,
     rules::CHECKS,
     alarms::CHECKS,
+    relays::CHECKS,
     platforms::CHECKS,
     certificates::CHECKS,
 ];

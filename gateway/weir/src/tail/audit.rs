@@ -1,7 +1,9 @@
 //! What somebody ordered, in words.
 
 use batch::{KeyStatement, Whose};
-use record::{Act, Actor, Audit, ConfigFile, Configuring, Notification, Seq, SeqRange, Settlement};
+use record::{
+    Act, Actor, Audit, ConfigFile, Configuring, Notification, RelayId, SampleStep, Seq, SeqRange, Settlement,
+};
 
 use crate::lang::Lang;
 use crate::output;
@@ -64,6 +66,13 @@ fn act(act: &Act, lang: Lang) -> String {
         (Act::Notified { alarm, level, outcome, channel }, _) => {
             notified(*alarm, level, *outcome, channel.as_deref(), lang)
         }
+        (Act::Sampled { sampler, step, bottle, bottles, alarm }, _) => {
+            sampled(sampler, *step, (*bottle, *bottles), *alarm, lang)
+        }
+        (Act::Refilled { sampler, bottles }, Lang::En) => {
+            format!("{bottles} empty bottles put into sampler {sampler}")
+        }
+        (Act::Refilled { sampler, bottles }, Lang::Zh) => format!("采样器 {sampler} 已换上 {bottles} 个空瓶"),
         (Act::Enrolled { platform, key }, Lang::Zh) => format!("已登记平台 {platform}，其公钥 {}", hex::encode(key)),
         (Act::KeyChanged { statement }, lang) => key_changed(statement, lang),
         (Act::Configured { file, sha256, how }, _) => configured(*file, sha256, *how, lang),
@@ -151,6 +160,49 @@ fn notified(alarm: Seq, level: &str, outcome: Notification, channel: Option<&str
     }
 }
 
+/// A retained sample, or why there is none.
+fn sampled(
+    sampler: &RelayId,
+    step: SampleStep,
+    (bottle, bottles): (u16, u16),
+    alarm: Option<Seq>,
+    lang: Lang,
+) -> String {
+    let because = match (alarm, lang) {
+        (None, _) => String::new(),
+        (Some(alarm), Lang::En) => format!(" because of alarm {alarm}"),
+        (Some(alarm), Lang::Zh) => format!("，因报警 {alarm}"),
+    };
+    if step.is_refusal() {
+        let why = refusal(step, lang);
+        return match lang {
+            Lang::En => format!("no sample is taken by {sampler}{because}: {why}, {bottle} of {bottles} bottles used"),
+            Lang::Zh => format!("{sampler} 未留样{because}：{why}，已用 {bottle}/{bottles} 瓶"),
+        };
+    }
+    let what = match step {
+        SampleStep::Started => lang.pick("a sample is taken by", "开始留样"),
+        SampleStep::Taken => lang.pick("a sample was taken by", "留样完成"),
+        SampleStep::Failed => lang.pick("no sample was taken, the relay did not switch:", "留样失败，继电器未动作"),
+        _ => lang.pick("a sample may be incomplete, of", "留样不确定"),
+    };
+    match lang {
+        Lang::En => format!("{what} {sampler}, bottle {bottle} of {bottles}{because}"),
+        Lang::Zh => format!("{what}：{sampler} 第 {bottle}/{bottles} 瓶{because}"),
+    }
+}
+
+/// Why none is taken.
+pub(crate) fn refusal(step: SampleStep, lang: Lang) -> &'static str {
+    match step {
+        SampleStep::CoolingDown => lang.pick("the last one is too short a time ago", "距上次留样间隔未到"),
+        SampleStep::NoBottle => lang.pick("no bottle is left", "已无空瓶"),
+        SampleStep::Busy => lang.pick("it is at work", "正在留样"),
+        SampleStep::Shelved => lang.pick("the alarm is shelved or suppressed", "该报警已搁置或被抑制"),
+        _ => lang.pick("it cannot be used", "采样器不可用"),
+    }
+}
+
 fn span(records: SeqRange) -> String {
     format!("{records:?}")
 }
@@ -219,6 +271,32 @@ mod tests {
             "",
             "AUDIT by user 9: alarm 4 reached nobody up to 镇: no channel took a message",
             "审计 用户 9：报警 4 直至 镇 均未能通知到人：所有渠道发送失败",
+        );
+        let sampled = |step, alarm| {
+            let sampler = RelayId::new("east").unwrap();
+            Act::Sampled { sampler, step, bottle: 3, bottles: 24, alarm }
+        };
+        check(
+            Actor::Box,
+            sampled(SampleStep::Started, Some(Seq(27))),
+            "",
+            "AUDIT by the box itself: a sample is taken by east, bottle 3 of 24 because of alarm 27",
+            "审计 本机：开始留样：east 第 3/24 瓶，因报警 27",
+        );
+        check(
+            Actor::User(9),
+            sampled(SampleStep::CoolingDown, None),
+            "clue 7",
+            "AUDIT by user 9: no sample is taken by east: the last one is too short a time ago, 3 of 24 bottles used \
+             · reason: clue 7",
+            "审计 用户 9：east 未留样：距上次留样间隔未到，已用 3/24 瓶 · 理由：clue 7",
+        );
+        check(
+            Actor::User(9),
+            Act::Refilled { sampler: RelayId::new("east").unwrap(), bottles: 24 },
+            "",
+            "AUDIT by user 9: 24 empty bottles put into sampler east",
+            "审计 用户 9：采样器 east 已换上 24 个空瓶",
         );
         let commanded = |refused: Option<&str>| Act::Commanded {
             number: 7,

@@ -6,7 +6,7 @@ use batch::{Asked, BoxId, KeyStatement, Receipt};
 use record::merkle::Hash;
 use record::{
     Act, Actor, AlarmState, Body, Configuring, DossierVersion, GapReason, Grounds, LimitSide, Outfall, RecordAt,
-    SeqRanges, Settlement, SourceId, Suppression, TrueTime, UnixMs,
+    RelayId, SampleStep, Seq, SeqRanges, Settlement, SourceId, Suppression, TrueTime, UnixMs,
 };
 use sha2::{Digest, Sha256};
 
@@ -186,7 +186,26 @@ fn order(act: &Act) -> String {
             let channel = channel.as_deref().map(|channel| format!(" ({channel})")).unwrap_or_default();
             format!("报警 {alarm} 通知 {level}{channel} {}", outcome.as_str())
         }
+        Act::Sampled { sampler, step, bottle, bottles, alarm } => sampled(sampler, *step, (*bottle, *bottles), *alarm),
+        Act::Refilled { sampler, bottles } => format!("采样器 {sampler} 换瓶 {bottles} empty bottles"),
     }
+}
+
+/// A retained sample, or why there is none.
+fn sampled(sampler: &RelayId, step: SampleStep, (bottle, bottles): (u16, u16), alarm: Option<Seq>) -> String {
+    let what = match step {
+        SampleStep::Started => "开始留样 sample started",
+        SampleStep::Taken => "留样完成 sample taken",
+        SampleStep::Failed => "留样失败，瓶仍空 sample failed, bottle still empty",
+        SampleStep::Uncertain => "留样不确定 sample uncertain",
+        SampleStep::CoolingDown => "未留样：间隔未到 no sample, cooling down",
+        SampleStep::NoBottle => "未留样：无空瓶 no sample, no bottle left",
+        SampleStep::Busy => "未留样：正在留样 no sample, sampler at work",
+        SampleStep::Unavailable => "未留样：采样器不可用 no sample, sampler unavailable",
+        SampleStep::Shelved => "未留样：报警已搁置或被抑制 no sample, alarm shelved or suppressed",
+    };
+    let because = alarm.map(|seq| format!(" 报警 alarm {seq}")).unwrap_or_default();
+    format!("{what} {sampler} {bottle}/{bottles}{because}")
 }
 
 /// What was registered of the outfalls: each version that is in the file, and which devices stood where.

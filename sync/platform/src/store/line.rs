@@ -332,9 +332,11 @@ fn audit_columns(audit: &Audit) -> Result<Vec<Value>, Refused> {
         Act::Enrolled { platform, key } => (Some(platform), None, Some(key)),
         Act::Settled { command, .. } => (None, Some(SeqRange { first: *command, last: *command }), None),
         Act::Notified { alarm, .. } => (None, Some(SeqRange { first: *alarm, last: *alarm }), None),
+        Act::Sampled { alarm, .. } => (None, alarm.map(|seq| SeqRange { first: seq, last: seq }), None),
         Act::Acknowledged { .. }
         | Act::Shelved { .. }
         | Act::Reset { .. }
+        | Act::Refilled { .. }
         | Act::Commanded { .. }
         | Act::KeyChanged { .. }
         | Act::Configured { .. } => (None, None, None),

@@ -24,12 +24,13 @@ use crate::clock::{Ask, mono_ms};
 use crate::committer::decoders::{Decoders, Job, Jobs};
 use crate::committer::intake::Taken;
 use crate::committer::{Committer, Draft, Parts};
-use crate::config::{CheckpointEvery, Chirpstack, Commands, Commit, Evidence};
+use crate::config::{CheckpointEvery, Chirpstack, Commands, Commit, Evidence, Relay};
 use crate::decoding::Published;
 use crate::directory::Devices;
 use crate::job::{Downlink, Heard, Lost};
 use crate::order::{Order, Ordered};
 use crate::platform_files::Origin;
+use crate::relays::{self, Relays};
 use crate::tallies::{GatewayTallies, GatewayTally};
 
 pub(super) const DEVICES: &str = r#"
@@ -187,6 +188,8 @@ pub(crate) struct Bench {
     /// What the decoders were told to do: nobody does it but the test.
     pub(super) jobs: Jobs,
     pub(crate) confirmed: mpsc::Receiver<Downlink>,
+    /// What the relays were told.
+    pub(super) switched: std::sync::mpsc::Receiver<relays::Command>,
     pub(crate) board: Arc<Mutex<Board>>,
     pub(crate) lost: Arc<Mutex<Lost>>,
 }
@@ -221,6 +224,20 @@ impl Bench {
         devices: Arc<DeviceTable>,
         ask_clock: Ask,
     ) -> Bench {
+        Bench::open_wired(Vec::new(), rules, origin, folder, boot_id, devices, ask_clock)
+    }
+
+    /// With these relays, whose lines can all be switched; nobody does.
+    fn open_wired(
+        wired: Vec<Relay>,
+        rules: &str,
+        origin: Origin,
+        folder: TempDir,
+        boot_id: &str,
+        devices: Arc<DeviceTable>,
+        ask_clock: Ask,
+    ) -> Bench {
+        let (relays, switched) = Relays::ready(&wired);
         let board = Arc::new(Mutex::new(Board::new(&devices)));
         let lost: Arc<Mutex<Lost>> = Arc::default();
         let (downlinks, confirmed) = mpsc::channel(64);
@@ -253,12 +270,32 @@ impl Bench {
             events: mpsc::channel(1).0,
             downlinks,
             commands: mpsc::channel(8).0,
+            relays,
+            relays_configured: wired,
             ask_clock,
         };
         parts.tallies.receive(GATEWAY, |_| true);
         let (decoders, jobs) = Decoders::new();
         let committer = Committer::open(parts, decoders).unwrap();
-        Bench { folder, committer, jobs, confirmed, board, lost }
+        Bench { folder, committer, jobs, confirmed, switched, board, lost }
+    }
+
+    /// On a new journal, with these relays and rules.
+    pub(super) fn wired(relays: &[Relay], rules: &str) -> Bench {
+        Bench::wired_at(tempfile::tempdir().unwrap(), relays, rules)
+    }
+
+    /// The same on what stands in this folder.
+    pub(super) fn wired_at(folder: TempDir, relays: &[Relay], rules: &str) -> Bench {
+        Bench::open_wired(relays.to_vec(), rules, Origin::default(), folder, "boot-a", Arc::new(table()), || None)
+    }
+
+    /// The next start of the daemon, with the same relays and rules.
+    pub(super) fn rewired(self, boot_id: &str, rules: &str) -> Bench {
+        let Bench { folder, committer, .. } = self;
+        let (relays, devices) = (committer.parts.relays_configured.clone(), committer.parts.devices.clone());
+        drop(committer);
+        Bench::open_wired(relays, rules, Origin::default(), folder, boot_id, devices, || None)
     }
 
     /// The next start of the daemon.

@@ -17,8 +17,10 @@ unit = "Cel"
 high = 10
 "#;
 
+const CITY_SEED: [u8; 32] = [3; 32];
+
 pub(super) fn city() -> SigningKey {
-    SigningKey::from_seed(&[3; 32])
+    SigningKey::from_seed(&CITY_SEED)
 }
 
 /// A bench whose journal believes the city, and allows it everything.
@@ -262,4 +264,40 @@ fn what_is_known_of_platforms_follows_from_the_journal() {
     let states = [(super::super::platforms::STATE.to_owned(), Vec::new())].into_iter().collect();
     bench.committer.journal.commit(&journal::Transaction { states, ..Default::default() }).unwrap();
     assert_eq!(super::super::platforms::Platforms::open(&bench.reader()).unwrap(), stored);
+}
+
+#[test]
+fn an_order_to_close_a_gate_is_refused_and_that_is_journaled() {
+    let mut bench = bench();
+    enrol(&mut bench);
+    let known = command(7, Order::Rules { toml: "gate".into() }).sign(&city()).unwrap();
+    // The same with another order in the place of rules, signed anew: a platform that knows more than this box.
+    let bytes = resigned(&known, [0x82, 0x02, 0x81, 0x64], [0x82, 0x09, 0x81, 0x64]);
+    let request = json!({"do": "command", "platform": "city", "command": hex::encode(&bytes)});
+    let answer = bench.order(&request).unwrap();
+    assert!(answer["refused"].as_str().unwrap().contains("storm-water"), "{answer}");
+    let Audit { by, act: Act::Commanded { number: 7, order, command, refused: Some(why) }, .. } =
+        audits(&bench).pop().unwrap()
+    else {
+        panic!("not journaled")
+    };
+    assert_eq!((by, order.as_str(), command), (Actor::Platform("city".into()), "unknown 9", bytes));
+    assert!(why.contains("no such order"));
+    assert_eq!(bench.order(&request).unwrap()["repeated"], true);
+    assert_eq!(bench.switched.try_iter().count(), 0);
+    let stranger = json!({"do": "command", "platform": "city", "command": hex::encode(known)});
+    assert_eq!(bench.order(&stranger).unwrap()["repeated"], true, "its number is used up");
+}
+
+/// A signed command with these bytes of its payload changed, signed by the city.
+fn resigned(command: &[u8], from: [u8; 4], to: [u8; 4]) -> Vec<u8> {
+    use coset::{CoseSign1, TaggedCborSerializable};
+    use ed25519_dalek::Signer;
+    let mut cose = CoseSign1::from_tagged_slice(command).unwrap();
+    let payload = cose.payload.as_mut().unwrap();
+    let at = payload.windows(4).position(|window| window == from).unwrap();
+    payload[at..at + 4].copy_from_slice(&to);
+    let key = ed25519_dalek::SigningKey::from_bytes(&CITY_SEED);
+    cose.signature = key.sign(&cose.tbs_data(&[])).to_bytes().to_vec();
+    cose.to_tagged_vec().unwrap()
 }

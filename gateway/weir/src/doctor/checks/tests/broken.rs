@@ -165,6 +165,8 @@ pub(super) const BREAKS: &[Break] = &[
     }),
     ("alarms.standing", |facts| alarm(facts, NOW_MS)),
     ("alarms.unseen", |facts| alarm(facts, NOW_MS - 2 * DAY_MS)),
+    ("relays.lines", |facts| gateway(facts).status.relays[0].open = false),
+    ("relays.bottles", |facts| gateway(facts).status.relays[0].sampler.as_mut().unwrap().used = 24),
     ("platforms.any", |facts| facts.upload.as_mut().unwrap().destinations.clear()),
     ("platforms.name", |facts| facts.far_ends.as_mut().unwrap()[0].addresses = Err(Unseen::Late)),
     ("platforms.connect", |facts| facts.far_ends.as_mut().unwrap()[0].connect_ms = Err(Unseen::Late)),

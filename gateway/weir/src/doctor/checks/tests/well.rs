@@ -152,6 +152,10 @@ fn gateway() -> Value {
                 "hints": [], "stat": null, "counters": {},
             }},
         },
+        "relays": [{
+            "name": "east", "place": "gpiochip0:17", "enabled": true, "open": true, "on": false, "error": null,
+            "sampler": { "used": 3, "bottles": 24, "full": 24, "cooling_s": 0, "taking": false },
+        }],
         "serial": [{
             "name": "lora-1", "path": "/dev/ttyUSB0", "open": true, "error": null, "opened": 1, "failures": 0, "frames": 500,
             "crc_differs": 0, "noise": 3, "incomplete": 1, "too_long": 0, "echoes": 0, "acknowledged": 500,

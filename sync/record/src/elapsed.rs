@@ -1,13 +1,13 @@
 //! How long it was from one record to another, as far as anybody can know.
 
-use record::{ClockQuality, Stamp};
+use crate::{ClockQuality, Stamp};
 
 /// Milliseconds that surely passed between two stamps, in the order of the journal.
 ///
 /// Within a boot the monotonic clock tells. Across boots only wall time can, with the bounds of both errors taken off;
 /// if either clock was never set, or wall time went back, nothing is known: `None`. A delay then starts anew, because
 /// an alarm that comes late is a nuisance and one that accuses without proof is worse.
-pub(crate) fn elapsed_ms(from: &Stamp, to: &Stamp) -> Option<u64> {
+pub fn elapsed_ms(from: &Stamp, to: &Stamp) -> Option<u64> {
     if from.boot == to.boot {
         return Some(to.mono_ms.0.saturating_sub(from.mono_ms.0));
     }
@@ -28,7 +28,7 @@ fn error_ms(clock: ClockQuality) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use record::{BootNo, MonoMs, UnixMs};
+    use crate::{BootNo, MonoMs, UnixMs};
 
     fn stamp(boot: u32, mono_ms: u64, wall_ms: i64, clock: ClockQuality) -> Stamp {
         Stamp { boot: BootNo(boot), mono_ms: MonoMs(mono_ms), wall_ms: UnixMs(wall_ms), clock }
