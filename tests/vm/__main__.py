@@ -4,6 +4,7 @@
     tests/run vm --cuts 4 --seed 17    only seeds 17 to 20 of the first kind, and none of the other
     tests/run vm --recorded 5000       only of the other
     tests/run vm --faults              only the failing disks
+    tests/run vm --relays              only the relays
 
 A machine emulated by qemu, with Debian's kernel and systemd, has its data on ext4 on a disk with a volatile write
 cache; in it the built `weir` runs by the project's own units. MQTT sensors (QoS 1 and 2) and a LoRaWAN device outside
@@ -13,7 +14,7 @@ retention, backup, restore, salvage and changes of the configuration is cut at a
 
 Each time, from what the disk holds the gateway must start by itself, `weir journal check` and `weir verify` must hold,
 each acknowledged frame must be there once with the number it had before, and the tallies must fit. A disk that lies
-about FLUSH must be found out. A disk that the kernel makes read-only must be told and cost nothing, and be written
+about FLUSH must be found out. Relays on a simulated GPIO chip are switched, killed, frozen and stopped in mid-pulse. A disk that the kernel makes read-only must be told and cost nothing, and be written
 again once it heals; one whose writes fail must be told too, and a new start must find all that was acknowledged.
 Needs root (loop mounts) and an amd64 processor; Debian's packages come with `tests/run vm`.
 Prints a line for each cut at work. Exit status: 0 all held, 1 a promise was broken, 2 usage.
@@ -34,6 +35,7 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "compare"))
 import faults  # noqa: E402, the line above is what finds its modules
 import live  # noqa: E402
 import recorded  # noqa: E402
+import relays  # noqa: E402
 import root  # noqa: E402
 
 CUTS, RECORDED = 30, 1_000
@@ -47,11 +49,13 @@ def arguments():
     parser.add_argument("--cuts", type=int, help=f"of a machine at work (default {CUTS}, or 0 beside --recorded)")
     parser.add_argument("--recorded", type=int, help=f"of a recorded one (default {RECORDED}, or 0 beside --cuts)")
     parser.add_argument("--faults", action="store_true", help="a disk that is read-only for a while, then broken")
+    parser.add_argument("--relays", action="store_true", help="relays on a simulated GPIO chip")
     parser.add_argument("--seed", type=int, default=1, help="of the first cut; the next has the next")
     parser.add_argument("--dir", default="/var/tmp", help="a folder with 2 GB of room")
     parser.add_argument("--keep", action="store_true", help="keep the folder although all held")
     args = parser.parse_args()
-    neither = args.cuts is None and args.recorded is None and not args.faults
+    neither = args.cuts is None and args.recorded is None and not args.faults and not args.relays
+    args.relays |= neither
     args.faults |= neither
     args.cuts = args.cuts if args.cuts is not None else CUTS if neither else 0
     args.recorded = args.recorded if args.recorded is not None else RECORDED if neither else 0
@@ -104,6 +108,15 @@ def fail_disk(args):
         return broken is None
 
 
+def switch_relays(args):
+    """Whether each line was on only as long as it should."""
+    with scratch(args, "relays") as (folder, held):
+        broken = relays.play(folder, args)
+        print(f"vm: relays: {broken or 'on as long as they should, and off after whatever came'}")
+        held += [True] * (broken is None)
+        return broken is None
+
+
 def find_liar(args):
     """Whether a disk that lies about FLUSH is found out."""
     with scratch(args, "liar") as (folder, held):
@@ -123,7 +136,10 @@ def main():
         return 2
     args.program = pathlib.Path(os.environ.get("WEIR_BIN", root.ROOT / "target/release/weir")).resolve()
     began, held = time.monotonic(), []
-    args.boot = root.build(args.program)
+    if args.relays:
+        held.append(switch_relays(args))
+    if args.cuts or args.faults or args.recorded:
+        args.boot = root.build(args.program)
     if args.cuts:
         held += [cut_live(args), find_liar(args)]
     if args.faults:
