@@ -58,13 +58,12 @@ impl Change<'_> {
             Versions::keep(&folder, version, text).map_err(|error| CommandError::from(ConfigurationError::from(error)))
         };
         let mut put_aside = None;
-        match &before {
-            Some(own) => match whole(own).ok().filter(|before| check_text(file, before, kept, &path).is_ok()) {
+        if let Some(own) = &before {
+            match whole(own).ok().filter(|before| check_text(file, before, kept, &path).is_ok()) {
                 Some(before) => drop(keep(Version::found(file, now_ms, &before), &before)?),
                 // It was never in force, and may hold what is kept nowhere: a key in the wrong file is refused, too.
                 None => put_aside = Some(put_beside(&path, own)?),
-            },
-            None => {}
+            }
         }
         let seq = audit::order(run_dir, &Act::Configured { file, sha256: sha256(&new), how }, reason)?;
         replace(&path, text.as_bytes(), MODE_IF_NEW).map_err(|source| ConfigurationError::Write {
