@@ -167,7 +167,7 @@ mod tests {
         check(
             &[&a, &b.replace("high", "hihg")],
             expect![
-                "1.toml: line 7: unknown key `hihg` of a rule of kind `limit`: it has `id`, `kind`, `devices`, `quantity`, `unit`, `priority`, `tier`, `hours`, `weekdays`, `holidays`, `latched`, `suppress_while`, `sampling`, `keep`, `high`, `low`, `deadband`, `on_delay_s`, `off_delay_s`, `cold`"
+                "1.toml: line 7: unknown key `hihg` of a rule of kind `limit`: it has `id`, `kind`, `devices`, `quantity`, `unit`, `priority`, `tier`, `hours`, `weekdays`, `holidays`, `latched`, `suppress_while`, `sampling`, `sample`, `keep`, `high`, `low`, `deadband`, `on_delay_s`, `off_delay_s`, `cold`"
             ],
         );
         check(
