@@ -49,8 +49,8 @@ fn is_unicode() -> bool {
 /// Shows it until somebody leaves.
 pub(crate) fn run((state_dir, run_dir): (&Path, &Path), lang: Lang) -> Result<Exit, CommandError> {
     let (events, queue) = sync_channel(EVENTS_MAX);
+    let sources = Sources::start(state_dir, run_dir, lang, events.clone()).map_err(CommandError::Watch)?;
     let mut terminal = ratatui::try_init().map_err(CommandError::output)?;
-    let sources = Sources::start(state_dir, run_dir, lang, events.clone());
     let shown = show(&mut terminal, &sources, &events, &queue, lang);
     ratatui::restore();
     shown

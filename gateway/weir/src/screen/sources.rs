@@ -1,5 +1,6 @@
 //! Where events come from: a thread for the keys, one that asks the daemons and reads the journal, and one for each action.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
@@ -35,13 +36,22 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    pub(super) fn start(state_dir: &Path, run_dir: &Path, lang: Lang, events: SyncSender<Event>) -> Sources {
+    /// Starts what runs all the time.
+    ///
+    /// # Errors
+    /// The system's, where it gives no thread.
+    pub(super) fn start(
+        state_dir: &Path,
+        run_dir: &Path,
+        lang: Lang,
+        events: SyncSender<Event>,
+    ) -> io::Result<Sources> {
         let (now, asked) = sync_channel(1);
         let keys = events.clone();
-        thread::spawn(move || read_keys(&keys));
+        beside(move || read_keys(&keys))?;
         let sources = Sources { state_dir: state_dir.to_owned(), run_dir: run_dir.to_owned(), lang, now };
         let (state_dir, run_dir) = (sources.state_dir.clone(), sources.run_dir.clone());
-        thread::spawn(move || {
+        beside(move || {
             let mut follower = Follower { path: state_dir.join("journal/journal.db"), lang, open: None };
             loop {
                 let told = Event::Told(Box::new(told(&run_dir, lang)));
@@ -50,25 +60,39 @@ impl Sources {
                     return;
                 }
             }
-        });
-        sources
+        })?;
+        Ok(sources)
     }
 
     /// Does it beside the screen, which is told what came of it.
     pub(super) fn perform(&self, action: Action, events: SyncSender<Event>) {
         let (state_dir, run_dir, lang) = (self.state_dir.clone(), self.run_dir.clone(), self.lang);
-        match action {
-            Action::Leave => {}
-            // One that waits already is as good.
-            Action::Ask => drop(self.now.try_send(())),
-            Action::Acknowledge { rule, source, reason } => {
-                thread::spawn(move || events.send(Event::Done(acknowledge(&run_dir, &rule, &source, &reason, lang))));
+        let told = events.clone();
+        let began = match action {
+            Action::Leave => Ok(()),
+            Action::Ask => {
+                // One that waits already is as good.
+                let _ = self.now.try_send(());
+                Ok(())
             }
-            Action::Check => {
-                thread::spawn(move || events.send(Event::Checked(check(&state_dir, &run_dir, lang))));
-            }
+            // Who gets no answer any more has left.
+            Action::Acknowledge { rule, source, reason } => beside(move || {
+                let _ = events.send(Event::Done(acknowledge(&run_dir, &rule, &source, &reason, lang)));
+            }),
+            Action::Check => beside(move || {
+                let _ = events.send(Event::Checked(check(&state_dir, &run_dir, lang)));
+            }),
+        };
+        if let Err(error) = began {
+            // A full queue of events means that somebody types: what they see next is newer than this.
+            let _ = told.try_send(Event::Done(format!("{error} · try: ulimit -u")));
         }
     }
+}
+
+/// On a thread of its own.
+fn beside(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    thread::Builder::new().spawn(work).map(drop)
 }
 
 fn read_keys(events: &SyncSender<Event>) {
