@@ -301,7 +301,7 @@ impl Destination {
             // What found no room has waited already.
             self.live_since = Some(MonoMs(self.now.0.saturating_sub(self.config.live_linger_ms)));
         }
-        let is_probe = lane != Lane::Alarm && self.may_probe(self.others().count());
+        let is_probe = lane != Lane::Alarm && self.may_probe(self.placed().count());
         let batch = RestoredBatch { id, lane, ranges, bytes_len };
         self.outstanding.push(Outstanding { is_probe, ..Outstanding::new(batch) });
         self.give_back(lane, asked);
@@ -366,7 +366,9 @@ impl Destination {
         if let Stage::InFlight { since, .. } = stage {
             self.pace.passed(self.now, since, bytes_len);
         }
-        let larger = |batch: &&mut Outstanding| batch.half_way > 0 && batch.bytes_len > bytes_len;
+        // One that is under way may break yet; by then there may be no smaller one to try beside it.
+        let tried = |batch: &Outstanding| batch.half_way > 0 || batch.is_in_flight();
+        let larger = |batch: &&mut Outstanding| tried(batch) && batch.bytes_len > bytes_len;
         self.outstanding.iter_mut().filter(larger).for_each(|batch| batch.smaller_passed = true);
     }
 

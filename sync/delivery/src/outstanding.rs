@@ -29,7 +29,7 @@ pub(crate) struct Outstanding {
     pub(crate) failures: u32,
     /// How often a connection did not carry it to the end.
     pub(crate) half_way: u32,
-    /// Since the first time a smaller one has passed.
+    /// A smaller one has passed since it was sent first.
     pub(crate) smaller_passed: bool,
     /// Cut beyond the window, while all others were stuck.
     pub(crate) is_probe: bool,
@@ -64,6 +64,11 @@ impl Outstanding {
 
     pub(crate) fn is_alarm(&self) -> bool {
         self.lane == Lane::Alarm
+    }
+
+    /// Whether it is one of those of which only so many may be under way at once.
+    pub(crate) fn takes_backlog_place(&self) -> bool {
+        self.lane == Lane::Backlog && !self.is_probe
     }
 
     pub(crate) fn is_in_flight(&self) -> bool {

@@ -11,6 +11,10 @@ use crate::outstanding::{Outstanding, Stage};
 use crate::unclaimed::{RANGES_MAX, count, first_unclaimed, take, without};
 use crate::{Action, BATCH_BYTES_MIN, invariant};
 
+/// Backlog batches that are cut beyond those that may leave, while one is under way: reading, packing and signing the next one
+/// takes as long as a fast link needs for this one.
+const AHEAD_MAX: usize = 1;
+
 impl Destination {
     /// Gives every order that can be given now.
     pub(super) fn plan(&mut self) {
@@ -103,15 +107,17 @@ impl Destination {
 
     /// The lane whose turn it is to cut a batch, if there is a place for it.
     fn lane_to_cut(&self) -> Option<Lane> {
-        let cutting = |lane: Lane| usize::from(self.cutting[slot(lane)].is_some());
-        let taken = self.others().count() + cutting(Lane::Live) + cutting(Lane::Backlog);
-        if self.cut_retry.is_some() || !has_room(taken, self.config.window) && !self.may_probe(taken) {
+        if self.cut_retry.is_some() {
             return None;
         }
+        let cutting = |lane: Lane| usize::from(self.cutting[slot(lane)].is_some());
+        let taken = self.placed().count() + cutting(Lane::Live) + cutting(Lane::Backlog);
+        let has_place = has_room(taken, self.config.window) || self.may_probe(taken);
         let affords = |lane: Lane| self.meter.allows(lane, cost(BATCH_BYTES_MIN));
-        let live =
-            cutting(Lane::Live) == 0 && affords(Lane::Live) && (self.live_is_due() || self.pieces.has(Lane::Live));
-        let backlog = cutting(Lane::Backlog) == 0 && affords(Lane::Backlog) && self.backlog_may_be_cut();
+        let may_live = has_place && cutting(Lane::Live) == 0 && affords(Lane::Live);
+        let live = may_live && (self.live_is_due() || self.pieces.has(Lane::Live));
+        let may_backlog = cutting(Lane::Backlog) == 0 && affords(Lane::Backlog) && self.has_backlog();
+        let backlog = may_backlog && (has_place && self.backlog_has_place() || self.may_cut_ahead());
         match (live, backlog) {
             (true, true) if self.live_run >= self.config.live_run_max.get() => Some(Lane::Backlog),
             (true, _) => Some(Lane::Live),
@@ -124,10 +130,24 @@ impl Destination {
         self.outstanding.iter().filter(|batch| !batch.is_alarm())
     }
 
+    /// Live and backlog batches that have a place in the window: all that were not cut ahead.
+    pub(super) fn placed(&self) -> impl Iterator<Item = &Outstanding> {
+        let (places, mut backlog) = (self.backlog_places(), 0);
+        self.others().filter(move |batch| {
+            backlog += usize::from(batch.takes_backlog_place());
+            !batch.takes_backlog_place() || backlog <= places
+        })
+    }
+
+    /// The backlog leaves one place of the window to live batches, if there are two.
+    fn backlog_places(&self) -> usize {
+        usize::try_from(self.config.window.get() - 1).unwrap_or(usize::MAX).max(1)
+    }
+
     /// Whether one batch more may be cut, a small one, to learn whether the link carries anything: all that have a place
     /// are stuck.
     pub(super) fn may_probe(&self, taken: usize) -> bool {
-        taken > 0 && self.others().filter(|batch| batch.is_stuck() && !batch.is_probe).count() == taken
+        taken > 0 && self.placed().filter(|batch| batch.is_stuck() && !batch.is_probe).count() == taken
     }
 
     fn live_is_due(&self) -> bool {
@@ -136,12 +156,23 @@ impl Destination {
         due <= self.now || full
     }
 
-    /// Whether there is backlog, and a place that live batches do not need.
-    fn backlog_may_be_cut(&self) -> bool {
+    fn has_backlog(&self) -> bool {
+        first_unclaimed(&self.claimed) < self.live_floor() || self.pieces.has(Lane::Backlog)
+    }
+
+    /// Whether there is a place that live batches do not need.
+    fn backlog_has_place(&self) -> bool {
         let outstanding = self.outstanding.iter().filter(|batch| batch.lane == Lane::Backlog).count();
-        let places = NonZeroU32::new(self.config.window.get() - 1).unwrap_or(NonZeroU32::MIN);
-        let any = first_unclaimed(&self.claimed) < self.live_floor() || self.pieces.has(Lane::Backlog);
-        any && (has_room(outstanding, places) || self.may_probe(self.others().count()))
+        outstanding < self.backlog_places() || self.may_probe(self.placed().count())
+    }
+
+    /// Whether the backlog holds its places, one of them with a batch under way, and nothing waits to be cut that could leave
+    /// at once. With a window of one, what was cut ahead would keep live batches out.
+    fn may_cut_ahead(&self) -> bool {
+        let holds = || self.outstanding.iter().filter(|batch| batch.takes_backlog_place());
+        let ahead = holds().count().checked_sub(self.backlog_places());
+        let is_idle = self.cutting.iter().all(Option::is_none) && holds().any(Outstanding::is_in_flight);
+        self.config.window.get() > 1 && is_idle && ahead.is_some_and(|ahead| ahead < AHEAD_MAX)
     }
 
     /// Orders the next half of a batch that could not go whole, if there is one in this lane.
@@ -185,14 +216,23 @@ impl Destination {
         let window = if lane == Lane::Alarm { self.config.alarm_window } else { self.config.window };
         let shares_window = |batch: &Outstanding| batch.is_alarm() == (lane == Lane::Alarm);
         let in_flight = |batch: &&Outstanding| shares_window(batch) && batch.is_in_flight();
-        let flying = self.outstanding.iter().filter(in_flight).count();
+        let mut flying = self.outstanding.iter().filter(in_flight).count();
+        // One that waits for its next try keeps its place.
+        let holds = |batch: &&Outstanding| batch.takes_backlog_place() && batch.stage != Stage::Ready;
+        let mut places = self.backlog_places().saturating_sub(self.outstanding.iter().filter(holds).count());
         let hedges = self.config.hedge && !self.meter.is_limited();
         let ready = |batch: &&mut Outstanding| batch.lane == lane && batch.stage == Stage::Ready;
-        for (flying, batch) in (flying..).zip(self.outstanding.iter_mut().filter(ready)) {
+        for batch in self.outstanding.iter_mut().filter(ready) {
+            if batch.takes_backlog_place() {
+                // It was cut ahead.
+                let Some(left) = places.checked_sub(1) else { continue };
+                places = left;
+            }
             let cost = cost(batch.bytes_len);
             if !has_room(flying, window) || !self.meter.allows(lane, cost) {
                 break;
             }
+            flying += 1;
             let timeout_ms = self.pace.timeout_ms(&self.config, batch.bytes_len, batch.half_way);
             let after = |ms: u64| MonoMs(self.now.0.saturating_add(ms));
             let until = after(timeout_ms.saturating_add(ANSWER_GRACE_MS));

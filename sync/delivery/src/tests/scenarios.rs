@@ -81,20 +81,21 @@ fn an_alarm_overtakes_a_month_of_backlog() {
         "",
         "0 journal 100 alarm 50 | 500 journal 101 alarm 100 | 600 ok c | 600 ok a",
         expect![[r#"
-        0 cut alarm 50 as a
-        0 send a within 31000
-        0 cut live 96-98 as b
-        0 cut backlog 0-2 as c
-        0 send b within 31000
-        0 send c within 31000
-        500 cut alarm 100 as d
-        500 send d within 31000
-        600 advance c
-        600 cut backlog 3-5 as e
-        600 send e within 31000
-        600 advance a
-        next: 1000, covered: [0-2, 50-50]
-    "#]],
+            0 cut alarm 50 as a
+            0 send a within 31000
+            0 cut live 96-98 as b
+            0 cut backlog 0-2 as c
+            0 send b within 31000
+            0 send c within 31000
+            0 cut backlog 3-5 as d
+            500 cut alarm 100 as e
+            500 send e within 31000
+            600 advance c
+            600 send d within 31000
+            600 cut backlog 6-8 as f
+            600 advance a
+            next: 1000, covered: [0-2, 50-50]
+        "#]],
     );
 }
 
@@ -102,30 +103,74 @@ fn an_alarm_overtakes_a_month_of_backlog() {
 fn live_leaves_while_the_backlog_drains() {
     check(
         "run=2",
-        "0 journal 12 | 500 ok a | 1000 | 1200 ok b | 1300 journal 20 | 1400 ok d | 1500 ok c | 1600 ok e | 1700 ok f",
+        "0 journal 12 | 500 ok a | 1000 | 1200 ok b | 1300 journal 20 | 1400 ok c | 1500 ok d | 1600 ok e | 1700 ok f",
         expect![[r#"
             0 cut live 8-10 as a
             0 cut backlog 0-2 as b
             0 send a within 31000
             0 send b within 31000
+            0 cut backlog 3-5 as c
             500 advance a
-            1000 cut live 11 as c
-            1000 send c within 31000
+            1000 cut live 11 as d
+            1000 send d within 31000
             1200 advance b
-            1200 cut backlog 3-5 as d
-            1200 send d within 31000
-            1400 advance d
-            1400 cut live 16-18 as e
+            1200 send c within 31000
+            1200 cut backlog 6-7 as e
+            1400 advance c
             1400 send e within 31000
-            1500 advance c
-            1500 cut backlog 6-7,12 as f
-            1500 send f within 31000
+            1400 cut backlog 12-14 as f
+            1500 advance d
+            1500 cut live 16-18 as g
+            1500 send g within 31000
             1600 advance e
+            1600 send f within 6453
+            1600 cut backlog 15 as h
             1700 advance f
-            1700 cut backlog 13-15 as g
-            1700 send g within 6204
-            next: 2400, covered: [0-12, 16-18]
+            1700 send h within 6018
+            next: 2500, covered: [0-14]
         "#]],
+    );
+}
+
+#[test]
+fn the_next_of_the_backlog_is_cut_while_one_is_under_way_and_waits_for_its_place() {
+    check(
+        "",
+        "0 journal 20 | 100 ok a | 200 fail b broken | 250 journal 21 | 9000 ok b",
+        expect![[r#"
+            0 cut live 16-18 as a
+            0 cut backlog 0-2 as b
+            0 send a within 31000
+            0 send b within 31000
+            0 cut backlog 3-5 as c
+            100 advance a
+            666 send b within 31000
+            1000 cut live 19-20 as d
+            1000 send d within 31000
+            9000 advance b
+            9000 send c within 31000
+            9000 cut backlog 6-8 as e
+            next: 34000, covered: [0-2, 16-18]
+        "#]],
+    );
+}
+
+#[test]
+fn a_window_of_one_is_for_live_batches_first_and_nothing_is_cut_ahead() {
+    check(
+        "window=1",
+        "0 journal 12 | 100 ok a | 200 journal 13 | 1500 ok b",
+        expect![[r#"
+        0 cut live 8-10 as a
+        0 send a within 31000
+        100 advance a
+        100 cut backlog 0-2 as b
+        100 send b within 31000
+        1500 advance b
+        1500 cut live 11-12 as c
+        1500 send c within 31000
+        next: 34500, covered: [0-2, 8-10]
+    "#]],
     );
 }
 
@@ -257,22 +302,23 @@ fn a_refused_batch_is_halved_until_the_odd_record_stands_alone() {
 fn halves_of_alarms_go_before_everything_else() {
     check(
         "alarm_window=1",
-        "0 journal 6 alarm 1,3,5 | 50 journal 9 | 100 refuse a | 200 ok d",
+        "0 journal 6 alarm 1,3,5 | 50 journal 9 | 100 refuse a | 200 ok e",
         expect![[r#"
-        0 cut alarm 1,3,5 as a
-        0 send a within 31000
-        0 cut backlog 0 as b
-        0 send b within 31000
-        50 cut live 6-8 as c
-        50 send c within 31000
-        100 split a: row 1 is odd
-        100 cut alarm 1 as d
-        100 send d within 31000
-        200 advance d
-        200 cut alarm 3,5 as e
-        200 send e within 31000
-        next: 33000, covered: [1-1]
-    "#]],
+            0 cut alarm 1,3,5 as a
+            0 send a within 31000
+            0 cut backlog 0 as b
+            0 send b within 31000
+            50 cut live 6-8 as c
+            50 send c within 31000
+            50 cut backlog 2,4 as d
+            100 split a: row 1 is odd
+            100 cut alarm 1 as e
+            100 send e within 31000
+            200 advance e
+            200 cut alarm 3,5 as f
+            200 send f within 31000
+            next: 33000, covered: [1-1]
+        "#]],
     );
 }
 
