@@ -1,12 +1,13 @@
 //! Conditions in CEL, the Common Expression Language (cel-spec, langdef.md): what no other kind of rule says.
 //!
 //! ```text
-//! text ─► guard (bytes, brackets) ─► cel's parser ─► checked (names, types, depth, steps) ─► Node ─► holds(values): bool
+//! text ─► tokens ─► syntax: Tree (brackets, levels) ─► compiled: Node (names, types, steps) ─► holds(values): bool
+//!            └────────┴─► mistakes: what to write instead
 //! ```
-//! The syntax is parsed by the `cel` crate. Types are checked before anything is judged, so that a technician sees a mistake
-//! when the file is checked and not on the night on which it matters; what is left to fail later is arithmetic. Evaluation is
-//! our own because CEL's double division by zero is infinity, which would accuse somebody: here it is a [`Fault`], and so is
-//! whatever is no finite number. Else it says what `cel` says, which a test compares.
+//! Types are checked before anything is judged, so that a technician sees a mistake when the file is checked and not on the
+//! night on which it matters; what is left to fail later is arithmetic. CEL's double division by zero is infinity, which would
+//! accuse somebody: here it is a [`Fault`], and so is whatever is no finite number. Else it says what Google's implementation
+//! says, which a system test compares (`tests/system/expressions.rs`).
 //!
 //! A subset: `bool`, `int`, `double`, `string` and lists of them; `&& || ! ?: == != < <= > >= + - * / % in [] size() int() double()
 //! has()` and the macros `all`, `exists`, `exists_one`. No maps, no regular expressions, no conversions of texts, no time: what a
@@ -17,17 +18,20 @@
 mod compiled;
 mod evaluation;
 mod inputs;
+mod mistakes;
+mod syntax;
+mod tokens;
+mod tree;
+mod value;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-pub(crate) use compiled::Value;
 pub use inputs::{Fact, Formula, INPUTS_MAX, Input, Statistic};
+pub use value::Value;
 
-use cel::Env;
-use cel::parser::Parser;
 use compiled::{Compiler, Node};
 use serde::Serialize;
+use value::Type;
 
 /// Longest text of an expression, in bytes.
 pub const TEXT_BYTES_MAX: usize = 2_000;
@@ -51,11 +55,13 @@ pub enum ExpressionError {
     #[error("the expression may take {0} steps, and {STEPS_MAX} are the most: use shorter lists")]
     TooCostly(u32),
     /// Not CEL.
-    #[error("the expression is not understood at {at}: {why}")]
+    #[error("the expression is not understood at line {line}, column {column}: {why}")]
     Syntax {
-        /// Line and column.
-        at: String,
-        /// By the parser.
+        /// From 1 on.
+        line: usize,
+        /// In characters, from 1 on.
+        column: usize,
+        /// What is wrong, and what to write instead.
         why: String,
     },
     /// A name or a type that does not fit, or what this subset does not have.
@@ -103,26 +109,14 @@ impl Expression {
     ///
     /// # Errors
     /// [`ExpressionError`] for the first fault.
-    pub(crate) fn parse(text: &str, variables: &[(String, compiled::Type)]) -> Result<Expression, ExpressionError> {
-        guard(text)?;
-        let depth = u16::try_from(2 * NESTING_MAX).unwrap_or(u16::MAX);
-        // The parser is others' work, and what it is given is anybody's.
-        let parsed = catch_unwind(AssertUnwindSafe(|| parser().max_recursion_depth(depth).parse(text)));
-        let broke = || ExpressionError::Syntax { at: "its beginning".into(), why: "the parser gave up".into() };
-        let parsed = parsed.map_err(|_| broke())?.map_err(|errors| match errors.errors.first() {
-            None => broke(),
-            Some(first) => {
-                let (line, column) = first.pos;
-                // Which of its tokens the parser would rather have seen helps nobody.
-                let why = first.msg.lines().next().unwrap_or_default();
-                let why = why.split(" expecting ").next().unwrap_or_default().replace("'<EOF>'", "at its end");
-                let why = why.chars().take(200).collect();
-                ExpressionError::Syntax { at: format!("line {line}, column {column}"), why }
-            }
-        })?;
+    pub(crate) fn parse(text: &str, variables: &[(String, Type)]) -> Result<Expression, ExpressionError> {
+        if text.len() > TEXT_BYTES_MAX {
+            return Err(ExpressionError::TooLong(text.len()));
+        }
+        let tree = syntax::parse(text)?;
         let mut compiler = Compiler::new(variables);
-        let (root, kind, steps) = compiler.compile(&parsed, 0)?;
-        if kind != compiled::Type::Bool {
+        let (root, kind, steps) = compiler.compile(&tree)?;
+        if kind != Type::Bool {
             return Err(ExpressionError::Type(format!(
                 "the whole is {kind}, and must be bool: compare it with something"
             )));
@@ -143,35 +137,13 @@ impl Expression {
         self.steps
     }
 
-    /// Whether it holds for values in the order of the variables, and facts in that of [`Fact::ALL`].
-    pub(crate) fn holds(&self, values: Vec<Value>, facts: &[Option<Value>]) -> Result<bool, Fault> {
+    /// Whether it holds for values of `value` and of the inputs, in their order, and facts in that of [`Fact::ALL`].
+    ///
+    /// # Errors
+    /// [`Fault`]; [`Fault::NoElement`] also where there are fewer values than names.
+    pub fn holds(&self, values: Vec<Value>, facts: &[Option<Value>]) -> Result<bool, Fault> {
         self.root.holds(values, facts)
     }
-}
-
-/// Without macros: those are calls like any other here.
-fn parser() -> Parser {
-    Env::default().with_optional_support(false).parser()
-}
-
-/// Refuses what a parser that goes down with each bracket should not see.
-fn guard(text: &str) -> Result<(), ExpressionError> {
-    if text.len() > TEXT_BYTES_MAX {
-        return Err(ExpressionError::TooLong(text.len()));
-    }
-    let (mut open, mut choices) = (0usize, 0usize);
-    for byte in text.bytes() {
-        match byte {
-            b'(' | b'[' | b'{' => open += 1,
-            b')' | b']' | b'}' => open = open.saturating_sub(1),
-            b'?' => choices += 1,
-            _ => {}
-        }
-        if open.max(choices) > NESTING_MAX {
-            return Err(ExpressionError::TooDeep);
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

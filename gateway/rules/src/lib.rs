@@ -86,7 +86,7 @@ pub use engine::{
 };
 pub use expression::{
     Expression, ExpressionError, Fact, Fault, Formula, INPUTS_MAX, Input, NESTING_MAX, STEPS_MAX, Statistic,
-    TEXT_BYTES_MAX,
+    TEXT_BYTES_MAX, Value,
 };
 pub use field::SERIES_MAX;
 pub use limit::Limit;

@@ -1,36 +1,10 @@
 //! From CEL's syntax tree to one that is checked.
 
 use std::cmp::Ordering;
-use std::fmt;
-use std::sync::Arc;
 
-use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
-
-use super::{ExpressionError, Fact, NESTING_MAX};
-
-/// What a node comes to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Type {
-    Bool,
-    Int,
-    Double,
-    Text,
-    /// Of at most so many.
-    List(Box<Type>, u32),
-}
-
-/// What it came to.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Value {
-    Bool(bool),
-    Int(i64),
-    Double(f64),
-    Text(Arc<str>),
-    List(Arc<[Value]>),
-}
-
-/// No double here is NaN: what is no number is a [`Fault`].
-impl Eq for Value {}
+use super::tree::{Arithmetic, Operator, Tree};
+use super::value::{Type, Value};
+use super::{ExpressionError, Fact};
 
 #[derive(Debug)]
 pub(super) enum Node {
@@ -47,7 +21,7 @@ pub(super) enum Node {
     Equal(Box<[Node; 2]>, bool),
     /// Less, less or equal, greater, greater or equal.
     Compare(Box<[Node; 2]>, fn(Ordering) -> bool),
-    Arithmetic(Box<[Node; 2]>, Operator),
+    Arithmetic(Box<[Node; 2]>, Arithmetic),
     In(Box<[Node; 2]>),
     Index(Box<[Node; 2]>),
     Size(Box<Node>),
@@ -58,49 +32,10 @@ pub(super) enum Node {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Operator {
-    Add,
-    Subtract,
-    Multiply,
-    Divide,
-    Remainder,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Quantifier {
     All,
     Exists,
     ExistsOne,
-}
-
-impl fmt::Display for Type {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Type::Bool => f.write_str("bool"),
-            Type::Int => f.write_str("int"),
-            Type::Double => f.write_str("double"),
-            Type::Text => f.write_str("string"),
-            Type::List(of, _) => write!(f, "list of {of}"),
-        }
-    }
-}
-
-impl Type {
-    fn is_number(&self) -> bool {
-        matches!(self, Type::Int | Type::Double)
-    }
-
-    /// Whether values of both can be the same. Lists have no lengths here.
-    fn is_like(&self, other: &Type) -> bool {
-        match (self, other) {
-            (Type::List(one, _), Type::List(two, _)) => one.is_like(two),
-            (one, two) => one == two,
-        }
-    }
-
-    fn length(&self) -> u32 {
-        if let Type::List(_, length) = self { *length } else { 1 }
-    }
 }
 
 /// A node, what it comes to, and its most steps.
@@ -117,27 +52,53 @@ impl Compiler {
         Compiler { variables: variables.to_vec(), asks_outfall: false }
     }
 
-    pub(super) fn compile(&mut self, expr: &IdedExpr, depth: usize) -> Result<Compiled, ExpressionError> {
-        if depth > NESTING_MAX {
-            return Err(ExpressionError::TooDeep);
-        }
-        match &expr.expr {
-            Expr::Literal(literal) => constant(literal),
-            Expr::Ident(name) => {
+    /// No deeper than the tree is.
+    pub(super) fn compile(&mut self, tree: &Tree) -> Result<Compiled, ExpressionError> {
+        match tree {
+            Tree::Literal(value, kind) => Ok((Node::Constant(value.clone()), kind.clone(), 1)),
+            Tree::Name(name) => {
                 let place = self.variables.iter().rposition(|(known, _)| known == name);
                 let place = place.ok_or_else(|| self.unknown(name))?;
                 Ok((Node::Variable(place), self.variables[place].1.clone(), 1))
             }
-            Expr::Select(select) => {
-                let place = self.fact(&select.operand, &select.field)?;
+            Tree::Select(of, field) => {
+                let place = self.fact(of, field)?;
                 Ok((Node::Fact(place), Fact::ALL[place].kind(), 1))
             }
-            Expr::List(list) => self.list(&list.elements, depth),
-            Expr::Call(call) => self.call(call, depth),
-            Expr::Map(_) | Expr::Struct(_) | Expr::Comprehension(_) | Expr::Unspecified => {
-                Err(wrong("there is a map or a message, which rules do not have"))
+            Tree::List(elements) => self.list(elements),
+            Tree::Call { target: None, name, arguments } => self.call(name, arguments),
+            Tree::Call { target: Some(list), name, arguments } => self.quantified(name, list, arguments),
+            Tree::Not(of) => match self.compile(of)? {
+                (node, Type::Bool, steps) => Ok((Node::Not(Box::new(node)), Type::Bool, steps.saturating_add(1))),
+                (_, kind, _) => Err(not_of("!", &kind)),
+            },
+            Tree::Minus(of) => match self.compile(of)? {
+                (node, kind, steps) if kind.is_number() => {
+                    Ok((Node::Minus(Box::new(node)), kind, steps.saturating_add(1)))
+                }
+                (_, kind, _) => Err(not_of("-", &kind)),
+            },
+            Tree::Binary(operator, operands) => {
+                let [one, two] = &**operands;
+                binary(*operator, self.compile(one)?, self.compile(two)?)
             }
+            Tree::Choice(operands) => self.choice(operands),
         }
+    }
+
+    fn choice(&mut self, operands: &[Tree; 3]) -> Result<Compiled, ExpressionError> {
+        let [condition, yes, no] = operands;
+        let (condition, yes, no) = (self.compile(condition)?, self.compile(yes)?, self.compile(no)?);
+        if condition.1 != Type::Bool || !yes.1.is_like(&no.1) {
+            let why = format!(
+                "`?:` chooses by {} between {} and {}: it wants bool, and two of one type",
+                condition.1, yes.1, no.1
+            );
+            return Err(wrong(&why));
+        }
+        let steps = condition.2.saturating_add(yes.2.max(no.2)).saturating_add(1);
+        let kind = if yes.1.length() > no.1.length() { yes.1 } else { no.1 };
+        Ok((Node::Choice(Box::new([condition.0, yes.0, no.0])), kind, steps))
     }
 
     fn unknown(&self, name: &str) -> ExpressionError {
@@ -146,9 +107,9 @@ impl Compiler {
     }
 
     /// The place of a fact that is asked for as `outfall.FIELD`.
-    fn fact(&mut self, of: &IdedExpr, field: &str) -> Result<usize, ExpressionError> {
-        let place = match &of.expr {
-            Expr::Ident(name) if name == "outfall" => Fact::ALL.iter().position(|fact| fact.as_str() == field),
+    fn fact(&mut self, of: &Tree, field: &str) -> Result<usize, ExpressionError> {
+        let place = match of {
+            Tree::Name(name) if name == "outfall" => Fact::ALL.iter().position(|fact| fact.as_str() == field),
             _ => None,
         };
         let known = Fact::ALL.map(|fact| format!("`outfall.{}`", fact.as_str())).join(", ");
@@ -157,10 +118,10 @@ impl Compiler {
         Ok(place)
     }
 
-    fn list(&mut self, elements: &[IdedExpr], depth: usize) -> Result<Compiled, ExpressionError> {
+    fn list(&mut self, elements: &[Tree]) -> Result<Compiled, ExpressionError> {
         let (mut nodes, mut kind, mut steps) = (Vec::new(), None, 1u32);
         for element in elements {
-            let (node, own, cost) = self.compile(element, depth + 1)?;
+            let (node, own, cost) = self.compile(element)?;
             let kind = kind.get_or_insert_with(|| own.clone());
             if !kind.is_like(&own) {
                 return Err(wrong(&format!("a list has {kind} and {own}: its elements must be of one type")));
@@ -173,71 +134,45 @@ impl Compiler {
         Ok((Node::List(nodes), Type::List(Box::new(kind), length), steps))
     }
 
-    fn call(&mut self, call: &CallExpr, depth: usize) -> Result<Compiled, ExpressionError> {
-        let name = call.func_name.as_str();
-        match (&call.target, name, call.args.as_slice()) {
-            (None, operators::HAS, [of]) => match &of.expr {
-                Expr::Select(select) => {
-                    let place = self.fact(&select.operand, &select.field)?;
-                    Ok((Node::HasFact(place), Type::Bool, 1))
+    fn call(&mut self, name: &str, arguments: &[Tree]) -> Result<Compiled, ExpressionError> {
+        match (name, arguments) {
+            ("has", [Tree::Select(of, field)]) => Ok((Node::HasFact(self.fact(of, field)?), Type::Bool, 1)),
+            ("has", [_]) => Err(wrong("has() asks for a fact, as in has(outfall.toxic)")),
+            ("size" | "int" | "double", [of]) => {
+                let (node, kind, steps) = self.compile(of)?;
+                let (node, steps) = (Box::new(node), steps.saturating_add(1));
+                match (name, &kind) {
+                    ("size", Type::List(..) | Type::Text) => Ok((Node::Size(node), Type::Int, steps)),
+                    ("int", Type::Int | Type::Double) => Ok((Node::Int(node), Type::Int, steps)),
+                    ("double", Type::Int | Type::Double) => Ok((Node::Double(node), Type::Double, steps)),
+                    _ => Err(not_of(name, &kind)),
                 }
-                _ => Err(wrong("has() asks for a fact, as in has(outfall.toxic)")),
-            },
-            (Some(list), operators::ALL | operators::EXISTS | operators::EXISTS_ONE, [variable, body]) => {
-                self.quantified(name, list, (variable, body), depth)
-            }
-            (None, _, [one]) => {
-                let one = self.compile(one, depth + 1)?;
-                unary(name, one)
-            }
-            (None, _, [one, two]) => {
-                let (one, two) = (self.compile(one, depth + 1)?, self.compile(two, depth + 1)?);
-                binary(name, one, two)
-            }
-            (None, operators::CONDITIONAL, [one, two, three]) => {
-                let condition = self.compile(one, depth + 1)?;
-                let (yes, no) = (self.compile(two, depth + 1)?, self.compile(three, depth + 1)?);
-                if condition.1 != Type::Bool || !yes.1.is_like(&no.1) {
-                    let why = format!(
-                        "`?:` chooses by {} between {} and {}: it wants bool, and two of one type",
-                        condition.1, yes.1, no.1
-                    );
-                    return Err(wrong(&why));
-                }
-                let steps = condition.2.saturating_add(yes.2.max(no.2)).saturating_add(1);
-                let kind = if yes.1.length() > no.1.length() { yes.1 } else { no.1 };
-                Ok((Node::Choice(Box::new([condition.0, yes.0, no.0])), kind, steps))
             }
             _ => Err(not_here(name)),
         }
     }
 
-    fn quantified(
-        &mut self,
-        name: &str,
-        list: &IdedExpr,
-        (variable, body): (&IdedExpr, &IdedExpr),
-        depth: usize,
-    ) -> Result<Compiled, ExpressionError> {
-        let (list, kind, cost) = self.compile(list, depth + 1)?;
+    fn quantified(&mut self, name: &str, list: &Tree, arguments: &[Tree]) -> Result<Compiled, ExpressionError> {
+        let (quantifier, variable, body) = match (name, arguments) {
+            ("all", [variable, body]) => (Quantifier::All, variable, body),
+            ("exists", [variable, body]) => (Quantifier::Exists, variable, body),
+            ("exists_one", [variable, body]) => (Quantifier::ExistsOne, variable, body),
+            _ => return Err(not_here(name)),
+        };
+        let (list, kind, cost) = self.compile(list)?;
         let Type::List(of, length) = kind else {
             return Err(wrong(&format!("`{name}` goes through a list, not {kind}")));
         };
-        let Expr::Ident(variable) = &variable.expr else {
+        let Tree::Name(variable) = variable else {
             return Err(wrong(&format!("the first word in `{name}()` is a name, as in [1, 2].{name}(x, x > 1)")));
         };
         self.variables.push((variable.clone(), *of));
-        let body = self.compile(body, depth + 1);
+        let body = self.compile(body);
         self.variables.pop();
         let (body, kind, each) = body?;
         if kind != Type::Bool {
             return Err(wrong(&format!("`{name}()` asks each element something that is {kind}, and must be bool")));
         }
-        let quantifier = match name {
-            operators::ALL => Quantifier::All,
-            operators::EXISTS => Quantifier::Exists,
-            _ => Quantifier::ExistsOne,
-        };
         let steps = length.saturating_mul(each.saturating_add(1)).saturating_add(cost).saturating_add(1);
         Ok((Node::Quantified(Box::new([list, body]), quantifier), Type::Bool, steps))
     }
@@ -253,87 +188,43 @@ fn not_here(name: &str) -> ExpressionError {
     ))
 }
 
-fn constant(literal: &LiteralValue) -> Result<Compiled, ExpressionError> {
-    let (value, kind) = match literal {
-        LiteralValue::Boolean(value) => (Value::Bool(*value.inner()), Type::Bool),
-        LiteralValue::Int(value) => (Value::Int(*value.inner()), Type::Int),
-        LiteralValue::Double(value) if value.inner().is_finite() => (Value::Double(*value.inner()), Type::Double),
-        LiteralValue::String(value) => (Value::Text(value.inner().into()), Type::Text),
-        _ => return Err(wrong("there is a null, bytes, an unsigned or too large a number, which rules do not have")),
-    };
-    Ok((Node::Constant(value), kind, 1))
+fn not_of(what: &str, kind: &Type) -> ExpressionError {
+    wrong(&format!("`{what}` cannot be had of {kind}"))
 }
 
-fn unary(name: &str, (node, kind, steps): Compiled) -> Result<Compiled, ExpressionError> {
-    let steps = steps.saturating_add(1);
-    let node = Box::new(node);
-    match (name, &kind) {
-        (operators::LOGICAL_NOT, Type::Bool) => Ok((Node::Not(node), Type::Bool, steps)),
-        (operators::NEGATE, Type::Int | Type::Double) => Ok((Node::Minus(node), kind, steps)),
-        ("size", Type::List(..) | Type::Text) => Ok((Node::Size(node), Type::Int, steps)),
-        ("int", Type::Int | Type::Double) => Ok((Node::Int(node), Type::Int, steps)),
-        ("double", Type::Int | Type::Double) => Ok((Node::Double(node), Type::Double, steps)),
-        (operators::LOGICAL_NOT | operators::NEGATE | "size" | "int" | "double", _) => {
-            Err(wrong(&format!("`{}` cannot be had of {kind}", name.trim_matches('_'))))
-        }
-        _ => Err(not_here(name)),
-    }
-}
-
-fn binary(name: &str, one: Compiled, two: Compiled) -> Result<Compiled, ExpressionError> {
-    let shown = name.trim_matches(['_', '@']);
-    let unfit = |hint: &str| wrong(&format!("`{shown}` cannot be had of {} and {}{hint}", one.1, two.1));
+fn binary(operator: Operator, one: Compiled, two: Compiled) -> Result<Compiled, ExpressionError> {
+    use Operator::{And, Equal, Greater, GreaterEqual, In, Index, Less, LessEqual, NotEqual, Or};
     let (same, numbers) = (one.1.is_like(&two.1), one.1.is_number() && two.1.is_number());
     let both = one.1 == Type::Bool && two.1 == Type::Bool;
-    let operator = match name {
-        operators::ADD => Some(Operator::Add),
-        operators::SUBSTRACT => Some(Operator::Subtract),
-        operators::MULTIPLY => Some(Operator::Multiply),
-        operators::DIVIDE => Some(Operator::Divide),
-        operators::MODULO => Some(Operator::Remainder),
-        _ => None,
+    let kind = match (operator, &one.1, &two.1) {
+        (And | Or, ..) if both => Ok(Type::Bool),
+        (Equal | NotEqual, ..) if same => Ok(Type::Bool),
+        (Operator::Arithmetic(Arithmetic::Remainder), Type::Int, Type::Int) => Ok(Type::Int),
+        (Operator::Arithmetic(Arithmetic::Remainder), ..) => Err(": both must be int"),
+        (Operator::Arithmetic(_), kind, _) if numbers && same => Ok(kind.clone()),
+        (Equal | NotEqual | Operator::Arithmetic(_), ..) if numbers => Err(MIXED),
+        (Less | LessEqual | Greater | GreaterEqual, ..) if numbers => Ok(Type::Bool),
+        (Less | LessEqual | Greater | GreaterEqual, Type::Text, Type::Text) => Ok(Type::Bool),
+        (In, kind, Type::List(of, _)) if of.is_like(kind) => Ok(Type::Bool),
+        (Index, Type::List(of, _), Type::Int) => Ok((**of).clone()),
+        _ => Err(""),
     };
-    let order: Option<fn(Ordering) -> bool> = match name {
-        operators::LESS => Some(Ordering::is_lt),
-        operators::LESS_EQUALS => Some(Ordering::is_le),
-        operators::GREATER => Some(Ordering::is_gt),
-        operators::GREATER_EQUALS => Some(Ordering::is_ge),
-        _ => None,
-    };
-    let steps = one.2.saturating_add(two.2).saturating_add(1);
-    let kind = match (name, operator, order) {
-        (operators::LOGICAL_AND | operators::LOGICAL_OR, ..) if both => Type::Bool,
-        (operators::EQUALS | operators::NOT_EQUALS, ..) if same => Type::Bool,
-        (operators::EQUALS | operators::NOT_EQUALS, ..) if numbers => return Err(unfit(MIXED)),
-        (_, Some(Operator::Remainder), _) if one.1 == Type::Int && same => Type::Int,
-        (_, Some(Operator::Remainder), _) => return Err(unfit(": both must be int")),
-        (_, Some(_), _) if numbers && same => one.1.clone(),
-        (_, Some(_), _) if numbers => return Err(unfit(MIXED)),
-        (_, _, Some(_)) if numbers || (same && one.1 == Type::Text) => Type::Bool,
-        (operators::IN, ..) if matches!(&two.1, Type::List(of, _) if of.is_like(&one.1)) => Type::Bool,
-        (operators::INDEX, ..) => match (&one.1, &two.1) {
-            (Type::List(of, _), Type::Int) => (**of).clone(),
-            _ => return Err(unfit("")),
-        },
-        (
-            operators::LOGICAL_AND | operators::LOGICAL_OR | operators::EQUALS | operators::NOT_EQUALS | operators::IN,
-            ..,
-        ) => {
-            return Err(unfit(""));
-        }
-        (_, Some(_), _) | (_, _, Some(_)) => return Err(unfit("")),
-        _ => return Err(not_here(name)),
-    };
-    let steps = if name == operators::IN { steps.saturating_add(two.1.length()) } else { steps };
+    let unfit = |hint| wrong(&format!("`{}` cannot be had of {} and {}{hint}", operator.as_str(), one.1, two.1));
+    let kind = kind.map_err(unfit)?;
+    let through = if operator == In { two.1.length() } else { 0 };
+    let steps = one.2.saturating_add(two.2).saturating_add(1).saturating_add(through);
     let nodes = Box::new([one.0, two.0]);
-    let node = match (name, operator, order) {
-        (_, Some(operator), _) => Node::Arithmetic(nodes, operator),
-        (_, _, Some(order)) => Node::Compare(nodes, order),
-        (operators::LOGICAL_AND, ..) => Node::And(nodes),
-        (operators::LOGICAL_OR, ..) => Node::Or(nodes),
-        (operators::IN, ..) => Node::In(nodes),
-        (operators::INDEX, ..) => Node::Index(nodes),
-        _ => Node::Equal(nodes, name == operators::EQUALS),
+    let node = match operator {
+        Or => Node::Or(nodes),
+        And => Node::And(nodes),
+        Less => Node::Compare(nodes, Ordering::is_lt),
+        LessEqual => Node::Compare(nodes, Ordering::is_le),
+        GreaterEqual => Node::Compare(nodes, Ordering::is_ge),
+        Greater => Node::Compare(nodes, Ordering::is_gt),
+        Equal | NotEqual => Node::Equal(nodes, operator == Equal),
+        In => Node::In(nodes),
+        Index => Node::Index(nodes),
+        Operator::Arithmetic(operator) => Node::Arithmetic(nodes, operator),
     };
     Ok((node, kind, steps))
 }

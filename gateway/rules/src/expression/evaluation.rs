@@ -4,7 +4,9 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::Fault;
-use super::compiled::{Node, Operator, Quantifier, Value};
+use super::compiled::{Node, Quantifier};
+use super::tree::Arithmetic;
+use super::value::Value;
 
 /// What a node is evaluated with.
 struct Scope<'s> {
@@ -135,28 +137,28 @@ fn compare(one: &Value, two: &Value) -> Option<Ordering> {
     }
 }
 
-fn arithmetic(operator: Operator, one: &Value, two: &Value) -> Result<Value, Fault> {
+fn arithmetic(operator: Arithmetic, one: &Value, two: &Value) -> Result<Value, Fault> {
     match (one, two) {
-        (Value::Int(_), Value::Int(0)) if matches!(operator, Operator::Divide | Operator::Remainder) => {
+        (Value::Int(_), Value::Int(0)) if matches!(operator, Arithmetic::Divide | Arithmetic::Remainder) => {
             Err(Fault::DivisionByZero)
         }
         (Value::Int(one), Value::Int(two)) => {
             let result = match operator {
-                Operator::Add => one.checked_add(*two),
-                Operator::Subtract => one.checked_sub(*two),
-                Operator::Multiply => one.checked_mul(*two),
-                Operator::Divide => one.checked_div(*two),
-                Operator::Remainder => one.checked_rem(*two),
+                Arithmetic::Add => one.checked_add(*two),
+                Arithmetic::Subtract => one.checked_sub(*two),
+                Arithmetic::Multiply => one.checked_mul(*two),
+                Arithmetic::Divide => one.checked_div(*two),
+                Arithmetic::Remainder => one.checked_rem(*two),
             };
             result.map(Value::Int).ok_or(Fault::Overflow)
         }
         (Value::Double(one), Value::Double(two)) => {
             let result = match operator {
-                Operator::Add => one + two,
-                Operator::Subtract => one - two,
-                Operator::Multiply => one * two,
-                Operator::Divide if *two == 0.0 => return Err(Fault::DivisionByZero),
-                Operator::Divide | Operator::Remainder => one / two,
+                Arithmetic::Add => one + two,
+                Arithmetic::Subtract => one - two,
+                Arithmetic::Multiply => one * two,
+                Arithmetic::Divide if *two == 0.0 => return Err(Fault::DivisionByZero),
+                Arithmetic::Divide | Arithmetic::Remainder => one / two,
             };
             // Infinity is beyond every limit, and would accuse.
             if result.is_finite() { Ok(Value::Double(result)) } else { Err(Fault::Overflow) }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use record::dossier::Dossier;
 use record::{Decimal, RuleId, SourceId, Stamp};
 
-use super::compiled::{Type, Value};
+use super::value::{Type, Value};
 use super::{Expression, ExpressionError, Fault};
 use crate::Series;
 use crate::basis::{MINUTE_MS, TEN_MINUTES_MS};

@@ -147,7 +147,7 @@ fn an_expression_says_what_it_lacks() {
     expect![[r#"
         fine
         line 1: rule `r`: in the expression, `&&` cannot be had of bool and double
-        line 1: rule `r`: the expression is not understood at line 1, column 9: Syntax error: mismatched input at its end
+        line 1: rule `r`: the expression is not understood at line 1, column 9: it ends where a value is missing: write one behind `>`
         line 1: rule `r`: `in` is no name of an input: use a lower-case letter, then up to 39 of a-z 0-9 _, and no word of CEL
         line 8: an input is "DEVICE/QUANTITY", or { of = "DEVICE/QUANTITY", window_s = 3600, stat = "mean" } (or min, max, sum, count), or { alarm = "RULE", device = "DEVICE" }
         line 1: rule `r`: window_s 61 is no whole number of minutes, or from 3600 on of ten minutes
