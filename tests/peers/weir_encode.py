@@ -6,6 +6,7 @@ Takes the same `Row`s, so that what is encoded here and decoded there must be eq
 import decimal
 
 import cbor2
+import weir_values
 import zstandard
 from pycose.algorithms import EdDSA
 from pycose.headers import KID, Algorithm, ContentType
@@ -126,14 +127,18 @@ def field(frames, firsts, place):
     codes = [2 * QUALITIES.index(reading.quality) + (reading.value is None) for reading in readings]
     usual = NUMBERS.get(name, (None, None))[1]
     own = any(layout(row)[1][place] for row in frames)
+    mantissas = [mantissa for mantissa, _ in values] if apart else aligned
+    # The encoder is free to choose: here by the number of values, so that every choice is tried.
+    smoothing = [None, 0, 1, 2, 3][len(mantissas) % 5]
     return shortened(
         quantity(name),
-        bits([mantissa for mantissa, _ in values] if apart else aligned, present, False),
+        bits(mantissas, present, False) if smoothing is None else weir_values.encode(mantissas, present, smoothing),
         0 if apart else exponent,
         None if unit == usual else unit,
         steps(codes) if any(codes) else None,
         steps([power for _, power in values]) if apart else None,
         bits([row.readings[place].at_ms - row.wall_ms for row in frames], firsts, False) if own else None,
+        smoothing,
     )
 
 

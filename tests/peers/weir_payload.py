@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import weir_values
 import zstandard
 from weir_columns import noise, plain, signed
 from weir_aggregate import aggregate
@@ -293,7 +294,7 @@ def named(item, what):
 
 def field(item, places, firsts, wall_ms, shared):
     """The readings of one field, one for each frame of the group."""
-    quantity, mantissas, exponent, unit, quality, exponents, at = array(item, "field", 3, 7)
+    quantity, mantissas, exponent, unit, quality, exponents, at, smoothing = array(item, "field", 3, 8)
     quantity, usual = named(quantity, "quantity")
     want(unit is None or text(unit, "unit", UNIT) != usual, "the usual unit is left out")
     want(unit or usual, "unit left out, and no usual one")
@@ -301,7 +302,11 @@ def field(item, places, firsts, wall_ms, shared):
     want(all(0 <= code < 2 * len(QUALITIES) for code in codes), "quality")
     # A shape whose first frame has no value here has no first in this column: its values follow the shape before.
     present = [first for first, code in zip(firsts, codes) if code % 2 == 0]
-    numbers = iter(noise(octets(mantissas, "mantissas"), present, False, "mantissas"))
+    column = octets(mantissas, "mantissas")
+    if smoothing is None:
+        numbers = iter(noise(column, present, False, "mantissas"))
+    else:
+        numbers = iter(weir_values.decode(column, present, uint(smoothing, "smoothing"), "mantissas"))
     apart = [0] * len(present) if exponents is None else plain(octets(exponents, "exponents"), len(present), "exponents")
     powers = iter(integer(exponent, "exponent", 8) + more for more in apart)
     want(at is None or shared is None, "device time both of the frame and of a reading")

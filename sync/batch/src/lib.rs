@@ -51,6 +51,7 @@ mod command;
 mod continuation;
 mod cosigned;
 mod enrolment;
+mod entropy;
 mod envelope;
 mod error;
 mod evidence_seal;

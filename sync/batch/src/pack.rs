@@ -10,7 +10,7 @@ use crate::wire::{
     AggregateRow, Body, Field, GapRow, Group, KIND_AGGREGATE, KIND_AUDIT, KIND_OUTFALL, List, OutfallRow, Proof,
     QuantityRef, RejectedFrame, SHAPE_FIRST, Shape, Text,
 };
-use crate::{Batch, Content, Continuation, Decoded, Row, bits, column};
+use crate::{Batch, Content, Continuation, Decoded, Row, bits, column, entropy};
 
 /// What all frames of a group have in common.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -268,13 +268,25 @@ fn pack_field(frames: &[&Frame], place: usize, (quantity, unit, own_time): &(Qua
     let mantissas = aligned.unwrap_or_else(|| values.iter().map(|value| value.mantissa()).collect());
     let firsts: Vec<bool> = frames.iter().filter(|f| f.readings[place].value.is_some()).map(|f| f.is_first).collect();
     let exponents = || column::encode(values.iter().map(|value| i64::from(value.exponent())));
+    let (smoothing, mantissas) = pack_values(&firsts.into_iter().zip(mantissas).collect::<Vec<_>>());
     Field {
         quantity: QuantityRef(quantity.clone()),
-        mantissas: bits::encode(Predict::Last, firsts.into_iter().zip(mantissas)),
+        mantissas,
         exponent: if apart { 0 } else { exponent },
         unit: (!usual).then(|| unit.clone()),
         quality: (!readings().all(is_plain)).then(|| column::encode(readings().map(quality))),
         exponents: apart.then(exponents),
         at: own_time.then(|| lags(frames, place)),
+        smoothing,
     }
+}
+
+/// What telling the smoothing costs: itself, and the empty places before it.
+const SMOOTHING_BYTES: usize = 5;
+
+/// The shorter of both columns: a short one has nothing to learn from.
+fn pack_values(values: &[(bool, i64)]) -> (Option<u8>, ByteVec) {
+    let plain = bits::encode(Predict::Last, values.iter().copied());
+    let (smoothing, coded) = entropy::encode(values);
+    if coded.len() + SMOOTHING_BYTES < plain.len() { (Some(smoothing), coded) } else { (None, plain) }
 }

@@ -14,7 +14,9 @@ use crate::wire::{
     AggregateRow, Body, Field, GapRow, Group, KIND_AGGREGATE, KIND_AUDIT, KIND_OUTFALL, List, OutfallRow, Proof,
     RejectedFrame, SHAPE_FIRST, Shape, Text,
 };
-use crate::{Batch, Content, Continuation, Filtered, Inconsistency, READINGS_MAX, ROWS_MAX, Row, bits, column};
+use crate::{
+    Batch, Content, Continuation, Filtered, Inconsistency, READINGS_MAX, ROWS_MAX, Row, bits, column, entropy,
+};
 
 const fn wrong(column: &'static str, why: &'static str) -> Inconsistency {
     Inconsistency::Column { column, why }
@@ -309,7 +311,10 @@ fn values(field: &Field, firsts: &[bool]) -> Result<Vec<(Option<Decimal>, Qualit
     let with_value = firsts.iter().zip(&qualities).filter(|(_, (_, present))| *present);
     let firsts: Vec<bool> = with_value.map(|(is_first, _)| *is_first).collect();
     let present = firsts.len();
-    let mantissas = bits::decode("mantissas", Predict::Last, &field.mantissas, &firsts)?;
+    let mantissas = match field.smoothing {
+        None => bits::decode("mantissas", Predict::Last, &field.mantissas, &firsts)?,
+        Some(smoothing) => entropy::decode("mantissas", smoothing, &field.mantissas, &firsts)?,
+    };
     let own = field.exponents.as_ref().map(|column| column::decode("exponents", column, present)).transpose()?;
     let decimal = |at: usize| {
         let own = own.as_ref().map_or(0, |exponents| exponents[at]);

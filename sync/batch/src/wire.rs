@@ -166,6 +166,9 @@ pub(crate) struct Field {
     /// Per reading: device time minus the row's wall time, where the readings of a frame differ.
     #[n(6)]
     pub(crate) at: Option<ByteVec>,
+    /// How far `mantissas` are smoothed, as [`crate::entropy`] has them. None: as [`crate::bits`] has them.
+    #[n(7)]
+    pub(crate) smoothing: Option<u8>,
 }
 
 #[derive(Encode, Decode)]
