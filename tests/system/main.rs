@@ -30,6 +30,7 @@ mod enroll;
 mod envelope;
 mod evidence;
 mod evidence_file;
+mod expressions;
 mod filtered;
 mod foreign_client;
 mod hostile_mqtt;
