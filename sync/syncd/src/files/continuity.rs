@@ -3,7 +3,7 @@
 //! A proof from a head that the destination gave a receipt for goes with a later batch, once. Those of several heads share
 //! most of their hashes, and compressed together they cost little more than one: a small batch waits for some of them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use batch::{BatchId, Continuation, Receipt, TreeHead};
 use journal::{Outbox, Reader, StoreError};
@@ -56,12 +56,16 @@ impl Continuity {
     ) -> Result<Vec<Continuation>, StoreError> {
         let Cutting { destination, head, checkpoints, content_len } = cutting;
         let waiting = self.waiting(destination, outbox)?;
-        if checkpoints.is_empty() && *content_len < LARGE_BYTES && waiting.heads.len() < HEADS_DUE {
+        // What a batch on its way proves is proven there, or waits again once that one is given up.
+        let under_way: BTreeSet<u64> = waiting.by_batch.values().flatten().copied().collect();
+        let due = waiting.heads.keys().filter(|size| !under_way.contains(size)).count();
+        if checkpoints.is_empty() && *content_len < LARGE_BYTES && due < HEADS_DUE {
             return Ok(Vec::new());
         }
         checkpoints.iter().for_each(|checkpoint| waiting.add(checkpoint));
         let (mut proofs, mut nodes) = (Vec::new(), HashMap::new());
-        for (size, root) in waiting.heads.clone().into_iter().filter(|(size, _)| (1..head.size).contains(size)) {
+        let wanted = |size: &u64| (1..head.size).contains(size) && !under_way.contains(size);
+        for (size, root) in waiting.heads.clone().into_iter().filter(|(size, _)| wanted(size)) {
             match prove(&TreeHead { size, root }, head, reader, &mut nodes) {
                 Ok(Some(proof)) => proofs.push(Continuation { size, proof }),
                 Ok(None) => {
@@ -151,5 +155,58 @@ fn prove(
         Err(ProveError::Node(StoreError::Inconsistent { .. })) => Ok(None),
         Err(ProveError::Node(error)) => Err(error),
         Err(ProveError::NoContinuation { .. } | ProveError::NoSuchLeaf { .. }) => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use batch::{Batch, BoxId, Checkpoint, Lane, SigningKey};
+    use journal::{Journal, Transaction};
+    use record::{Body, Boot, BootNo, ClockQuality, MonoMs, Record, Seq, SeqRange, Stamp, UnixMs};
+
+    use super::*;
+    use crate::files::Files;
+
+    /// Commits so many records and signs the tree then.
+    fn grow(journal: &mut Journal, key: &SigningKey, count: usize) {
+        let clock = ClockQuality::Synchronised;
+        let stamp = Stamp { boot: BootNo(1), mono_ms: MonoMs(1), wall_ms: UnixMs(1), clock };
+        let body = Body::Boot(Boot { boot_id: "b".into(), version: "1".into() });
+        let records = vec![Record { stamp, body }; count];
+        let committed = journal.commit(&Transaction { records, ..Transaction::default() }).unwrap();
+        let head = TreeHead { size: committed.frontier.size(), root: committed.frontier.root() };
+        let checkpoint = Checkpoint { box_id: BoxId::new("box").unwrap(), head, stamp };
+        journal.keep_checkpoint(head.size, &checkpoint.sign(key)).unwrap();
+    }
+
+    /// Cuts these records; the heads that the batch proves.
+    fn cut(files: &mut Files, key: &SigningKey, first: u64, last: u64) -> (BatchId, Vec<u64>) {
+        let asked = [SeqRange { first: Seq(first), last: Seq(last) }].into_iter().collect();
+        let id = files.cut("city", Lane::Backlog, &asked, usize::MAX).unwrap().batch.unwrap().id;
+        let bytes = files.outbox.batch_bytes("city", &id.0).unwrap().unwrap();
+        let batch = Batch::open(&bytes, Some(&id), |_| Some(key.public())).unwrap();
+        (id, batch.proofs.iter().map(|proof| proof.size).collect())
+    }
+
+    #[test]
+    fn what_a_batch_on_its_way_proves_goes_with_no_other_unless_that_one_is_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, key) = (folder.path().join("journal/journal.db"), SigningKey::from_seed(&[2; 32]));
+        let mut journal = Journal::open(&path, "box").unwrap();
+        for _ in 0..3 {
+            grow(&mut journal, &key, 10);
+        }
+        let outbox = Outbox::open(&folder.path().join("outbox/outbox.db")).unwrap();
+        let own = SigningKey::from_seed(&[2; 32]);
+        let mut files = Files::new(Reader::open(&path).unwrap(), outbox, own, BoxId::new("box").unwrap());
+        let (first, proven) = cut(&mut files, &key, 0, 9);
+        assert_eq!(proven, [10, 20]);
+        grow(&mut journal, &key, 10);
+        let (_, proven) = cut(&mut files, &key, 10, 19);
+        assert_eq!(proven, [30], "its own checkpoint's head alone is new");
+        files.split("city", first).unwrap();
+        grow(&mut journal, &key, 10);
+        let (_, proven) = cut(&mut files, &key, 0, 9);
+        assert!(proven.starts_with(&[10, 20]), "{proven:?}");
     }
 }
