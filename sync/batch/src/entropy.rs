@@ -195,7 +195,7 @@ struct Models {
 
 impl Models {
     fn new() -> Models {
-        let below = vec![Model::NEW; 2 * LENGTHS << MODELLED];
+        let below = vec![Model::NEW; (2 * LENGTHS) << MODELLED];
         Models { lengths: [[Model::NEW; LENGTHS]; CONTEXTS], below, was_expected: false }
     }
 
@@ -206,7 +206,7 @@ impl Models {
 
     /// `above`: the bits from the highest on.
     fn below(&mut self, is_first: bool, e: u32, above: usize) -> &mut Model {
-        &mut self.below[(usize::from(is_first) * LENGTHS + e as usize) << MODELLED | above]
+        &mut self.below[((usize::from(is_first) * LENGTHS + e as usize) << MODELLED) | above]
     }
 
     fn advance(&mut self, is_first: bool, z: u64) {
