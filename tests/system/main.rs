@@ -38,6 +38,7 @@ mod hostile_platforms;
 mod journal_kept;
 mod link_back;
 mod link_cuts;
+mod login;
 mod lorawan;
 mod lorawan_codec;
 mod lorawan_commands;

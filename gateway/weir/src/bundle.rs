@@ -82,6 +82,11 @@ pub(crate) enum BundleError {
     },
 }
 
+/// A text without what looks like a secret or somebody's number.
+pub(crate) fn redacted(text: &str) -> String {
+    redaction::Redaction::default().text(text)
+}
+
 /// Makes a bundle, or verifies one.
 pub(crate) fn run(args: &BundleArgs, (state_dir, run_dir): (&Path, &Path), lang: Lang) -> Result<Exit, CommandError> {
     match &args.verify {

@@ -91,11 +91,24 @@ impl Note {
     }
 }
 
-fn check(path: &Path) -> Result<Vec<Note>, String> {
-    let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+/// Whether the check of such a file reads nothing else; one of the others is read together with all the files that it names.
+pub(crate) fn stands_alone(path: &Path) -> bool {
+    matches!(kind(path), Some("rules" | "outfall"))
+}
+
+fn stem(path: &Path) -> &str {
+    path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default()
+}
+
+/// What a file is, by its name.
+fn kind(path: &Path) -> Option<&'static str> {
     let is_example = path.parent().is_some_and(|folder| folder.ends_with("rules.d"));
-    let kind = if is_example { Some("rules") } else { KINDS.into_iter().find(|kind| name.contains(kind)) };
-    let checked = match kind {
+    if is_example { Some("rules") } else { KINDS.into_iter().find(|kind| stem(path).contains(kind)) }
+}
+
+fn check(path: &Path) -> Result<Vec<Note>, String> {
+    let name = stem(path);
+    let checked = match kind(path) {
         Some("sync") => return check_sync(path),
         Some("notify") => check_notify(path),
         Some("gateway") => GatewayConfig::load(path).map(drop).map_err(|error| chain(&error)),

@@ -13,6 +13,7 @@ use crate::device::DeviceArgs;
 use crate::doctor::DoctorArgs;
 use crate::evidence::EvidenceCommand;
 use crate::lang::Lang;
+use crate::login::LoginArgs;
 use crate::metrics::MetricsArgs;
 use crate::notify::NotifyCommand;
 use crate::order::{OrderArgs, OrdersArgs};
@@ -120,6 +121,12 @@ pub(crate) enum Command {
     Device(DeviceArgs),
     /// The main job, end to end, in a folder of its own: two platforms, both daemons, sensors, faults, a table.
     Demo(DemoArgs),
+    /// What sshd runs in the place of a shell for a technician's account: these verbs, and nothing else of the machine.
+    ///
+    /// It stands in sshd's configuration, as ForceCommand; sshd-technicians.conf among the package's examples has the whole of it. With
+    /// a command it does that, without one it asks at a prompt, and `help` there tells what there is. Files come and go by `ssh HOST
+    /// put NAME < FILE` and `ssh HOST get NAME > FILE`.
+    Login(LoginArgs),
     /// Write the man pages and the completions of shells; whoever makes a package of this program calls it.
     #[command(hide = true)]
     Manual {

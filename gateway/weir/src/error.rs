@@ -68,6 +68,9 @@ pub(crate) enum CommandError {
     /// Nobody watches over the daemon.
     #[error("failed to start a thread · try: systemctl show weir-gateway -p TasksMax")]
     Watch(#[source] io::Error),
+    /// This program did not start once more.
+    #[error("failed to start weir again · try: ls -l /usr/bin/weir")]
+    Again(#[source] io::Error),
     /// Two platforms' words about a box.
     #[error("nothing was compared")]
     Compare(#[from] crate::compare::CompareError),

@@ -18,12 +18,17 @@ static CHINESE: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| pairs(TEXT
 
 /// The command line as it was typed, or help and errors in the language that it, or the locale, asks for.
 pub(crate) fn parse(arguments: Vec<OsString>) -> Cli {
-    let command = match Lang::choose(named(&arguments)) {
-        Lang::En => Cli::command(),
-        Lang::Zh => chinese(Cli::command()),
-    };
+    let command = command(Lang::choose(named(&arguments)));
     let parsed = command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     parsed.unwrap_or_else(|error| error.exit())
+}
+
+/// The command line's definition, with all that it says in this language.
+pub(crate) fn command(lang: Lang) -> Command {
+    match lang {
+        Lang::En => Cli::command(),
+        Lang::Zh => chinese(Cli::command()),
+    }
 }
 
 /// What `--lang` says, before anything else is understood.

@@ -22,9 +22,35 @@ const FLUSH_WAIT: Duration = Duration::from_secs(1);
 pub(crate) fn start() {
     let level = std::env::var("WEIR_LOG").ok().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::Info);
     let journal = connected_to_journal().then(JournalLog::new).and_then(Result::ok);
-    let journal = journal.map(|journal| journal.with_syslog_identifier("weir".into()));
+    let sink = journal.map_or(Sink::Standard, |journal| Sink::named(journal, "weir"));
+    begin(level, move || sink);
+}
+
+/// Starts logging to journald as `weir-login`, and nowhere else: for a program whose standard error is somebody's screen. Where there is
+/// no journald nothing is logged, for that is when a technician is needed most.
+pub(crate) fn start_in_journal() {
+    // Already the first word to a journald that hangs would wait for it, so that is the thread's too.
+    let open = || JournalLog::new().map_or(Sink::Nowhere, |journal| Sink::named(journal, "weir-login"));
+    begin(LevelFilter::Info, open);
+}
+
+/// Where lines end.
+enum Sink {
+    Journal(Box<JournalLog>),
+    /// Standard error.
+    Standard,
+    Nowhere,
+}
+
+impl Sink {
+    fn named(journal: JournalLog, name: &str) -> Sink {
+        Sink::Journal(Box::new(journal.with_syslog_identifier(name.into())))
+    }
+}
+
+fn begin(level: LevelFilter, open: impl FnOnce() -> Sink + Send + 'static) {
     let (queue, lines) = sync_channel(LINES_MAX);
-    let work = move || write_all(&lines, journal.as_ref());
+    let work = move || write_all(&lines, &open());
     if let Err(error) = thread::Builder::new().name("log".into()).spawn(work) {
         eprintln!("weir: nothing will be logged, there is no thread for it: {error}");
     }
@@ -87,10 +113,10 @@ impl Log for Logger {
 }
 
 /// Writes until the program ends.
-fn write_all(jobs: &Receiver<Job>, journal: Option<&JournalLog>) {
+fn write_all(jobs: &Receiver<Job>, sink: &Sink) {
     for job in jobs {
         match job {
-            Job::Write(line) => line.write(journal),
+            Job::Write(line) => line.write(sink),
             // Nobody listens any more when the wait is over.
             Job::Flush(done) => drop(done.try_send(())),
         }
@@ -99,12 +125,15 @@ fn write_all(jobs: &Receiver<Job>, journal: Option<&JournalLog>) {
 
 impl Line {
     /// To journald, which keeps fields as fields, or to standard error: one line an event, level, message, `field=value`.
-    fn write(&self, journal: Option<&JournalLog>) {
-        if let Some(journal) = journal {
-            let mut record = Record::builder();
-            record.level(self.level).target(&self.target).key_values(&self.fields);
-            journal.log(&record.args(format_args!("{}", self.message)).build());
-            return;
+    fn write(&self, sink: &Sink) {
+        match sink {
+            Sink::Nowhere => return,
+            Sink::Journal(journal) => {
+                let mut record = Record::builder();
+                record.level(self.level).target(&self.target).key_values(&self.fields);
+                return journal.log(&record.args(format_args!("{}", self.message)).build());
+            }
+            Sink::Standard => {}
         }
         let mut text = format!("{} {}", self.level.as_str().to_lowercase(), self.message);
         self.fields.iter().for_each(|(key, value)| text.push_str(&format!(" {key}={value}")));

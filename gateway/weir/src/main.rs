@@ -28,6 +28,7 @@ mod identity_card;
 mod journal;
 mod lang;
 mod logging;
+mod login;
 mod manual;
 mod metrics;
 mod notify;
@@ -122,6 +123,7 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Rules(command) => rules::run(&command, (state_dir, run_dir), lang),
         Command::Device(args) => device::run(&args, run_dir, lang).map_err(|error| error.into()),
         Command::Demo(args) => demo::run(&args, lang).map_err(CommandError::Demo),
+        Command::Login(args) => login::run(&args, lang),
         Command::Manual { to } => manual::write(&to),
     }
 }

@@ -135,8 +135,12 @@ impl Build<'_> {
         for name in ["sync.toml", "notify.toml", "platform.toml", "outfall.toml", "rules.test.toml"] {
             self.tree.copy(&config.join(name), &format!("usr/share/doc/weir/examples/{name}"))?;
         }
-        let drop_in = self.root.join("packaging/relays/weir-gateway-relays.conf");
-        self.tree.copy(&drop_in, "usr/share/doc/weir/examples/relays.conf")?;
+        for (drop_in, name) in [
+            ("packaging/relays/weir-gateway-relays.conf", "relays.conf"),
+            ("packaging/login/sshd-technicians.conf", "sshd-technicians.conf"),
+        ] {
+            self.tree.copy(&self.root.join(drop_in), &format!("usr/share/doc/weir/examples/{name}"))?;
+        }
         for folder in ["codecs", "rules.d"] {
             self.tree.copy_all(&config.join(folder), &format!("usr/share/doc/weir/examples/{folder}"))?;
         }
