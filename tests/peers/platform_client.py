@@ -51,6 +51,15 @@ DOSSIER = [
     [[1, "赵市长", "13900000001", True, []], [4, "孙书记", None, False, ["2024-01-01"]]],
     ["截污纳管", None, "2024-11-20", None, True], "雨季",
 ]
+# A sample with all that it can have, which corrects another one, and a patrol with the least.
+MANUAL = [
+    (0, [[
+        ["FA-231081-0001-YS-00", START_MS - 86_400_000, "王工", [0, [1000]], [["报告.pdf", bytes(range(32))]], [3, "抄错"]],
+        [["cod", "mg/L", [352, -1], 0, "HJ 828-2017"], ["nh3_n", "mg/L", [25, -3], 1]],
+        "绥芬河市环境监测站", "SFH-1103-02", "雨后",
+    ]]),
+    (1, [[["FA-231081-0001-YS-00", START_MS, "孙书记", [0, [0]]], "口门无排水"]]),
+]
 # What only a platform in trouble says, one that a connection broke away from, or one whose operator took a key away.
 NOT_ASKED_FOR = {"body_incomplete", "busy", "store_failed", "scattered", "store_full", "key_revoked"}
 
@@ -180,6 +189,7 @@ class Box:
                 ),
             )),
             37: ("aggregate", "probe-4", (None, START_MS + 60_000 * seq, 60, (("tp", "mg/L", 1, 0, 1, ("0.5", "0.5", "0.5")),))),
+            39: ("manual", None, MANUAL[seq // 40 % 2]),
             30: ("gap", None, (0, ((0, 0),), 1, 0, 0, 120)) if seq > 40 else None,
         }.get(seq % 40)
         if facts is None:

@@ -9,7 +9,7 @@ other package. Written from sync/evidence/evidence.cddl, sync/record/record.cddl
 that a key of the box is revoked.
 
 Prints one line for each statement: what it is about, and whether it is proven, open or wrong; with --json one JSON object
-{"holds", "findings": [{"word", "state", "about", "facts"}]}, in the words of evidence.cddl. Exit status: 0 nothing is wrong,
+{"holds", "findings": [{"word", "state", "about", "facts"}], "stated": [what a person entered]}, in the words of evidence.cddl. Exit status: 0 nothing is wrong,
 1 something is, 2 usage. It does not make the report anew: `report` is open if it is the sealed one.
 
 --mutants: a file of one JSON array a line, each a mutant of FILE: [[at, cut, "hex"], ...], by ascending place: at byte `at`,
@@ -36,8 +36,9 @@ STATEMENT_BYTES_MAX, REASON_BYTES_MAX = 4_096, 1_000
 STATEMENTS_MAX, STATEMENTS_OF_NAME_MAX = 256, 128
 CLOCKS = ["synchronised", "holdover", "unset"]
 QUALITIES = ["good", "out_of_range", "not_a_number", "missing", "unknown_unit"]
-BOOT, FRAME, REJECTED, ALARM, CODEC, REDECODED, CLOCK, GAP, AUDIT, OUTFALL, AGGREGATE = range(11)
+BOOT, FRAME, REJECTED, ALARM, CODEC, REDECODED, CLOCK, GAP, AUDIT, OUTFALL, AGGREGATE, MANUAL = range(12)
 KEY_CHANGED = 5
+PATROL_STATES = ["normal", "discharging", "dry", "abnormal", "blocked", "damaged", "submerged", "could not be reached"]
 HEADING = (
     "seq,time,clock,source,quantity,value,unit,quality,device_time,codec,redecoded_of,true_time,true_time_basis,"
     "true_time_error_ms,not_before,not_after"
@@ -671,6 +672,39 @@ class Reading:
         self.at = None if at is None else integer(at)
 
 
+class Entered:
+    """What a person typed: a sample that went to a laboratory, or a patrol."""
+
+    def __init__(self, facts):
+        which, body = array(facts, 2)
+        (body,) = array(body, 1)
+        if uint(which, 1) == 0:
+            entry, values, laboratory, number, note = array(body, 2, 5)
+            found = ", ".join(self.found(*array(one, 4, 5)) for one in listed(values))
+            words = [found, *(text(one) for one in (laboratory, number, note) if one is not None)]
+        else:
+            entry, finding, state = array(body, 2, 3)
+            words = ([] if state is None else [PATROL_STATES[uint(state, 3)]]) + [text(finding)]
+        self.what = ["sample", "patrol"][which]
+        outfall, at, person, by, files, replaces = array(entry, 4, 6)
+        self.outfall, self.at, self.person = text(outfall), integer(at), text(person)
+        kind, name = array(by, 2)
+        self.by = ["user", "platform", "the box"][uint(kind, 2)] + "".join(f" {one}" for one in name)
+        for file in [] if files is None else listed(files):
+            name, digest = array(file, 2)
+            words.append(f"{text(name)} {digest.hex()}")
+        self.replaces = None
+        if replaces is not None:
+            self.replaces, reason = array(replaces, 2)
+            words.append(f"in place of record {uint(self.replaces)}: {text(reason)}")
+        self.words = " · ".join(words)
+
+    @staticmethod
+    def found(quantity, unit, value, detection, method):
+        said = f"{text(quantity)} {'<' * uint(detection, 1)}{decimal(value)} {text(unit)}"
+        return said if method is None else f"{said} ({text(method)})"
+
+
 class Record:
     """One record, as far as the statements need it."""
 
@@ -681,7 +715,7 @@ class Record:
         self.stamp = Stamp(stamp)
         self.kind, facts = array(body, 2)
         (facts,) = array(facts, 1)
-        want(uint(self.kind) <= AGGREGATE)
+        want(uint(self.kind) <= MANUAL)
         if self.kind != OUTFALL and (b"\xf4" in data or b"\xf5" in data):
             whole(data)
         if self.kind == FRAME:
@@ -703,6 +737,8 @@ class Record:
             self.gone = ranges(array(facts, 6)[1])
         elif self.kind == AGGREGATE:
             self.source = array(facts, 5)[0]
+        elif self.kind == MANUAL:
+            self.entered = Entered(facts)
 
     def is_decoded(self):
         return self.kind in (FRAME, REDECODED)
@@ -804,7 +840,7 @@ def readings_csv(records, line):
 
 class Verdict:
     def __init__(self):
-        self.findings = []
+        self.findings, self.stated = [], []
 
     def add(self, word, state, about=None, **facts):
         self.findings.append({"word": word, "state": state, "about": about, "facts": facts})
@@ -909,6 +945,22 @@ def judge_revoked(verdict, members, beliefs, log, had_before, revoked):
         verdict.add("revoked", state, kid_of(says.key).hex(), **facts)
 
 
+def judge_entered(verdict, records, line):
+    """What people say stays what people say: only when it was entered is proven."""
+    entered = [record for record in records if record.kind == MANUAL]
+    whats = [record.entered.what for record in entered]
+    if entered:
+        verdict.add("stated", "open", samples=whats.count("sample"), patrols=whats.count("patrol"))
+    replaced = {record.entered.replaces: record.seq for record in entered}
+    for record in entered:
+        said = record.entered
+        line_ = f"{said.what} at {said.outfall}, {shown(said.at)} by {said.person} as told: {said.words}"
+        verdict.stated.append(
+            f"record {record.seq}, entered {shown(line.moment(record))} by {said.by}: {line_}"
+            + (f" · replaced by record {replaced[record.seq]}" if record.seq in replaced else "")
+        )
+
+
 def judge_alarm(verdict, seq, by_seq):
     alarm = by_seq.get(seq)
     cause = by_seq.get(alarm.cause) if alarm and alarm.kind == ALARM else None
@@ -995,6 +1047,7 @@ def verify(file, key=None, platforms=None, revoked=()):
     used = {record.codec for record in records if record.is_decoded() and record.codec}
     told = {record.codec for record in records if record.kind == CODEC and record.is_named}
     verdict.add("codecs", "proven" if used <= told else "open", used=len(used), untold=len(used - told))
+    judge_entered(verdict, records, line)
     if seal:
         if seal.alarm is not None:
             judge_alarm(verdict, seal.alarm, {record.seq: record for record in records})
@@ -1061,11 +1114,15 @@ def main():
         return verify_mutants(args.mutants, data, *given)
     verdict = verify(data, *given)
     if args.json:
-        print(json.dumps({"holds": verdict.holds(), "findings": verdict.findings}))
+        print(json.dumps({"holds": verdict.holds(), "findings": verdict.findings, "stated": verdict.stated}))
     else:
         for finding in verdict.findings:
             facts = " ".join(f"{name}={value}" for name, value in finding["facts"].items() if value is not None)
             print(f"{finding['state']:7} {finding['word']:10} {finding['about'] or '':24} {facts}".rstrip())
+        if verdict.stated:
+            print("what people entered by hand; proven is only that they entered it then:")
+        for stated in verdict.stated:
+            print(f"  {stated}")
     return 0 if verdict.holds() else 1
 
 

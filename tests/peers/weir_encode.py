@@ -19,7 +19,8 @@ from weir_payload import QUALITIES, REGISTRY, SHAPE_FIRST
 from cose_sign1 import kid_of
 
 KIND_NUMBERS = {
-    "aggregate": -3, "outfall": -2, "audit": -1, "boot": 0, "refused": 1, "alarm": 2, "codec": 3, "clock": 4, "gap": 5,
+    "manual": -4, "aggregate": -3, "outfall": -2, "audit": -1, "boot": 0, "refused": 1, "alarm": 2, "codec": 3, "clock": 4,
+    "gap": 5,
 }
 NUMBERS = {name: (number, unit) for number, (name, unit) in enumerate(REGISTRY)}
 VERSION = 1
@@ -241,7 +242,7 @@ def batch_body(box, lane, rows, head, checkpoints=(), proofs=(), left_out=(), qu
         items, rare(rows, "alarm"), rare(rows, "boot"), rare(rows, "refused"), rare(rows, "codec"), texts,
         list(checkpoints), rare(rows, "clock"), rare(rows, "gap"), rare(rows, "audit"),
         filtered(seqs, left_out, quantities), [[size, b"".join(path)] for size, path in proofs], rare(rows, "outfall"),
-        rare(rows, "aggregate"),
+        rare(rows, "aggregate"), rare(rows, "manual"),
     )
 
 

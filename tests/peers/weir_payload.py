@@ -6,6 +6,7 @@ import weir_values
 import zstandard
 from weir_columns import noise, plain, signed
 from weir_aggregate import aggregate
+from weir_manual import manual
 from weir_outfall import outfall
 from weir_words import (
     NAME, QUANTITY, RULE, UNIT, Head, array, body, clock, decimal, head, integer, listed, normalised, octets, ranges,
@@ -15,7 +16,8 @@ from weir_words import (
 from cose_sign1 import Bad
 
 PAYLOAD_BYTES_MAX = 64 * 1024 * 1024
-SHAPE_FIRST = 6  # row kinds below: -3 aggregate, -2 outfall, -1 audit, 0 boot, 1 refused, 2 alarm, 3 codec, 4 clock, 5 gap
+# Row kinds below: -4 manual entry, -3 aggregate, -2 outfall, -1 audit, 0 boot, 1 refused, 2 alarm, 3 codec, 4 clock, 5 gap
+SHAPE_FIRST = 6
 QUALITIES = ["good", "out_of_range", "not_a_number", "missing", "unknown_unit"]
 REASONS = 13
 MEASURES, TIERS = 15, 4
@@ -59,8 +61,8 @@ class Reading(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One record: a frame with its readings, or a boot, refused frame, alarm, codec, clock, gap, audit, outfall or aggregate with
-    its facts.
+    """One record: a frame with its readings, or a boot, refused frame, alarm, codec, clock, gap, audit, outfall, aggregate or
+    manual entry with its facts.
 
     `of`: the record whose readings these replace, where a frame was decoded again. `texts`: (quantity, words) of readings.
     """
@@ -409,10 +411,10 @@ def joined(seqs):
 
 
 def batch(payload):
-    parts = body(inflate(payload), "batch", 9, 23)
+    parts = body(inflate(payload), "batch", 9, 24)
     box, lane, spans, tree, kinds, mono, offset, boots_of, clocks = parts[:9]
     in_groups, alarms, boots, refusals, codecs, texts, checkpoints, clock_sets, gaps, audits, kept_back, *more = parts[9:]
-    proofs, outfalls, aggregates = more
+    proofs, outfalls, aggregates, entered = more
     spans = ranges(spans, "ranges")
     want(sum(last - first + 1 for first, last in spans) <= 200_000, "numbers")
     left_out, quantities = filtered(kept_back, spans)
@@ -429,6 +431,7 @@ def batch(payload):
     shapes, readings, replaced = groups(listed(in_groups, "groups"), kinds, wall_ms)
     texts = words(listed(texts, "texts"), readings)
     rare = {
+        -4: ("manual", map(manual, listed(entered, "manual entries"))),
         -3: ("aggregate", map(aggregate, listed(aggregates, "aggregates"))),
         -2: ("outfall", map(outfall, listed(outfalls, "outfalls"))),
         -1: ("audit", map(audit, listed(audits, "audits"))),

@@ -9,6 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use ::platform::export::write_artifacts;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -16,7 +17,7 @@ use crate::config::{
     destination_toml, devices_toml, free_tcp_port, free_udp_port, gateway_toml, keys_toml, lora_devices_json,
     serial_devices_json, write_secret,
 };
-use crate::{Answer, Daemon, Device, Disk, Party, Row, until};
+use crate::{Answer, Daemon, Device, Disk, Party, Peer, Row, until};
 
 /// What a person or `weir device` writes.
 const CONFIG: [&str; 4] = ["gateway.toml", "devices.toml", "keys.toml", "rules.toml"];
@@ -317,6 +318,18 @@ impl World {
             assert!(party.rows() == journal, "the readings of {} are not those of the journal", party.name);
         }
         journal
+    }
+
+    /// Has the auditor in Python read what both platforms hold: it finds nothing wrong, and each bit that is flipped.
+    pub fn audit(&self) {
+        let folder = self.path("artifacts");
+        for party in &self.platforms {
+            write_artifacts(&party.state, &folder.join(party.name)).unwrap();
+        }
+        let auditor =
+            Peer::new("verify_cose.py").args([&folder]).args(["--complete", "--flips", "200", "--flip-files", "1"]);
+        let audited = auditor.run().exits(0);
+        assert_eq!(audited.number("problems"), 0, "{:#}", audited.summary());
     }
 
     /// `weir verify --json` with this world's platforms.

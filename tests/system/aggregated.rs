@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use platform::export::write_artifacts;
 use serde_json::Value;
 use system_tests::{Answer, Device, Party, Peer, Sensor, World, until};
 
@@ -200,14 +199,7 @@ fn proven(world: &World) {
     let peer = Peer::new("verify_evidence.py").args([&file]).args(["--key", &key]).with("--mutants", mutants.display());
     let told = peer.run().exits(0).lines[0].to_string();
     assert!(told.contains(r#"["records","proven",null]"#) && !told.contains("wrong"), "{told}");
-    let folder = world.path("artifacts");
-    for party in &world.platforms {
-        write_artifacts(&party.state, &folder.join(party.name)).unwrap();
-    }
-    let auditor =
-        Peer::new("verify_cose.py").args([&folder]).args(["--complete", "--flips", "200", "--flip-files", "1"]);
-    let audited = auditor.run().exits(0);
-    assert_eq!(audited.number("problems"), 0, "{:#}", audited.summary());
+    world.audit();
 }
 
 /// Who asks for what is not made is told, and a period that no clock has is refused.

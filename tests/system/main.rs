@@ -50,6 +50,7 @@ mod lorawan_kills;
 mod lorawan_mac;
 mod lorawan_restart;
 mod lorawan_slow_disk;
+mod manual;
 mod metrics;
 mod mqtt_kept;
 mod mqtt_tls;

@@ -48,7 +48,12 @@ fn no_verb_answers_in_english_where_chinese_is_asked_for() {
     let alarm = world.records() - 1;
     world.weir(&["evidence", "pin", "--alarm", &alarm.to_string(), "--reason", "线索"]).exits(0);
     let code = "FA-231081-0001-SH-00";
-    let verbs: [&[&str]; 17] = [
+    let hour_ago = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1)).to_string();
+    let taken = ["--outfall", code, "--by", "王工", "--taken", &hour_ago, "--value", "cod=35.2"];
+    world.weir(&[&["manual", "add"], &taken[..]].concat()).exits(0);
+    let went = ["--outfall", code, "--by", "王工", "--at", &hour_ago, "--state", "dry", "--finding", "无水"];
+    world.weir(&[&["patrol", "add"], &went[..]].concat()).exits(0);
+    let verbs: [&[&str]; 19] = [
         &["status"],
         &["doctor", "--all"],
         &["alarm", "list"],
@@ -66,6 +71,8 @@ fn no_verb_answers_in_english_where_chinese_is_asked_for() {
         &["verify"],
         &["journal", "check"],
         &["metrics", "--list"],
+        &["manual", "list"],
+        &["patrol", "list"],
     ];
     let mut found = String::new();
     for verb in verbs {

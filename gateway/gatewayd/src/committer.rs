@@ -22,6 +22,7 @@ mod intake;
 mod judging;
 mod keys;
 mod lanes;
+mod manual;
 mod orders;
 mod pace;
 mod platforms;

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ingest::{CommandStep, DeviceLink, DeviceTable, EvidenceBudget, Ingest, Network, Ruling, Verdict};
-use journal::{Command, CommandChange, CommandId, DeviceRow, Reader, Register, StoredCommand, Transaction};
+use journal::{Command, CommandChange, CommandId, DeviceRow, Entries, Reader, Register, StoredCommand, Transaction};
 use record::{
     Aggregate, AlarmTransition, Body, CodecId, Frame, Outfall, OutfallCode, Record, RecordAt, Rejected, Seq, SourceId,
     Stamp, Standing,
@@ -54,6 +54,8 @@ pub struct Ledger {
     pub newest: BTreeMap<SourceId, Seq>,
     /// The outfalls.
     pub register: Register,
+    /// What people entered by hand.
+    pub manual: Entries,
     /// Alarms that are set aside.
     pub shelf: Shelf,
 }
@@ -81,6 +83,8 @@ impl Ledger {
         for (code, _) in register.iter().filter(|(_, known)| known.dossier.is_some()) {
             ingest.know_outfall(code);
         }
+        let mut manual = Entries::default();
+        manual.catch_up(reader).map_err(StartError::Journal)?;
         let mut engine = Engine::new(setup.rules.clone());
         let mut aggregates = Aggregates::new(setup.aggregation.clone());
         let mut newest: BTreeMap<SourceId, Seq> = BTreeMap::new();
@@ -104,7 +108,7 @@ impl Ledger {
         })
         .map_err(StartError::Journal)?;
         let shelf = Shelf::restore(reader).map_err(StartError::Journal)?;
-        Ok(Ledger { rows, ingest, engine, aggregates, newest, register, shelf })
+        Ok(Ledger { rows, ingest, engine, aggregates, newest, register, manual, shelf })
     }
 
     /// What a start journals before it hears a frame, in a journal that ends at `end`: each codec that is new, before
@@ -256,6 +260,7 @@ impl Ledger {
         if let Body::Audit(audit) = &record.record.body {
             self.shelf.take(&audit.act);
         }
+        self.manual.take(&record);
         if let Body::Outfall(outfall) = &record.record.body {
             self.register.take(&record);
             if matches!(outfall, Outfall::Dossier(_)) {

@@ -46,6 +46,7 @@ mod gwmp;
 mod job;
 mod keeper;
 pub mod ledger;
+mod manual;
 mod order;
 mod platform_files;
 mod registration;

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+use crate::manual::Entering;
 use crate::registration::Registration;
 
 /// Orders that may wait for the committer: each holds a control connection.
@@ -39,6 +40,8 @@ pub(crate) enum Order {
     Audit(Audit),
     /// `{"do":"register", ...}`, see [`Registration`].
     Register(Registration),
+    /// `{"do":"enter", ...}`, see [`Entering`].
+    Enter(Box<Entering>),
     /// `{"do":"command","platform":NAME,"command":HEX}`: what a platform signed (COSE_Sign1), as the upload daemon got it.
     /// Anybody may bring it: the signature tells whose it is.
     Command { platform: String, command: Vec<u8> },
@@ -99,6 +102,7 @@ impl Order {
             "seal_evidence" => seal_evidence(request),
             "audit" => audit(request, uid),
             "register" => Registration::parse(request, uid).map(Order::Register),
+            "enter" => Entering::parse(request, uid).map(|entering| Order::Enter(Box::new(entering))),
             "command" => {
                 of_platform(request, "command").map(|(platform, command)| Order::Command { platform, command })
             }

@@ -68,6 +68,7 @@ impl Ingest {
             },
             Body::Boot(_) | Body::Alarm(_) | Body::Codec(_) | Body::Redecoded(_) => {}
             Body::Clock(_) | Body::Gap(_) | Body::Audit(_) | Body::Outfall(_) | Body::Aggregate(_) => {}
+            Body::Manual(_) => {}
         }
     }
 

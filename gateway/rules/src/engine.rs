@@ -212,6 +212,8 @@ impl Engine {
             // What a mended codec says of the past raises no alarm today.
             Body::Rejected(_) | Body::Codec(_) | Body::Redecoded(_) => {}
             Body::Clock(_) | Body::Gap(_) | Body::Audit(_) | Body::Aggregate(_) => {}
+            // The word of a person is no sample of a device.
+            Body::Manual(_) => {}
         }
         transitions
     }

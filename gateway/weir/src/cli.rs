@@ -14,6 +14,7 @@ use crate::doctor::DoctorArgs;
 use crate::evidence::EvidenceCommand;
 use crate::lang::Lang;
 use crate::login::LoginArgs;
+use crate::manual::{ManualCommand, PatrolCommand};
 use crate::metrics::MetricsArgs;
 use crate::notify::NotifyCommand;
 use crate::order::{OrderArgs, OrdersArgs};
@@ -114,6 +115,12 @@ pub(crate) enum Command {
     /// The outfalls: one dossier each (一口一档), with every version that it had.
     #[command(subcommand)]
     Outfall(OutfallCommand),
+    /// Samples that a laboratory analysed (手工监测), entered by hand: beside what devices measure, never among it.
+    #[command(subcommand)]
+    Manual(ManualCommand),
+    /// Patrols to outfalls (巡查), entered by hand.
+    #[command(subcommand)]
+    Patrol(PatrolCommand),
     /// Try rules before they are trusted: tests, the journal played again, what stands behind an alarm.
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -129,7 +136,7 @@ pub(crate) enum Command {
     Login(LoginArgs),
     /// Write the man pages and the completions of shells; whoever makes a package of this program calls it.
     #[command(hide = true)]
-    Manual {
+    ManPages {
         /// The folder.
         #[arg(value_name = "DIR")]
         to: PathBuf,
@@ -408,12 +415,39 @@ pub(crate) struct ExportArgs {
     /// window; --from and --to choose by when a window begins.
     #[arg(long)]
     pub(crate) aggregates: bool,
+    /// The samples that people entered by hand in their place: a line for each value; --from and --to choose by when they were
+    /// taken.
+    #[arg(long, conflicts_with_all = ["source", "aggregates"])]
+    pub(crate) manual: bool,
+    /// The patrols that people entered by hand in their place; --from and --to choose by when they were.
+    #[arg(long, conflicts_with_all = ["source", "quantity", "aggregates", "manual"])]
+    pub(crate) patrols: bool,
     /// Every record that is signed, in its exact bytes, with the signed tree heads: a file for `weir verify FILE`.
-    #[arg(long, conflicts_with_all = ["format", "json", "source", "quantity", "from", "to", "aggregates"])]
+    #[arg(long, conflicts_with_all = ["format", "json", "source", "quantity", "from", "to", "aggregates", "manual", "patrols"])]
     pub(crate) journal: bool,
     /// Into this file instead of standard output.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+}
+
+impl ExportArgs {
+    /// What people entered by hand, if that is wanted.
+    pub(crate) fn entered(&self) -> Option<ManualKind> {
+        match (self.manual, self.patrols) {
+            (true, _) => Some(ManualKind::Samples),
+            (false, true) => Some(ManualKind::Patrols),
+            (false, false) => None,
+        }
+    }
+}
+
+/// What people enter by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ManualKind {
+    /// `weir manual`
+    Samples,
+    /// `weir patrol`
+    Patrols,
 }
 
 /// The form of an export.

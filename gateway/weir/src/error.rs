@@ -45,6 +45,9 @@ pub(crate) enum CommandError {
     /// A file of dossiers.
     #[error(transparent)]
     Outfall(#[from] crate::outfall::OutfallError),
+    /// A sample or patrol that was not entered.
+    #[error(transparent)]
+    Manual(#[from] crate::manual::ManualError),
     /// A configuration that stays as it is.
     #[error(transparent)]
     Configuration(#[from] crate::configuration::ConfigurationError),

@@ -1,9 +1,11 @@
-//! `weir export`: readings or aggregates of them as CSV or JSON Lines, exact to the last digit; or the whole journal with its
-//! proofs.
+//! `weir export`: readings or aggregates of them, or what people entered by hand, as CSV or JSON Lines, exact to the last digit; or
+//! the whole journal with its proofs.
 
 mod aggregates;
 mod journal;
+mod manual;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -13,7 +15,7 @@ use evidence::moment;
 use evidence::readings::{Decoded, HEADING, csv_line, row};
 use record::{Quantity, Reading, RecordAt, Seq, SeqRange, SourceId, TrueTime};
 
-use crate::cli::{ExportArgs, ExportFormat};
+use crate::cli::{ExportArgs, ExportFormat, ManualKind};
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::lang::Lang;
@@ -30,7 +32,7 @@ pub(crate) fn run(state_dir: &Path, args: &ExportArgs, lang: Lang) -> Result<Exi
         return journal::run(state_dir, args.out.as_deref(), lang);
     }
     let reader = Reader::open(&state_dir.join("journal/journal.db")).map_err(CommandError::Store)?;
-    let filter = Filter::new(args)?;
+    let filter = Filter::new(args, &reader)?;
     match &args.out {
         None => write(&reader, &filter, output::stdout(), CommandError::output)?,
         Some(path) => {
@@ -47,16 +49,23 @@ struct Filter<'a> {
     source: Option<SourceId>,
     quantity: Option<Quantity>,
     args: &'a ExportArgs,
+    /// Manual entries that another one took the place of, where such are wanted.
+    replaced: BTreeMap<Seq, Seq>,
 }
 
 impl Filter<'_> {
-    fn new(args: &ExportArgs) -> Result<Filter<'_>, CommandError> {
+    fn new<'a>(args: &'a ExportArgs, reader: &Reader) -> Result<Filter<'a>, CommandError> {
         let source = args.source.as_deref().map(SourceId::new).transpose();
         let quantity = args.quantity.as_deref().map(Quantity::new).transpose();
+        let replaced = match args.entered() {
+            None => BTreeMap::new(),
+            Some(_) => crate::manual::replaced(reader)?,
+        };
         Ok(Filter {
             source: source.map_err(|error| CommandError::BadName(error.to_string()))?,
             quantity: quantity.map_err(|error| CommandError::BadName(error.to_string()))?,
             args,
+            replaced,
         })
     }
 
@@ -76,8 +85,11 @@ impl Filter<'_> {
     }
 
     /// The lines of a record: its readings, by the time that it really was where that is known; or what it says readings came
-    /// to, by when that window begins.
+    /// to, by when that window begins; or what a person entered, by when that was.
     fn lines(&self, record: &RecordAt, time: TrueTime) -> Vec<String> {
+        if let Some(kind) = self.args.entered() {
+            return manual::lines(self, kind, record, &self.replaced);
+        }
         if self.args.aggregates {
             return aggregates::lines(self, record);
         }
@@ -103,7 +115,12 @@ fn write<W: Write>(
     failed: impl Fn(std::io::Error) -> CommandError,
 ) -> Result<(), CommandError> {
     if filter.csv() {
-        let heading = if filter.args.aggregates { aggregates::HEADING } else { HEADING };
+        let heading = match filter.args.entered() {
+            Some(ManualKind::Samples) => manual::SAMPLES,
+            Some(ManualKind::Patrols) => manual::PATROLS,
+            None if filter.args.aggregates => aggregates::HEADING,
+            None => HEADING,
+        };
         // RFC 4180 asks for CRLF.
         out.write_all(format!("{heading}\r\n").as_bytes()).map_err(&failed)?;
     }

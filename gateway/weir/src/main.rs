@@ -29,6 +29,7 @@ mod journal;
 mod lang;
 mod logging;
 mod login;
+mod man_pages;
 mod manual;
 mod metrics;
 mod notify;
@@ -120,10 +121,12 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Notify(command) => notify::run(&command, run_dir, lang),
         Command::Sampler(command) => sampler::run(&command, run_dir, lang),
         Command::Outfall(command) => outfall::run(&command, (state_dir, run_dir), lang),
+        Command::Manual(command) => manual::run(&command, (state_dir, run_dir), lang),
+        Command::Patrol(command) => manual::run_patrol(&command, (state_dir, run_dir), lang),
         Command::Rules(command) => rules::run(&command, (state_dir, run_dir), lang),
         Command::Device(args) => device::run(&args, run_dir, lang).map_err(|error| error.into()),
         Command::Demo(args) => demo::run(&args, lang).map_err(CommandError::Demo),
         Command::Login(args) => login::run(&args, lang),
-        Command::Manual { to } => manual::write(&to),
+        Command::ManPages { to } => man_pages::write(&to),
     }
 }

@@ -1,52 +1,196 @@
-//! Man pages and completions, out of the command line's own definition, so that they cannot say anything else than `--help`.
+//! `weir manual` and `weir patrol`: what people found at an outfall, entered by hand. The gateway journals it in the name of whoever
+//! typed it; it is no reading, and nothing judges it.
 
-use std::path::Path;
+mod add;
+mod list;
 
-use clap::CommandFactory;
-use clap_complete::Shell;
+use std::path::{Path, PathBuf};
 
-use crate::cli::Cli;
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use record::{Decimal, OutfallCode, OutfallCodeError, PatrolState, Quantity, Unit};
+
 use crate::error::CommandError;
 use crate::exit::Exit;
+use crate::lang::Lang;
+pub(crate) use list::replaced;
 
-/// As the programs of Debian's box have it; who uses another shell completes nothing.
-const SHELLS: [Shell; 3] = [Shell::Bash, Shell::Zsh, Shell::Fish];
+/// `weir manual`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ManualCommand {
+    /// Enter a sample and what a laboratory found in it. It is journaled at once and cannot be changed, only replaced.
+    Add(Box<SampleArgs>),
+    /// The samples that were entered, the newest last, and which of them were replaced.
+    List(ListArgs),
+}
 
-/// `weir manual DIR`: `weir.1` and a page for each verb that is shown, `weir.bash`, `_weir`, `weir.fish`.
-///
-/// # Errors
-/// [`CommandError::Write`].
-pub(crate) fn write(to: &Path) -> Result<Exit, CommandError> {
-    let failed = |source| CommandError::Write { path: to.into(), source };
-    std::fs::create_dir_all(to).map_err(failed)?;
-    clap_mangen::generate_to(Cli::command(), to).map_err(failed)?;
-    for shell in SHELLS {
-        clap_complete::generate_to(shell, &mut Cli::command(), "weir", to).map_err(failed)?;
+/// `weir patrol`
+#[derive(Debug, Subcommand)]
+pub(crate) enum PatrolCommand {
+    /// Enter what a patrol found. It is journaled at once and cannot be changed, only replaced.
+    Add(Box<PatrolArgs>),
+    /// The patrols that were entered, the newest last, and which of them were replaced.
+    List(ListArgs),
+}
+
+/// What every entry has.
+#[derive(Debug, Args)]
+pub(crate) struct EntryArgs {
+    /// The outfall's code; it has a dossier.
+    #[arg(long, value_name = "CODE", value_parser = code)]
+    outfall: OutfallCode,
+    /// Who was there: whoever took the sample, or went on the patrol.
+    #[arg(long, value_name = "NAME")]
+    by: String,
+    /// A file that belongs to it, a report or a photograph: its name and SHA-256 are journaled, and not what is in it; may be
+    /// repeated.
+    #[arg(long, value_name = "FILE")]
+    file: Vec<PathBuf>,
+    /// The record of the entry that counts no more because of this one; that stays, and is shown as replaced.
+    #[arg(long, value_name = "SEQ", requires = "reason")]
+    replaces: Option<u64>,
+    /// Why it is replaced. It is journaled, and every platform reads it.
+    #[arg(long, value_name = "TEXT", requires = "replaces")]
+    reason: Option<String>,
+    /// One JSON object instead of text for people.
+    #[arg(long)]
+    json: bool,
+}
+
+/// `weir manual add`
+#[derive(Debug, Args)]
+pub(crate) struct SampleArgs {
+    #[command(flatten)]
+    entry: EntryArgs,
+    /// When the sample was taken, as 2026-11-23T08:00+08:00.
+    #[arg(long, value_name = "TIME")]
+    taken: Timestamp,
+    /// What was found, as cod=35.2, or 'nh3_n=<0.025' below the detection limit; in the unit of that quantity, which may be
+    /// named ('cod=35.2 mg/L'); may be repeated.
+    #[arg(long, value_name = "QUANTITY=VALUE", required = true, value_parser = typed_value)]
+    value: Vec<TypedValue>,
+    /// By which method, as 'cod=HJ 828-2017'; may be repeated.
+    #[arg(long, value_name = "QUANTITY=METHOD", value_parser = method)]
+    method: Vec<(Quantity, String)>,
+    /// The laboratory.
+    #[arg(long, value_name = "NAME")]
+    lab: Option<String>,
+    /// The sample's number.
+    #[arg(long, value_name = "TEXT")]
+    number: Option<String>,
+    /// What else is to be known.
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+}
+
+/// `weir patrol add`
+#[derive(Debug, Args)]
+pub(crate) struct PatrolArgs {
+    #[command(flatten)]
+    entry: EntryArgs,
+    /// When the patrol was there, as 2026-11-23T08:00+08:00.
+    #[arg(long, value_name = "TIME")]
+    at: Timestamp,
+    /// What was found.
+    #[arg(long, value_name = "TEXT")]
+    finding: String,
+    /// How the outfall was.
+    #[arg(long, value_parser = PossibleValuesParser::new(PatrolState::ALL.iter().map(|state| state.as_str())))]
+    state: Option<String>,
+}
+
+/// `weir manual list`, `weir patrol list`
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Of this outfall alone.
+    #[arg(long, value_name = "CODE", value_parser = code)]
+    outfall: Option<OutfallCode>,
+    /// One JSON object instead of text for people.
+    #[arg(long)]
+    json: bool,
+}
+
+/// `nh3_n=<0.025 mg/L`
+#[derive(Debug, Clone)]
+struct TypedValue {
+    quantity: Quantity,
+    value: Decimal,
+    is_below: bool,
+    unit: Option<Unit>,
+}
+
+/// Why nothing was entered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ManualError {
+    /// A method of nothing.
+    #[error("--method {0}: no value of it is entered · try: --value {0}=35.2")]
+    MethodOfNothing(Quantity),
+    /// A file of which nobody would know the name.
+    #[error("`{0}` has no name that can be journaled · try: a file with a name in UTF-8")]
+    NoName(PathBuf),
+}
+
+/// Does what was typed after `weir manual`.
+pub(crate) fn run(command: &ManualCommand, dirs: (&Path, &Path), lang: Lang) -> Result<Exit, CommandError> {
+    let (state_dir, run_dir) = dirs;
+    match command {
+        ManualCommand::Add(args) => add::sample(args, run_dir, lang),
+        ManualCommand::List(args) => list::samples(args, state_dir, lang),
     }
-    Ok(Exit::Good)
+}
+
+/// Does what was typed after `weir patrol`.
+pub(crate) fn run_patrol(command: &PatrolCommand, dirs: (&Path, &Path), lang: Lang) -> Result<Exit, CommandError> {
+    let (state_dir, run_dir) = dirs;
+    match command {
+        PatrolCommand::Add(args) => add::patrol(args, run_dir, lang),
+        PatrolCommand::List(args) => list::patrols(args, state_dir, lang),
+    }
+}
+
+fn code(text: &str) -> Result<OutfallCode, OutfallCodeError> {
+    OutfallCode::new(text)
+}
+
+fn typed_value(text: &str) -> Result<TypedValue, String> {
+    let form = "write QUANTITY=VALUE, as cod=35.2 or 'nh3_n=<0.025'";
+    let (quantity, rest) = text.split_once('=').ok_or(form)?;
+    let quantity = Quantity::new(quantity.trim()).map_err(|error| error.to_string())?;
+    let rest = rest.trim();
+    let (is_below, rest) = rest.strip_prefix('<').map_or((false, rest), |limit| (true, limit.trim_start()));
+    let (number, unit) = rest.split_once(' ').map_or((rest, None), |(number, unit)| (number, Some(unit.trim())));
+    let value = Decimal::parse(number).map_err(|error| format!("{error}: {form}"))?;
+    let unit = unit.map(Unit::new).transpose().map_err(|error| error.to_string())?;
+    Ok(TypedValue { quantity, value, is_below, unit })
+}
+
+fn method(text: &str) -> Result<(Quantity, String), String> {
+    let (quantity, method) = text.split_once('=').ok_or("write QUANTITY=METHOD, as 'cod=HJ 828-2017'")?;
+    Ok((Quantity::new(quantity.trim()).map_err(|error| error.to_string())?, method.trim().to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     #[test]
-    fn each_verb_has_its_page_and_each_shell_its_file() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(write(folder.path()).unwrap(), Exit::Good);
-        let text = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
-        let mut pages = 1;
-        for verb in Cli::command().get_subcommands() {
-            let page = folder.path().join(format!("weir-{}.1", verb.get_name()));
-            assert_eq!(page.exists(), !verb.is_hide_set(), "{}", page.display());
-            pages += usize::from(page.exists());
-        }
-        assert!(pages > 10 && text("weir.1").contains("weir\\-tail(1)"), "{}", text("weir.1"));
-        assert!(text("weir-identity-enroll.1").contains("sync.toml"));
-        for completion in ["weir.bash", "_weir", "weir.fish"] {
-            assert!(text(completion).contains("follow"), "{completion} knows the options of weir tail");
-        }
+    fn a_value_is_typed_with_or_without_its_unit() {
+        let check = |text: &str, expected: &str| {
+            let shown = match typed_value(text) {
+                Ok(TypedValue { quantity, value, is_below, unit }) => format!("{quantity} {is_below} {value} {unit:?}"),
+                Err(why) => why,
+            };
+            assert!(shown.contains(expected), "{text}: {shown}");
+        };
+        check("cod=35.2", "cod false 35.2 None");
+        check("nh3_n=<0.025", "nh3_n true 0.025 None");
+        check(" tp = < 0.01 mg/L ", "tp true 0.01 Some(\"mg/L\")");
+        check("cod=35.2 mg/L", "cod false 35.2 Some(\"mg/L\")");
+        check("cod", "write QUANTITY=VALUE");
+        check("COD=3", "is not a quantity name");
+        check("cod=much", "`much` is not a decimal number: write QUANTITY=VALUE");
+        check("cod=", "is not a decimal number");
+        check("cod=1 m g", "is not a unit");
     }
 }

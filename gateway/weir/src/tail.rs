@@ -4,6 +4,7 @@ mod aggregate;
 mod audit;
 pub(crate) mod line;
 mod link;
+pub(crate) mod manual;
 mod outfall;
 mod terms;
 

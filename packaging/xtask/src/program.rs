@@ -53,7 +53,7 @@ pub(crate) fn write_manual(program: &Path, to: &Path, architecture: Architecture
         }
     };
     // What is set here must not become a default that a man page tells.
-    run(command.arg("manual").arg(to).env_remove("WEIR_STATE_DIR").env_remove("WEIR_RUN_DIR"))
+    run(command.arg("man-pages").arg(to).env_remove("WEIR_STATE_DIR").env_remove("WEIR_RUN_DIR"))
 }
 
 /// The packages that have the libraries which the program is linked with, as `Depends` says it: glibc by the newest version

@@ -2,14 +2,15 @@
 
 use minicbor::bytes::ByteVec;
 use proptest::prelude::*;
+use record::dossier::{Few, Words};
 use record::merkle::{ConsistencyProof, leaf_hash};
 use record::{
-    Aggregate, AggregateValue, BootNo, ClockQuality, CodecId, CodecText, Decimal, Gap, GapReason, MonoMs, Quality,
-    Quantity, Reading, Seq, SeqRange, SourceId, Stamp, Unit, UnixMs,
+    Actor, Aggregate, AggregateValue, BootNo, ClockQuality, CodecId, CodecText, Decimal, Entry, Gap, GapReason, Manual,
+    MonoMs, OutfallCode, Patrol, Quality, Quantity, Reading, Seq, SeqRange, SourceId, Stamp, Unit, UnixMs,
 };
 
 use crate::pack::pack;
-use crate::wire::{AggregateRow, Body, Filter, GapRow, List, Proof, QuantityRef, Runs, Text};
+use crate::wire::{AggregateRow, Body, Filter, GapRow, List, ManualRow, Proof, QuantityRef, Runs, Text};
 use crate::{
     Artifact, Batch, BoxId, Content, Continuation, Filtered, Lane, OpenError, Row, SigningKey, TreeHead, payload,
 };
@@ -67,6 +68,18 @@ fn aggregate(values: usize) -> AggregateRow {
     AggregateRow(Aggregate { source, outfall: None, from_ms: UnixMs(0), period: "1h".parse().unwrap(), values })
 }
 
+fn patrol() -> ManualRow {
+    let entry = Entry {
+        outfall: OutfallCode::new("A-1").unwrap(),
+        at_ms: UnixMs(0),
+        person: Words::new("王工").unwrap(),
+        by: Actor::User(0),
+        files: Few::default(),
+        replaces: None,
+    };
+    ManualRow(Manual::Patrol(Box::new(Patrol { entry, finding: Words::new(&"x".repeat(900)).unwrap(), state: None })))
+}
+
 fn check(spoil: impl FnOnce(&mut Body), expected: &str) {
     let mut body = pack(&example());
     spoil(&mut body);
@@ -84,7 +97,8 @@ fn columns_that_do_not_fit_are_refused() {
     check(|b| (b.groups, b.kinds) = (None, ByteVec::from(vec![1])), "audits: fewer than rows of that kind");
     check(|b| (b.groups, b.kinds) = (None, ByteVec::from(vec![3])), "outfalls: fewer than rows of that kind");
     check(|b| (b.groups, b.kinds) = (None, ByteVec::from(vec![5])), "aggregates: fewer than rows of that kind");
-    check(|b| (b.groups, b.kinds) = (None, ByteVec::from(vec![7])), "kinds: a number below -3");
+    check(|b| (b.groups, b.kinds) = (None, ByteVec::from(vec![7])), "manual: fewer than rows of that kind");
+    check(|b| (b.groups, b.kinds) = (None, ByteVec::from(vec![9])), "kinds: a number below -4");
     check(|b| b.kinds = ByteVec::from(vec![126]), "kinds: a number that no shape has");
     check(|b| b.kinds = ByteVec::from(vec![12]), "groups: a shape without a frame");
     check(|b| b.kinds = ByteVec::from(vec![2; 11]), "kinds: it has more values than rows");
@@ -108,10 +122,11 @@ fn columns_that_do_not_fit_are_refused() {
     check(|b| b.texts = Some(List(vec![text(10)])), "texts: for a row that is no frame");
     check(|b| b.texts = Some(List(vec![text(2), text(1)])), "texts: not by ascending row");
     let codec = CodecText { id: CodecId([0; 8]), text: String::new() };
-    let more =
-        "boots, rejected, alarms, codecs, clocks, gaps, audits, outfalls, aggregates: more than rows of that kind";
+    let more = "boots, rejected, alarms, codecs, clocks, gaps, audits, outfalls, aggregates, manual: more than rows of \
+                that kind";
     check(|b| b.codecs = Some(List(vec![codec])), more);
     check(|b| b.aggregates = Some(List(vec![aggregate(1)])), more);
+    check(|b| b.manual = Some(List(vec![patrol()])), more);
     check(|b| b.gaps = Some(List(vec![gap(&[(0, 1)])])), more);
     check(|b| *b = of_gap(&[(0, 1), (2, 3)]), "gaps: ranges not apart");
     let many: Vec<(u64, u64)> = (0..1025).map(|place| (2 * place, 2 * place)).collect();
@@ -203,6 +218,20 @@ fn values_of_aggregates_are_counted() {
         open_plain(&payload::encode(&body))
     };
     let most = crate::wire::ENTRIES_MAX / (3 * Aggregate::VALUES_MAX);
+    assert!(matches!(opened(most - 10), Err(OpenError::Inconsistent(_))), "read, and no row is of that kind");
+    assert!(matches!(opened(most + 1), Err(OpenError::Payload { .. })), "more than is taken");
+}
+
+/// Likewise what people entered, by its bytes.
+#[test]
+fn manual_entries_are_counted() {
+    let opened = |rows: usize| {
+        let mut body = pack(&example());
+        body.manual = Some(List((0..rows).map(|_| patrol()).collect()));
+        open_plain(&payload::encode(&body))
+    };
+    let each = 1 + minicbor::to_vec(patrol().0).unwrap().len().div_ceil(8);
+    let most = crate::wire::ENTRIES_MAX / each;
     assert!(matches!(opened(most - 10), Err(OpenError::Inconsistent(_))), "read, and no row is of that kind");
     assert!(matches!(opened(most + 1), Err(OpenError::Payload { .. })), "more than is taken");
 }

@@ -7,8 +7,8 @@ use record::{ClockQuality, CodecId, Decimal, Gap, Quality, Quantity, Reading, Se
 
 use crate::bits::Predict;
 use crate::wire::{
-    AggregateRow, Body, Field, GapRow, Group, KIND_AGGREGATE, KIND_AUDIT, KIND_OUTFALL, List, OutfallRow, Proof,
-    QuantityRef, RejectedFrame, SHAPE_FIRST, Shape, Text,
+    AggregateRow, Body, Field, GapRow, Group, KIND_AGGREGATE, KIND_AUDIT, KIND_MANUAL, KIND_OUTFALL, List, ManualRow,
+    OutfallRow, Proof, QuantityRef, RejectedFrame, SHAPE_FIRST, Shape, Text,
 };
 use crate::{Batch, Content, Continuation, Decoded, Row, bits, column, entropy};
 
@@ -70,6 +70,7 @@ pub(crate) fn pack(batch: &Batch) -> Body {
         audits: None,
         outfalls: None,
         aggregates: None,
+        manual: None,
         filtered: batch.filtered.pack(&batch.ranges),
         proofs: List::some(batch.proofs.iter().map(proof).collect()),
     };
@@ -130,6 +131,7 @@ fn kinds(rows: &[Row], groups: &[Frames]) -> Vec<i64> {
             Content::Audit(_) => KIND_AUDIT,
             Content::Outfall(_) => KIND_OUTFALL,
             Content::Aggregate(_) => KIND_AGGREGATE,
+            Content::Manual(_) => KIND_MANUAL,
             Content::Readings { .. } | Content::Redecoded(_) => SHAPE_FIRST,
         })
         .collect();
@@ -166,11 +168,12 @@ fn texts(rows: &[Row]) -> Vec<Text> {
         .collect()
 }
 
-/// Alarms, boots, codecs, refused frames, clocks, gaps, orders, outfalls and aggregates travel row by row: there are few.
+/// Alarms, boots, codecs, refused frames, clocks, gaps, orders, outfalls, aggregates and manual entries travel row by row: there
+/// are few.
 fn pack_rare(rows: &[Row], body: &mut Body) {
     let (mut alarms, mut boots, mut refused, mut codecs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut clocks, mut gaps, mut audits, mut outfalls) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut aggregates = Vec::new();
+    let (mut aggregates, mut manual) = (Vec::new(), Vec::new());
     for row in rows {
         match &row.content {
             Content::Readings { .. } | Content::Redecoded(_) => {}
@@ -182,6 +185,7 @@ fn pack_rare(rows: &[Row], body: &mut Body) {
             Content::Audit(audit) => audits.push(audit.clone()),
             Content::Outfall(outfall) => outfalls.push(OutfallRow(outfall.clone())),
             Content::Aggregate(aggregate) => aggregates.push(AggregateRow(aggregate.clone())),
+            Content::Manual(entered) => manual.push(ManualRow(entered.clone())),
             Content::Rejected { source, why, detail, raw_len, raw_sha256 } => refused.push(RejectedFrame {
                 source: source.clone(),
                 why: *why,
@@ -200,6 +204,7 @@ fn pack_rare(rows: &[Row], body: &mut Body) {
     body.audits = List::some(audits);
     body.outfalls = List::some(outfalls);
     body.aggregates = List::some(aggregates);
+    body.manual = List::some(manual);
 }
 
 fn gap_row(gap: &Gap) -> GapRow {

@@ -1,7 +1,7 @@
 //! What travels of a record.
 
 use record::{
-    Aggregate, AlarmTransition, Audit, Body, Boot, ClockSet, CodecId, CodecText, Gap, Outfall, Reading, Reason,
+    Aggregate, AlarmTransition, Audit, Body, Boot, ClockSet, CodecId, CodecText, Gap, Manual, Outfall, Reading, Reason,
     RecordAt, Redecoded, Seq, SourceId, Stamp, TextValue,
 };
 use serde::Serialize;
@@ -66,6 +66,8 @@ pub enum Content {
     Outfall(Outfall),
     /// What the readings of a device came to over a time of the clock.
     Aggregate(Aggregate),
+    /// Somebody entered a sample or a patrol.
+    Manual(Manual),
 }
 
 /// What a codec made of a frame, now or anew: what [`Content::Readings`] and [`Content::Redecoded`] have in common.
@@ -94,9 +96,8 @@ impl Content {
                 Some(Decoded { source, codec: Some(*codec), of: Some(*of), readings, texts })
             }
             Content::Boot(_) | Content::Rejected { .. } | Content::Alarm(_) | Content::Codec(_) => None,
-            Content::Clock(_) | Content::Gap(_) | Content::Audit(_) | Content::Outfall(_) | Content::Aggregate(_) => {
-                None
-            }
+            Content::Clock(_) | Content::Gap(_) | Content::Audit(_) | Content::Outfall(_) => None,
+            Content::Aggregate(_) | Content::Manual(_) => None,
         }
     }
 }
@@ -130,6 +131,7 @@ impl From<&RecordAt> for Row {
             Body::Audit(audit) => Content::Audit(audit.clone()),
             Body::Outfall(outfall) => Content::Outfall(outfall.clone()),
             Body::Aggregate(aggregate) => Content::Aggregate(aggregate.clone()),
+            Body::Manual(manual) => Content::Manual(manual.clone()),
         };
         Row { seq: at.seq, stamp: at.record.stamp, content }
     }

@@ -11,8 +11,8 @@ use crate::batch::check_proofs;
 use crate::bits::Predict;
 use crate::pack::by_kind;
 use crate::wire::{
-    AggregateRow, Body, Field, GapRow, Group, KIND_AGGREGATE, KIND_AUDIT, KIND_OUTFALL, List, OutfallRow, Proof,
-    RejectedFrame, SHAPE_FIRST, Shape, Text,
+    AggregateRow, Body, Field, GapRow, Group, KIND_AGGREGATE, KIND_AUDIT, KIND_MANUAL, KIND_OUTFALL, List, ManualRow,
+    OutfallRow, Proof, RejectedFrame, SHAPE_FIRST, Shape, Text,
 };
 use crate::{
     Batch, Content, Continuation, Filtered, Inconsistency, READINGS_MAX, ROWS_MAX, Row, bits, column, entropy,
@@ -54,6 +54,7 @@ pub(crate) fn unpack(mut body: Body) -> Result<Batch, Inconsistency> {
         audits: list(body.audits).into_iter(),
         outfalls: list(body.outfalls).into_iter(),
         aggregates: list(body.aggregates).into_iter(),
+        manual: list(body.manual).into_iter(),
     };
     let seqs = with_rows.iter().flat_map(|SeqRange { first, last }| (first.0..=last.0).map(Seq));
     let mut rows = Vec::with_capacity(count);
@@ -133,6 +134,7 @@ struct Rare {
     audits: std::vec::IntoIter<Audit>,
     outfalls: std::vec::IntoIter<OutfallRow>,
     aggregates: std::vec::IntoIter<AggregateRow>,
+    manual: std::vec::IntoIter<ManualRow>,
 }
 
 impl Rare {
@@ -161,17 +163,21 @@ impl Rare {
                 let row = self.aggregates.next().ok_or(wrong("aggregates", "fewer than rows of that kind"))?;
                 Ok(Content::Aggregate(row.0))
             }
-            _ => Err(wrong("kinds", "a number below -3")),
+            KIND_MANUAL => {
+                let row = self.manual.next().ok_or(wrong("manual", "fewer than rows of that kind"))?;
+                Ok(Content::Manual(row.0))
+            }
+            _ => Err(wrong("kinds", "a number below -4")),
         }
     }
 
     fn must_be_empty(self) -> Result<(), Inconsistency> {
         let few = self.boots.len() + self.rejected.len() + self.alarms.len() + self.codecs.len();
         let more = self.clocks.len() + self.gaps.len() + self.audits.len();
-        match few + more + self.outfalls.len() + self.aggregates.len() {
+        match few + more + self.outfalls.len() + self.aggregates.len() + self.manual.len() {
             0 => Ok(()),
             _ => Err(wrong(
-                "boots, rejected, alarms, codecs, clocks, gaps, audits, outfalls, aggregates",
+                "boots, rejected, alarms, codecs, clocks, gaps, audits, outfalls, aggregates, manual",
                 "more than rows of that kind",
             )),
         }

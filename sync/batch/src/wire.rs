@@ -3,8 +3,8 @@
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use record::{
-    Aggregate, AlarmTransition, Audit, Boot, ClockSet, CodecId, CodecText, GapReason, Outfall, Quantity, Reason,
-    SeqRange, SourceId, Unit,
+    Aggregate, AlarmTransition, Audit, Boot, ClockSet, CodecId, CodecText, GapReason, Manual, Outfall, Quantity,
+    Reason, SeqRange, SourceId, Unit,
 };
 
 use crate::{BoxId, Lane, TreeHead};
@@ -22,6 +22,8 @@ pub(crate) const KIND_AUDIT: i64 = -1;
 pub(crate) const KIND_OUTFALL: i64 = -2;
 /// Likewise.
 pub(crate) const KIND_AGGREGATE: i64 = -3;
+/// Likewise.
+pub(crate) const KIND_MANUAL: i64 = -4;
 
 #[derive(Encode, Decode)]
 #[cbor(array, context_bound = "AsMut<Entries>")]
@@ -34,7 +36,8 @@ pub(crate) struct Body {
     pub(crate) ranges: List<SeqRange>,
     #[n(3)]
     pub(crate) head: TreeHead,
-    /// Per row: -3 aggregate, -2 outfall, -1 order, 0 boot, 1 rejected, 2 alarm, 3 codec, 4 clock, 5 gap, 6 + number of the shape.
+    /// Per row: -4 manual entry, -3 aggregate, -2 outfall, -1 order, 0 boot, 1 rejected, 2 alarm, 3 codec, 4 clock, 5 gap, 6 +
+    /// number of the shape.
     #[n(4)]
     pub(crate) kinds: ByteVec,
     /// Per row: milliseconds since the boot.
@@ -79,6 +82,8 @@ pub(crate) struct Body {
     pub(crate) outfalls: Option<List<OutfallRow>>,
     #[n(22)]
     pub(crate) aggregates: Option<List<AggregateRow>>,
+    #[n(23)]
+    pub(crate) manual: Option<List<ManualRow>>,
 }
 
 impl Body {
@@ -98,7 +103,9 @@ impl Body {
         let heads = len(self.checkpoints.as_ref()) + len(self.proofs.as_ref());
         let of_outfalls: usize = self.outfalls.iter().flat_map(|list| &list.0).map(|row| 1 + row.entries()).sum();
         let of_aggregates: usize = self.aggregates.iter().flat_map(|list| &list.0).map(|row| 1 + row.entries()).sum();
-        self.ranges.0.len() + len(self.groups.as_ref()) + in_groups + rare + heads + of_outfalls + of_aggregates
+        let of_manual: usize = self.manual.iter().flat_map(|list| &list.0).map(|row| 1 + row.entries()).sum();
+        let told = of_outfalls + of_aggregates + of_manual;
+        self.ranges.0.len() + len(self.groups.as_ref()) + in_groups + rare + heads + told
     }
 }
 
@@ -205,32 +212,45 @@ pub(crate) struct GapRow {
     pub(crate) bytes: u64,
 }
 
-/// What is told of an outfall. It has lists of its own, so that its bytes count as entries: one for each
-/// [`OutfallRow::BYTES_PER_ENTRY`] that are begun.
-pub(crate) struct OutfallRow(pub(crate) Outfall);
+/// What has lists and texts of its own, so that its bytes count as entries: one for each [`BYTES_PER_ENTRY`] that are begun.
+macro_rules! told_row {
+    ($(#[$doc:meta])* $row:ident($told:ident)) => {
+        $(#[$doc])*
+        pub(crate) struct $row(pub(crate) $told);
 
-impl OutfallRow {
-    const BYTES_PER_ENTRY: usize = 8;
+        impl $row {
+            fn entries(&self) -> usize {
+                minicbor::to_vec(&self.0).map_or(ENTRIES_MAX, |bytes| bytes.len().div_ceil(BYTES_PER_ENTRY))
+            }
+        }
 
-    fn entries(&self) -> usize {
-        minicbor::to_vec(&self.0).map_or(ENTRIES_MAX, |bytes| bytes.len().div_ceil(OutfallRow::BYTES_PER_ENTRY))
-    }
+        impl<C> Encode<C> for $row {
+            fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), encode::Error<W::Error>> {
+                self.0.encode(e, ctx)
+            }
+        }
+
+        impl<'b, C: AsMut<Entries>> Decode<'b, C> for $row {
+            fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, decode::Error> {
+                let begin = d.position();
+                let told = $told::decode(d, ctx)?;
+                ctx.as_mut().take((d.position() - begin).div_ceil(BYTES_PER_ENTRY))?;
+                Ok($row(told))
+            }
+        }
+    };
 }
 
-impl<C> Encode<C> for OutfallRow {
-    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), encode::Error<W::Error>> {
-        self.0.encode(e, ctx)
-    }
+const BYTES_PER_ENTRY: usize = 8;
+
+told_row! {
+    /// What is told of an outfall.
+    OutfallRow(Outfall)
 }
 
-impl<'b, C: AsMut<Entries>> Decode<'b, C> for OutfallRow {
-    fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, decode::Error> {
-        let begin = d.position();
-        let outfall = Outfall::decode(d, ctx)?;
-        let entries = (d.position() - begin).div_ceil(OutfallRow::BYTES_PER_ENTRY);
-        ctx.as_mut().take(entries)?;
-        Ok(OutfallRow(outfall))
-    }
+told_row! {
+    /// What a person entered.
+    ManualRow(Manual)
 }
 
 /// What readings came to. Each of its values, of eight bytes at least and some three hundred in memory, counts as

@@ -7,12 +7,14 @@ use batch::{
 };
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
+use record::dossier::{Few, Words};
 use record::merkle::{ConsistencyProof, leaf_hash};
 use record::{
-    Act, Actor, Aggregate, AggregateValue, AlarmState, AlarmTransition, Audit, Boot, BootNo, ClockQuality, ClockSet,
-    ClockSource, CodecId, CodecText, Decimal, DossierVersion, Gap, GapReason, LimitSide, MonoMs, Outfall, OutfallCode,
-    Quality, Quantity, Reading, Reason, Redecoded, RuleId, Seq, SeqRange, SeqRanges, SourceId, Stamp, Standing,
-    Statistics, TextValue, Told, Unit, UnixMs,
+    Act, Actor, Aggregate, AggregateValue, AlarmState, AlarmTransition, AttachedFile, Audit, Boot, BootNo,
+    ClockQuality, ClockSet, ClockSource, CodecId, CodecText, Decimal, Detection, DossierVersion, Entry, Gap, GapReason,
+    LimitSide, Manual, ManualSample, ManualValue, MonoMs, Outfall, OutfallCode, Patrol, Quality, Quantity, Reading,
+    Reason, Redecoded, Replaced, RuleId, Seq, SeqRange, SeqRanges, SourceId, Stamp, Standing, Statistics, TextValue,
+    Told, Unit, UnixMs,
 };
 
 fn key() -> SigningKey {
@@ -200,6 +202,17 @@ fn codecs_and_repeated_decodings_come_back() {
     assert_eq!(of[4..], [None, Some(Seq(20)), Some(Seq(u64::MAX)), Some(Seq(3)), Some(Seq(4))]);
 }
 
+/// Sealed and opened it is the same, and with any bit flipped it does not open.
+fn comes_back(batch: &Batch) {
+    let sealed = batch.seal(&key()).unwrap();
+    assert_eq!(open(&sealed.bytes).unwrap(), *batch);
+    for bit in 0..sealed.bytes.len() * 8 {
+        let mut bytes = sealed.bytes.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        assert!(open(&bytes).is_err(), "bit {bit}");
+    }
+}
+
 /// A dossier with all that it can have, the least that one is, and devices that stand there, among other rows.
 #[test]
 fn outfalls_come_back() {
@@ -229,13 +242,7 @@ fn outfalls_come_back() {
         standing(&["a", "b"]),
         standing(&[]),
     ]);
-    let sealed = batch.seal(&key()).unwrap();
-    assert_eq!(open(&sealed.bytes).unwrap(), batch);
-    for bit in 0..sealed.bytes.len() * 8 {
-        let mut bytes = sealed.bytes.clone();
-        bytes[bit / 8] ^= 1 << (bit % 8);
-        assert!(open(&bytes).is_err(), "bit {bit}");
-    }
+    comes_back(&batch);
 }
 
 /// An hour's aggregate of two quantities, one of a minute in which nothing could be believed, among other rows.
@@ -266,13 +273,43 @@ fn aggregates_come_back() {
         frame("a", vec![reading("cod", "mg/L", "1")]),
         aggregate(None, "1m", vec![value("cod", 0, None)]),
     ]);
-    let sealed = batch.seal(&key()).unwrap();
-    assert_eq!(open(&sealed.bytes).unwrap(), batch);
-    for bit in 0..sealed.bytes.len() * 8 {
-        let mut bytes = sealed.bytes.clone();
-        bytes[bit / 8] ^= 1 << (bit % 8);
-        assert!(open(&bytes).is_err(), "bit {bit}");
-    }
+    comes_back(&batch);
+}
+
+/// A sample with all that it can have, and a patrol with the least, among other rows.
+#[test]
+fn manual_entries_come_back() {
+    let file = AttachedFile { name: Words::new("报告.pdf").unwrap(), sha256: [7; 32] };
+    let entry = |files, replaces| Entry {
+        outfall: OutfallCode::new("A-1").unwrap(),
+        at_ms: UnixMs(1_700_000_000_000),
+        person: Words::new("王工").unwrap(),
+        by: Actor::User(1000),
+        files,
+        replaces,
+    };
+    let value = ManualValue {
+        quantity: Quantity::new("cod").unwrap(),
+        unit: Unit::new("mg/L").unwrap(),
+        value: Decimal::parse("35.2").unwrap(),
+        detection: Detection::BelowLimit,
+        method: Some(Words::new("HJ 828-2017").unwrap()),
+    };
+    let replaces = Some(Replaced { seq: Seq(0), reason: Words::new("抄错").unwrap() });
+    let sample = ManualSample {
+        entry: entry(Few::new(vec![file]).unwrap(), replaces),
+        values: vec![value],
+        laboratory: Some(Words::new("监测站").unwrap()),
+        number: Some(Words::new("S-1").unwrap()),
+        note: Some(Words::new("雨后").unwrap()),
+    };
+    let patrol = Patrol { entry: entry(Few::default(), None), finding: Words::new("dry").unwrap(), state: None };
+    let batch = batch(vec![
+        Content::Manual(Manual::Patrol(Box::new(patrol))),
+        frame("a", vec![reading("cod", "mg/L", "1")]),
+        Content::Manual(Manual::Sample(Box::new(sample))),
+    ]);
+    comes_back(&batch);
 }
 
 #[test]

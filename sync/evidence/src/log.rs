@@ -6,7 +6,7 @@ use std::ops::Range;
 use batch::Checkpoint;
 use batch::weirlog::{self, Beliefs, Entry};
 use record::merkle::{AppendError, Frontier, Hash};
-use record::{Body, CodecId, Record, RecordAt, Seq, SeqRange, SeqRanges, TimeLine, TrueTime, UnixMs};
+use record::{Body, CodecId, Manual, Record, RecordAt, Seq, SeqRange, SeqRanges, TimeLine, TrueTime, UnixMs};
 
 /// What stands in a `records.weirlog` that holds.
 #[derive(Debug, Default)]
@@ -122,6 +122,14 @@ impl Log {
         }
         let untold = used.difference(&told).copied().collect();
         (used, untold)
+    }
+
+    /// How many samples and patrols people entered by hand.
+    pub(crate) fn entered(&self) -> (usize, usize) {
+        let count = |is: fn(&Manual) -> bool| {
+            self.records.iter().filter(|at| matches!(&at.record.body, Body::Manual(manual) if is(manual))).count()
+        };
+        (count(|manual| matches!(manual, Manual::Sample(_))), count(|manual| matches!(manual, Manual::Patrol(_))))
     }
 
     /// The numbers whose records are here.

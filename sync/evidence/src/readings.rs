@@ -76,6 +76,8 @@ impl Decoded<'_> {
             }
             Body::Boot(_) | Body::Rejected(_) | Body::Alarm(_) | Body::Codec(_) => None,
             Body::Clock(_) | Body::Gap(_) | Body::Audit(_) | Body::Outfall(_) | Body::Aggregate(_) => None,
+            // Never among what devices measured.
+            Body::Manual(_) => None,
         }
     }
 }

@@ -8,6 +8,7 @@
 mod aggregates;
 mod chart;
 mod html;
+mod manual;
 mod sections;
 mod series;
 
@@ -20,7 +21,7 @@ use crate::log::Log;
 use crate::readings;
 use html::escape;
 
-/// Version of the rule that makes it. That of files with dossiers or aggregates is no other one: a program that does not know
+/// Version of the rule that makes it. That of files with dossiers, aggregates or manual entries is no other one: a program that does not know
 /// the section does not know such records either.
 pub(crate) const VERSION: u32 = 2;
 /// How it looks.
@@ -44,6 +45,8 @@ pub(crate) fn of(box_id: &BoxId, asked: &Asked, log: &Log, members: &[Member<'_>
         sections::orders(log),
         sections::charts(log),
         aggregates::section(log),
+        manual::samples(log),
+        manual::patrols(log),
         sections::completeness(asked, log),
         sections::times(asked, log),
         sections::receipts(log, members),

@@ -90,6 +90,13 @@ pub enum What {
         /// Those whose text is not here.
         untold: usize,
     },
+    /// What people entered by hand is their word: proven is only that it was entered then, and never altered since.
+    Stated {
+        /// Samples.
+        samples: usize,
+        /// Patrols.
+        patrols: usize,
+    },
     /// The alarm is among the records, and what caused it.
     Alarm {
         /// Which.
@@ -200,6 +207,7 @@ impl What {
             What::Report { .. } => "report",
             What::Receipts(_) => "receipts",
             What::Codecs { .. } => "codecs",
+            What::Stated { .. } => "stated",
             What::Alarm { .. } => "alarm",
             What::Complete(_) => "complete",
             What::Times(_) => "times",

@@ -94,6 +94,10 @@ fn judge(members: &[Member<'_>], parts: &Parts<'_>, keys: &Keys, verdict: &mut V
     let (used, untold) = log.codecs();
     let what = What::Codecs { used: used.len(), untold: untold.len() };
     verdict.add(proven_if(untold.is_empty()), what);
+    let (samples, patrols) = log.entered();
+    if samples + patrols > 0 {
+        verdict.add(State::Open, What::Stated { samples, patrols });
+    }
     if let Some(EvidenceSeal { asked, .. }) = seal {
         if let Some(seq) = asked.alarm {
             verdict.add(proven_if(has_alarm(&log, seq)), What::Alarm { seq });

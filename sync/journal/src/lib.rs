@@ -29,6 +29,7 @@ mod device;
 mod history;
 mod hot;
 pub mod invariant;
+mod manual;
 mod outbox;
 mod pack;
 mod pin;
@@ -50,6 +51,7 @@ pub use check::{check, mend};
 pub use command::{COMMAND_BYTES_MAX, COMMANDS_PER_DEVICE_MAX, Command, CommandChange, CommandId, StoredCommand};
 pub use database::StoreError;
 pub use device::{DeviceRow, Tally};
+pub use manual::{ENTRIES_MAX, Entries, Known, ReplaceError, for_each_manual};
 pub use outbox::{
     DestinationTally, NOTIFICATION_BYTES_MAX, NOTIFICATIONS_MAX, Notified, Outbox, ParkedBatch, ReceiptAt, StoredBatch,
     StoredUsage,

@@ -102,12 +102,22 @@ pub fn for_each_outfall(
     records: SeqRange,
     mut take: impl FnMut(&RecordAt, &Outfall),
 ) -> Result<(), StoreError> {
-    for seq in reader.marks(Kind::Outfall, records)? {
-        for at in reader.read(SeqRange { first: seq, last: seq }, ONE_RECORD)? {
-            if let Body::Outfall(outfall) = &at.record.body {
-                take(&at, outfall);
-            }
+    for_each_marked(reader, Kind::Outfall, records, |at| {
+        if let Body::Outfall(outfall) = &at.record.body {
+            take(at, outfall);
         }
+    })
+}
+
+/// Hands each record of a kind that is marked among these numbers to `take`, in order. One is in memory at a time.
+pub(crate) fn for_each_marked(
+    reader: &Reader,
+    kind: Kind,
+    records: SeqRange,
+    mut take: impl FnMut(&RecordAt),
+) -> Result<(), StoreError> {
+    for seq in reader.marks(kind, records)? {
+        reader.read(SeqRange { first: seq, last: seq }, ONE_RECORD)?.iter().for_each(&mut take);
     }
     Ok(())
 }

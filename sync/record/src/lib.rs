@@ -12,6 +12,7 @@
 //! records that had to go, or were damaged ─► Gap { why, ranges } ─► their numbers stay explained
 //! a technician's or a platform's order ─► Audit { by, act, reason } ─► and only then it is carried out
 //! an authority's word about an outfall ─► Outfall { dossier | devices } ─► what stood where, under whose limits
+//! a person's word about an outfall ─► Manual { sample | patrol } ─► beside what devices measured, never among it
 //! good readings of a time of the clock ─► Aggregate { window, values } ─► for whoever wants no single readings
 //! ```
 //! A [`Link`] says how a frame came: MQTT, LoRaWAN with every gateway that heard it, a serial module, ChirpStack, a
@@ -40,6 +41,7 @@ mod frame;
 mod gap;
 pub mod invariant;
 mod link;
+mod manual;
 pub mod merkle;
 mod outfall;
 mod period;
@@ -69,6 +71,7 @@ pub use elapsed::elapsed_ms;
 pub use frame::{Frame, Reason, Rejected, TextValue};
 pub use gap::{Gap, GapReason};
 pub use link::{EndDeviceEui, GatewayEui, Link, Reception, Seal};
+pub use manual::{AttachedFile, Detection, Entry, Manual, ManualSample, ManualValue, Patrol, PatrolState, Replaced};
 pub use outfall::{DossierVersion, Outfall, Standing, Told};
 pub use period::{Period, PeriodError};
 pub use quality::Quality;

@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use crate::merkle::{Hash, leaf_hash};
 use crate::{
-    Aggregate, AlarmTransition, Audit, ClockSet, CodecText, Frame, Gap, Outfall, Redecoded, Rejected, SourceId, Stamp,
+    Aggregate, AlarmTransition, Audit, ClockSet, CodecText, Frame, Gap, Manual, Outfall, Redecoded, Rejected, SourceId,
+    Stamp,
 };
 
 /// The number of a record and the index of its Merkle leaf: 0, 1, 2, … without gap or repeat (J2).
@@ -92,6 +93,9 @@ pub enum Body {
     /// What the readings of a device came to over a time of the clock.
     #[n(10)]
     Aggregate(#[n(0)] Aggregate),
+    /// Somebody entered a sample or a patrol.
+    #[n(11)]
+    Manual(#[n(0)] Manual),
 }
 
 /// The kind of a record, as the journal indexes it.
@@ -120,6 +124,8 @@ pub enum Kind {
     Outfall = 9,
     /// [`Body::Aggregate`].
     Aggregate = 10,
+    /// [`Body::Manual`].
+    Manual = 11,
 }
 
 impl Body {
@@ -137,13 +143,15 @@ impl Body {
             Body::Audit(_) => Kind::Audit,
             Body::Outfall(_) => Kind::Outfall,
             Body::Aggregate(_) => Kind::Aggregate,
+            Body::Manual(_) => Kind::Manual,
         }
     }
 
     /// The device it is about, if it is about one.
     pub fn source(&self) -> Option<&SourceId> {
         match self {
-            Body::Boot(_) | Body::Codec(_) | Body::Clock(_) | Body::Gap(_) | Body::Audit(_) | Body::Outfall(_) => None,
+            Body::Boot(_) | Body::Codec(_) | Body::Clock(_) | Body::Gap(_) | Body::Audit(_) => None,
+            Body::Outfall(_) | Body::Manual(_) => None,
             Body::Frame(frame) => Some(&frame.source),
             Body::Rejected(rejected) => rejected.source.as_ref(),
             Body::Alarm(alarm) => Some(&alarm.source),
@@ -210,6 +218,7 @@ impl Record {
             Body::Audit(audit) => audit.is_bounded(),
             Body::Outfall(outfall) => outfall.is_bounded(),
             Body::Aggregate(aggregate) => aggregate.is_bounded(),
+            Body::Manual(manual) => manual.is_bounded(),
             _ => true,
         }
     }

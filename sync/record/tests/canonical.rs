@@ -5,11 +5,13 @@ use expect_test::{Expect, expect};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
+use record::dossier::{Few, Words};
 use record::{
-    Act, Actor, Aggregate, AggregateValue, AlarmState, AlarmTransition, Audit, Body, Boot, BootNo, ClockQuality,
-    ClockSet, ClockSource, CodecId, CodecText, ConfigFile, Configuring, Decimal, Dossier, DossierVersion, Frame, Gap,
-    GapReason, GatewayEui, Grounds, LimitSide, Link, Measure, MonoMs, Outfall, OutfallCode, Period, Quality, Quantity,
-    Reading, Reason, Reception, Record, Redecoded, Rejected, RelayId, RuleId, SampleStep, Seal, Seq, SeqRange,
+    Act, Actor, Aggregate, AggregateValue, AlarmState, AlarmTransition, AttachedFile, Audit, Body, Boot, BootNo,
+    ClockQuality, ClockSet, ClockSource, CodecId, CodecText, ConfigFile, Configuring, Decimal, Detection, Dossier,
+    DossierVersion, Entry, Frame, Gap, GapReason, GatewayEui, Grounds, LimitSide, Link, Manual, ManualSample,
+    ManualValue, Measure, MonoMs, Outfall, OutfallCode, Patrol, PatrolState, Period, Quality, Quantity, Reading,
+    Reason, Reception, Record, Redecoded, Rejected, RelayId, Replaced, RuleId, SampleStep, Seal, Seq, SeqRange,
     SeqRanges, Settlement, SourceId, Stamp, Standing, Statistics, Suppression, TextValue, Tier, Told, Unit, UnixMs,
 };
 
@@ -235,6 +237,74 @@ fn an_aggregate_is_bounded() {
     let at = other.windows(3).position(|w| w == [0x19, 0x0e, 0x10]).unwrap();
     other[at + 2] = 0x11;
     assert!(minicbor::decode::<Aggregate>(&other).is_err(), "3601 s are no period");
+}
+
+fn entry(files: usize, replaces: Option<u64>) -> Entry {
+    let file = |nth: usize| AttachedFile { name: Words::new(&format!("{nth}.pdf")).unwrap(), sha256: [7; 32] };
+    Entry {
+        outfall: OutfallCode::new("A-1").unwrap(),
+        at_ms: UnixMs(1_700_000_000_000),
+        person: Words::new("王").unwrap(),
+        by: Actor::User(1000),
+        files: Few::new((0..files).map(file).collect()).unwrap(),
+        replaces: replaces.map(|seq| Replaced { seq: Seq(seq), reason: Words::new("typo").unwrap() }),
+    }
+}
+
+fn manual_value(quantity: &str) -> ManualValue {
+    let (quantity, unit) = (Quantity::new(quantity).unwrap(), Unit::new("mg/L").unwrap());
+    let value = Decimal::parse("0.025").unwrap();
+    ManualValue { quantity, unit, value, detection: Detection::BelowLimit, method: None }
+}
+
+fn manual_sample(entry: Entry, values: Vec<ManualValue>) -> ManualSample {
+    ManualSample { entry, values, laboratory: None, number: Some(Words::new("S-1").unwrap()), note: None }
+}
+
+#[test]
+fn manual_entries_are_pinned() {
+    let found =
+        ManualValue { method: Some(Words::new("HJ 828").unwrap()), detection: Detection::Found, ..manual_value("cod") };
+    let sample = manual_sample(entry(1, None), vec![found, manual_value("nh3_n")]);
+    check(
+        &Body::Manual(Manual::Sample(Box::new(sample))),
+        expect![[r#"
+        820b81820081848563412d311b0000018bcfe5680063e78e8b8200811903e8818265302e7064665820070707070707070707
+        0707070707070707070707070707070707070707070707828563636f64646d672f4c821819220066484a2038323884656e68
+        335f6e646d672f4c8218192201f663532d31"#]],
+    );
+    let patrol = |state| Patrol { entry: entry(0, Some(3)), finding: Words::new("dry").unwrap(), state };
+    check(
+        &Body::Manual(Manual::Patrol(Box::new(patrol(None)))),
+        expect![[r#"
+        820b81820181828663412d311b0000018bcfe5680063e78e8b8200811903e8f68203647479706f63647279"#]],
+    );
+    check(
+        &Body::Manual(Manual::Patrol(Box::new(patrol(Some(PatrolState::Dry))))),
+        expect![[r#"
+        820b81820181838663412d311b0000018bcfe5680063e78e8b8200811903e8f68203647479706f6364727902"#]],
+    );
+}
+
+/// Values of nothing, twice the same, and more than one sample has, are no sample; nor is an entry of more than so many files.
+#[test]
+fn a_manual_entry_is_bounded() {
+    let taken = |values: Vec<ManualValue>| {
+        let made = manual_sample(entry(0, None), values);
+        let back = minicbor::decode::<ManualSample>(&minicbor::to_vec(&made).unwrap()).ok();
+        back == Some(made)
+    };
+    assert!(taken(vec![manual_value("a"), manual_value("b")]));
+    assert!(!taken(vec![]) && !taken(vec![manual_value("b"), manual_value("a")]));
+    assert!(!taken(vec![manual_value("a"), manual_value("a")]));
+    let many = |count: usize| (0..count).map(|place| manual_value(&format!("q{place:03}"))).collect();
+    assert!(taken(many(ManualSample::VALUES_MAX)) && !taken(many(ManualSample::VALUES_MAX + 1)));
+    let files =
+        |count: usize| Few::<AttachedFile, { Entry::FILES_MAX }>::new(vec![entry(1, None).files[0].clone(); count]);
+    assert!(files(Entry::FILES_MAX).is_ok() && files(Entry::FILES_MAX + 1).is_err());
+    for (bytes, fits) in [(1, true), (100, true), (101, false), (0, false)] {
+        assert_eq!(Words::<100>::new(&"x".repeat(bytes)).is_ok(), fits, "{bytes} bytes of a name");
+    }
 }
 
 fn ranges<const N: usize>(bounds: [(u64, u64); N]) -> SeqRanges {
@@ -495,6 +565,47 @@ fn any_aggregate() -> impl Strategy<Value = Aggregate> {
     })
 }
 
+fn any_manual() -> impl Strategy<Value = Manual> {
+    let words = || "[a-z一-龥]{1,20}";
+    let replaces = of((any::<u64>(), words()));
+    let file = (words(), any::<[u8; 32]>())
+        .prop_map(|(name, sha256)| AttachedFile { name: Words::new(&name).unwrap(), sha256 });
+    let entry = ("[A-Z0-9-]{1,32}", any::<i64>(), words(), any::<u32>(), vec(file, 0..4), replaces);
+    let entry = entry.prop_map(|(code, at, person, uid, files, replaces)| Entry {
+        outfall: OutfallCode::new(&code).unwrap(),
+        at_ms: UnixMs(at),
+        person: Words::new(&person).unwrap(),
+        by: Actor::User(uid),
+        files: Few::new(files).unwrap(),
+        replaces: replaces.map(|(seq, reason)| Replaced { seq: Seq(seq), reason: Words::new(&reason).unwrap() }),
+    });
+    let decimal = any_decimal().prop_map(|decimal| decimal.unwrap_or(Decimal::ZERO));
+    let value = (decimal, proptest::sample::select(Detection::ALL), of(words()));
+    let values = proptest::collection::btree_map("[a-z]{1,4}", value, 1..5).prop_map(|values| {
+        let value = |(name, (value, detection, method)): (String, (Decimal, Detection, Option<String>))| {
+            let method = method.map(|method| Words::new(&method).unwrap());
+            ManualValue { value, detection, method, ..manual_value(&name) }
+        };
+        values.into_iter().map(value).collect::<Vec<_>>()
+    });
+    let optional = || of(words());
+    let sample = (values, optional(), optional(), optional());
+    let patrol = (words(), of(proptest::sample::select(PatrolState::ALL)));
+    let what = prop_oneof![sample.prop_map(Ok), patrol.prop_map(Err)];
+    (entry, what).prop_map(|(entry, what)| match what {
+        Ok((values, laboratory, number, note)) => Manual::Sample(Box::new(ManualSample {
+            entry,
+            values,
+            laboratory: laboratory.map(|words| Words::new(&words).unwrap()),
+            number: number.map(|words| Words::new(&words).unwrap()),
+            note: note.map(|words| Words::new(&words).unwrap()),
+        })),
+        Err((finding, state)) => {
+            Manual::Patrol(Box::new(Patrol { entry, finding: Words::new(&finding).unwrap(), state }))
+        }
+    })
+}
+
 #[test]
 fn a_statement_about_keys_beyond_its_bound_is_refused() {
     for (len, taken) in [(Act::STATEMENT_BYTES_MAX, true), (Act::STATEMENT_BYTES_MAX + 1, false)] {
@@ -528,6 +639,7 @@ fn any_body() -> impl Strategy<Value = Body> {
         any_audit().prop_map(Body::Audit),
         any_outfall().prop_map(Body::Outfall),
         any_aggregate().prop_map(Body::Aggregate),
+        any_manual().prop_map(Body::Manual),
     ]
 }
 

@@ -5,6 +5,9 @@
 //! and not at all if it has none of them; a frame that was decoded again always goes, for it takes the place of readings that
 //! the destination may have.
 //!
+//! What people entered by hand goes whole, whatever devices and quantities are named: it is of none of these devices. Where
+//! outfalls are named, what is of another one stays.
+//!
 //! With `series = "aggregates"` no frame goes, nor what one was decoded to again; with `"readings"` no aggregate. An aggregate
 //! goes as its device and its own outfall do, with the values of the quantities that were named.
 //!
@@ -164,6 +167,14 @@ impl Filter {
         self.series.has_aggregates() && self.takes(&aggregate.source) && of_outfall && of_period && of_quantity
     }
 
+    /// What goes of what concerns an outfall alone.
+    fn part_of_outfall(&self, code: &OutfallCode) -> Part<'_> {
+        match &self.outfalls {
+            Some(named) if !named.contains(code) => Part::Nothing,
+            _ => Part::Whole,
+        }
+    }
+
     /// What of record `at` goes, where devices stood like that.
     pub(crate) fn part(&self, at: Seq, content: &Content, standings: &Standings) -> Part<'_> {
         let takes = |device: &SourceId, at: Seq| self.takes_then(device, at, standings);
@@ -181,10 +192,8 @@ impl Filter {
             },
             Content::Readings { source, .. } if !takes(source, at) => Part::Nothing,
             Content::Redecoded(redecoded) if !takes(&redecoded.source, redecoded.of) => Part::Nothing,
-            Content::Outfall(outfall) => match &self.outfalls {
-                Some(named) if !named.contains(outfall.code()) => Part::Nothing,
-                _ => Part::Whole,
-            },
+            Content::Outfall(outfall) => self.part_of_outfall(outfall.code()),
+            Content::Manual(manual) => self.part_of_outfall(&manual.entry().outfall),
             Content::Readings { readings, .. } => match &self.quantities {
                 None => Part::Whole,
                 Some(named)
@@ -257,9 +266,10 @@ fn named<'de, D: serde::Deserializer<'de>, T: Deserialize<'de> + Ord>(
 
 #[cfg(test)]
 mod tests {
+    use record::dossier::{Few, Words};
     use record::{
-        AggregateValue, Body, BootNo, ClockQuality, CodecId, MonoMs, Outfall, Quality, Reading, Record, RecordAt,
-        Redecoded, Stamp, Standing, Unit, UnixMs,
+        Actor, AggregateValue, Body, BootNo, ClockQuality, CodecId, Entry, Manual, MonoMs, Outfall, Patrol, Quality,
+        Reading, Record, RecordAt, Redecoded, Stamp, Standing, Unit, UnixMs,
     };
 
     use super::*;
@@ -399,6 +409,28 @@ mod tests {
         }
     }
 
+    fn patrol(outfall: &str) -> Content {
+        let entry = Entry {
+            outfall: code(outfall),
+            at_ms: UnixMs(0),
+            person: Words::new("王工").unwrap(),
+            by: Actor::User(0),
+            files: Few::default(),
+            replaces: None,
+        };
+        Content::Manual(Manual::Patrol(Box::new(Patrol { entry, finding: Words::new("dry").unwrap(), state: None })))
+    }
+
+    #[test]
+    fn what_people_entered_goes_by_its_outfall() {
+        for toml in ["", "devices = ['b']", "quantities = ['ph']", "series = 'aggregates'", "refused = false"] {
+            assert_eq!(part(&filter(toml), AFTER, &patrol("A-1")), Part::Whole, "{toml}");
+        }
+        let outfalls = filter("outfalls = ['A-1']");
+        assert_eq!(part(&outfalls, AFTER, &patrol("A-1")), Part::Whole);
+        assert_eq!(part(&outfalls, AFTER, &patrol("B-2")), Part::Nothing);
+    }
+
     #[test]
     fn refused_frames_of_strangers_are_of_no_named_device() {
         let goes = |toml: &str, source| part(&filter(toml), BEFORE, &rejected(source)) == Part::Whole;
@@ -459,7 +491,8 @@ mod tests {
         let made = [(None, "1h"), (Some("A-1"), "1h"), (Some("A-1"), "10m"), (Some("B-2"), "1d")].into_iter();
         let made =
             made.flat_map(|(at, period)| [&["cod", "ph"][..], &["ph"]].map(|names| aggregate(at, period, names)));
-        let contents: Vec<Content> = frames.chain(others).chain(told).chain(made).collect();
+        let entered = ["A-1", "B-2"].map(patrol);
+        let contents: Vec<Content> = frames.chain(others).chain(told).chain(made).chain(entered).collect();
         let mut within = 0;
         for one in filters.map(filter) {
             assert_eq!(Filter::from_line(&one.to_line()), Some(one.clone()));

@@ -39,6 +39,7 @@ impl Committer {
             }
             Order::Audit(audit) => self.audit(audit, draft),
             Order::Register(registration) => self.register(registration, draft),
+            Order::Enter(entering) => self.enter(*entering, draft),
             Order::Command { platform, command } => self.command(&platform, command, draft),
             Order::Prove { platform, receipt } => self.prove(&platform, &receipt, draft),
             Order::Sample { device, period_s } => self.sample(&device, period_s, draft),

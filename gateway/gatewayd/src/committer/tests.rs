@@ -9,6 +9,7 @@ mod failing;
 mod gathering;
 mod history;
 mod keys;
+mod manual;
 mod orders;
 mod outfalls;
 mod samples;

@@ -6,7 +6,7 @@ use std::ops::Bound;
 use batch::Asked;
 use evidence::{RECORDS_BYTES_MAX, RECORDS_MAX, moment};
 use journal::Reader;
-use record::{Body, BootNo, CodecId, Kind, Outfall, OutfallCode, RecordAt, Seq, SeqRange, SourceId, TimeLine};
+use record::{Body, BootNo, CodecId, Entry, Kind, Outfall, OutfallCode, RecordAt, Seq, SeqRange, SourceId, TimeLine};
 
 use super::EvidenceError;
 use super::window::read_one;
@@ -38,7 +38,7 @@ impl Choice {
     /// Chooses among the records before `end`; those about keys tell who signed, and are always among them.
     pub(super) fn new(
         reader: &Reader,
-        asked: &Asked,
+        (asked, outfalls): (&Asked, &[OutfallCode]),
         clocks: &[RecordAt],
         times: &TimeLine,
         (end, keys): (Seq, &[Seq]),
@@ -54,7 +54,8 @@ impl Choice {
             }
             Ok(())
         })?;
-        let SeqRange { first, last } = range.ok_or(EvidenceError::Nothing)?;
+        let entered = choice.enter(reader, asked, outfalls, end)?;
+        let SeqRange { first, last } = range.or(entered).ok_or(EvidenceError::Nothing)?;
         for at in asked.alarm.into_iter().chain(choice.referred.clone()) {
             choice.add_one(reader, at, end)?;
         }
@@ -68,6 +69,50 @@ impl Choice {
         choice.explain(reader, SeqRange { first, last }, clocks, end)?;
         choice.register(reader, SeqRange { first, last }, &asked.sources, end)?;
         Ok(choice)
+    }
+
+    /// What people entered by hand of that time: of these outfalls, or else of those where the devices ever stood. Each comes with
+    /// what it replaces and what replaces it, whenever that was entered. Gives the numbers from the first to the last.
+    fn enter(
+        &mut self,
+        reader: &Reader,
+        asked: &Asked,
+        outfalls: &[OutfallCode],
+        end: Seq,
+    ) -> Result<Option<SeqRange>, EvidenceError> {
+        let of: BTreeSet<OutfallCode> = match outfalls {
+            [] => stood(reader, &asked.sources, end)?,
+            named => named.iter().cloned().collect(),
+        };
+        let is_all = asked.sources.is_empty() && outfalls.is_empty();
+        let mut entries: Vec<(RecordAt, Entry)> = Vec::new();
+        for at in marked(reader, Kind::Manual, end)? {
+            if let Body::Manual(manual) = &at.record.body
+                && (is_all || of.contains(&manual.entry().outfall))
+            {
+                let entry = manual.entry().clone();
+                entries.push((at, entry));
+            }
+        }
+        let is_then = |entry: &Entry| asked.from_ms <= entry.at_ms && entry.at_ms < asked.to_ms;
+        let mut wanted: BTreeSet<Seq> =
+            entries.iter().filter(|(_, entry)| is_then(entry)).map(|(at, _)| at.seq).collect();
+        // Each replaces one at most and is replaced once at most: back along the chain, then forth.
+        let replaced = |entry: &Entry| entry.replaces.as_ref().map(|replaced| replaced.seq);
+        for (at, entry) in entries.iter().rev() {
+            if wanted.contains(&at.seq) {
+                wanted.extend(replaced(entry));
+            }
+        }
+        for (at, entry) in &entries {
+            if replaced(entry).is_some_and(|seq| wanted.contains(&seq)) {
+                wanted.insert(at.seq);
+            }
+        }
+        for (at, _) in entries.iter().filter(|(at, _)| wanted.contains(&at.seq)) {
+            self.add(at)?;
+        }
+        Ok(wanted.first().zip(wanted.last()).and_then(|(first, last)| SeqRange::new(*first, *last)))
     }
 
     /// What tells how readings were decoded, when records were made, and what is gone.
@@ -159,7 +204,7 @@ impl Choice {
             }
             Body::Alarm(alarm) => _ = self.referred.insert(alarm.cause),
             Body::Boot(_) | Body::Rejected(_) | Body::Codec(_) | Body::Clock(_) => {}
-            Body::Gap(_) | Body::Audit(_) | Body::Outfall(_) | Body::Aggregate(_) => {}
+            Body::Gap(_) | Body::Audit(_) | Body::Outfall(_) | Body::Aggregate(_) | Body::Manual(_) => {}
         }
         Ok(())
     }
@@ -175,10 +220,23 @@ fn near(own: &BTreeSet<BootNo>, told: &BTreeSet<BootNo>) -> BTreeSet<BootNo> {
     near
 }
 
-/// Whether it is about a device that was asked for; what is about none always is.
+/// The outfalls at which any of these devices ever stood.
+fn stood(reader: &Reader, sources: &[SourceId], end: Seq) -> Result<BTreeSet<OutfallCode>, EvidenceError> {
+    let mut outfalls = BTreeSet::new();
+    for at in marked(reader, Kind::Outfall, end)? {
+        if let Body::Outfall(Outfall::Devices(standing)) = at.record.body
+            && standing.devices.iter().any(|device| sources.contains(device))
+        {
+            outfalls.insert(standing.outfall);
+        }
+    }
+    Ok(outfalls)
+}
+
+/// Whether it is about a device that was asked for; what is about none always is, but for what was entered of an outfall.
 fn is_of(asked: &Asked, at: &RecordAt) -> bool {
     let body = &at.record.body;
-    let is_of_none = !matches!(body, Body::Rejected(_)) && body.source().is_none();
+    let is_of_none = !matches!(body, Body::Rejected(_) | Body::Manual(_)) && body.source().is_none();
     asked.sources.is_empty() || is_of_none || body.source().is_some_and(|source| asked.sources.contains(source))
 }
 
@@ -261,7 +319,7 @@ mod tests {
             to_ms: UnixMs(BEGAN_MS + 1_000 * to_s),
             ..Asked::default()
         };
-        let choice = Choice::new(&reader, &asked, &clocks, &TimeLine::new(), (Seq(10), &[]))?;
+        let choice = Choice::new(&reader, (&asked, &[][..]), &clocks, &TimeLine::new(), (Seq(10), &[]))?;
         Ok(choice.records.keys().map(|seq| seq.0).collect())
     }
 

@@ -45,7 +45,8 @@ pub(crate) fn make(args: &EvidenceArgs, state_dir: &Path, run_dir: &Path) -> Res
     let mut times = TimeLine::new();
     clocks.iter().for_each(|at| times.take(&at.record));
     let asked = window::asked(args, &reader, &times)?;
-    let choice = Choice::new(&reader, &asked, &clocks, &times, (end, signers.statements()))?;
+    let choice =
+        Choice::new(&reader, (&asked, args.window.outfall.as_slice()), &clocks, &times, (end, signers.statements()))?;
     let chosen: Vec<Seq> = choice.records.keys().copied().collect();
     let receipts = receipts::choose(&state_dir.join("outbox/outbox.db"), &reader, &box_id, &chosen, end)?;
     let sizes: BTreeSet<u64> = receipts.iter().map(|(size, _)| *size).collect();

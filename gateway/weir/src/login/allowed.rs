@@ -45,6 +45,8 @@ const OF_ALARM: (&str, Takes) = ("alarm", Text);
 const BEFORE: (&str, Takes) = ("before", Text);
 const AFTER: (&str, Takes) = ("after", Text);
 const OUTFALL: (&str, Takes) = ("outfall", Text);
+const BY: (&str, Takes) = ("by", Text);
+const REPLACES: (&str, Takes) = ("replaces", Text);
 
 /// The screen, then the verbs as `weir --help` has them.
 pub(super) const ALLOWED: &[Allowed] = &[
@@ -66,6 +68,8 @@ pub(super) const ALLOWED: &[Allowed] = &[
             FROM,
             TO,
             ("aggregates", Text),
+            ("manual", Text),
+            ("patrols", Text),
             ("journal", Text),
         ],
     ),
@@ -98,6 +102,25 @@ pub(super) const ALLOWED: &[Allowed] = &[
     verb("outfall list", &[JSON]),
     verb("outfall import", &[("file", File), ("format", Text), REASON, JSON]),
     verb("outfall export", &[("codes", Text), ("format", Text), ("public", Text)]),
+    verb(
+        "manual add",
+        &[
+            OUTFALL,
+            BY,
+            REPLACES,
+            REASON,
+            JSON,
+            ("taken", Text),
+            ("value", Text),
+            ("method", Text),
+            ("lab", Text),
+            ("number", Text),
+            ("note", Text),
+        ],
+    ),
+    verb("manual list", &[OUTFALL, JSON]),
+    verb("patrol add", &[OUTFALL, BY, REPLACES, REASON, JSON, ("at", Text), ("finding", Text), ("state", Text)]),
+    verb("patrol list", &[OUTFALL, JSON]),
     verb("rules check", &[("rules", File), JSON]),
     verb("rules show", &[JSON]),
     verb("rules test", &[("tests", File), ("rules", File), JSON]),
@@ -185,7 +208,7 @@ pub(super) const EXCLUDED: &[(&str, Why)] = &[
     ("device import-sessions", Why::Keys),
     ("demo", Why::Elsewhere),
     ("login", Why::Service),
-    ("manual", Why::Elsewhere),
+    ("man-pages", Why::Elsewhere),
 ];
 
 /// The verb, if it is for this login.

@@ -6,7 +6,7 @@ use record::{
 };
 use serde::Serialize;
 
-use super::{aggregate, audit, link, outfall, terms};
+use super::{aggregate, audit, link, manual, outfall, terms};
 use crate::lang::Lang;
 use crate::{grounds, output, times};
 
@@ -77,6 +77,7 @@ fn body(body: &Body, lang: Lang) -> String {
         Body::Audit(audit) => audit::show(audit, lang),
         Body::Outfall(outfall) => outfall::show(outfall, lang),
         Body::Aggregate(of) => aggregate::show(of, lang),
+        Body::Manual(of) => manual::show(of, lang),
     }
 }
 
@@ -146,9 +147,11 @@ pub(crate) fn reading(reading: &Reading, texts: &[TextValue], lang: Lang) -> Str
 mod tests {
     use super::*;
     use expect_test::{Expect, expect};
+    use record::dossier::{Few, Words};
     use record::{
-        Aggregate, AggregateValue, Boot, BootNo, ClockSource, CodecId, GatewayEui, Link, MonoMs, OutfallCode, Quantity,
-        Record, Seq, SeqRange, Stamp, Statistics, Unit, UnixMs,
+        Actor, Aggregate, AggregateValue, AttachedFile, Boot, BootNo, ClockSource, CodecId, Detection, Entry,
+        GatewayEui, Link, Manual, ManualSample, ManualValue, MonoMs, OutfallCode, Patrol, PatrolState, Quantity,
+        Record, Replaced, Seq, SeqRange, Stamp, Statistics, Unit, UnixMs,
     };
 
     fn check(body: Body, lang: Lang, expected: Expect) {
@@ -227,6 +230,62 @@ mod tests {
             Lang::Zh,
             expect![
                 "       7  2026-05-04T10:00:00.000Z  flow-1（FA-1）  统计值 1h 自 2026-05-04T10:00:00.000Z  flow 均值 17.5（16.4..20.1）L/s，水量 63 m3，有效 6/7，时段 6/6；  ph 无均值，有效 0/1，时段 0/6；"
+            ],
+        );
+    }
+
+    #[test]
+    fn what_people_entered_has_its_line() {
+        let entry = |replaces| Entry {
+            outfall: OutfallCode::new("FA-1").unwrap(),
+            at_ms: UnixMs(1_777_888_800_000),
+            person: Words::new("王工").unwrap(),
+            by: Actor::User(1_000),
+            files: Few::new(vec![AttachedFile { name: Words::new("a.pdf").unwrap(), sha256: [7; 32] }]).unwrap(),
+            replaces,
+        };
+        let value = ManualValue {
+            quantity: Quantity::new("nh3_n").unwrap(),
+            unit: Unit::new("mg/L").unwrap(),
+            value: Decimal::parse("0.025").unwrap(),
+            detection: Detection::BelowLimit,
+            method: Some(Words::new("HJ 535-2009").unwrap()),
+        };
+        let sample = Body::Manual(Manual::Sample(Box::new(ManualSample {
+            entry: entry(Some(Replaced { seq: Seq(3), reason: Words::new("抄错").unwrap() })),
+            values: vec![value],
+            laboratory: Some(Words::new("监测站").unwrap()),
+            number: Some(Words::new("S-1").unwrap()),
+            note: None,
+        })));
+        check(
+            sample.clone(),
+            Lang::En,
+            expect![
+                "       7  2026-05-04T10:00:00.000Z  MANUAL sample at FA-1 taken 2026-05-04T10:00:00.000Z by 王工, typed by user 1000: nh3_n <0.025 mg/L (HJ 535-2009) · laboratory 监测站 · number S-1 · file a.pdf 07070707… · replaces record 3: 抄错"
+            ],
+        );
+        check(
+            sample,
+            Lang::Zh,
+            expect![
+                "       7  2026-05-04T10:00:00.000Z  手工监测 FA-1，采样 2026-05-04T10:00:00.000Z 王工，录入 用户 1000：nh3_n <0.025 mg/L（HJ 535-2009） · 检测机构 监测站 · 样品编号 S-1 · 文件 a.pdf 07070707… · 取代记录 3：抄错"
+            ],
+        );
+        let (finding, state) = (Words::new("口门无水").unwrap(), Some(PatrolState::Dry));
+        let patrol = Body::Manual(Manual::Patrol(Box::new(Patrol { entry: entry(None), finding, state })));
+        check(
+            patrol.clone(),
+            Lang::En,
+            expect![
+                "       7  2026-05-04T10:00:00.000Z  PATROL at FA-1 2026-05-04T10:00:00.000Z by 王工, typed by user 1000: dry: 口门无水 · file a.pdf 07070707…"
+            ],
+        );
+        check(
+            patrol,
+            Lang::Zh,
+            expect![
+                "       7  2026-05-04T10:00:00.000Z  巡查 FA-1，2026-05-04T10:00:00.000Z 王工，录入 用户 1000：无排水：口门无水 · 文件 a.pdf 07070707…"
             ],
         );
     }

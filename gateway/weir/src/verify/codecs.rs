@@ -89,7 +89,12 @@ impl<'r> Codecs<'r> {
                 None
             }
             Body::Boot(_) | Body::Rejected(_) | Body::Alarm(_) => None,
-            Body::Clock(_) | Body::Gap(_) | Body::Audit(_) | Body::Outfall(_) | Body::Aggregate(_) => None,
+            Body::Clock(_)
+            | Body::Gap(_)
+            | Body::Audit(_)
+            | Body::Outfall(_)
+            | Body::Aggregate(_)
+            | Body::Manual(_) => None,
         };
         if used.is_some_and(|codec| !self.told.contains(&codec)) {
             match self.texts_gone_from.is_some_and(|first| first < at.seq) {

@@ -83,6 +83,7 @@ fn facts(what: &What) -> Value {
         What::Readings | What::Alarm { .. } => Value::Null,
         What::Report { version } => json!({ "version": version }),
         What::Receipts(receipts) => json!(receipts),
+        What::Stated { samples, patrols } => json!({ "samples": samples, "patrols": patrols }),
         What::Codecs { used, untold } => json!({ "used": used, "untold": untold }),
         What::Complete(complete) => json!(complete),
         What::Times(times) => json!(times),

@@ -143,7 +143,7 @@ pub(super) fn orders(log: &Log) -> String {
     heading("操作记录", "Orders") + &table(&head, &rows, ROWS_MAX)
 }
 
-fn actor(by: &Actor) -> String {
+pub(super) fn actor(by: &Actor) -> String {
     match by {
         Actor::User(uid) => format!("本机用户 user {uid}"),
         Actor::Platform(platform) => format!("平台 platform {platform}"),
@@ -465,7 +465,7 @@ pub(super) fn verifying() -> String {
            python3 verify_evidence.py FILE --key HEX --platform NAME=HEX</pre>\n"
 }
 
-fn shown_time(at: &RecordAt, time: TrueTime) -> String {
+pub(super) fn shown_time(at: &RecordAt, time: TrueTime) -> String {
     match time {
         TrueTime::Stamped { at_ms, .. } => local_time(at_ms),
         TrueTime::Corrected { at_ms, error_ms } => format!("{} ±{error_ms} ms", local_time(at_ms)),

@@ -121,6 +121,8 @@ fn guarded_routes() -> Vec<Route> {
         ("/v1/boxes/{box}/alarms", get(read::alarms)),
         ("/v1/boxes/{box}/dossiers", get(read::dossiers)),
         ("/v1/boxes/{box}/aggregates", get(read::aggregates)),
+        ("/v1/boxes/{box}/manual", get(read::manual)),
+        ("/v1/boxes/{box}/patrols", get(read::patrols)),
         ("/v1/boxes/{box}/codecs", get(read::codecs)),
         ("/v1/boxes/{box}/codecs/{seq}", get(read::codec)),
         ("/v1/boxes/{box}/batches", get(read::batches)),

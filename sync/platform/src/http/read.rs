@@ -130,6 +130,24 @@ pub(super) async fn aggregates(State(app): State<Arc<App>>, Path(box_id): Path<S
     .await
 }
 
+pub(super) async fn manual(State(app): State<Arc<App>>, Path(box_id): Path<String>, uri: Uri) -> Response {
+    let asked = uri.clone();
+    ask(&app, &uri, move |archive| {
+        let (after, limit) = query::page(&asked)?;
+        Ok(page(archive.manual(&query::box_id(&box_id)?, after.map(record::Seq), limit)?, limit))
+    })
+    .await
+}
+
+pub(super) async fn patrols(State(app): State<Arc<App>>, Path(box_id): Path<String>, uri: Uri) -> Response {
+    let asked = uri.clone();
+    ask(&app, &uri, move |archive| {
+        let (after, limit) = query::page(&asked)?;
+        Ok(page(archive.patrols(&query::box_id(&box_id)?, after.map(record::Seq), limit)?, limit))
+    })
+    .await
+}
+
 pub(super) async fn codecs(State(app): State<Arc<App>>, Path(box_id): Path<String>, uri: Uri) -> Response {
     let asked = uri.clone();
     ask(&app, &uri, move |archive| {

@@ -218,6 +218,7 @@ fn count(tally: &mut Tally, row: &batch::Row, of_records: i64, readings: usize) 
         Content::Gap(_) => ("gap", None),
         Content::Audit(_) => ("audit", None),
         Content::Outfall(_) => ("outfall", None),
+        Content::Manual(_) => ("manual", None),
         Content::Aggregate(aggregate) => ("aggregate", Some(&aggregate.source)),
         Content::Rejected { source, .. } => ("rejected", source.as_ref()),
         Content::Alarm(alarm) => ("alarm", Some(&alarm.source)),

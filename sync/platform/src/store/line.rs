@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use batch::{BoxId, Content, Decoded, KeyStatement, Row, Whose};
 use record::{
     Act, Actor, AlarmTransition, Audit, ClockQuality, ClockSet, Decimal, DossierVersion, Gap, Grounds, LimitSide,
-    Outfall, Quantity, Reading, Seq, SeqRange, SourceId, Standing, TextValue, Told,
+    Manual, Outfall, Quantity, Reading, Seq, SeqRange, SourceId, Standing, TextValue, Told,
 };
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
-use super::aggregates;
 use super::error::{Refused, StoreError};
+use super::{aggregates, manual};
 
 /// One table that holds a part of a record, keyed by box and seq.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub(super) enum Detail {
     Dossier,
     Standing,
     Aggregate,
+    Manual,
+    ManualValue,
 }
 
 /// One line of a detail table, its columns in the table's order.
@@ -52,7 +54,7 @@ const RECORD_SELECT: &str = "SELECT box, seq, kind, source, boot, mono_ms, wall_
                              redecoded_of FROM record WHERE box = ?1 AND seq = ?2";
 
 impl Detail {
-    const ALL: [Detail; 12] = [
+    const ALL: [Detail; 14] = [
         Detail::Reading,
         Detail::Text,
         Detail::Boot,
@@ -65,6 +67,8 @@ impl Detail {
         Detail::Dossier,
         Detail::Standing,
         Detail::Aggregate,
+        Detail::Manual,
+        Detail::ManualValue,
     ];
 
     fn insert(self) -> &'static str {
@@ -87,6 +91,10 @@ impl Detail {
                 "INSERT INTO aggregate VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
                  ?19)"
             }
+            Detail::Manual => {
+                "INSERT INTO manual VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
+            }
+            Detail::ManualValue => "INSERT INTO manual_value VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             Detail::Rejected => "INSERT INTO rejected VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             Detail::Alarm => {
                 "INSERT INTO alarm VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
@@ -107,6 +115,8 @@ impl Detail {
             Detail::Dossier => "SELECT * FROM dossier WHERE box = ?1 AND seq = ?2",
             Detail::Standing => "SELECT * FROM standing WHERE box = ?1 AND seq = ?2",
             Detail::Aggregate => "SELECT * FROM aggregate WHERE box = ?1 AND seq = ?2 ORDER BY idx",
+            Detail::Manual => "SELECT * FROM manual WHERE box = ?1 AND seq = ?2",
+            Detail::ManualValue => "SELECT * FROM manual_value WHERE box = ?1 AND seq = ?2 ORDER BY idx",
             Detail::Rejected => "SELECT * FROM rejected WHERE box = ?1 AND seq = ?2",
             Detail::Alarm => "SELECT * FROM alarm WHERE box = ?1 AND seq = ?2",
         }
@@ -288,6 +298,16 @@ fn details<'a>(
             let values = values.map(|(idx, of)| line(Detail::Aggregate, aggregates::columns(idx, aggregate, of, time)));
             ("aggregate", Some(&aggregate.source), values.collect())
         }
+        Content::Manual(entered) => {
+            let values = match entered {
+                Manual::Sample(sample) => sample.values.as_slice(),
+                Manual::Patrol(_) => &[],
+            };
+            let values = (0i64..).zip(values);
+            let values = values.map(|(idx, of)| line(Detail::ManualValue, manual::value_columns(idx, of)));
+            let entry = line(Detail::Manual, manual::columns(entered, time)?);
+            ("manual", None, std::iter::once(entry).chain(values).collect())
+        }
         Content::Rejected { source, why, detail, raw_len, raw_sha256 } => {
             let digest = Value::Text(hex::encode(raw_sha256));
             let columns = vec![text(why.as_str()), text(detail), integer("raw_len", *raw_len)?, digest];
@@ -378,7 +398,7 @@ fn audit_columns(audit: &Audit) -> Result<Vec<Value>, Refused> {
     ])
 }
 
-fn actor(by: &Actor) -> Value {
+pub(super) fn actor(by: &Actor) -> Value {
     Value::Text(match by {
         Actor::User(uid) => format!("user {uid}"),
         Actor::Platform(platform) => format!("platform {platform}"),
@@ -522,7 +542,7 @@ fn select(db: &Connection, sql: &str, key: &[Value]) -> Result<Vec<Vec<Value>>, 
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn text(text: &str) -> Value {
+pub(super) fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 
@@ -535,6 +555,6 @@ pub(super) fn signed(what: &'static str, number: u64) -> Result<i64, Refused> {
     i64::try_from(number).map_err(|_| Refused::Number { what, number })
 }
 
-fn integer(what: &'static str, number: u64) -> Result<Value, Refused> {
+pub(super) fn integer(what: &'static str, number: u64) -> Result<Value, Refused> {
     signed(what, number).map(Value::Integer)
 }

@@ -13,6 +13,7 @@ mod error;
 mod filtered;
 mod history;
 mod line;
+mod manual;
 mod outfalls;
 mod read;
 mod schema;
@@ -30,6 +31,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use accept::{Accepted, Delivery};
 pub use aggregates::{AggregateLine, AggregateValueLine, AggregatesQuery};
 pub use error::{AcceptError, Refused, StoreError};
+pub use manual::{EntryLine, ManualSampleLine, ManualValueLine, PatrolLine};
 pub use outfalls::DossierLine;
 pub use read::{
     AlarmLine, BatchLine, BoxSummary, CodecLine, HeldHead, Page, ProvenCheckpoint, ReadingLine, ReadingsQuery, Tally,
@@ -265,6 +267,27 @@ impl Archive {
     /// [`StoreError`].
     pub fn dossiers(&self, box_id: &BoxId, after: Option<Seq>, limit: usize) -> Result<Page<DossierLine>, StoreError> {
         self.with(|db| outfalls::dossiers(db, box_id, after, limit))
+    }
+
+    /// Samples that people entered by hand on a box, by number.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn manual(
+        &self,
+        box_id: &BoxId,
+        after: Option<Seq>,
+        limit: usize,
+    ) -> Result<Page<ManualSampleLine>, StoreError> {
+        self.with(|db| manual::samples(db, box_id, after, limit))
+    }
+
+    /// Patrols that people entered by hand on a box, by number.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn patrols(&self, box_id: &BoxId, after: Option<Seq>, limit: usize) -> Result<Page<PatrolLine>, StoreError> {
+        self.with(|db| manual::patrols(db, box_id, after, limit))
     }
 
     /// Codecs that a box used, by number.

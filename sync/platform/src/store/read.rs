@@ -56,7 +56,8 @@ pub struct Tally {
     pub box_id: String,
     /// The device; empty where records are about none.
     pub source: String,
-    /// `readings`, `redecoded`, `boot`, `rejected`, `alarm`, `codec`, `clock`, `gap`, `audit`, `outfall` or `aggregate`.
+    /// `readings`, `redecoded`, `boot`, `rejected`, `alarm`, `codec`, `clock`, `gap`, `audit`, `outfall`, `aggregate` or
+    /// `manual`.
     pub kind: String,
     /// Records of that kind.
     pub records: u64,

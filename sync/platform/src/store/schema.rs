@@ -9,16 +9,17 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 /// `PRAGMA user_version` of the schema in `schema.sql` with all of [`STEPS`] after it.
-const VERSION: i64 = 8;
+const VERSION: i64 = 9;
 /// The oldest one that is brought up to date.
 const VERSION_OLDEST: i64 = 3;
 /// What brings a database from [`VERSION_OLDEST`] up to date, a version each.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     include_str!("since_3.sql"),
     include_str!("since_4.sql"),
     include_str!("since_5.sql"),
     include_str!("since_6.sql"),
     include_str!("since_7.sql"),
+    include_str!("since_8.sql"),
 ];
 /// SQLite's page, in bytes; the unit of `PRAGMA max_page_count`.
 const PAGE_BYTES: u64 = 4096;

@@ -6,7 +6,7 @@ use batch::{Batch, BatchId, Checkpoint, Receipt};
 use platform::export::{Exported, write_artifacts};
 use platform::{Platform, StateDir};
 
-use crate::world::{World, aggregated, batch, box_key, checkpoint, config, dump, public_key, readings, seal, sealed};
+use crate::world::{World, batch, box_key, checkpoint, config, dump, entered, public_key, readings, seal, sealed};
 
 #[tokio::test]
 async fn all_is_there_after_a_restart() {
@@ -56,11 +56,11 @@ async fn a_database_of_another_version_is_left_alone() {
     let (state, folder) = (world.running.state_dir().clone(), world.folder);
     world.running.stop().await.unwrap();
     let db = rusqlite::Connection::open(state.database()).unwrap();
-    db.pragma_update(None, "user_version", 9).unwrap();
+    db.pragma_update(None, "user_version", 10).unwrap();
     drop(db);
     let error = Platform::start(config(folder.path(), "")).await.unwrap_err();
     let cause = std::error::Error::source(&error).unwrap().to_string();
-    assert!(cause.contains("schema version 9"), "{cause}");
+    assert!(cause.contains("schema version 10"), "{cause}");
 }
 
 #[tokio::test]
@@ -112,13 +112,13 @@ async fn a_database_of_the_version_before_is_brought_up_to_date() {
     let (state, folder) = (world.running.state_dir().clone(), world.folder);
     world.running.stop().await.unwrap();
     let db = rusqlite::Connection::open(state.database()).unwrap();
-    db.execute_batch("DROP TABLE aggregate").unwrap();
-    db.pragma_update(None, "user_version", 7).unwrap();
+    db.execute_batch("DROP TABLE manual; DROP TABLE manual_value").unwrap();
+    db.pragma_update(None, "user_version", 8).unwrap();
     drop(db);
     let running = Platform::start(config(folder.path(), "")).await.unwrap();
     let world = World { running, client: world.client, folder };
-    assert_eq!(world.put(&seal(&batch(vec![aggregated(3)]))).await.status, 201);
-    let page = world.get("/v1/boxes/outfall-1/aggregates").await.json();
-    assert_eq!(page["items"].as_array().unwrap().len(), 1);
-    assert_eq!(world.get("/v1/boxes").await.json()[0]["records"], 4);
+    assert_eq!(world.put(&seal(&batch(entered(3)))).await.status, 201);
+    let page = world.get("/v1/boxes/outfall-1/manual").await.json();
+    assert_eq!(page["items"].as_array().unwrap().len(), 2);
+    assert_eq!(world.get("/v1/boxes").await.json()[0]["records"], 6);
 }

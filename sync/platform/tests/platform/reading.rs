@@ -3,7 +3,8 @@
 use expect_test::expect;
 
 use crate::world::{
-    CODEC, World, aggregated, batch, box_key, checkpoint, others, readings, redecoded, registered, seal, sealed,
+    CODEC, World, aggregated, batch, box_key, checkpoint, entered, others, readings, redecoded, registered, seal,
+    sealed,
 };
 
 const BOX: &str = "/v1/boxes/outfall-1";
@@ -245,4 +246,26 @@ async fn aggregates_are_read() {
         let answer = world.get(&format!("{BOX}/aggregates?{wrong}")).await;
         assert_eq!(answer.refusal(), (400, "bad_query".to_owned()), "{wrong}");
     }
+}
+
+/// What people entered comes whole, exact and apart from readings, and says that people entered it.
+#[tokio::test]
+async fn what_people_entered_is_read() {
+    let world = World::new().await;
+    assert_eq!(world.put(&sealed(0..3)).await.status, 201);
+    let before = world.get(&format!("{BOX}/readings")).await.bytes;
+    assert_eq!(world.put(&seal(&batch(entered(3)))).await.status, 201);
+    let page = world.get(&format!("{BOX}/manual?limit=1")).await;
+    expect![[r#"{"items":[{"actor":"user 1000","at_ms":1699999000000,"clock":"holdover","files":[{"name":"报告.pdf","sha256":"0707070707070707070707070707070707070707070707070707070707070707"}],"laboratory":"监测站","note":null,"number":"S-1","outfall":"FA-1","person":"王工","reason":null,"replaced_by":4,"replaces":null,"seq":3,"source":"manual","values":[{"detection":"found","method":null,"quantity":"cod","unit":"mg/L","value":"35.2"},{"detection":"below_limit","method":null,"quantity":"nh3_n","unit":"mg/L","value":"0.025"}],"wall_ms":1700000003000}],"next":3}"#]].assert_eq(&page.json().to_string());
+    let rest = world.get(&format!("{BOX}/manual?after=3")).await.json();
+    let second = &rest["items"][0];
+    assert_eq!((&second["seq"], &second["replaces"], &second["reason"]), (&4.into(), &3.into(), &"抄错".into()));
+    assert_eq!((&second["values"][0]["value"], &rest["next"]), (&"53.2".into(), &serde_json::Value::Null));
+    let patrols = world.get(&format!("{BOX}/patrols")).await.json();
+    expect![[r#"{"items":[{"actor":"user 1000","at_ms":1699999000000,"clock":"holdover","files":[{"name":"报告.pdf","sha256":"0707070707070707070707070707070707070707070707070707070707070707"}],"finding":"no water","outfall":"FA-1","person":"王工","reason":null,"replaced_by":null,"replaces":null,"seq":5,"source":"manual","state":"dry","wall_ms":1700000005000}],"next":null}"#]].assert_eq(&patrols.to_string());
+    assert_eq!(world.get(&format!("{BOX}/readings")).await.bytes, before, "never among readings");
+    assert_eq!(world.get(&format!("{BOX}/aggregates")).await.json()["items"], serde_json::json!([]));
+    assert_eq!(world.get(&format!("{BOX}/manual?limit=0")).await.refusal(), (400, "bad_query".to_owned()));
+    let tallies = world.get("/v1/status").await.json()["sources"].clone();
+    assert!(tallies.as_array().unwrap().iter().any(|one| one["kind"] == "manual" && one["records"] == 3), "{tallies}");
 }

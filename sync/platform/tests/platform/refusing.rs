@@ -2,11 +2,11 @@
 
 use batch::{BatchId, BoxId, Content, SigningKey};
 use record::merkle::Hash;
-use record::{Outfall, Seq, SeqRange};
+use record::{Detection, Manual, Outfall, Seq, SeqRange};
 
 use crate::world::{
-    Answer, BOX, World, aggregated, batch, box_key, checkpoint, config, head, others, readings, registered, seal,
-    sealed, told,
+    Answer, BOX, World, aggregated, batch, box_key, checkpoint, config, entered, head, others, readings, registered,
+    seal, sealed, told,
 };
 
 fn check(answer: &Answer, status: u16, code: &str) {
@@ -107,7 +107,7 @@ async fn a_body_without_an_announced_length() {
 #[tokio::test]
 async fn another_record_under_a_stored_number() {
     let world = World::new().await;
-    let kinds = [others(5), told(10), registered(15), vec![aggregated(17)]].concat();
+    let kinds = [others(5), told(10), registered(15), vec![aggregated(17)], entered(18)].concat();
     world.put(&sealed(0..5)).await;
     world.put(&seal(&batch(kinds.clone()))).await;
     let mut forged = vec![vec![readings(4, "40.126"), readings(5, "1")], vec![readings(6, "1")]];
@@ -125,6 +125,8 @@ async fn another_record_under_a_stored_number() {
             Content::Outfall(Outfall::Devices(standing)) => drop(standing.devices.pop()),
             Content::Redecoded(redecoded) => redecoded.texts[0].text.push('x'),
             Content::Aggregate(aggregate) => aggregate.values[1].good += 1,
+            Content::Manual(Manual::Sample(sample)) => sample.values[1].detection = Detection::Found,
+            Content::Manual(Manual::Patrol(patrol)) => patrol.state = None,
             Content::Readings { .. } => unreachable!("others() has none, {at}"),
         }
         forged.push(vec![row]);

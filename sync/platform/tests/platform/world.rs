@@ -8,12 +8,14 @@ use batch::{
     TreeHead, Whose,
 };
 use platform::{Config, Platform, Running};
+use record::dossier::{Few, Words};
 use record::merkle::Hash;
 use record::{
-    Act, Actor, Aggregate, AggregateValue, AlarmState, AlarmTransition, Audit, Boot, BootNo, ClockQuality, ClockSet,
-    ClockSource, CodecId, CodecText, ConfigFile, Configuring, Decimal, Dossier, DossierVersion, Gap, GapReason,
-    LimitSide, MonoMs, Outfall, OutfallCode, Quality, Quantity, Reading, Reason, Redecoded, RuleId, Seq, SeqRange,
-    SourceId, Stamp, Standing, Statistics, TextValue, Told, Unit, UnixMs,
+    Act, Actor, Aggregate, AggregateValue, AlarmState, AlarmTransition, AttachedFile, Audit, Boot, BootNo,
+    ClockQuality, ClockSet, ClockSource, CodecId, CodecText, ConfigFile, Configuring, Decimal, Detection, Dossier,
+    DossierVersion, Entry, Gap, GapReason, LimitSide, Manual, ManualSample, ManualValue, MonoMs, Outfall, OutfallCode,
+    Patrol, PatrolState, Quality, Quantity, Reading, Reason, Redecoded, Replaced, RuleId, Seq, SeqRange, SourceId,
+    Stamp, Standing, Statistics, TextValue, Told, Unit, UnixMs,
 };
 use reqwest::{Client, Response, StatusCode};
 use rusqlite::Connection;
@@ -280,6 +282,38 @@ pub(crate) fn aggregated(seq: u64) -> Row {
     let period = "1m".parse().unwrap();
     let content = Content::Aggregate(Aggregate { source, outfall: Some(outfall), from_ms, period, values });
     Row { seq: Seq(seq), stamp: stamp(seq), content }
+}
+
+/// What people entered of an outfall: a sample, a correction of it, and a patrol.
+pub(crate) fn entered(seq: u64) -> Vec<Row> {
+    let entry = |replaces: Option<u64>| Entry {
+        outfall: OutfallCode::new("FA-1").unwrap(),
+        at_ms: UnixMs(1_699_999_000_000),
+        person: Words::new("王工").unwrap(),
+        by: Actor::User(1_000),
+        files: Few::new(vec![AttachedFile { name: Words::new("报告.pdf").unwrap(), sha256: [7; 32] }]).unwrap(),
+        replaces: replaces.map(|seq| Replaced { seq: Seq(seq), reason: Words::new("抄错").unwrap() }),
+    };
+    let value = |quantity: &str, value: &str, detection| ManualValue {
+        quantity: Quantity::new(quantity).unwrap(),
+        unit: Unit::new("mg/L").unwrap(),
+        value: Decimal::parse(value).unwrap(),
+        detection,
+        method: None,
+    };
+    let sample = |cod: &str, replaces| {
+        Manual::Sample(Box::new(ManualSample {
+            entry: entry(replaces),
+            values: vec![value("cod", cod, Detection::Found), value("nh3_n", "0.025", Detection::BelowLimit)],
+            laboratory: Some(Words::new("监测站").unwrap()),
+            number: Some(Words::new("S-1").unwrap()),
+            note: None,
+        }))
+    };
+    let patrol = Patrol { entry: entry(None), finding: Words::new("no water").unwrap(), state: Some(PatrolState::Dry) };
+    let all = [sample("35.2", None), sample("53.20", Some(seq)), Manual::Patrol(Box::new(patrol))];
+    let row = |(seq, manual)| Row { seq: Seq(seq), stamp: stamp(seq), content: Content::Manual(manual) };
+    (seq..).zip(all).map(row).collect()
 }
 
 pub(crate) fn head(size: u64) -> TreeHead {

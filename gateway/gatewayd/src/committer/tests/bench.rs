@@ -435,6 +435,7 @@ impl Bench {
             Body::Audit(_) => "audit",
             Body::Outfall(_) => "outfall",
             Body::Aggregate(_) => "aggregate",
+            Body::Manual(_) => "manual",
         };
         self.records().iter().map(kind).collect::<Vec<_>>().join(" ")
     }

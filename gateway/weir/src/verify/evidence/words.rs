@@ -56,6 +56,17 @@ pub(super) fn of(what: &What, state: State, lang: Lang) -> String {
             let missing = lang.pick("whose text is not in the file", "其中文本不在文件内");
             format!("{text}: {used}{}", if *untold > 0 { format!(" · {missing}: {untold}") } else { String::new() })
         }
+        What::Stated { samples, patrols } => match lang {
+            Lang::En => format!(
+                "entered by people, and their word: {samples} manual samples, {patrols} patrols; proven is only that they were \
+                 entered then"
+            ),
+            Lang::Zh => {
+                format!(
+                    "人工录入，属录入人陈述：手工监测 {samples} 条，巡查 {patrols} 条；只证明当时已录入，不证明内容"
+                )
+            }
+        },
         What::Alarm { seq } => {
             let text = match state {
                 State::Proven => lang.pick(
