@@ -31,6 +31,8 @@
 //! - **B1** every queue here has a named bound: [`ALARMS_MAX`], [`RANGES_MAX`], and windows and
 //!   [`Config::parked_max`] of [`Config`].
 //!
+//! One batch of backlog is cut ahead of its place in the window, while another one is under way.
+//!
 //! Words: *live* is a record among the newest [`Config::live_window`]; *backlog* is an older one; both only until
 //! they are in a batch. A batch is *outstanding* from its cut to its answer.
 //!
