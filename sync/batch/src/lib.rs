@@ -64,6 +64,7 @@ mod key_change;
 mod lane;
 mod pack;
 mod payload;
+mod range_coder;
 mod receipt;
 mod row;
 mod unpack;
