@@ -1,10 +1,12 @@
 //! The configuration files of a [`crate::World`].
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -225,12 +227,24 @@ pub fn platform_toml(name: &str, port: u16, state_dir: &str, enrolled: Option<&s
 }
 
 /// A port that the kernel just gave for TCP. It stays ours although nobody holds it: the kernel gives odd numbers to
-/// those who bind and even ones to those who connect, and no test binds many.
+/// those who bind and even ones to those who connect, and none is given twice to the tests that run side by side.
 pub fn free_tcp_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    unused(|| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port())
 }
 
 /// The same for UDP.
 pub fn free_udp_port() -> u16 {
-    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    unused(|| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port())
+}
+
+/// The first port of those that `take` finds that no test has had.
+fn unused(take: impl Fn() -> u16) -> u16 {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let port = take();
+        if given.insert(port) {
+            return port;
+        }
+    }
 }
