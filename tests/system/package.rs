@@ -6,5 +6,6 @@ mod contents;
 mod under_systemd {
     mod faults;
     mod installed;
+    mod texted;
     mod upgraded;
 }

@@ -123,6 +123,8 @@ impl Build<'_> {
         self.tree.copy_all(&self.root.join("packaging/systemd"), "usr/lib/systemd/system")?;
         self.tree.copy(&debian.join("weir.sysusers"), "usr/lib/sysusers.d/weir.conf")?;
         self.tree.copy(&debian.join("weir.tmpfiles"), "usr/lib/tmpfiles.d/weir.conf")?;
+        let may_send = self.root.join("packaging/sms/weir-sms.rules");
+        self.tree.copy(&may_send, "usr/share/polkit-1/rules.d/weir-sms.rules")?;
         self.tree.copy(&debian.join("lintian-overrides"), "usr/share/lintian/overrides/weir")
     }
 
@@ -171,6 +173,7 @@ impl Build<'_> {
             ("Maintainer", MAINTAINER.to_owned()),
             ("Installed-Size", kib.to_string()),
             ("Depends", format!("{}, systemd (>= 252)", program::libraries(program)?)),
+            ("Suggests", "modemmanager, polkitd".to_owned()),
             ("Section", "net".to_owned()),
             ("Priority", "optional".to_owned()),
             ("Description", described.trim().to_owned()),

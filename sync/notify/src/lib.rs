@@ -57,6 +57,7 @@ mod message;
 mod name;
 mod notifier;
 mod quiet;
+pub mod sms;
 pub mod text;
 pub mod webhook;
 

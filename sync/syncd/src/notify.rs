@@ -3,7 +3,8 @@
 //! ```text
 //! journal.db ─► alarm records ─┐                                  ┌─► WeCom, DingTalk, JSON over HTTPS
 //! gateway.sock ─► priorities ──┼─► notify::Notifier ─► outbox.db ─┼─► a program of the box
-//! link, calendar, time ────────┘        (stored before it leaves) └─► gateway.sock: evidence, journaled there
+//! link, calendar, time ────────┘        (stored before it leaves) ├─► ModemManager: SMS
+//!                                                                  └─► gateway.sock: evidence, journaled there
 //! ```
 //! Its task shares the file thread with the destinations and nothing else; when the link is back it is woken before them.
 
@@ -12,7 +13,10 @@ mod channel;
 mod config;
 mod exec;
 mod journaled;
+mod modem;
+mod sms;
 mod steps;
+mod subprocess;
 mod task;
 
 pub(crate) use board::View;

@@ -80,6 +80,7 @@ fn everything_is_in_its_place() {
         "/usr/lib/systemd/system/weir-sync.service",
         "/usr/lib/sysusers.d/weir.conf",
         "/usr/lib/tmpfiles.d/weir.conf",
+        "/usr/share/polkit-1/rules.d/weir-sms.rules",
         "/usr/share/man/man1/weir.1.gz",
         "/usr/share/man/man1/weir-device-add.1.gz",
         "/usr/share/bash-completion/completions/weir",

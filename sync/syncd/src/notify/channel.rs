@@ -15,7 +15,8 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Url, redirect};
 
 use super::config::{ChannelConfig, Kind};
-use super::exec;
+use super::sms::Sms;
+use super::{exec, modem};
 use crate::best_time::{BestTime, Known};
 use crate::clock::mono_ms;
 use crate::destination::{TlsError, trusting};
@@ -109,6 +110,7 @@ pub struct Channels {
 enum Channel {
     Webhook { client: Client, url: Url, form: Form, secret: Secret },
     Program(PathBuf),
+    Sms(Arc<Sms>),
 }
 
 impl Channels {
@@ -134,6 +136,11 @@ impl Channels {
             None => Outcome::Failed { why: "there is no such channel".to_owned() },
             Some(Channel::Program(program)) => {
                 exec::run(program.clone(), webhook::object(worded, message, box_id), timeout).await
+            }
+            Some(Channel::Sms(sms)) => {
+                let (sms, worded, message) = (sms.clone(), worded.clone(), message.cloned());
+                let sent = tokio::task::spawn_blocking(move || sms.deliver(&worded, message.as_ref(), timeout)).await;
+                sent.unwrap_or_else(|broke| Outcome::InDoubt { why: broke.to_string() })
             }
             Some(Channel::Webhook { client, url, form, secret }) => {
                 let now = now(&self.time);
@@ -202,18 +209,25 @@ fn hide(outcome: Outcome, secret: &Secret) -> Outcome {
 fn channel(config: &ChannelConfig, time: &BestTime) -> Result<Channel, ChannelError> {
     let name = || config.name.clone();
     let keys = |what| ChannelError::Keys { name: name(), what };
-    let Some(form) = config.kind.form() else {
-        if config.url.is_some() || config.secret_file.is_some() || config.ca_file.is_some() {
-            return Err(keys("url, secret_file and ca_file are for webhooks, not for a program"));
-        }
-        let path = config.program.clone().ok_or_else(|| keys("`program` is missing"))?;
-        let is_program = path.is_absolute()
-            && path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0);
-        return if is_program { Ok(Channel::Program(path)) } else { Err(ChannelError::Program { name: name(), path }) };
-    };
-    if config.program.is_some() {
+    if config.modem.is_some() && config.kind != Kind::Sms {
+        return Err(keys("`modem` is for kind = \"sms\""));
+    }
+    if config.program.is_some() && config.kind != Kind::Exec {
         return Err(keys("`program` is for kind = \"exec\""));
     }
+    let Some(form) = config.kind.form() else {
+        if config.url.is_some() || config.secret_file.is_some() || config.ca_file.is_some() {
+            return Err(keys("url, secret_file and ca_file are for webhooks"));
+        }
+        if config.kind == Kind::Sms {
+            let busctl = program(PathBuf::from(modem::BUSCTL));
+            return busctl
+                .map(|_| Channel::Sms(Arc::new(Sms::by(config.modem.clone()))))
+                .map_err(|path| ChannelError::Program { name: name(), path });
+        }
+        let path = config.program.clone().ok_or_else(|| keys("`program` is missing"))?;
+        return program(path).map(Channel::Program).map_err(|path| ChannelError::Program { name: name(), path });
+    };
     let text = match (&config.url, config.kind) {
         (Some(url), _) => url.as_str(),
         (None, Kind::Wecom) => WECOM,
@@ -248,6 +262,12 @@ fn channel(config: &ChannelConfig, time: &BestTime) -> Result<Channel, ChannelEr
         .build()
         .map_err(|source| ChannelError::Http { name: name(), source })?;
     Ok(Channel::Webhook { client, url, form, secret })
+}
+
+/// The path, if a program that may be run is there.
+fn program(path: PathBuf) -> Result<PathBuf, PathBuf> {
+    let may_run = |file: &std::fs::Metadata| file.is_file() && file.permissions().mode() & 0o111 != 0;
+    if path.is_absolute() && path.metadata().is_ok_and(|file| may_run(&file)) { Ok(path) } else { Err(path) }
 }
 
 fn secret(path: &Path) -> Result<Secret, ChannelError> {

@@ -46,6 +46,9 @@ pub struct ChannelConfig {
     /// The program, by its whole path.
     #[serde(default)]
     pub program: Option<PathBuf>,
+    /// The modem for SMS, by its IMEI, where there are several.
+    #[serde(default)]
+    pub modem: Option<String>,
 }
 
 /// What a channel is.
@@ -60,6 +63,8 @@ pub enum Kind {
     Json,
     /// A program of the box.
     Exec,
+    /// 短信，by the box's modem.
+    Sms,
 }
 
 impl Kind {
@@ -69,7 +74,7 @@ impl Kind {
             Kind::Wecom => Some(Form::Wecom),
             Kind::Dingtalk => Some(Form::Dingtalk),
             Kind::Json => Some(Form::Json),
-            Kind::Exec => None,
+            Kind::Exec | Kind::Sms => None,
         }
     }
 }
@@ -114,6 +119,16 @@ pub enum NotifyConfigError {
         path: PathBuf,
         /// The name.
         name: Name,
+    },
+    /// A level is told by SMS and has nobody to send it to, or somebody whose number is none.
+    #[error("`{path}`: level `{level}` is told by SMS, and {who} · try: add mobile = \"…\" in digits to its people")]
+    Number {
+        /// The file.
+        path: PathBuf,
+        /// The level.
+        level: Name,
+        /// Who has none.
+        who: String,
     },
     /// Two channels, or a channel and a level, have one name.
     #[error("`{path}` has `{name}` twice · try: give each level and channel its own name")]
@@ -234,6 +249,12 @@ impl NotifyConfig {
         if let Some(name) = file.level.iter().flat_map(|level| &level.channels).find(|name| !is_channel(name)) {
             return Err(NotifyConfigError::Unknown { path: path.into(), name: name.clone() });
         }
+        let level = &file.level;
+        if let Some((level, who)) =
+            level.iter().find_map(|level| Some((&level.name, unreachable(level, &file.channel)?)))
+        {
+            return Err(NotifyConfigError::Number { path: path.into(), level: level.clone(), who });
+        }
         let ladder = ladder(&mut file, path)?;
         let ladder = ladder.checked().map_err(|source| NotifyConfigError::Ladder { path: path.into(), source })?;
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -252,6 +273,20 @@ impl NotifyConfig {
         let channel = self.channels.iter().find(|channel| channel.name == *name);
         let of_level = level.map(|level| (level.people.clone(), level.channels.clone()));
         of_level.or_else(|| channel.map(|channel| (Vec::new(), vec![channel.name.clone()])))
+    }
+}
+
+/// Who of a level that is told by SMS has no number that a modem takes.
+fn unreachable(level: &LevelConfig, channels: &[ChannelConfig]) -> Option<String> {
+    let is_sms = |name: &Name| channels.iter().any(|channel| channel.name == *name && channel.kind == Kind::Sms);
+    if !level.channels.iter().any(is_sms) {
+        return None;
+    }
+    let wrong = level.people.iter().find(|person| person.mobile.is_some() && notify::sms::number(person).is_none());
+    let nobody = || "nobody in it has a number".to_owned();
+    match wrong {
+        Some(person) => Some(format!("the mobile of `{}` is no number", person.name)),
+        None => level.people.iter().all(|person| person.mobile.is_none()).then(nobody),
     }
 }
 
@@ -328,7 +363,15 @@ mod tests {
             (LEAST.replace("[\"robot\"]", "[]"), "0 channels"),
             (format!("quiet_hours = \"22:00\"\n{LEAST}"), "22:00-06:30"),
             (format!("repeat_s = 0\n{LEAST}"), "1 to 86400"),
-            (LEAST.replace("wecom", "sms"), "unknown variant `sms`"),
+            (LEAST.replace("wecom", "fax"), "unknown variant `fax`"),
+            (LEAST.replace("wecom", "sms"), "`village` is told by SMS, and nobody in it has a number"),
+            (
+                LEAST.replace("wecom", "sms").replace(
+                    "[[channel]]",
+                    "people = [{ name = \"Li\", mobile = \"1380000\" }, { name = \"Wang\", mobile = \"1380000 ext 3\" }]\n[[channel]]",
+                ),
+                "the mobile of `Wang` is no number",
+            ),
             (
                 (0..17)
                     .fold(LEAST.to_owned(), |text, n| format!("{text}[[channel]]\nname = \"c{n}\"\nkind = \"json\"\n")),
