@@ -1,7 +1,8 @@
 //! Weir's daemons and commands, end to end, against what nobody here wrote: a module a topic.
 //!
-//! One program: each test binary is linked on its own, and sixty of them took longer to link than to run. The tests run one
-//! at a time (`tests/run system`), for each starts its own daemons and kills them, and some of them measure.
+//! One program: each test binary is linked on its own, and sixty of them took longer to link than to run. Two tests run at a
+//! time (`tests/run system`): each starts its own daemons and kills them, and waits for events with bounds that leave room for
+//! another test beside it.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a surprise is a failure")]
 
 mod aggregated;
@@ -59,6 +60,7 @@ mod outfalls;
 mod package;
 mod parked;
 mod platform_orders;
+mod published;
 mod random;
 mod recorded;
 mod relays;

@@ -54,6 +54,7 @@ pub mod invariant;
 mod ladder;
 mod line;
 mod message;
+pub mod mqtt;
 mod name;
 mod notifier;
 mod quiet;

@@ -43,6 +43,8 @@ pub struct Secret {
     pub key: Option<String>,
     /// DingTalk's secret for signing, `SEC…`.
     pub sign: Option<String>,
+    /// Who an MQTT broker takes the box for; `key` is the password.
+    pub user: Option<String>,
 }
 
 impl std::fmt::Debug for Secret {

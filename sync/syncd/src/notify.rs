@@ -1,7 +1,7 @@
 //! Telling people of alarms: the ladder of [`notify`] at work.
 //!
 //! ```text
-//! journal.db ─► alarm records ─┐                                  ┌─► WeCom, DingTalk, JSON over HTTPS
+//! journal.db ─► alarm records ─┐                                  ┌─► WeCom, DingTalk, JSON over HTTPS, MQTT
 //! gateway.sock ─► priorities ──┼─► notify::Notifier ─► outbox.db ─┼─► a program of the box
 //! link, calendar, time ────────┘        (stored before it leaves) ├─► ModemManager: SMS
 //!                                                                  └─► gateway.sock: evidence, journaled there
@@ -13,7 +13,9 @@ mod channel;
 mod config;
 mod exec;
 mod journaled;
+mod kinds;
 mod modem;
+mod mqtt;
 mod sms;
 mod steps;
 mod subprocess;

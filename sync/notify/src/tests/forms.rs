@@ -13,7 +13,7 @@ fn worded() -> Worded {
 }
 
 fn secret() -> Secret {
-    Secret { key: Some("KEY".into()), sign: Some("SEC1".into()) }
+    Secret { key: Some("KEY".into()), sign: Some("SEC1".into()), user: None }
 }
 
 #[test]

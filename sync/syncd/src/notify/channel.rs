@@ -1,8 +1,7 @@
-//! One channel: a webhook or a program, ready to be used.
+//! The channels, ready to be used: a webhook, a broker, a modem, a program.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,25 +11,18 @@ use notify::webhook::{self, Form, Secret};
 use notify::{Message, Name, Outcome};
 use record::UnixMs;
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, Url, redirect};
+use reqwest::{Client, Url};
 
-use super::config::{ChannelConfig, Kind};
+use super::config::ChannelConfig;
+use super::mqtt::Broker;
 use super::sms::Sms;
-use super::{exec, modem};
+use super::{exec, kinds};
 use crate::best_time::{BestTime, Known};
 use crate::clock::mono_ms;
-use crate::destination::{TlsError, trusting};
+use crate::destination::TlsError;
 
-/// What Debian's ca-certificates keeps: whom everybody trusts.
-const CA_FILE_DEFAULT: &str = "/etc/ssl/certs/ca-certificates.crt";
-/// Robots of the two makers, where no other URL is named.
-const WECOM: &str = "https://qyapi.weixin.qq.com/cgi-bin/webhook/send";
-const DINGTALK: &str = "https://oapi.dingtalk.com/robot/send";
-/// Longest secret file and longest answer that are read. Bytes.
-const SECRET_BYTES_MAX: u64 = 4 * 1024;
+/// Longest answer that is read. Bytes.
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
-/// Rights of others on a secret.
-const OTHERS_MODE: u32 = 0o077;
 
 /// Why a channel cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +43,14 @@ pub enum ChannelError {
         /// The channel.
         name: Name,
     },
+    /// No URL of a broker that may be told.
+    #[error(
+        "channel `{name}`: `url` must be mqtts://HOST or mqtts://HOST:PORT, or mqtt:// for a broker on the box itself"
+    )]
+    Broker {
+        /// The channel.
+        name: Name,
+    },
     /// The secrets cannot be read.
     #[error("failed to read secret_file `{path}` · try: check that it is there and belongs to weir-sync")]
     Read {
@@ -68,7 +68,9 @@ pub enum ChannelError {
         mode: u32,
     },
     /// It has something else than secrets; nothing of it is told.
-    #[error("secret_file `{path}` is not `key = \"…\"` and, for DingTalk, `sign = \"SEC…\"` · try: write it anew")]
+    #[error(
+        "secret_file `{path}` is not `key = \"…\"` with, for DingTalk, `sign = \"SEC…\"` or, for a broker, `user = \"…\"` · try: write it anew"
+    )]
     Secret {
         /// The file.
         path: PathBuf,
@@ -107,9 +109,10 @@ pub struct Channels {
 }
 
 #[derive(Debug)]
-enum Channel {
+pub(super) enum Channel {
     Webhook { client: Client, url: Url, form: Form, secret: Secret },
     Program(PathBuf),
+    Broker(Broker),
     Sms(Arc<Sms>),
 }
 
@@ -119,7 +122,7 @@ impl Channels {
     /// # Errors
     /// [`ChannelError`] by cause.
     pub fn open(configs: &[ChannelConfig], time: &BestTime) -> Result<Channels, ChannelError> {
-        let open = |config: &ChannelConfig| Ok((config.name.clone(), channel(config, time)?));
+        let open = |config: &ChannelConfig| Ok((config.name.clone(), kinds::open(config, time)?));
         let channels = configs.iter().map(open).collect::<Result<_, _>>()?;
         Ok(Channels { channels: Arc::new(channels), time: time.clone() })
     }
@@ -136,6 +139,10 @@ impl Channels {
             None => Outcome::Failed { why: "there is no such channel".to_owned() },
             Some(Channel::Program(program)) => {
                 exec::run(program.clone(), webhook::object(worded, message, box_id), timeout).await
+            }
+            Some(Channel::Broker(broker)) => {
+                let object = webhook::object(worded, message, box_id).to_string();
+                broker.tell((box_id, name.as_str()), object.as_bytes(), timeout).await
             }
             Some(Channel::Sms(sms)) => {
                 let (sms, worded, message) = (sms.clone(), worded.clone(), message.cloned());
@@ -204,83 +211,4 @@ fn hide(outcome: Outcome, secret: &Secret) -> Outcome {
         Outcome::Failed { why } => Outcome::Failed { why: secret.hidden_in(&why) },
         other => other,
     }
-}
-
-fn channel(config: &ChannelConfig, time: &BestTime) -> Result<Channel, ChannelError> {
-    let name = || config.name.clone();
-    let keys = |what| ChannelError::Keys { name: name(), what };
-    if config.modem.is_some() && config.kind != Kind::Sms {
-        return Err(keys("`modem` is for kind = \"sms\""));
-    }
-    if config.program.is_some() && config.kind != Kind::Exec {
-        return Err(keys("`program` is for kind = \"exec\""));
-    }
-    let Some(form) = config.kind.form() else {
-        if config.url.is_some() || config.secret_file.is_some() || config.ca_file.is_some() {
-            return Err(keys("url, secret_file and ca_file are for webhooks"));
-        }
-        if config.kind == Kind::Sms {
-            let busctl = program(PathBuf::from(modem::BUSCTL));
-            return busctl
-                .map(|_| Channel::Sms(Arc::new(Sms::by(config.modem.clone()))))
-                .map_err(|path| ChannelError::Program { name: name(), path });
-        }
-        let path = config.program.clone().ok_or_else(|| keys("`program` is missing"))?;
-        return program(path).map(Channel::Program).map_err(|path| ChannelError::Program { name: name(), path });
-    };
-    let text = match (&config.url, config.kind) {
-        (Some(url), _) => url.as_str(),
-        (None, Kind::Wecom) => WECOM,
-        (None, Kind::Dingtalk) => DINGTALK,
-        (None, _) => return Err(keys("`url` is missing")),
-    };
-    let is_bare = |url: &Url| {
-        url.scheme() == "https" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty()
-    };
-    let url = Url::parse(text).ok().filter(is_bare).ok_or_else(|| ChannelError::Url { name: name() })?;
-    let secret = match &config.secret_file {
-        Some(path) => secret(path)?,
-        None if form == Form::Json => Secret::default(),
-        None => return Err(keys("`secret_file` is missing: the robot's key belongs there")),
-    };
-    if form != Form::Json && secret.key.is_none() {
-        return Err(keys("secret_file has no `key`"));
-    }
-    let ca_file = config.ca_file.as_deref().unwrap_or(Path::new(CA_FILE_DEFAULT));
-    let tls = trusting(ca_file, time.clone()).map_err(|source| ChannelError::Tls { name: name(), source })?;
-    let client = Client::builder()
-        .tls_backend_preconfigured(tls)
-        .https_only(true)
-        .http1_only()
-        .no_proxy()
-        .redirect(redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .referer(false)
-        // A message a minute needs no kept connection, and an old one may lead nowhere.
-        .pool_max_idle_per_host(0)
-        .user_agent(concat!("weir/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|source| ChannelError::Http { name: name(), source })?;
-    Ok(Channel::Webhook { client, url, form, secret })
-}
-
-/// The path, if a program that may be run is there.
-fn program(path: PathBuf) -> Result<PathBuf, PathBuf> {
-    let may_run = |file: &std::fs::Metadata| file.is_file() && file.permissions().mode() & 0o111 != 0;
-    if path.is_absolute() && path.metadata().is_ok_and(|file| may_run(&file)) { Ok(path) } else { Err(path) }
-}
-
-fn secret(path: &Path) -> Result<Secret, ChannelError> {
-    let failed = |source| ChannelError::Read { path: path.into(), source };
-    let file = path.metadata().map_err(failed)?;
-    let mode = file.permissions().mode() & 0o777;
-    if mode & OTHERS_MODE != 0 {
-        return Err(ChannelError::Exposed { path: path.into(), mode });
-    }
-    if file.len() > SECRET_BYTES_MAX {
-        return Err(ChannelError::Secret { path: path.into() });
-    }
-    let text = std::fs::read_to_string(path).map_err(failed)?;
-    // What is wrong would show a part of it.
-    toml::from_str(&text).map_err(|_| ChannelError::Secret { path: path.into() })
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use notify::text::Language;
-use notify::webhook::Form;
 use notify::{CHANNELS_MAX, Ladder, LadderError, Level, Name, Person, QuietHours, Start};
 use serde::Deserialize;
 
@@ -46,6 +45,9 @@ pub struct ChannelConfig {
     /// The program, by its whole path.
     #[serde(default)]
     pub program: Option<PathBuf>,
+    /// The topic of an MQTT broker.
+    #[serde(default)]
+    pub topic: Option<String>,
     /// The modem for SMS, by its IMEI, where there are several.
     #[serde(default)]
     pub modem: Option<String>,
@@ -63,20 +65,10 @@ pub enum Kind {
     Json,
     /// A program of the box.
     Exec,
+    /// A broker: the object of `Json`, published.
+    Mqtt,
     /// 短信，by the box's modem.
     Sms,
-}
-
-impl Kind {
-    /// The form of its messages, if it is a webhook.
-    pub(super) fn form(self) -> Option<Form> {
-        match self {
-            Kind::Wecom => Some(Form::Wecom),
-            Kind::Dingtalk => Some(Form::Dingtalk),
-            Kind::Json => Some(Form::Json),
-            Kind::Exec | Kind::Sms => None,
-        }
-    }
 }
 
 /// Why there is no configuration.
