@@ -24,7 +24,7 @@ MEASURES, TIERS = 15, 4
 CLOCK_SOURCES = 4
 GAP_REASONS = 5
 GAP_RANGES_MAX = 1024
-AUDIT_TEXT_BYTES_MAX, STATEMENT_BYTES_MAX = 1000, 4096
+AUDIT_TEXT_BYTES_MAX, STATEMENT_BYTES_MAX, TEST_FRAME_BYTES_MAX = 1000, 4096, 256
 COMMAND_BYTES_MAX = 32 * 1024
 PROOFS_MAX = 64
 # Registered quantities by number, with the unit that is not repeated.
@@ -279,9 +279,15 @@ def configured(parts):
     return file, octets(sha256, "digest of a file", 32), how
 
 
+def self_tested(parts):
+    port, frame = array(parts, "self_tested", 2)
+    want(uint(port, "port of a test") < 2 and len(octets(frame, "test frame")) <= TEST_FRAME_BYTES_MAX, "self_tested")
+    return port, frame
+
+
 ACTS = dict(
     enumerate((dropped, pinned, released, enrolled_platform, commanded, key_changed, acknowledged, settled, configured))
-) | {9: notified, 10: shelved, 11: sampled, 12: refilled, 13: acknowledged}
+) | {9: notified, 10: shelved, 11: sampled, 12: refilled, 13: acknowledged, 14: self_tested}
 
 
 def named(item, what):

@@ -68,6 +68,7 @@ mod replaced;
 mod rotated;
 mod rules;
 mod screen;
+mod self_test;
 mod sensors;
 mod serial;
 mod supervised;

@@ -53,8 +53,9 @@ fn no_verb_answers_in_english_where_chinese_is_asked_for() {
     world.weir(&[&["manual", "add"], &taken[..]].concat()).exits(0);
     let went = ["--outfall", code, "--by", "王工", "--at", &hour_ago, "--state", "dry", "--finding", "无水"];
     world.weir(&[&["patrol", "add"], &went[..]].concat()).exits(0);
-    let verbs: [&[&str]; 19] = [
+    let verbs: [&[&str]; 20] = [
         &["status"],
+        &["self-test"],
         &["doctor", "--all"],
         &["alarm", "list"],
         &["alarm", "ack", "cod-high", "cod-1", "--reason", "已派人"],

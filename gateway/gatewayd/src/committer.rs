@@ -31,6 +31,7 @@ mod registering;
 mod restore;
 mod samples;
 mod schedule;
+mod self_tests;
 mod settle;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -50,7 +51,7 @@ use batch::{BoxId, Checkpoint, SigningKey, TreeHead};
 use control::chain;
 use ingest::{Arrival, DeviceTable, Network};
 use journal::{Journal, Pins, Reader, TableSize, Transaction};
-use mqtt::StoredSession;
+use mqtt::{Reply, StoredSession};
 use record::merkle::Hash;
 use record::{ClockSet, MonoMs, Record, RelayId};
 use relay::{Pulse, Samplers, Signal};
@@ -67,6 +68,7 @@ use crate::ledger::{Ledger, Setup, Touched, read_one};
 use crate::order::Done;
 use crate::platform_files::Origin;
 use crate::relays::Relays;
+use crate::self_test::SelfTest;
 use crate::tallies::GatewayTallies;
 use decoders::Decoders;
 pub(crate) use files_trial::ordered_files;
@@ -79,7 +81,7 @@ use schedule::Schedule;
 pub(crate) use thread::RunningCommitter;
 use trial::{Step, Trial};
 pub(crate) use uplink_events::{EVENTS_MAX, UplinkEvent};
-use waiting::{Sender, Waiting, from_lora, from_mqtt, from_serial};
+use waiting::{FromMqtt, Sender, Waiting, from_lora, from_mqtt, from_serial};
 
 /// How often rules and aggregates are told the time while nothing comes, if they depend on it: an alarm of silence is so much
 /// late at most.
@@ -123,6 +125,8 @@ pub(crate) struct Parts {
     pub(crate) board: Arc<Mutex<Board>>,
     pub(crate) lost: Arc<Mutex<Lost>>,
     pub(crate) tallies: GatewayTallies,
+    /// Whom the edge lets in for a self-test; none where there is no edge.
+    pub(crate) self_test: Option<Arc<SelfTest>>,
     /// The disk is full, and the keeper has given up its reserve.
     pub(crate) scarce: Arc<AtomicBool>,
     pub(crate) downlinks: mpsc::Sender<Downlink>,
@@ -199,6 +203,8 @@ pub(crate) struct Kept {
 struct Draft {
     transaction: Transaction,
     waiting: Vec<Waiting>,
+    /// Test frames that wait for their acknowledgement.
+    tests: Vec<Reply>,
     touched: Touched,
     /// What was taken over from the sockets' counts.
     lost: Lost,
@@ -358,8 +364,11 @@ impl Committer {
         for decoded in decoded.drain(..) {
             self.take_decoded(decoded, draft)?;
         }
-        for (arrival, sender) in published.drain(..).map(from_mqtt) {
-            self.judge(arrival, sender, draft)?;
+        for published in published.drain(..) {
+            match from_mqtt(published) {
+                FromMqtt::Frame(arrival, sender) => self.judge(arrival, sender, draft)?,
+                FromMqtt::Test(frame, reply) => self.take_test(frame, reply, draft),
+            }
         }
         for (arrival, sender) in serial.drain(..).map(from_serial) {
             self.judge(arrival, sender, draft)?;

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chirpstack::{Event, Template};
-use ingest::{Content, DeviceTable, EventFault};
+use ingest::{Content, DeviceTable, EventFault, SELF_TEST};
 use mqtt::{Reply, Submission};
 use record::{Link, Reason, SourceId, UnixMs};
 use tokio::sync::mpsc::{Receiver, Sender};
@@ -35,6 +35,8 @@ pub(crate) enum Read {
     Frame(Option<Content>),
     /// Of the ChirpStack, about a device of this application.
     Event { application_id: String, event: Result<Event, EventFault> },
+    /// Of the client of a self-test.
+    Test,
 }
 
 impl Published {
@@ -51,6 +53,7 @@ impl Published {
         let link = Link::Mqtt { topic: topic.to_string(), qos, packet_id, level, seal: None };
         let script = devices.by_name(&client).is_some_and(|device| device.codec.script().is_some());
         let read = match devices.integration(&client) {
+            _ if client.as_str() == SELF_TEST => Read::Test,
             Some(_) => read_event(events, &topic, &payload),
             None => Read::Frame((!script).then(|| devices.open(&client, &payload, now))),
         };

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ingest::{DeviceLink, DeviceTable, Integration, IntegrationKind, MqttDevice, Password};
+use ingest::{DeviceLink, DeviceTable, Integration, IntegrationKind, MqttDevice, Password, SELF_TEST};
 use mqtt::{Credentials, Device, Directory, Filter, Proof, Refusal};
 use record::SourceId;
 use sha2::{Digest, Sha256};
 
+use crate::clock::mono_ms;
 use crate::config::Chirpstack;
+use crate::self_test::SelfTest;
 
 /// ChirpStack's name of the only command there is.
 const DOWN: &str = "down";
@@ -18,6 +20,7 @@ const DOWN: &str = "down";
 pub(crate) struct Devices {
     table: Arc<DeviceTable>,
     topics: Chirpstack,
+    self_test: Arc<SelfTest>,
     proven: Arc<Proven>,
 }
 
@@ -34,10 +37,14 @@ struct Proven {
 }
 
 impl Devices {
-    pub(crate) fn new(table: Arc<DeviceTable>, topics: Chirpstack) -> Result<Devices, getrandom::Error> {
+    pub(crate) fn new(
+        table: Arc<DeviceTable>,
+        topics: Chirpstack,
+        self_test: Arc<SelfTest>,
+    ) -> Result<Devices, getrandom::Error> {
         let mut salt = [0; 32];
         getrandom::fill(&mut salt)?;
-        Ok(Devices { table, topics, proven: Arc::new(Proven { salt, digests: Mutex::default() }) })
+        Ok(Devices { table, topics, self_test, proven: Arc::new(Proven { salt, digests: Mutex::default() }) })
     }
 }
 
@@ -67,6 +74,12 @@ impl Proven {
 
 impl Directory for Devices {
     fn authenticate(&self, client_id: &str, credentials: Credentials<'_>) -> Result<Proof, Refusal> {
+        if client_id == SELF_TEST {
+            let Credentials::Login { password: Some(given), .. } = credentials else {
+                return Err(Refusal::BadPassword);
+            };
+            return self.self_test.admit(given, mono_ms()).map(Proof::Given).ok_or(Refusal::BadPassword);
+        }
         let name = SourceId::new(client_id).map_err(|_| Refusal::UnknownDevice)?;
         let Client { enabled, password, certificate, let_in } = self.client(&name).ok_or(Refusal::UnknownDevice)?;
         if !enabled {
@@ -177,7 +190,7 @@ mod tests {
         let keys = ["plain", "cs", "off"].map(|name| format!("[{name}]\npassword = \"password\"\n")).concat();
         let keys = format!("{keys}[hashed]\npassword = \"{HASH}\"\n");
         let table = DeviceTable::from_toml(&table.concat(), &keys, &BTreeMap::new()).unwrap();
-        Devices::new(Arc::new(table), Chirpstack::default()).unwrap()
+        Devices::new(Arc::new(table), Chirpstack::default(), Arc::default()).unwrap()
     }
 
     fn login<'a>(name: &'a str, password: &'a str) -> Credentials<'a> {
@@ -217,6 +230,23 @@ mod tests {
         check("red", Credentials::Certificate, Ok(()));
         check("red", login("red", "password"), Err(Refusal::BadPassword));
         check("off", login("off", "password"), Err(Refusal::BadPassword));
+    }
+
+    #[test]
+    fn the_client_of_a_self_test_is_let_in_by_its_ticket_alone() {
+        let devices = devices();
+        let check = |credentials, expected: Result<(), Refusal>| {
+            let given =
+                devices.authenticate(SELF_TEST, credentials).map(|proof| assert!(matches!(proof, Proof::Given(_))));
+            assert_eq!(given, expected);
+        };
+        check(login(SELF_TEST, ""), Err(Refusal::BadPassword));
+        check(Credentials::Certificate, Err(Refusal::BadPassword));
+        let password = devices.self_test.open(record::Actor::User(0), String::new(), mono_ms()).unwrap();
+        check(login(SELF_TEST, &password), Ok(()));
+        check(Credentials::Certificate, Err(Refusal::BadPassword));
+        let other = devices.authenticate("plain", login("plain", &password));
+        assert_eq!(other.err(), Some(Refusal::BadPassword), "and as nobody else");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use ingest::REDELIVERIES_MAX;
+use ingest::{REDELIVERIES_MAX, SELF_TEST};
 use mqtt::{Edge, EdgeError, EdgeParts, Limits, Listener, SessionChange, Submission, Tls};
 use record::SourceId;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -18,6 +18,7 @@ use crate::directory::Devices;
 use crate::error::StartError;
 use crate::job::{Lost, LostCounts};
 use crate::order::{Order, Ordered};
+use crate::self_test::SelfTest;
 
 /// What the edge let go is counted into the journal this often.
 const CONSERVE_EVERY: Duration = Duration::from_secs(1);
@@ -39,6 +40,8 @@ pub(crate) struct EdgeWays {
     pub(crate) events: mpsc::Receiver<UplinkEvent>,
     /// What the journal kept of sessions and commands.
     pub(crate) kept: Kept,
+    /// Whom it lets in for a self-test.
+    pub(crate) self_test: Arc<SelfTest>,
 }
 
 pub(crate) async fn start(
@@ -46,8 +49,8 @@ pub(crate) async fn start(
     activated: &mut Activated,
     ways: EdgeWays,
 ) -> Result<Arc<Edge>, StartError> {
-    let EdgeWays { submissions, orders, commands, events: told, kept: Kept { sessions: stored, commands: pending } } =
-        ways;
+    let EdgeWays { submissions, orders, commands, events: told, kept, self_test } = ways;
+    let Kept { sessions: stored, commands: pending } = kept;
     let mqtt = &config.file.mqtt;
     let limits = Limits {
         connections_max: mqtt.connections_max,
@@ -68,8 +71,8 @@ pub(crate) async fn start(
         let tls = Tls::load(&mqtt.tls.files()).map_err(StartError::MqttTls)?;
         listeners.push(Listener::bind(mqtt.tls.listen).await.map_err(StartError::Mqtt)?.with_tls(tls));
     }
-    let directory =
-        Arc::new(Devices::new(config.devices.clone(), config.file.chirpstack.clone()).map_err(StartError::Random)?);
+    let devices = Devices::new(config.devices.clone(), config.file.chirpstack.clone(), self_test);
+    let directory = Arc::new(devices.map_err(StartError::Random)?);
     let (changes, changed) = mpsc::channel(WAITING_MAX);
     tokio::spawn(keep(changed, orders.clone()));
     let (events, happened) = mpsc::channel(WAITING_MAX);
@@ -91,8 +94,9 @@ async fn tell(edge: Weak<Edge>, mut events: mpsc::Receiver<UplinkEvent>) {
 /// Has the journal keep the sessions of clients that ask for it: a client that is told of one finds it after a restart.
 async fn keep(mut changes: mpsc::Receiver<SessionChange>, orders: mpsc::Sender<Ordered>) {
     while let Some(SessionChange { device, state, reply }) = changes.recv().await {
-        // Only names of the table come this far. A reply that is dropped says "not kept".
-        let Ok(device) = SourceId::new(&device) else { continue };
+        // Only names of the table come this far, and the client of a self-test, of which nothing is remembered. A reply that
+        // is dropped says "not kept".
+        let Some(device) = SourceId::new(&device).ok().filter(|device| device.as_str() != SELF_TEST) else { continue };
         let (answer, answered) = oneshot::channel();
         // One after the other into the queue, so that the newest state is the last one stored.
         if orders.send(Ordered { order: Order::KeepSession { device, state }, answer }).await.is_err() {
@@ -126,7 +130,9 @@ pub(crate) async fn conserve(edge: Weak<Edge>, lost: Arc<Mutex<Lost>>, mut stop:
         let stopping = timeout(CONSERVE_EVERY, stop.wait_for(|stop| *stop)).await.is_ok();
         let Some(edge) = edge.upgrade() else { return };
         for device in edge.counters().devices {
-            let Ok(source) = SourceId::new(&device.name) else { continue };
+            // The client of a self-test is no source of data.
+            let source = SourceId::new(&device.name).ok().filter(|source| source.as_str() != SELF_TEST);
+            let Some(source) = source else { continue };
             let now = LostCounts { shed: device.shed, rejected: device.refused };
             let then = before.insert(source.clone(), now).unwrap_or_default();
             if now != then {

@@ -21,6 +21,7 @@ use crate::gwmp::{self, RunningLora};
 use crate::job::{Downlink, Heard, Lost, SerialFrame};
 use crate::order::{Order, Ordered};
 use crate::relays;
+use crate::self_test::SelfTest;
 use crate::serial::{self, RunningSerial};
 use crate::tallies::GatewayTallies;
 use crate::view::View;
@@ -40,6 +41,8 @@ pub(crate) struct Queues {
     pub(crate) lines: relays::Board,
     pub(crate) lost: Arc<Mutex<Lost>>,
     pub(crate) tallies: GatewayTallies,
+    /// Whom the edge lets in for a self-test.
+    pub(crate) self_test: Option<Arc<SelfTest>>,
 }
 
 /// The daemon's sockets.
@@ -64,14 +67,26 @@ impl Field {
         board: Arc<Mutex<Board>>,
         clock: Arc<Mutex<Clock>>,
     ) -> Result<Field, StartError> {
-        let Queues { submissions, frames, serial, orders, downlinks, commands, events, kept, lines, lost, tallies } =
-            queues;
-        let edge = match config.file.mqtt.enabled {
-            true => {
-                let ways = EdgeWays { submissions, orders: orders.clone(), commands, events, kept };
+        let Queues {
+            submissions,
+            frames,
+            serial,
+            orders,
+            downlinks,
+            commands,
+            events,
+            kept,
+            lines,
+            lost,
+            tallies,
+            self_test,
+        } = queues;
+        let edge = match self_test {
+            Some(self_test) => {
+                let ways = EdgeWays { submissions, orders: orders.clone(), commands, events, kept, self_test };
                 Some(edge::start(config, activated, ways).await?)
             }
-            false => None,
+            None => None,
         };
         let (stop, stopping) = watch::channel(false);
         let lora = match config.file.gwmp.enabled {

@@ -51,6 +51,7 @@ mod order;
 mod platform_files;
 mod registration;
 mod relays;
+mod self_test;
 mod serial;
 pub mod status;
 mod strangers;
@@ -81,6 +82,7 @@ use job::{Lost, QUEUE_FRAMES_MAX};
 use keeper::RunningKeeper;
 use order::ORDERS_MAX;
 use relays::RunningRelays;
+use self_test::SelfTest;
 use tallies::GatewayTallies;
 
 /// Runs until `stop` resolves, or until a part of it cannot go on. What was received by then is stored and answered
@@ -108,6 +110,7 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
     let scarce: Arc<AtomicBool> = Arc::default();
     let anew: Arc<Notify> = Arc::default();
     let tallies = GatewayTallies::default();
+    let self_test = config.file.mqtt.enabled.then(Arc::<SelfTest>::default);
     let (submissions, submitted) = mpsc::channel(DECODE_FRAMES_MAX);
     let (decoded, published) = mpsc::channel(QUEUE_FRAMES_MAX);
     let (frames, heard) = mpsc::channel(QUEUE_FRAMES_MAX);
@@ -139,6 +142,7 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
         board: board.clone(),
         lost: lost.clone(),
         tallies: tallies.clone(),
+        self_test: self_test.clone(),
         scarce: scarce.clone(),
         downlinks,
         commands,
@@ -157,8 +161,20 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
     let keeper = RunningKeeper::start(&config, orders.clone(), board.clone(), committer.clock.clone(), scarce)?;
     let (downlinks, commands, events) = (answers, commanded, told);
     let lines = relays.relays().board();
-    let queues =
-        Queues { submissions, frames, serial, orders, downlinks, commands, events, kept, lines, lost, tallies };
+    let queues = Queues {
+        submissions,
+        frames,
+        serial,
+        orders,
+        downlinks,
+        commands,
+        events,
+        kept,
+        lines,
+        lost,
+        tallies,
+        self_test,
+    };
     let ended = match Field::start(&config, &mut activated, queues, board, committer.clock.clone()).await {
         Err(error) => Err(error),
         Ok(field) => {

@@ -59,6 +59,9 @@ pub(crate) enum Order {
     /// `{"do":"probe"}`: answered by the committer in the transaction that is next, with nothing. Who gets no answer knows
     /// that frames are not stored either.
     Probe,
+    /// `{"do":"self_test","frame":HEX,"reason":TEXT}`: answered with the password of the one client that may hand this frame in
+    /// by MQTT, or, where the box listens to no MQTT, with the number of its record. Who asks the kernel says.
+    SelfTest { by: Actor, reason: String, frame: Vec<u8> },
     /// `{"do":"strangers"}`
     Strangers,
     /// Of the edge: what to remember of an MQTT client; empty: nothing any more.
@@ -111,6 +114,7 @@ impl Order {
             "rotate_key" => rotate_key(request, uid),
             "take_sample" => take_sample(request, uid),
             "probe" => Ok(Order::Probe),
+            "self_test" => self_test(request, uid),
             "strangers" => Ok(Order::Strangers),
             "salvage" => Ok(Order::GiveUp),
             _ => return None,
@@ -182,6 +186,9 @@ fn audit(request: &Value, uid: Uid) -> Result<Order, String> {
     if matches!(act, Act::Commanded { .. } | Act::Settled { .. }) {
         return Err("no user orders in a platform's name, or settles what one commanded".into());
     }
+    if matches!(act, Act::SelfTested { .. }) {
+        return Err("nobody says that a test frame came in but the box · try: weir self-test".into());
+    }
     if matches!(act, Act::Sampled { .. }) {
         return Err("nobody says that a sample was taken but the box · try: weir sampler take".into());
     }
@@ -220,6 +227,19 @@ fn rotate_key(request: &Value, uid: Uid) -> Result<Order, String> {
         return Err(format!("the reason is too long: use at most {} bytes", Audit::TEXT_BYTES_MAX));
     }
     Ok(Order::RotateKey { by, reason })
+}
+
+fn self_test(request: &Value, uid: Uid) -> Result<Order, String> {
+    let by = Actor::User(uid.ok_or("the kernel does not say who asks")?);
+    let reason = request["reason"].as_str().unwrap_or_default().trim().to_owned();
+    let frame = bytes(request, "frame")?;
+    if frame.len() > Act::TEST_FRAME_BYTES_MAX {
+        return Err(format!("a test frame has at most {} bytes", Act::TEST_FRAME_BYTES_MAX));
+    }
+    if reason.len() > Audit::TEXT_BYTES_MAX {
+        return Err(format!("the reason is too long: use at most {} bytes", Audit::TEXT_BYTES_MAX));
+    }
+    Ok(Order::SelfTest { by, reason, frame })
 }
 
 fn seal_evidence(request: &Value) -> Result<Order, String> {
@@ -315,6 +335,13 @@ mod tests {
         let forged =
             json!({"do": "audit", "act": "sampled", "sampler": "east", "step": "taken", "bottle": 1, "bottles": 2});
         check(forged, "nobody says that a sample was taken but the box · try: weir sampler take");
+        let forged = json!({"do": "audit", "act": "self_tested", "port": "mqtt", "frame": "00"});
+        check(forged, "nobody says that a test frame came in but the box · try: weir self-test");
+        check(
+            json!({"do": "self_test", "frame": "00ff", "reason": " repaired "}),
+            "SelfTest { by: User(1000), reason: \"repaired\", frame: [0, 255] }",
+        );
+        check(json!({"do": "self_test", "frame": "00".repeat(257)}), "a test frame has at most 256 bytes");
         check(
             json!({"do": "take_sample", "sampler": "east", "reason": " clue 7 "}),
             "TakeSample { sampler: \"east\", by: User(1000), reason: \"clue 7\" }",

@@ -77,7 +77,9 @@ pub use device::password::{Password, PasswordError};
 pub use device::sampling::{PeriodError, Sampling, SamplingError};
 pub use device::seal::{Ed25519Key, MacKey, SealKey, SealKeyError, SealPolicy};
 pub use device::serial::SerialDevice;
-pub use device::table::{DEV_ADDR_DEVICES_MAX, DEVICES_MAX, DeviceTable, DeviceTableError, DevicesError, Finding};
+pub use device::table::{
+    DEV_ADDR_DEVICES_MAX, DEVICES_MAX, DeviceTable, DeviceTableError, DevicesError, Finding, SELF_TEST,
+};
 pub use device::topic::TopicError;
 pub use device::{Device, DeviceLink};
 pub use evidence::EvidenceBudget;

@@ -21,6 +21,7 @@ use crate::order::{OrderArgs, OrdersArgs};
 use crate::outfall::OutfallCommand;
 use crate::rules::RulesCommand;
 use crate::sampler::SamplerCommand;
+use crate::self_test::SelfTestArgs;
 
 /// Weir keeps what outfall sensors say, judges it, and delivers it signed to the platforms.
 ///
@@ -69,6 +70,10 @@ pub(crate) enum Command {
     /// It has at most 200 kB and no key. Phone numbers, passwords, tokens and codes are cut out wherever they stand, and it says
     /// how many.
     Bundle(BundleArgs),
+    /// Send a test frame as sensors send theirs, and follow it into the journal and to the receipt of every platform.
+    ///
+    /// It is journaled in your name and marked as a test wherever it appears: it is no reading, and no rule, mean or count has it.
+    SelfTest(SelfTestArgs),
     /// The newest records, and with --follow those to come.
     Tail(TailArgs),
     /// Readings as CSV or JSON Lines; with --journal, the records themselves with their proofs.

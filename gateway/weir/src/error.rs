@@ -45,6 +45,9 @@ pub(crate) enum CommandError {
     /// A file of dossiers.
     #[error(transparent)]
     Outfall(#[from] crate::outfall::OutfallError),
+    /// No self-test.
+    #[error("nothing was tested")]
+    SelfTest(#[from] crate::self_test::SelfTestError),
     /// A sample or patrol that was not entered.
     #[error(transparent)]
     Manual(#[from] crate::manual::ManualError),

@@ -32,6 +32,7 @@ mod login;
 mod man_pages;
 mod manual;
 mod metrics;
+mod mqtt_wire;
 mod notify;
 mod order;
 mod outfall;
@@ -41,6 +42,7 @@ mod platform_keys;
 mod rules;
 mod sampler;
 mod screen;
+mod self_test;
 mod signers;
 mod status;
 mod subprocess;
@@ -121,6 +123,7 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Notify(command) => notify::run(&command, run_dir, lang),
         Command::Sampler(command) => sampler::run(&command, run_dir, lang),
         Command::Outfall(command) => outfall::run(&command, (state_dir, run_dir), lang),
+        Command::SelfTest(args) => self_test::run(&args, (state_dir, run_dir), lang),
         Command::Manual(command) => manual::run(&command, (state_dir, run_dir), lang),
         Command::Patrol(command) => manual::run_patrol(&command, (state_dir, run_dir), lang),
         Command::Rules(command) => rules::run(&command, (state_dir, run_dir), lang),

@@ -204,6 +204,19 @@ pub enum Act {
         #[n(1)]
         source: SourceId,
     },
+    /// A test frame came in, and was stored as every frame is: by whoever asked for the self-test. It is no measurement, and no
+    /// device sent it.
+    #[n(14)]
+    SelfTested {
+        /// The way it came.
+        #[n(0)]
+        port: TestPort,
+        /// Its exact bytes: at most [`Act::TEST_FRAME_BYTES_MAX`].
+        #[n(1)]
+        #[cbor(encode_with = "minicbor::bytes::encode", decode_with = "bounded_frame")]
+        #[serde(serialize_with = "bytes_as_hex", deserialize_with = "bytes_from_hex")]
+        frame: Vec<u8>,
+    },
     /// A configuration file of the box gets another text; it counts from the next start of the daemon that reads it.
     #[n(8)]
     Configured {
@@ -219,6 +232,29 @@ pub enum Act {
         #[n(2)]
         how: Configuring,
     },
+}
+
+/// How a test frame came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum TestPort {
+    /// Through the MQTT port of the sensors, by a client let in for this one frame.
+    #[n(0)]
+    Mqtt,
+    /// By the control socket: the box listens to no MQTT.
+    #[n(1)]
+    Control,
+}
+
+impl TestPort {
+    /// The stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TestPort::Mqtt => "mqtt",
+            TestPort::Control => "control",
+        }
+    }
 }
 
 /// How a configuration file gets another text.
@@ -371,6 +407,8 @@ impl Settlement {
 impl Act {
     /// Longest statement about keys, in bytes.
     pub const STATEMENT_BYTES_MAX: usize = 4_096;
+    /// Longest test frame, in bytes.
+    pub const TEST_FRAME_BYTES_MAX: usize = 256;
 
     /// The stable name.
     pub fn as_str(&self) -> &'static str {
@@ -389,6 +427,7 @@ impl Act {
             Act::Notified { .. } => "notified",
             Act::Sampled { .. } => "sampled",
             Act::Refilled { .. } => "refilled",
+            Act::SelfTested { .. } => "self_tested",
         }
     }
 }
@@ -409,6 +448,7 @@ impl Audit {
             Act::Dropped { platform, .. } | Act::Enrolled { platform, .. } => platform,
             Act::Commanded { command, .. } if command.len() > Audit::COMMAND_BYTES_MAX => return false,
             Act::KeyChanged { statement } if statement.len() > Act::STATEMENT_BYTES_MAX => return false,
+            Act::SelfTested { frame, .. } if frame.len() > Act::TEST_FRAME_BYTES_MAX => return false,
             Act::Commanded { refused, .. } => refused.as_deref().unwrap_or_default(),
             Act::Notified { channel, .. } => channel.as_deref().unwrap_or_default(),
             Act::Pinned { .. }
@@ -420,6 +460,7 @@ impl Audit {
             | Act::Reset { .. }
             | Act::Sampled { .. }
             | Act::Refilled { .. }
+            | Act::SelfTested { .. }
             | Act::Configured { .. } => "",
         };
         let also = match &self.act {
@@ -457,6 +498,14 @@ fn bounded_bytes<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<Vec<u8>, decode::E
     let bytes = d.bytes()?;
     if bytes.len() > Act::STATEMENT_BYTES_MAX {
         return Err(decode::Error::message("a statement about keys has at most 4096 bytes"));
+    }
+    Ok(bytes.to_vec())
+}
+
+fn bounded_frame<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<Vec<u8>, decode::Error> {
+    let bytes = d.bytes()?;
+    if bytes.len() > Act::TEST_FRAME_BYTES_MAX {
+        return Err(decode::Error::message("a test frame has at most 256 bytes"));
     }
     Ok(bytes.to_vec())
 }

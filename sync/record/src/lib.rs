@@ -61,7 +61,7 @@ pub use aggregate::{Aggregate, AggregateValue, Statistics};
 pub use alarm::{
     AlarmState, AlarmTransition, Grounds, LimitSide, Measure, Priority, RuleId, RuleIdError, Suppression, Tier,
 };
-pub use audit::{Act, Actor, Audit, Configuring, Notification, SampleStep, Settlement};
+pub use audit::{Act, Actor, Audit, Configuring, Notification, SampleStep, Settlement, TestPort};
 pub use clock_set::{ClockSet, ClockSource};
 pub use codec::{CodecId, CodecText, Redecoded};
 pub use config_file::ConfigFile;

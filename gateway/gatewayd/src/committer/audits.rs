@@ -59,7 +59,7 @@ impl Committer {
                 (!audit.reason.is_empty()).then_some(()).ok_or_else(no_reason)
             }
             // Of these no user says that they happened.
-            Act::Commanded { .. } | Act::Settled { .. } | Act::Sampled { .. } => {
+            Act::Commanded { .. } | Act::Settled { .. } | Act::Sampled { .. } | Act::SelfTested { .. } => {
                 Err("nobody orders this · try: weir tail".into())
             }
             Act::Refilled { sampler, bottles } => self.check_refilled(sampler, *bottles),

@@ -33,6 +33,7 @@ impl Committer {
             Order::ImportSessions { sessions, jump } => self.import(&sessions, jump, draft),
             Order::Send { device, payload, f_port, confirmed } => self.queue(device, payload, f_port, confirmed, draft),
             Order::Probe => Ok(json!({})),
+            Order::SelfTest { by, reason, frame } => self.self_test(by, reason, frame, draft),
             Order::Strangers => Ok(json!({ "strangers": self.strangers() })),
             Order::SealEvidence { asked, report_version, members } => {
                 self.seal_evidence(asked, report_version, members)

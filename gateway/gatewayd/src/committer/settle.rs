@@ -33,7 +33,7 @@ impl Committer {
 
     /// Everything of the transaction is durable: acknowledge, then note it.
     pub(super) fn settle(&self, draft: Draft) {
-        let Draft { transaction, waiting, answers, pushes, commands, pulses, events, clock, .. } = draft;
+        let Draft { transaction, waiting, tests, answers, pushes, commands, pulses, events, clock, .. } = draft;
         for pulse in pulses {
             let id = pulse.id.clone();
             if !self.parts.relays.command(Command::Pulse(pulse)) {
@@ -52,6 +52,7 @@ impl Committer {
             }
         }
         self.tell(answers);
+        tests.into_iter().for_each(|reply| reply.settle(Outcome::Stored));
         let told: Vec<(Option<SourceId>, Judged)> = waiting
             .into_iter()
             .map(|Waiting { source, judged, answer }| {

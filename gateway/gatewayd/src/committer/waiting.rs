@@ -93,15 +93,30 @@ impl Judged {
     }
 }
 
-pub(super) fn from_mqtt(published: Published) -> (Arrival, Sender) {
+/// What a publish is to the committer.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives from one line to the next, and a box for each frame would cost more"
+)]
+pub(super) enum FromMqtt {
+    /// To be judged.
+    Frame(Arrival, Sender),
+    /// Of the client of a self-test.
+    Test(Vec<u8>, Reply),
+}
+
+pub(super) fn from_mqtt(published: Published) -> FromMqtt {
     let Published { client, link, dup, payload, read, reply } = published;
     match read {
-        Read::Frame(content) => (Arrival::Mqtt { device: client, link, dup, payload, content }, Sender::Mqtt(reply)),
+        Read::Test => FromMqtt::Test(payload, reply),
+        Read::Frame(content) => {
+            FromMqtt::Frame(Arrival::Mqtt { device: client, link, dup, payload, content }, Sender::Mqtt(reply))
+        }
         Read::Event { application_id, event } => {
             let decoded = None;
             let arrival =
                 Arrival::Chirpstack { integration: client, link, application_id, event, raw: payload, decoded };
-            (arrival, Sender::Chirpstack(reply))
+            FromMqtt::Frame(arrival, Sender::Chirpstack(reply))
         }
     }
 }

@@ -28,6 +28,9 @@ pub const DEVICES_MAX: usize = 2_000;
 /// Most devices that may share one DevAddr: each costs a MIC for every frame from there.
 pub const DEV_ADDR_DEVICES_MAX: usize = 16;
 
+/// The MQTT client that `weir self-test` lets in for one frame: no device and no integration has this name.
+pub const SELF_TEST: &str = "weir-self-test";
+
 /// The devices of a box by name and by whatever they call themselves.
 #[derive(Debug, Clone, Default)]
 pub struct DeviceTable {
@@ -105,6 +108,9 @@ impl DeviceTable {
         for (section, codec_text) in file.device.into_iter().zip(texts) {
             let line = line_of(text, section.span().start);
             let section = section.into_inner();
+            if section.name.as_str() == SELF_TEST {
+                return Err(DevicesError::Reserved { line });
+            }
             if table.by_name.contains_key(&section.name) {
                 return Err(DevicesError::DuplicateName { line, device: section.name });
             }
@@ -121,6 +127,9 @@ impl DeviceTable {
 
     fn integrate(&mut self, line: usize, section: IntegrationSection, keys: &mut Keys) -> Result<(), DevicesError> {
         let name = section.name.clone();
+        if name.as_str() == SELF_TEST {
+            return Err(DevicesError::Reserved { line });
+        }
         if self.by_name.contains_key(&name) || self.integrations.contains_key(&name) {
             return Err(DevicesError::DuplicateName { line, device: name });
         }

@@ -57,6 +57,7 @@ pub(super) const ALLOWED: &[Allowed] = &[
     verb("metrics", &[("list", Text)]),
     verb("doctor", &[("all", Text), ("list", Text), JSON]),
     verb("bundle", &[("file", NewFile), ("verify", File), ("key", Text), JSON]),
+    verb("self-test", &[REASON, ("wait", Text), JSON]),
     verb("tail", &[("lines", Text), ("follow", Text), ("source", Text), JSON]),
     verb(
         "export",

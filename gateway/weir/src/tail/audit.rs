@@ -2,7 +2,7 @@
 
 use batch::{KeyStatement, Whose};
 use record::{
-    Act, Actor, Audit, ConfigFile, Configuring, Notification, RelayId, SampleStep, Seq, SeqRange, Settlement,
+    Act, Actor, Audit, ConfigFile, Configuring, Notification, RelayId, SampleStep, Seq, SeqRange, Settlement, TestPort,
 };
 
 use crate::lang::Lang;
@@ -73,9 +73,22 @@ fn act(act: &Act, lang: Lang) -> String {
             format!("{bottles} empty bottles put into sampler {sampler}")
         }
         (Act::Refilled { sampler, bottles }, Lang::Zh) => format!("采样器 {sampler} 已换上 {bottles} 个空瓶"),
+        (Act::SelfTested { port, frame }, _) => self_tested(*port, frame.len(), lang),
         (Act::Enrolled { platform, key }, Lang::Zh) => format!("已登记平台 {platform}，其公钥 {}", hex::encode(key)),
         (Act::KeyChanged { statement }, lang) => key_changed(statement, lang),
         (Act::Configured { file, sha256, how }, _) => configured(*file, sha256, *how, lang),
+    }
+}
+
+/// A test frame, which nobody may take for a measurement.
+fn self_tested(port: TestPort, bytes: usize, lang: Lang) -> String {
+    match (port, lang) {
+        (TestPort::Mqtt, Lang::En) => format!("SELF-TEST, no measurement: a test frame of {bytes} bytes came by MQTT"),
+        (TestPort::Mqtt, Lang::Zh) => format!("自检测试，非监测数据：经 MQTT 收到 {bytes} 字节测试帧"),
+        (TestPort::Control, Lang::En) => {
+            format!("SELF-TEST, no measurement: a test frame of {bytes} bytes came by the control socket")
+        }
+        (TestPort::Control, Lang::Zh) => format!("自检测试，非监测数据：经控制套接字收到 {bytes} 字节测试帧"),
     }
 }
 
@@ -297,6 +310,21 @@ mod tests {
             "",
             "AUDIT by user 9: 24 empty bottles put into sampler east",
             "审计 用户 9：采样器 east 已换上 24 个空瓶",
+        );
+        let tested = |port| Act::SelfTested { port, frame: vec![7; 30] };
+        check(
+            Actor::User(0),
+            tested(TestPort::Mqtt),
+            "pump replaced",
+            "AUDIT by user 0: SELF-TEST, no measurement: a test frame of 30 bytes came by MQTT · reason: pump replaced",
+            "审计 用户 0：自检测试，非监测数据：经 MQTT 收到 30 字节测试帧 · 理由：pump replaced",
+        );
+        check(
+            Actor::User(0),
+            tested(TestPort::Control),
+            "",
+            "AUDIT by user 0: SELF-TEST, no measurement: a test frame of 30 bytes came by the control socket",
+            "审计 用户 0：自检测试，非监测数据：经控制套接字收到 30 字节测试帧",
         );
         let commanded = |refused: Option<&str>| Act::Commanded {
             number: 7,

@@ -188,6 +188,9 @@ fn order(act: &Act) -> String {
         }
         Act::Sampled { sampler, step, bottle, bottles, alarm } => sampled(sampler, *step, (*bottle, *bottles), *alarm),
         Act::Refilled { sampler, bottles } => format!("采样器 {sampler} 换瓶 {bottles} empty bottles"),
+        Act::SelfTested { port, frame } => {
+            format!("自检测试帧（非监测数据）self-test frame, no measurement: {}, {} bytes", port.as_str(), frame.len())
+        }
     }
 }
 

@@ -357,6 +357,7 @@ fn audit_columns(audit: &Audit) -> Result<Vec<Value>, Refused> {
         | Act::Shelved { .. }
         | Act::Reset { .. }
         | Act::Refilled { .. }
+        | Act::SelfTested { .. }
         | Act::Commanded { .. }
         | Act::KeyChanged { .. }
         | Act::Configured { .. } => (None, None, None),

@@ -151,6 +151,10 @@ fn any_audit() -> impl Strategy<Value = Audit> {
                 Act::Sampled { sampler, step, bottle, bottles, alarm: alarm.map(Seq) }
             }
         ),
+        (any::<bool>(), vec(any::<u8>(), 0..=Act::TEST_FRAME_BYTES_MAX)).prop_map(|(mqtt, frame)| {
+            let port = if mqtt { record::TestPort::Mqtt } else { record::TestPort::Control };
+            Act::SelfTested { port, frame }
+        }),
         any::<u16>().prop_map(|bottles| Act::Refilled { sampler: RelayId::new("sampler-1").unwrap(), bottles }),
     ];
     (by, act, ".{0,200}").prop_map(|(by, act, reason)| Audit { by, act, reason })

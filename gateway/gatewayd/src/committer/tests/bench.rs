@@ -265,6 +265,7 @@ impl Bench {
             board: board.clone(),
             lost: lost.clone(),
             tallies: GatewayTallies::default(),
+            self_test: Some(Arc::default()),
             scarce: Arc::default(),
             chirpstack: Chirpstack::default(),
             events: mpsc::channel(1).0,
@@ -474,7 +475,7 @@ impl Sensor {
     }
 
     pub(super) async fn connect_as(name: &'static str, password: &'static str) -> Sensor {
-        let directory = Arc::new(Devices::new(Arc::new(slow_table()), Chirpstack::default()).unwrap());
+        let directory = Arc::new(Devices::new(Arc::new(slow_table()), Chirpstack::default(), Arc::default()).unwrap());
         let (submissions, submitted) = mpsc::channel(64);
         let listeners = vec![Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap()];
         let (changes, events) = (mpsc::channel(1).0, mpsc::channel(1).0);

@@ -3,7 +3,7 @@
 use ::lorawan::DevAddr;
 use record::SourceId;
 
-use super::{DEV_ADDR_DEVICES_MAX, DEVICES_MAX};
+use super::{DEV_ADDR_DEVICES_MAX, DEVICES_MAX, SELF_TEST};
 use crate::CodecError;
 use crate::device::integration::INTEGRATIONS_MAX;
 use crate::device::keys::{KeysError, MissingKey};
@@ -107,6 +107,12 @@ pub enum DevicesError {
         /// What is wrong with it.
         #[source]
         source: CodecError,
+    },
+    /// The name of the client of a self-test.
+    #[error("line {line}: `{SELF_TEST}` is the client of weir self-test: give the device another name")]
+    Reserved {
+        /// Of the `[[device]]` or `[[integration]]`.
+        line: usize,
     },
     /// Two devices of one name.
     #[error("line {line}: device `{device}` stands twice: give each its own name")]

@@ -360,6 +360,11 @@ fn two_devices_cannot_be_confused() {
         COD_KEYS,
         expect!["devices line 9: device `cod-1` stands twice: give each its own name"],
     );
+    check(
+        &COD.replace("name = \"cod-1\"", "name = \"weir-self-test\""),
+        "",
+        expect!["devices line 2: `weir-self-test` is the client of weir self-test: give the device another name"],
+    );
     let [level, rain] = [LEVEL, RAIN].map(|text| text.replace("-1", "-2"));
     let [level_keys, rain_keys] = [LEVEL_KEYS, RAIN_KEYS].map(|text| text.replace("-1]", "-2]"));
     check(

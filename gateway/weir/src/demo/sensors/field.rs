@@ -9,12 +9,12 @@ use super::Orders;
 use super::forwarder::Forwarder;
 use super::lora::LoraSensor;
 use super::mqtt::MqttSensor;
-use super::mqtt_wire::Level;
 use crate::demo::devices::{Device, Link, OWN};
 use crate::demo::error::DemoError;
 use crate::demo::logbook::Logbook;
 use crate::demo::message::{Instrument, Water};
 use crate::demo::world::World;
+use crate::mqtt_wire::Level;
 
 /// Frames between devices and gateway; each device has one at a time.
 const AIR_FRAMES: usize = 16;

@@ -4,7 +4,6 @@ mod field;
 mod forwarder;
 mod lora;
 mod mqtt;
-mod mqtt_wire;
 
 use std::time::Duration;
 

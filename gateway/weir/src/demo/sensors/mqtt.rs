@@ -9,9 +9,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::Orders;
-use super::mqtt_wire::{Answer, Level, Outgoing, Wire};
 use crate::demo::logbook::Logbook;
 use crate::demo::message::Instrument;
+use crate::mqtt_wire::{Answer, Level, Memory, Outgoing, Wire};
 
 /// Publishes that may be without their acknowledgement.
 const WINDOW: usize = 8;
@@ -79,7 +79,7 @@ impl Speaker {
     /// One connection: first what is unsettled again, then new messages. `Ok` when the orders have ended.
     async fn connection(&mut self) -> io::Result<()> {
         let MqttSensor { to, level, name, password, .. } = &self.sensor;
-        let mut wire = Wire::connect(*to, *level, name, password).await?;
+        let mut wire = Wire::connect(*to, *level, (name, password), Memory::Session).await?;
         self.repeat(&mut wire)?;
         loop {
             wire.flush().await?;

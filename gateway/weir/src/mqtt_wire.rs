@@ -1,5 +1,5 @@
-//! A sensor's MQTT connection. rumqttd's codec writes what a client says; it is a server's and panics on most of what a
-//! server answers, so answers are read here.
+//! A client's MQTT connection, of the demo's sensors and of the self-test. rumqttd's codec writes what a client says; it is a
+//! server's and panics on most of what a server answers, so answers are read here.
 
 use std::io;
 use std::net::SocketAddr;
@@ -33,9 +33,18 @@ pub(crate) enum Level {
     V5,
 }
 
+/// What the box is to remember of a client that is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Memory {
+    /// Its session.
+    Session,
+    /// Nothing.
+    Nothing,
+}
+
 /// A connection that the box has let in.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(crate) struct Wire {
     stream: TcpStream,
     level: Level,
     input: BytesMut,
@@ -44,18 +53,18 @@ pub(super) struct Wire {
 
 /// A PUBLISH as it is to be sent.
 #[derive(Debug)]
-pub(super) struct Outgoing<'a> {
-    pub(super) topic: &'a str,
-    pub(super) qos: u8,
-    pub(super) packet_id: u16,
+pub(crate) struct Outgoing<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) qos: u8,
+    pub(crate) packet_id: u16,
     /// It may have been sent before.
-    pub(super) dup: bool,
-    pub(super) payload: &'a [u8],
+    pub(crate) dup: bool,
+    pub(crate) payload: &'a [u8],
 }
 
 /// What the box says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// CONNACK with success.
     LetIn,
     /// PUBACK.
@@ -123,14 +132,20 @@ fn remaining_length(bytes: &[u8]) -> io::Result<Option<(usize, usize)>> {
 
 impl Wire {
     /// Connects; the client's name is the user's.
-    pub(super) async fn connect(to: SocketAddr, level: Level, name: &str, password: &str) -> io::Result<Wire> {
+    pub(crate) async fn connect(
+        to: SocketAddr,
+        level: Level,
+        (name, password): (&str, &str),
+        memory: Memory,
+    ) -> io::Result<Wire> {
         let connecting = async {
             let stream = TcpStream::connect(to).await?;
             stream.set_nodelay(true)?;
             let mut wire = Wire { stream, level, input: BytesMut::new(), output: BytesMut::new() };
-            let connect = Connect { keep_alive: KEEP_ALIVE_S, client_id: name.to_owned(), clean_session: false };
+            let clean_session = memory == Memory::Nothing;
+            let connect = Connect { keep_alive: KEEP_ALIVE_S, client_id: name.to_owned(), clean_session };
             let login = Login { username: name.to_owned(), password: password.to_owned() };
-            let properties = (level == Level::V5).then(session_kept);
+            let properties = (level == Level::V5).then(|| session(memory));
             wire.put(Packet::Connect(connect, properties, None, None, Some(login)))?;
             wire.flush().await?;
             match wire.read().await? {
@@ -142,7 +157,7 @@ impl Wire {
     }
 
     /// The next answer. Cancel safe.
-    pub(super) async fn read(&mut self) -> io::Result<Answer> {
+    pub(crate) async fn read(&mut self) -> io::Result<Answer> {
         loop {
             if let Some((answer, bytes)) = Answer::parse(&self.input)? {
                 self.input.advance(bytes);
@@ -155,7 +170,7 @@ impl Wire {
     }
 
     /// Queues a PUBLISH.
-    pub(super) fn publish(&mut self, publish: &Outgoing<'_>) -> io::Result<()> {
+    pub(crate) fn publish(&mut self, publish: &Outgoing<'_>) -> io::Result<()> {
         let Outgoing { topic, qos, packet_id, dup, payload } = publish;
         // The codec keeps QoS, packet identifier and DUP to itself; this form of its own is the way to set them.
         let mut form = BytesMut::with_capacity(5 + topic.len() + payload.len());
@@ -168,12 +183,12 @@ impl Wire {
     }
 
     /// Queues a PUBREL.
-    pub(super) fn release(&mut self, packet_id: u16) -> io::Result<()> {
+    pub(crate) fn release(&mut self, packet_id: u16) -> io::Result<()> {
         self.put(Packet::PubRel(PubRel { pkid: packet_id, reason: PubRelReason::Success }, None))
     }
 
     /// Says goodbye. Nobody is left to be told of a failure.
-    pub(super) async fn goodbye(mut self) {
+    pub(crate) async fn goodbye(mut self) {
         // rumqttd's codec writes one byte too few of an MQTT 5 DISCONNECT without properties; both versions take these.
         self.output.put_slice(&[0xE0, 0]);
         let _ = self.flush().await;
@@ -181,7 +196,7 @@ impl Wire {
     }
 
     /// Sends what is queued.
-    pub(super) async fn flush(&mut self) -> io::Result<()> {
+    pub(crate) async fn flush(&mut self) -> io::Result<()> {
         self.stream.write_all_buf(&mut self.output).await
     }
 
@@ -194,9 +209,9 @@ impl Wire {
     }
 }
 
-fn session_kept() -> ConnectProperties {
+fn session(memory: Memory) -> ConnectProperties {
     ConnectProperties {
-        session_expiry_interval: Some(SESSION_EXPIRY_S),
+        session_expiry_interval: (memory == Memory::Session).then_some(SESSION_EXPIRY_S),
         receive_maximum: None,
         max_packet_size: None,
         topic_alias_max: None,
