@@ -6,7 +6,7 @@
 A step waits until TEXT stands on the screen, types KEYS (\\n, \\e and \\t are Enter, Esc and Tab), or waits for the program's end.
 
 Proves: a full-screen view can be used by what nobody at Weir wrote, and what a screen costs on the line. Prints each screen
-that was waited for, and a summary: screens (lists of lines), bytes (of all output), status. Exit status: 0 all steps came
+that was waited for, and a summary: screens (lists of lines), bytes (of all output), keys (that were typed), status. Exit status: 0 all steps came
 true, 1 not.
 """
 
@@ -39,7 +39,7 @@ def main():
     fcntl.ioctl(line, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
     screen = pyte.Screen(COLUMNS, LINES)
     stream = pyte.ByteStream(screen)
-    seen = {"event": "summary", "screens": [], "bytes": 0, "status": None}
+    seen = {"event": "summary", "screens": [], "bytes": 0, "keys": 0, "status": None}
 
     def hear(seconds):
         """Whether the program said anything in this time; it has ended if not even its end of the line is there."""
@@ -61,7 +61,9 @@ def main():
     for step in args.step:
         what, _, text = step.partition(":")
         if what == "type":
-            os.write(line, text.replace("\\n", "\r").replace("\\e", "\x1b").replace("\\t", "\t").encode())
+            keys = text.replace("\\n", "\r").replace("\\e", "\x1b").replace("\\t", "\t")
+            seen["keys"] += len(keys)
+            os.write(line, keys.encode())
             continue
         until = time.monotonic() + PATIENCE_S
         if what == "end":

@@ -86,11 +86,19 @@ impl Machine {
 
     /// Runs a line of shell in it, as root.
     pub fn run(&self, line: &str) -> Answer {
-        let mut command = Command::new("nsenter");
-        command.args(["--target", &self.leader.as_raw_nonzero().to_string()]);
-        command.args(["--mount", "--uts", "--ipc", "--net", "--pid", "--", "/bin/sh", "-c", line]);
-        command.env_clear().envs(ENVIRONMENT);
+        let words = self.command(line);
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
         Answer::of(&mut command)
+    }
+
+    /// What somebody outside types for that, word by word.
+    pub fn command(&self, line: &str) -> Vec<String> {
+        let leader = self.leader.as_raw_nonzero().to_string();
+        let enter = ["nsenter", "--target", &leader, "--mount", "--uts", "--ipc", "--net", "--pid", "--", "env", "-i"];
+        let environment = ENVIRONMENT.map(|(name, value)| format!("{name}={value}"));
+        let shell = ["/bin/sh", "-c", line].map(str::to_owned);
+        enter.into_iter().map(str::to_owned).chain(environment).chain(shell).collect()
     }
 
     /// The same as another user with that user's groups.

@@ -71,6 +71,7 @@ mod screen;
 mod self_test;
 mod sensors;
 mod serial;
+mod setup;
 mod supervised;
 mod tidy;
 mod time;

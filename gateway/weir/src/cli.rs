@@ -22,6 +22,7 @@ use crate::outfall::OutfallCommand;
 use crate::rules::RulesCommand;
 use crate::sampler::SamplerCommand;
 use crate::self_test::SelfTestArgs;
+use crate::setup::SetupArgs;
 
 /// Weir keeps what outfall sensors say, judges it, and delivers it signed to the platforms.
 ///
@@ -55,6 +56,10 @@ pub(crate) enum Command {
     /// The reference platform, and codes that let boxes in.
     #[command(subcommand)]
     Platform(PlatformCommand),
+    /// From the installed package to the first receipt: by questions, or by one file of answers for many boxes.
+    ///
+    /// It looks itself at what is done already: after a power cut the same command goes on, and a finished box stays as it is.
+    Setup(SetupArgs),
     /// How this box is: devices, alarms, journal, platforms.
     Status(Output),
     /// The same as numbers, in the text format of Prometheus.

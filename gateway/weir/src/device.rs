@@ -13,6 +13,7 @@ mod live;
 mod qr_code;
 mod sealed;
 mod section;
+mod shipped;
 mod show;
 mod test;
 
@@ -25,10 +26,14 @@ use lorawan::Region;
 use crate::exit::Exit;
 use crate::lang::Lang;
 use crate::output;
-pub(crate) use args::DeviceArgs;
+pub(crate) use add::Ready;
 use args::Verb;
+pub(crate) use args::{AddArgs, DeviceArgs, LinkKind};
 pub(crate) use error::DeviceError;
 use files::{Change, DeviceFiles};
+pub(crate) use qr_code::{QrCode, QrCodeError};
+pub(crate) use section::is_codec;
+pub(crate) use shipped::names as codec_names;
 
 /// The files of this box, its channel plan, and where to ask.
 struct Place<'a> {
@@ -48,13 +53,11 @@ pub(crate) fn run(args: &DeviceArgs, run_dir: &Path, lang: Lang) -> Result<Exit,
         Verb::RunCodec(codec) => return fence::enter(codec),
         _ => {}
     }
-    let gateway = args.config_dir.join("gateway.toml");
-    let DevicePlace { devices, keys, region } = device_place(&gateway).map_err(DeviceError::Config)?;
-    let place = Place { gateway, devices, keys, region, run_dir, lang };
+    let place = Place::of(&args.config_dir, run_dir, lang)?;
     match &args.verb {
         Verb::List(output) => show::list(&place, output.json),
         Verb::Show { name, json } => show::one(&place, name, *json),
-        Verb::Add(add) => add::add(&place, add),
+        Verb::Add(add) => add::add(place, add),
         Verb::Import { file } => add::import(&place, file),
         Verb::Test { name, payload, f_port, json } => test::device(&place, name, payload, *f_port, (*json, lang)),
         Verb::TestCodec(_) | Verb::RunCodec(_) => unreachable!("served above"),
@@ -69,6 +72,32 @@ pub(crate) fn run(args: &DeviceArgs, run_dir: &Path, lang: Lang) -> Result<Exit,
         Verb::Redecode { name, from, to } => live::redecode(&place, name, *from, *to),
         Verb::Sample { name, period_s } => live::sample(&place, name, *period_s),
         Verb::Send { name, payload, f_port, confirmed } => live::send(&place, name, payload, *f_port, *confirmed),
+    }
+}
+
+/// The names in the device table.
+pub(crate) fn names(config_dir: &Path) -> Result<Vec<String>, DeviceError> {
+    let DevicePlace { devices, keys, .. } =
+        device_place(&config_dir.join("gateway.toml")).map_err(DeviceError::Config)?;
+    Ok(DeviceFiles::open(&devices, &keys)?.names())
+}
+
+/// Puts a device together, with the text of its keys, its outfall, and the folder of its codec's file. Writes nothing.
+pub(crate) fn prepare<'a>(
+    (config_dir, run_dir): (&Path, &'a Path),
+    lang: Lang,
+    args: &AddArgs,
+    keys_text: Option<&str>,
+    more: (Option<&str>, &Path),
+) -> Result<Ready<'a>, DeviceError> {
+    Ready::new(Place::of(config_dir, run_dir, lang)?, args, keys_text, more)
+}
+
+impl<'a> Place<'a> {
+    fn of(config_dir: &Path, run_dir: &'a Path, lang: Lang) -> Result<Place<'a>, DeviceError> {
+        let gateway = config_dir.join("gateway.toml");
+        let DevicePlace { devices, keys, region } = device_place(&gateway).map_err(DeviceError::Config)?;
+        Ok(Place { gateway, devices, keys, region, run_dir, lang })
     }
 }
 

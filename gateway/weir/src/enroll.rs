@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use batch::{BoxId, CodeError, Enrolled, EnrolmentCode};
+use batch::{BoxId, CodeError, Enrolled, EnrolmentCode, PlatformId, PublicKey, SigningKey};
 use journal::Reader;
 use record::{Act, UnixMs};
 use serde::Deserialize;
@@ -79,36 +79,25 @@ pub(crate) fn enroll(
     lang: Lang,
 ) -> Result<Exit, CommandError> {
     let code: EnrolmentCode = args.code.join("").parse().map_err(EnrollError::Code)?;
-    let url = base_url(&args.url)?;
-    let proxy = args.proxy.as_deref().map(base_url).transpose()?;
-    let key = identity::load(&state_dir.join("identity/box.key")).map_err(EnrollError::Key)?;
-    let position = Reader::open(&state_dir.join("journal/journal.db")).and_then(|reader| reader.position());
-    let box_id = BoxId::new(&position.map_err(CommandError::Store)?.box_id).map_err(EnrollError::Name)?;
-    // Before the code is used up: whom the box believes is journaled, and nobody but the gateway can do that.
-    control::ask(&run_dir.join("gateway.sock"), &json!({"do": "status"})).map_err(CommandError::Control)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::Runtime)?;
-    let asked = runtime.block_on(enrolment::enrol(&url, proxy.as_ref(), &code, &box_id, &key));
-    let enrolled = asked.map_err(EnrollError::Platform)?;
-    let name = args.name.clone().unwrap_or_else(|| enrolled.platform.to_string());
-    let act = Act::Enrolled { platform: enrolled.platform.to_string(), key: enrolled.key.to_bytes() };
-    audit::order(run_dir, &act, &url.to_string())?;
-    pin(&args.config, &name, &url, proxy.as_ref(), &enrolled)?;
-    // Where this machine took the place of another one, the platform's word of it is what proves it later.
-    for statement in runtime.block_on(enrolment::key_statements(&url, proxy.as_ref(), &enrolled)) {
-        audit::order(run_dir, &Act::KeyChanged { statement }, &url.to_string())?;
-    }
+    let invited = Invited {
+        url: base_url(&args.url)?,
+        code,
+        name: args.name.clone(),
+        proxy: args.proxy.as_deref().map(base_url).transpose()?,
+    };
+    let Known { box_id, platform, key, destination: name } = invited.enroll(&args.config, (state_dir, run_dir))?;
     let mut out = output::stdout();
     let text = match args.json {
         true => json!({
-            "box": box_id, "platform": enrolled.platform, "key": enrolled.key, "destination": name, "config": args.config,
+            "box": box_id, "platform": platform, "key": key, "destination": name, "config": args.config,
         })
         .to_string(),
         false => format!(
             "{box_id}: {} {} · {} {}\n{} {} · try: sudo systemctl enable --now weir-sync && sudo systemctl restart weir-sync",
             lang.pick("enrolled at", "已登记到平台"),
-            enrolled.platform,
+            platform,
             lang.pick("its key:", "平台公钥："),
-            enrolled.key,
+            key,
             lang.pick("written to", "已写入"),
             args.config.display()
         ),
@@ -116,6 +105,64 @@ pub(crate) fn enroll(
     line(&mut out, &text)?;
     out.flush().map_err(CommandError::output)?;
     Ok(Exit::Good)
+}
+
+/// What a box needs to come to know a platform.
+pub(crate) struct Invited {
+    /// Where the platform is.
+    pub(crate) url: BaseUrl,
+    /// What it gave for this box.
+    pub(crate) code: EnrolmentCode,
+    /// Under which name it is to stand in `sync.toml`; none: its own.
+    pub(crate) name: Option<String>,
+    /// A proxy to go through.
+    pub(crate) proxy: Option<BaseUrl>,
+}
+
+/// A box and a platform that know each other.
+pub(crate) struct Known {
+    /// The box.
+    pub(crate) box_id: BoxId,
+    /// The platform's own name.
+    pub(crate) platform: PlatformId,
+    /// Its key.
+    pub(crate) key: PublicKey,
+    /// Its name in `sync.toml`.
+    pub(crate) destination: String,
+}
+
+impl Invited {
+    /// Makes both known to each other, and writes whom to trust into `config`. The same again does no harm: the code goes on
+    /// letting in the key that used it.
+    pub(crate) fn enroll(&self, config: &Path, (state_dir, run_dir): (&Path, &Path)) -> Result<Known, CommandError> {
+        let Invited { url, code, name, proxy } = self;
+        let (key, box_id) = (own_key(state_dir)?, own_name(state_dir)?);
+        // Before the code is used up: whom the box believes is journaled, and nobody but the gateway can do that.
+        control::ask(&run_dir.join("gateway.sock"), &json!({"do": "status"})).map_err(CommandError::Control)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(CommandError::Runtime)?;
+        let asked = runtime.block_on(enrolment::enrol(url, proxy.as_ref(), code, &box_id, &key));
+        let enrolled = asked.map_err(EnrollError::Platform)?;
+        let name = name.clone().unwrap_or_else(|| enrolled.platform.to_string());
+        let act = Act::Enrolled { platform: enrolled.platform.to_string(), key: enrolled.key.to_bytes() };
+        audit::order(run_dir, &act, &url.to_string())?;
+        pin(config, &name, url, proxy.as_ref(), &enrolled)?;
+        // Where this machine took the place of another one, the platform's word of it is what proves it later.
+        for statement in runtime.block_on(enrolment::key_statements(url, proxy.as_ref(), &enrolled)) {
+            audit::order(run_dir, &Act::KeyChanged { statement }, &url.to_string())?;
+        }
+        Ok(Known { box_id, platform: enrolled.platform, key: enrolled.key, destination: name })
+    }
+}
+
+fn own_key(state_dir: &Path) -> Result<SigningKey, CommandError> {
+    Ok(identity::load(&state_dir.join("identity/box.key")).map_err(EnrollError::Key)?)
+}
+
+/// The name of the box, which belongs to its journal for good.
+pub(crate) fn own_name(state_dir: &Path) -> Result<BoxId, CommandError> {
+    let position = Reader::open(&state_dir.join("journal/journal.db")).and_then(|reader| reader.position());
+    Ok(BoxId::new(&position.map_err(CommandError::Store)?.box_id).map_err(EnrollError::Name)?)
 }
 
 /// The certificate first, then the destination that names it; nothing is written that would be refused.
@@ -171,7 +218,8 @@ fn write_certificate(path: &Path, like: &Path, text: &str) -> std::io::Result<()
     File::open(folder_of(path))?.sync_all()
 }
 
-fn base_url(text: &str) -> Result<BaseUrl, EnrollError> {
+/// An address as people type it.
+pub(crate) fn base_url(text: &str) -> Result<BaseUrl, EnrollError> {
     BaseUrl::deserialize(text.into_deserializer()).map_err(EnrollError::Url)
 }
 

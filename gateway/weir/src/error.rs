@@ -45,6 +45,9 @@ pub(crate) enum CommandError {
     /// A file of dossiers.
     #[error(transparent)]
     Outfall(#[from] crate::outfall::OutfallError),
+    /// A box that is not set up.
+    #[error(transparent)]
+    Setup(#[from] crate::setup::SetupError),
     /// No self-test.
     #[error("nothing was tested")]
     SelfTest(#[from] crate::self_test::SelfTestError),

@@ -43,6 +43,7 @@ mod rules;
 mod sampler;
 mod screen;
 mod self_test;
+mod setup;
 mod signers;
 mod status;
 mod subprocess;
@@ -97,6 +98,7 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Platform(PlatformCommand::Invite(args)) => enroll::invite(&args, lang),
         Command::Platform(PlatformCommand::Revoke(args)) => platform_keys::revoke(&args, lang),
         Command::Platform(PlatformCommand::Rotate(args)) => platform_keys::rotate(&args, lang),
+        Command::Setup(args) => setup::run(&args, (state_dir, run_dir), lang),
         Command::Status(output) => status::run(run_dir, output.json, lang),
         Command::Doctor(args) => doctor::run(&args, (state_dir, run_dir), lang),
         Command::Bundle(args) => bundle::run(&args, (state_dir, run_dir), lang),

@@ -19,6 +19,7 @@ use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::lang::Lang;
 use crate::output;
+pub(crate) use change::{one, register as add};
 pub(crate) use form::FormError;
 
 use form::Form;
@@ -167,6 +168,11 @@ pub(crate) fn run(command: &OutfallCommand, dirs: (&Path, &Path), lang: Lang) ->
         OutfallCommand::List(output) => show::list(state_dir, output.json, lang),
         OutfallCommand::Export(args) => export(args, state_dir, lang),
     }
+}
+
+/// Whether an outfall has a dossier.
+pub(crate) fn has(code: &OutfallCode, state_dir: &Path) -> Result<bool, CommandError> {
+    Ok(register(state_dir)?.1.dossier(code).is_some())
 }
 
 /// The outfalls as the journal tells of them.

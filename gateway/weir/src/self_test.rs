@@ -18,7 +18,10 @@ use record::{Seq, TestPort};
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::lang::Lang;
+pub(crate) use frame::newest;
+pub(crate) use receipts::holds;
 use receipts::{Outcome, Upload};
+pub(crate) use told::{complaints, facts, rows};
 
 /// `weir self-test`
 #[derive(Debug, Args)]

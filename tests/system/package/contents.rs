@@ -89,6 +89,7 @@ fn everything_is_in_its_place() {
         "/usr/share/doc/weir/copyright",
         "/usr/share/doc/weir/changelog.Debian.gz",
         "/usr/share/doc/weir/crates.txt.gz",
+        "/usr/share/doc/weir/examples/setup.toml",
         "/usr/share/doc/weir/examples/sshd-technicians.conf",
         "/usr/share/doc/weir/examples/sync.toml",
         "/usr/share/weir/config/gateway.toml",

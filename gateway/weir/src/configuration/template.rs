@@ -27,6 +27,8 @@ pub(crate) enum Template {
     Notify,
     /// The dossier of an outfall.
     Outfall,
+    /// Answers for `weir setup`, one file for many boxes.
+    Setup,
     /// The reference platform.
     Platform,
 }
@@ -42,6 +44,7 @@ impl Template {
             Template::Sync => include_str!("../../../../config/sync.toml"),
             Template::Notify => include_str!("../../../../config/notify.toml"),
             Template::Outfall => include_str!("../../../../config/outfall.toml"),
+            Template::Setup => include_str!("../../../../config/setup.toml"),
             Template::Platform => include_str!("../../../../config/platform.toml"),
         }
     }

@@ -180,7 +180,8 @@ pub(crate) struct AddArgs {
     /// How it sends.
     #[arg(long, value_enum)]
     pub(crate) link: LinkKind,
-    /// A TOML file with what stands under [device.codec], or =NAME for the codec of another device.
+    /// A TOML file with what stands under [device.codec], =NAME for the codec of another device, or the name of one that ships,
+    /// as senml_json, cayenne_lpp or dragino-ldds75.
     #[arg(long, value_name = "FILE")]
     pub(crate) codec: String,
     /// TOML lines with its keys (app_key = "…"), or - for standard input. Keys are never given as arguments, where

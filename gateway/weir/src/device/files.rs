@@ -71,6 +71,12 @@ impl DeviceFiles {
         self.keys.document.to_string()
     }
 
+    /// The names of all devices.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let devices = self.devices.document.get("device").and_then(Item::as_array_of_tables).into_iter().flatten();
+        devices.filter_map(|table| table.get("name").and_then(Item::as_str)).map(str::to_owned).collect()
+    }
+
     /// The section of a device.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use toml_edit::{DocumentMut, Item, Table, value};
 
 use super::args::{AddArgs, LinkKind};
 use super::files::{DeviceFiles, FilesError};
+use super::shipped;
 
 /// Names of keys, as `keys.toml` has them. Nothing else is taken into that file.
 pub(super) const KEYS: [&str; 10] = [
@@ -152,16 +153,24 @@ fn codec(codec: &str, files: &mut DeviceFiles, base: &Path) -> Result<Table, Sec
         }
         None => {
             let path = base.join(codec);
-            toml(&path, &read(&path)?)?.into_table()
+            match shipped::text(codec) {
+                Some(text) => toml(&path, text)?.into_table(),
+                None => toml(&path, &read(&path)?)?.into_table(),
+            }
         }
     };
     forget_place(&mut table);
     Ok(table)
 }
 
+/// Whether this is the name of a codec that ships, or a file below `base`.
+pub(crate) fn is_codec(codec: &str, base: &Path) -> bool {
+    shipped::text(codec).is_some() || base.join(codec).is_file()
+}
+
 /// A table is written where it stood in the text that it was read from, unless it forgets that: `[[device.codec.fields]]`
 /// would be written among those of the device that it was copied from.
-fn forget_place(table: &mut Table) {
+pub(super) fn forget_place(table: &mut Table) {
     table.set_position(None);
     for (_, item) in table.iter_mut() {
         match item {

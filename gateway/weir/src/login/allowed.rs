@@ -175,6 +175,8 @@ impl Why {
 pub(super) const EXCLUDED: &[(&str, Why)] = &[
     ("gateway", Why::Service),
     ("sync run", Why::Service),
+    // It writes the box's files and enrols it.
+    ("setup", Why::Rights),
     ("sync drop", Why::ForGood),
     ("platform", Why::Elsewhere),
     ("evidence release", Why::ForGood),

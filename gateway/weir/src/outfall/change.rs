@@ -40,7 +40,8 @@ pub(super) fn import(args: &ImportArgs, run_dir: &Path, lang: Lang) -> Result<Ex
     order(&request, run_dir, args.json, lang)
 }
 
-fn one(path: &Path) -> Result<Dossier, CommandError> {
+/// The dossier in a file that has one.
+pub(crate) fn one(path: &Path) -> Result<Dossier, CommandError> {
     let form = Form::of(path, None).map_err(OutfallError::from)?;
     let mut dossiers = form.read(path).map_err(OutfallError::from)?;
     match (dossiers.pop(), dossiers.len()) {
@@ -49,12 +50,22 @@ fn one(path: &Path) -> Result<Dossier, CommandError> {
     }
 }
 
-fn order(request: &Value, run_dir: &Path, json: bool, lang: Lang) -> Result<Exit, CommandError> {
+/// Registers an outfall that nobody has registered.
+pub(crate) fn register(dossier: &Dossier, reason: &str, run_dir: &Path) -> Result<(), CommandError> {
+    let request = json!({ "do": "register", "how": "add", "dossiers": [dossier], "reason": reason });
+    ask(&request, run_dir).map(drop)
+}
+
+fn ask(request: &Value, run_dir: &Path) -> Result<Value, CommandError> {
     let bytes = request.to_string().len();
     if bytes > ORDER_BYTES_MAX {
         return Err(OutfallError::Long(bytes).into());
     }
-    let answer: Value = control::ask(&run_dir.join("gateway.sock"), request).map_err(CommandError::Control)?;
+    control::ask(&run_dir.join("gateway.sock"), request).map_err(CommandError::Control)
+}
+
+fn order(request: &Value, run_dir: &Path, json: bool, lang: Lang) -> Result<Exit, CommandError> {
+    let answer = ask(request, run_dir)?;
     let mut out = output::stdout();
     if json {
         let shown = json!({ "versions": answer["versions"], "unchanged": answer["unchanged"] });

@@ -96,6 +96,13 @@ fn find(state_dir: &Path, first: Seq, frame: &[u8]) -> Result<Option<Seq>, Comma
     Ok(found)
 }
 
+/// The newest self-test in the journal.
+pub(crate) fn newest(state_dir: &Path) -> Result<Option<Seq>, CommandError> {
+    let mut newest = None;
+    each(state_dir, Seq(0), |seq, _| newest = Some(seq))?;
+    Ok(newest)
+}
+
 fn each(state_dir: &Path, first: Seq, mut each: impl FnMut(Seq, &[u8])) -> Result<(), CommandError> {
     let reader = Reader::open(&state_dir.join("journal/journal.db")).map_err(CommandError::Store)?;
     let end = reader.position().map_err(CommandError::Store)?.end;

@@ -90,6 +90,11 @@ fn look(seq: Seq, platform: &str, state_dir: &Path, begun: Instant) -> Result<Op
     Ok(refused.then_some(Outcome::Refused))
 }
 
+/// Whether a platform has given its receipt for this record.
+pub(crate) fn holds(seq: Seq, platform: &str, state_dir: &Path) -> Result<bool, CommandError> {
+    Ok(matches!(look(seq, platform, state_dir, Instant::now())?, Some(Outcome::Receipt(_))))
+}
+
 fn ask(run_dir: &Path) -> Result<Status, String> {
     let socket = run_dir.join("sync.sock");
     control::ask(&socket, &json!({ "do": "link_up" })).map_err(|error| control::chain(&error))?;
