@@ -49,10 +49,11 @@ const ARROWS: &[(&str, &[&str])] = &[
             "versions",
         ],
     ),
+    ("page", &["batch", "control", "evidence", "gatewayd", "identity", "journal", "record", "syncd"]),
     (
         "weir",
         &[
-            "batch", "control", "evidence", "gatewayd", "identity", "ingest", "journal", "lorawan", "platform",
+            "batch", "control", "evidence", "gatewayd", "identity", "ingest", "journal", "lorawan", "page", "platform",
             "record", "rules", "script", "syncd", "versions",
         ],
     ),

@@ -21,7 +21,7 @@ use crate::outfall;
 use crate::output::{self, line};
 
 /// The kinds of file, by name.
-const KINDS: [&str; 8] = ["gateway", "sync", "notify", "platform", "devices", "keys", "rules", "outfall"];
+const KINDS: [&str; 9] = ["gateway", "sync", "notify", "platform", "page", "devices", "keys", "rules", "outfall"];
 
 /// Checks each file as the daemon that reads it does. [`Exit::Config`] if one is refused.
 pub(crate) fn run(config_dir: &Path, files: &[PathBuf], json: bool, lang: Lang) -> Result<Exit, CommandError> {
@@ -113,6 +113,7 @@ fn check(path: &Path) -> Result<Vec<Note>, String> {
         Some("notify") => check_notify(path),
         Some("gateway") => GatewayConfig::load(path).map(drop).map_err(|error| chain(&error)),
         Some("platform") => platform::Config::load(path).map(drop).map_err(|error| chain(&error)),
+        Some("page") => page::Config::load(path).map(drop).map_err(|error| chain(&error)),
         Some("devices") => check_devices(path, &path.with_file_name("keys.toml")),
         Some("keys") => check_devices(&path.with_file_name("devices.toml"), path),
         Some("outfall") => outfall::check(path).map_err(|error| error.to_string()),

@@ -60,6 +60,9 @@ pub(crate) enum Command {
     ///
     /// It looks itself at what is done already: after a power cut the same command goes on, and a finished box stays as it is.
     Setup(SetupArgs),
+    /// The read-only page for whoever stands at the outfall: state, charts, alarms, dossiers, receipts.
+    #[command(subcommand)]
+    Page(PageCommand),
     /// How this box is: devices, alarms, journal, platforms.
     Status(Output),
     /// The same as numbers, in the text format of Prometheus.
@@ -160,6 +163,17 @@ pub(crate) enum Daemon {
     Run {
         /// Its configuration file.
         #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+}
+
+/// What the page can be told.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PageCommand {
+    /// Run in the foreground until SIGTERM or SIGINT. It writes nothing, and orders nothing of a daemon.
+    Run {
+        /// Its configuration file.
+        #[arg(long, value_name = "FILE", default_value = "/etc/weir/page.toml")]
         config: PathBuf,
     },
 }

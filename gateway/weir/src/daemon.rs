@@ -46,6 +46,19 @@ pub(crate) fn sync(path: &Path) -> Result<Exit, CommandError> {
     Ok(Exit::Good)
 }
 
+/// `weir page run`
+pub(crate) fn page(path: &Path) -> Result<Exit, CommandError> {
+    logging::start();
+    let config = page::Config::load(path).map_err(CommandError::PageConfig)?;
+    let runtime = runtime(WORKERS)?;
+    let stop = stop_signal(&runtime)?;
+    let listen = config.listen;
+    // A whole page, made as for a reader: what hangs is started again.
+    supervised::watch_by(move || page::answers(listen))?;
+    runtime.block_on(page::run(config, stop)).map_err(CommandError::Page)?;
+    Ok(Exit::Good)
+}
+
 /// `weir platform run`
 pub(crate) fn platform(path: &Path) -> Result<Exit, CommandError> {
     logging::start();

@@ -18,6 +18,12 @@ pub(crate) enum CommandError {
     /// `platform.toml`.
     #[error("the platform's configuration is refused")]
     PlatformConfig(#[source] platform::ConfigError),
+    /// `page.toml`.
+    #[error("the page's configuration is refused")]
+    PageConfig(#[source] page::ConfigError),
+    /// The page.
+    #[error("the page does not run")]
+    Page(#[source] page::PageError),
     /// The field daemon.
     #[error("the gateway does not run")]
     Gateway(#[source] gatewayd::StartError),
@@ -203,6 +209,7 @@ impl CommandError {
             CommandError::GatewayConfig(_)
             | CommandError::SyncConfig(_)
             | CommandError::PlatformConfig(_)
+            | CommandError::PageConfig(_)
             | CommandError::Configuration(crate::configuration::ConfigurationError::Refused { .. })
             | CommandError::Sync(syncd::SyncError::Destination { .. }) => Exit::Config,
             CommandError::Gateway(

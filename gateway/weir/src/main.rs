@@ -54,7 +54,7 @@ mod verify;
 
 use std::process::ExitCode;
 
-use cli::{Cli, Command, Daemon, IdentityArgs, IdentityCommand, PlatformCommand, SyncCommand};
+use cli::{Cli, Command, Daemon, IdentityArgs, IdentityCommand, PageCommand, PlatformCommand, SyncCommand};
 use error::CommandError;
 use exit::Exit;
 use lang::Lang;
@@ -91,6 +91,7 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
             parked::retry(&platform, batch.as_deref(), (state_dir, run_dir), json, lang)
         }
         Command::Sync(SyncCommand::Drop(args)) => parked::drop_batch(&args, (state_dir, run_dir), lang),
+        Command::Page(PageCommand::Run { config }) => daemon::page(&config),
         Command::Platform(PlatformCommand::Run { config }) => daemon::platform(&config),
         Command::Platform(PlatformCommand::Compare(args)) => compare::run(&args, lang),
         Command::Platform(PlatformCommand::Order(args)) => order::order(&args, lang),

@@ -47,6 +47,7 @@ pub use draft::{Draft, DraftError, ReceiptFile};
 pub use log::moment;
 pub use parts::RECEIPTS_MAX;
 pub use receipts::{ReceiptFault, Receipts};
+pub use report::escape;
 pub use verdict::{Complete, Finding, RecordsFault, Revoked, Sealed, State, Times, Verdict, What};
 pub use verifier::{Keys, begins, verify};
 

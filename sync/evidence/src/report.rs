@@ -19,7 +19,7 @@ use record::UnixMs;
 use crate::container::Member;
 use crate::log::Log;
 use crate::readings;
-use html::escape;
+pub use html::escape;
 
 /// Version of the rule that makes it. That of files with dossiers, aggregates or manual entries is no other one: a program that does not know
 /// the section does not know such records either.

@@ -23,7 +23,7 @@ pub(crate) struct ConfigArgs {
 pub(crate) enum ConfigCommand {
     /// Whether these files would be accepted; without files, gateway.toml and sync.toml.
     Check {
-        /// gateway.toml, sync.toml, platform.toml, devices.toml, keys.toml, rules.toml or rules.d, or a dossier, outfall.toml.
+        /// gateway.toml, sync.toml, platform.toml, page.toml, devices.toml, keys.toml, rules.toml or rules.d, or a dossier, outfall.toml.
         #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
         /// One JSON object instead of text for people.

@@ -29,6 +29,8 @@ pub(crate) enum Template {
     Outfall,
     /// Answers for `weir setup`, one file for many boxes.
     Setup,
+    /// The read-only page.
+    Page,
     /// The reference platform.
     Platform,
 }
@@ -45,6 +47,7 @@ impl Template {
             Template::Notify => include_str!("../../../../config/notify.toml"),
             Template::Outfall => include_str!("../../../../config/outfall.toml"),
             Template::Setup => include_str!("../../../../config/setup.toml"),
+            Template::Page => include_str!("../../../../config/page.toml"),
             Template::Platform => include_str!("../../../../config/platform.toml"),
         }
     }

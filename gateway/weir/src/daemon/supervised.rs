@@ -24,18 +24,26 @@ const ASKED_TIMES: u32 = 3;
 /// # Errors
 /// [`CommandError::Watch`] if there is no thread.
 pub(super) fn watch(socket: PathBuf, probe: Value) -> Result<(), CommandError> {
+    watch_by(move || is_alive(&socket, &probe))
+}
+
+/// The same of one that is alive as long as `is_alive` says so.
+///
+/// # Errors
+/// [`CommandError::Watch`] if there is no thread.
+pub(super) fn watch_by(is_alive: impl Fn() -> bool + Send + 'static) -> Result<(), CommandError> {
     if std::env::var_os("NOTIFY_SOCKET").is_none() {
         return Ok(());
     }
     let within = sd_notify::watchdog_enabled();
     let work = move || {
-        while !is_alive(&socket, &probe) {
+        while !is_alive() {
             thread::sleep(START_POLL);
         }
         tell(NotifyState::Ready);
         let Some(within) = within else { return };
         loop {
-            if is_alive(&socket, &probe) {
+            if is_alive() {
                 tell(NotifyState::Watchdog);
             } else {
                 log::warn!("the daemon does not answer itself; systemd starts it again if that lasts");

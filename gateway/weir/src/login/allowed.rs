@@ -178,6 +178,7 @@ pub(super) const EXCLUDED: &[(&str, Why)] = &[
     // It writes the box's files and enrols it.
     ("setup", Why::Rights),
     ("sync drop", Why::ForGood),
+    ("page", Why::Service),
     ("platform", Why::Elsewhere),
     ("evidence release", Why::ForGood),
     ("backup", Why::Rights),

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 /// Text as it stands in HTML, also within a quoted attribute.
-pub(super) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -51,9 +51,13 @@ fn units(facts: &Facts) -> Result<&[Unit], Unseen> {
     }
 }
 
-/// Nobody expects an upload daemon where there is nothing that it could be told.
+/// Nobody expects an upload daemon where there is nothing that it could be told, nor a page where nobody asked for one.
 fn is_wanted(facts: &Facts, unit: &Unit) -> bool {
-    unit.id != "weir-sync.service" || !matches!(facts.upload, Err(Unseen::Missing(_)))
+    match unit.id.as_str() {
+        "weir-sync.service" => !matches!(facts.upload, Err(Unseen::Missing(_))),
+        "weir-page.service" => unit.unit_file_state == "enabled" || unit.active_state == "active",
+        _ => true,
+    }
 }
 
 fn judge(facts: &Facts, is_well: impl Fn(&Unit) -> bool, shown: impl Fn(&Unit) -> Trouble) -> Looked {

@@ -9,8 +9,13 @@ use crate::doctor::facts::{Fact, Services, Unit, Unseen};
 use crate::subprocess::{self, SubprocessError};
 
 /// Ours.
-const UNITS: [&str; 4] =
-    ["weir-gateway.service", "weir-sync.service", "weir-gateway.socket", "weir-gateway-mqtt.socket"];
+const UNITS: [&str; 5] = [
+    "weir-gateway.service",
+    "weir-sync.service",
+    "weir-page.service",
+    "weir-gateway.socket",
+    "weir-gateway-mqtt.socket",
+];
 /// Those that set the clock.
 const TIME_SERVICES: [&str; 6] = [
     "systemd-timesyncd.service",
