@@ -10,7 +10,7 @@ fn units() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/systemd");
     let mut all: Vec<PathBuf> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
     all.sort();
-    assert_eq!(all.len(), 4, "{all:?}");
+    assert_eq!(all.len(), 5, "{all:?}");
     all
 }
 
@@ -61,11 +61,23 @@ fn the_gateway_is_exposed_to_little_with_relays_too() {
 }
 
 #[test]
-fn the_gateway_has_no_way_out_of_the_site() {
-    let unit = units().into_iter().find(|unit| unit.ends_with("weir-gateway.service")).unwrap();
+fn the_gateway_and_the_page_have_no_way_out_of_the_site() {
+    for name in ["weir-gateway.service", "weir-page.service"] {
+        let unit = units().into_iter().find(|unit| unit.ends_with(name)).unwrap();
+        let text = std::fs::read_to_string(unit).unwrap();
+        let values = |key: &str| -> Vec<&str> { text.lines().filter_map(|line| line.strip_prefix(key)).collect() };
+        assert_eq!(values("IPAddressDeny="), ["any"], "{name}");
+        let site = "localhost link-local 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7";
+        assert_eq!(values("IPAddressAllow="), [site], "{name}");
+    }
+}
+
+#[test]
+fn the_page_may_write_nowhere() {
+    let unit = units().into_iter().find(|unit| unit.ends_with("weir-page.service")).unwrap();
     let text = std::fs::read_to_string(unit).unwrap();
-    let values = |key: &str| -> Vec<&str> { text.lines().filter_map(|line| line.strip_prefix(key)).collect() };
-    assert_eq!(values("IPAddressDeny="), ["any"]);
-    let site = "localhost link-local 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7";
-    assert_eq!(values("IPAddressAllow="), [site]);
+    for key in ["ReadWritePaths=", "StateDirectory=", "RuntimeDirectory=", "CacheDirectory=", "LogsDirectory="] {
+        assert!(!text.contains(key), "{key}");
+    }
+    assert!(text.contains("\nProtectSystem=strict\n") && text.contains("\nUser=weir-page\n"));
 }

@@ -78,6 +78,7 @@ fn everything_is_in_its_place() {
         "/usr/lib/systemd/system/weir-gateway.socket",
         "/usr/lib/systemd/system/weir-gateway-mqtt.socket",
         "/usr/lib/systemd/system/weir-sync.service",
+        "/usr/lib/systemd/system/weir-page.service",
         "/usr/lib/sysusers.d/weir.conf",
         "/usr/lib/tmpfiles.d/weir.conf",
         "/usr/share/polkit-1/rules.d/weir-sms.rules",
@@ -91,6 +92,7 @@ fn everything_is_in_its_place() {
         "/usr/share/doc/weir/crates.txt.gz",
         "/usr/share/doc/weir/examples/setup.toml",
         "/usr/share/doc/weir/examples/sshd-technicians.conf",
+        "/usr/share/doc/weir/examples/page.toml",
         "/usr/share/doc/weir/examples/sync.toml",
         "/usr/share/weir/config/gateway.toml",
     ] {
