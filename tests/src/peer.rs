@@ -27,6 +27,7 @@ impl Peer {
             Some("py") => Command::new(tools("venv/bin/python")),
             Some("js") => {
                 tools("node/node_modules/lora-packet");
+                tools("node/node_modules/axe-core");
                 Command::new("node")
             }
             _ => Command::new("bash"),

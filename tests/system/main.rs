@@ -58,6 +58,7 @@ mod mqtt_tls;
 mod notified;
 mod outfalls;
 mod package;
+mod page;
 mod parked;
 mod platform_orders;
 mod published;
