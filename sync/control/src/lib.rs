@@ -1,7 +1,8 @@
 //! The control socket: how `weir` asks a daemon, and how a daemon answers.
 //!
 //! **In and out:** one JSON object a line over a Unix socket, a request `{"do":"status"}`, an answer
-//! `{"ok":true,...}` or `{"ok":false,"error":"..."}`. Who may connect is the socket's mode: owner and group.
+//! `{"ok":true,...}` or `{"ok":false,"error":"..."}`. Who may connect is the socket's mode: owner and group; the user of the page for
+//! inspectors is told the status and obeyed in nothing.
 //!
 //! **Deliberately does not know:** which requests exist; the daemon's handler does.
 //!
@@ -9,6 +10,7 @@
 
 mod chain;
 mod client;
+mod onlooker;
 mod server;
 
 pub use chain::chain;

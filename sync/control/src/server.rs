@@ -13,6 +13,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use crate::onlooker::{onlooker, refused};
 use crate::{CONNECTIONS_MAX, IDLE_SECONDS_MAX, LINE_BYTES_MAX};
 
 /// Owner and group may ask.
@@ -64,6 +65,7 @@ where
     A: Future<Output = Result<Value, String>> + Send + 'static,
 {
     let listener = bind(path)?;
+    let onlooker = onlooker();
     let handle = Arc::new(handle);
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     Ok(async move {
@@ -73,7 +75,7 @@ where
                 Ok((stream, _)) => {
                     let handle = handle.clone();
                     tokio::spawn(async move {
-                        converse(stream, handle.as_ref()).await;
+                        converse(stream, onlooker, handle.as_ref()).await;
                         drop(slot);
                     });
                 }
@@ -104,7 +106,7 @@ fn bind(path: &Path) -> Result<UnixListener, ControlError> {
 }
 
 /// One client: request lines in, answer lines out, until it hangs up, idles, or writes too long a line.
-async fn converse<H, A>(stream: UnixStream, handle: &H)
+async fn converse<H, A>(stream: UnixStream, onlooker: Uid, handle: &H)
 where
     H: Fn(Uid, Value) -> A,
     A: Future<Output = Result<Value, String>>,
@@ -122,7 +124,10 @@ where
             _ => return,
         }
         let answer = match serde_json::from_slice(&line) {
-            Ok(request) => handle(uid, request).await,
+            Ok(request) => match refused(onlooker, uid, &request) {
+                Some(why) => Err(why.to_owned()),
+                None => handle(uid, request).await,
+            },
             Err(error) => Err(format!("the request is no JSON: {error}")),
         };
         let answer = match answer {

@@ -2,8 +2,10 @@
 //! enabled; a frame is acknowledged and has its receipt; each user can do what it must and no more; all of it is there again
 //! after the next start of the machine.
 
+use std::process::Command;
+
 use system_tests::config::BOX;
-use system_tests::{Device, Machine, Party, Peer, until};
+use system_tests::{Answer, Device, Machine, Party, Peer, until};
 
 const UNITS: [&str; 4] =
     ["weir-gateway.socket", "weir-gateway-mqtt.socket", "weir-gateway.service", "weir-sync.service"];
@@ -40,6 +42,7 @@ fn a_package_becomes_a_box_whose_frames_have_receipts() {
     assert_eq!(numbers as u64, FRAMES);
     machine.run("weir verify").exits(0);
 
+    the_page_answers_and_orders_nothing(&machine);
     each_user_can_do_what_it_must_and_no_more(&machine);
     drop(platform);
     everything_is_there_after_the_next_start(&mut machine, &cod);
@@ -71,6 +74,33 @@ fn acknowledged_is_stored(machine: &Machine, cod: &Device) {
     assert_eq!(stored.lines().count() as u64, FRAMES + 1, "{stored}");
 }
 
+/// Off until somebody switches it on by README's lines; then it reads by its group alone, and no daemon obeys it.
+fn the_page_answers_and_orders_nothing(machine: &Machine) {
+    assert_eq!(machine.property("weir-page", "UnitFileState"), "disabled");
+    machine.run("install -o root -g weir -m 640 /usr/share/doc/weir/examples/page.toml /etc/weir/").exits(0);
+    machine.run("weir config check /etc/weir/page.toml && systemctl enable --now weir-page").exits(0);
+    let enter = machine.network();
+    let home = until("the page has read the journal", 60, || {
+        let curl = ["curl", "--silent", "--max-time", "30", "http://127.0.0.1:8080/?lang=en"];
+        let home = Answer::of(Command::new(&enter[0]).args(&enter[1..]).args(curl)).out;
+        home.contains("newest receipt verified").then_some(home)
+    });
+    assert!(home.contains("cod-1") && home.contains("No alarm stands."), "{home}");
+    // Whoever takes it over has its user and the group of its unit.
+    let taken = |line: &str| machine.run(&format!("setpriv --reuid=weir-page --regid=weir --clear-groups -- {line}"));
+    taken("weir status --json").exits(0);
+    let refused = taken("weir alarm ack cod-high cod-1 --reason x");
+    assert!(refused.code == Some(3) && refused.err.contains("the page only looks"), "{refused:?}");
+    for line in ["cat /etc/weir/keys.toml", "cat /var/lib/weir/identity/box.key", "touch /var/lib/weir/journal/stray"] {
+        assert_ne!(taken(line).code, Some(0), "{line}");
+    }
+    // The process itself sees even less: everything is read-only to it.
+    let pid = machine.property("weir-page", "MainPID");
+    let mounts = machine.run(&format!("cat /proc/{pid}/mounts")).exits(0).out;
+    let root = mounts.lines().find(|line| line.split(' ').nth(1) == Some("/")).unwrap();
+    assert!(root.split(' ').nth(3).unwrap().starts_with("ro"), "{root}");
+}
+
 /// By real users of the kernel: what the gateway is taken over for does not reach the outbox, nor the upload daemon the journal.
 fn each_user_can_do_what_it_must_and_no_more(machine: &Machine) {
     let (journal, outbox) = ("/var/lib/weir/journal", "/var/lib/weir/outbox");
@@ -100,7 +130,7 @@ fn each_user_can_do_what_it_must_and_no_more(machine: &Machine) {
     can("weir-sync", "mv /run/weir/gateway.sock /run/weir/other.sock", false);
     can("helper", "rm -f /run/weir/sync.sock", false);
     // The processes themselves, and not only somebody of their name.
-    for (unit, user) in [("weir-gateway", "weir"), ("weir-sync", "weir-sync")] {
+    for (unit, user) in [("weir-gateway", "weir"), ("weir-sync", "weir-sync"), ("weir-page", "weir-page")] {
         let shown = machine.run(&format!("stat -c %U /proc/{}", machine.property(unit, "MainPID"))).exits(0);
         assert_eq!(shown.out.trim(), user);
     }
