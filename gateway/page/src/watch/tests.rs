@@ -109,10 +109,11 @@ fn a_month_is_read_and_what_is_older_is_not() {
     let progress = lock(&weir.known).progress.clone();
     assert_eq!((progress.box_id.as_str(), progress.records, progress.back_to), ("outfall-1", weir.next, None));
     assert!(watcher.pass.floor > Seq(500), "the older ones were not read");
+    let before = weir.counted(Span::Day, now).0;
     weir.frame(now, 7);
     weir.read_all(&mut watcher);
     assert_eq!(lock(&weir.known).progress.newest, Some(UnixMs(now)), "what is new is there at once");
-    assert_eq!(weir.counted(Span::Day, now).0, 145);
+    assert_eq!(weir.counted(Span::Day, now).0, before + 1);
 }
 
 #[test]
