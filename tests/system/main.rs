@@ -1,8 +1,8 @@
 //! Weir's daemons and commands, end to end, against what nobody here wrote: a module a topic.
 //!
-//! One program: each test binary is linked on its own, and sixty of them took longer to link than to run. Two tests run at a
-//! time (`tests/run system`): each starts its own daemons and kills them, and waits for events with bounds that leave room for
-//! another test beside it.
+//! One program: each test binary is linked on its own, and sixty of them took longer to link than to run. `tests/modules` runs
+//! two modules at a time, each in a process of its own: a test starts its own daemons and kills them, and waits for events with
+//! bounds that leave room for another one beside it.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a surprise is a failure")]
 
 mod aggregated;
