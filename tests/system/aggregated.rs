@@ -158,8 +158,10 @@ fn a_platform_gets_means_and_no_single_reading() {
     assert!(of["withheld"].as_u64() >= Some(2 * READINGS.cast_unsigned()) && of["doubled"] == 0, "{of:#}");
 
     // A restart later nothing is made again, and the files that people take away say the same.
+    let before = world.records();
     world.kill_gateway();
     world.start_gateway_synchronised();
+    until("the clock is set again, which is a record", 20, || (world.records() > before).then_some(()));
     settled(&world);
     assert_eq!(held(&world.platforms[1], "1m"), expected);
     until("all is signed", 20, || (world.count("/gateway/journal/checkpoint") == world.records()).then_some(()));
