@@ -2,25 +2,26 @@
 //! speaks. It says CONNECT, PUBLISH with QoS 1, DISCONNECT, and hears CONNACK and PUBACK; it subscribes to nothing and keeps no
 //! session.
 
+use sha2::{Digest, Sha256};
+
 /// The packet identifier of the one PUBLISH.
 const PACKET_ID: u16 = 1;
 /// Longest text of a packet, §1.5.3. Bytes.
 pub const TEXT_BYTES_MAX: usize = 65_535;
-/// Longest client id that every broker takes, §3.1.3.1. Characters.
-const CLIENT_ID_CHARS_MAX: usize = 23;
+/// Bytes of the digest in a client id: in hex and with the rest no more than 23 letters and digits, which every broker takes, §3.1.3.1.
+const CLIENT_ID_BYTES: usize = 8;
 /// The last packet.
 pub const DISCONNECT: [u8; 2] = [0xe0, 0];
 
 /// What answers CONNECT and PUBLISH: four bytes each.
 pub type Answer = [u8; 4];
 
-/// CONNECT with a clean session. `box_id` and `channel` make the client id, in the letters and the length that every broker takes.
+/// CONNECT with a clean session. `box_id` and `channel` make the client id: two boxes with one would throw each other out.
 pub fn connect((box_id, channel): (&str, &str), login: Option<(&str, &str)>, keep_alive_s: u16) -> Vec<u8> {
     const CLEAN_SESSION: u8 = 0x02;
     const USER_AND_PASSWORD: u8 = 0xc0;
-    let letters = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
-    let mut client_id = format!("weir{}{}", letters(box_id), letters(channel));
-    client_id.truncate(CLIENT_ID_CHARS_MAX);
+    let digest = Sha256::digest(format!("{box_id}/{channel}"));
+    let client_id = format!("weir{}", hex::encode(&digest[..CLIENT_ID_BYTES]));
     let mut body = text("MQTT");
     body.extend([4, CLEAN_SESSION | login.map_or(0, |_| USER_AND_PASSWORD)]);
     body.extend(keep_alive_s.to_be_bytes());
@@ -96,8 +97,8 @@ mod tests {
     fn packets_are_those_of_the_standard() {
         // Figure 3.6 of the standard, with our client id and what stands in §3.1.3 behind it.
         let connect = connect(("outfall-1", "desk"), Some(("li", "pw")), 60);
-        let expected =
-            [b"\x10\x22\0\x04MQTT\x04\xc2\0\x3c\0\x10weiroutfall1desk".as_slice(), b"\0\x02li\0\x02pw"].concat();
+        let client_id = b"\0\x14weir129d6fdee17e7925";
+        let expected = [b"\x10\x28\0\x04MQTT\x04\xc2\0\x3c".as_slice(), client_id, b"\0\x02li\0\x02pw"].concat();
         assert_eq!(connect, expected);
         assert_eq!(publish("a/b", b"{}"), b"\x32\x09\0\x03a/b\0\x01{}");
         // Table 2.4: 128 and 16,384 are the first of two and of three bytes.
