@@ -46,12 +46,14 @@ impl Client {
     pub(super) fn until(&self, text: &str) -> String {
         let begun = Instant::now();
         loop {
-            let heard = self.heard();
-            if let Some(at) = heard.find(text) {
-                let (before, rest) = heard.split_at(at + text.len());
-                *self.heard.lock().unwrap() = rest.as_bytes().to_vec();
-                return before.to_owned();
+            // Under one lock: what comes between a look and its end must not be forgotten with the rest.
+            let mut heard = self.heard.lock().unwrap();
+            if let Some(at) = heard.windows(text.len()).position(|bytes| bytes == text.as_bytes()) {
+                let before: Vec<u8> = heard.drain(..at + text.len()).collect();
+                return String::from_utf8_lossy(&before).into_owned();
             }
+            drop(heard);
+            let heard = self.heard();
             assert!(begun.elapsed() < Duration::from_secs(15), "no {text:?} in {heard:?}");
             thread::sleep(Duration::from_millis(20));
         }
