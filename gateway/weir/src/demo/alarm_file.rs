@@ -6,6 +6,7 @@ use std::time::Duration;
 use evidence::Keys;
 use jiff::SignedDuration;
 use record::AlarmState;
+use serde_json::Value;
 
 use super::console::Console;
 use super::error::DemoError;
@@ -19,6 +20,9 @@ use crate::evidence::{EvidenceArgs, Made, WindowArgs, make};
 const NAME: &str = "alarm.evidence";
 /// How long it may take until a tree head covers the alarm; the demo's box signs every 5 s.
 const SIGNED: Duration = Duration::from_secs(15);
+
+/// How long it may take until the box has the receipts of all that the platforms hold.
+const RECEIPTED: Duration = Duration::from_secs(15);
 
 /// What was left.
 #[derive(Debug)]
@@ -44,6 +48,15 @@ pub(crate) async fn leave(
     let socket = world.run_dir().join("gateway.sock");
     let covers = || status(&socket)?.pointer("/journal/checkpoint")?.as_u64().filter(|size| *size > seq);
     let _ = clock.until(SIGNED, covers).await;
+    // A platform holds everything a moment before the box has its word for it, and longer where an answer was lost.
+    let upload = world.run_dir().join("sync.sock");
+    let has_receipts = || {
+        let status = status(&upload)?;
+        let platforms = status.pointer("/destinations")?.as_array()?;
+        let is_done = |one: &Value| one["missing"] == 0 && one["outstanding"] == 0;
+        platforms.iter().all(is_done).then_some(())
+    };
+    let _ = clock.until(RECEIPTED, has_receipts).await;
     let path = world.path().join(NAME);
     let args = EvidenceArgs {
         window: WindowArgs {
