@@ -88,7 +88,8 @@ impl Daemon {
     /// the daemon's grandchild (`-D`), so that no right beyond one's own is needed and a kill reaches the daemon.
     pub fn start_traced(name: &str, config: &Path, logs: &Path, trace: &Path) -> Daemon {
         let mut command = Command::new("strace");
-        let calls = "trace=openat,accept4,fdatasync,fsync,recvfrom,recvmsg,read,readv,sendto,sendmsg,write,writev";
+        let calls =
+            "trace=openat,close,accept4,fdatasync,fsync,recvfrom,recvmsg,read,readv,sendto,sendmsg,write,writev";
         command.args(["-D", "-f", "-xx", "-s", "65536", "-e", calls, "-o"]).arg(trace);
         command.arg(weir_binary()).args([name, "run", "--config"]).arg(config);
         Daemon::spawn(command, &logs.join(format!("{}.log", config.file_stem().unwrap().display())))
