@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::sms::Radio;
 use super::subprocess;
 
 /// The program, by its whole path: no PATH decides what sends.
@@ -142,38 +143,27 @@ fn choose(objects: &Objects, imei: Option<&str>) -> Result<(String, State), Mode
 #[derive(Debug)]
 pub(super) struct Handed(String);
 
-impl Modem {
-    /// Hands it a text for a number; nothing leaves yet.
-    ///
-    /// # Errors
-    /// [`ModemError`] by cause.
-    pub(super) fn hand(&self, number: &str, text: &str) -> Result<Handed, ModemError> {
+impl Radio for Modem {
+    type Handed = Handed;
+
+    fn hand(&self, number: &str, text: &str) -> Result<Handed, ModemError> {
         let properties = ["a{sv}", "2", "number", "s", number, "text", "s", text];
         let made = call(&self.path, (MESSAGING, "Create"), &properties, ASKED)?;
         let (path,): (String,) = serde_json::from_value(made).map_err(ModemError::Answer)?;
         Ok(Handed(path))
     }
 
-    /// Has it sent.
-    ///
-    /// # Errors
-    /// [`ModemError::Late`] where it may leave yet: the modem goes on.
-    pub(super) fn send(&self, Handed(path): &Handed, timeout: Duration) -> Result<(), ModemError> {
+    fn send(&self, Handed(path): &Handed, timeout: Duration) -> Result<(), ModemError> {
         call(path, (SMS, "Send"), &[], timeout).map(drop)
     }
 
-    /// Whether it has left (`MM_SMS_STATE_SENT`). While it is being sent ModemManager says what it says of one that failed.
-    ///
-    /// # Errors
-    /// [`ModemError`] where nobody knows it any more.
-    pub(super) fn has_left(&self, Handed(path): &Handed) -> Result<bool, ModemError> {
+    fn has_left(&self, Handed(path): &Handed) -> Result<bool, ModemError> {
         let state = call(path, ("org.freedesktop.DBus.Properties", "Get"), &["ss", SMS, "State"], ASKED)?;
         let (state,): (Variant,) = serde_json::from_value(state).map_err(ModemError::Answer)?;
         Ok(state.data == SENT)
     }
 
-    /// Takes it out of the modem's store, which it would fill.
-    pub(super) fn forget(&self, Handed(path): &Handed) {
+    fn forget(&self, Handed(path): &Handed) {
         // If it stays, the next one tells.
         if let Err(error) = call(&self.path, (MESSAGING, "Delete"), &["o", path], ASKED) {
             log::debug!(error:%; "failed to take an SMS out of the modem");
