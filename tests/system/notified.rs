@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use system_tests::config::write_secret;
@@ -151,7 +152,7 @@ fn an_alarm_climbs_over_bad_robots_and_a_kill_until_somebody_has_seen_it() {
         (world.weir(&["notify", "list", "--json"]).json()["notify"]["unseen"] == 0).then_some(())
     });
     let before = robots.requests().len();
-    std::thread::sleep(std::time::Duration::from_secs(4));
+    std::thread::sleep(Duration::from_secs(4));
     assert_eq!(robots.requests().len(), before, "an acknowledgement ends it");
     measure(&world, &sensor, 2, "40");
     for (path, count) in [("/wecom", 2), ("/dingtalk", 3), ("/json", 3)] {
@@ -219,6 +220,32 @@ fn what_waited_for_the_link_leaves_with_it_the_oldest_first_and_a_program_hears_
     assert!(robots.take("/json", 4)[3].contains("[TEST]"));
     let unknown = world.weir(&["notify", "test", "nobody"]).exits(3);
     assert!(unknown.err.contains("weir notify list"), "{}", unknown.err);
+}
+
+/// Its unit would be killed after 20 s.
+#[test]
+fn a_stop_waits_for_no_program_that_hangs() {
+    let sensor = Device::cod("cod-1");
+    let mut world = World::prepared(std::slice::from_ref(&sensor), "");
+    fs::write(world.path("rules.toml"), rule("cod-1", "high")).unwrap();
+    world.start_gateway();
+    let horn = world.path("horn");
+    fs::write(&horn, format!("#!/bin/sh\ntouch {}\nexec sleep 55\n", world.path("begun").display())).unwrap();
+    fs::set_permissions(&horn, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(world.path("sync.toml"), "state_dir = \"state\"\nrun_dir = \"run\"\nnotify_file = \"notify.toml\"\n")
+        .unwrap();
+    let notify = format!(
+        "timeout_s = 60\n[[level]]\nname = \"village\"\nchannels = [\"horn\"]\n\
+         [[channel]]\nname = \"horn\"\nkind = \"exec\"\nprogram = \"{}\"\n",
+        horn.display()
+    );
+    fs::write(world.path("notify.toml"), notify).unwrap();
+    world.restart_sync();
+    measure(&world, &sensor, 1, "95.5");
+    until("the program runs", 20, || world.path("begun").exists().then_some(()));
+    let begun = Instant::now();
+    assert_eq!(world.sync.take().unwrap().terminate(), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
 }
 
 #[test]

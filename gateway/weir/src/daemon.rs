@@ -42,7 +42,10 @@ pub(crate) fn sync(path: &Path) -> Result<Exit, CommandError> {
     let stop = stop_signal(&runtime)?;
     supervised::keep_once_it_works(config.socket_path(), json!({"do": "status"}), config.versions_path(), vec![text])?;
     supervised::watch(config.socket_path(), json!({"do": "status"}))?;
-    runtime.block_on(syncd::run(config, stop)).map_err(CommandError::Sync)?;
+    let ended = runtime.block_on(syncd::run(config, stop)).map_err(CommandError::Sync);
+    // A program or a modem that is waited for must not hold the stop: whom it told is in doubt then, as after a kill.
+    runtime.shutdown_background();
+    ended?;
     Ok(Exit::Good)
 }
 
