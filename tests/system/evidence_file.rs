@@ -195,7 +195,8 @@ fn a_file_around_an_alarm_is_proven_by_two_verifiers() {
     );
 }
 
-fn unzipped(file: &Path, member: &str) -> String {
+/// One member of it, by a ZIP program that nobody here wrote.
+pub(crate) fn unzipped(file: &Path, member: &str) -> String {
     let script = "import sys, zipfile; sys.stdout.write(zipfile.ZipFile(sys.argv[1]).read(sys.argv[2]).decode())";
     let python = system_tests::tools("venv/bin/python");
     let mut command = std::process::Command::new(python);

@@ -1,8 +1,12 @@
 //! A test frame goes the way of a sensor's, from the MQTT port to every platform's receipt, is marked as a test everywhere, and
 //! counts nowhere.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 use system_tests::{Device, Party, Sensor, World, until};
+
+use crate::evidence_file::unzipped;
 
 /// Of two devices: every reading counts, and a test frame would count as one.
 const MEANS: &str = "[checkpoint]\nseconds_max = 1\n[aggregates]\nperiods = [\"1m\"]\nlate_s = 1\n";
@@ -56,8 +60,7 @@ fn a_test_frame_has_every_receipt_and_is_no_reading() {
     let file = world.path("test.evidence").display().to_string();
     let (from, to) = (hour(-1), hour(1));
     world.weir(&["evidence", "export", "--from", &from, "--to", &to, "--reason", "x", "-o", &file]).exits(0);
-    let report = std::process::Command::new("unzip").args(["-p", &file, "report.html"]).output();
-    let report = String::from_utf8(report.expect("unzip").stdout).unwrap();
+    let report = unzipped(Path::new(&file), "report.html");
     assert!(report.contains("自检测试帧（非监测数据）self-test frame, no measurement"), "{report}");
     world.delivered();
     world.audit();
