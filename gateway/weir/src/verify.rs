@@ -195,8 +195,8 @@ fn verify_receipts(
         let (mut good, mut bad) = (0u64, 0u64);
         let mut held = SeqRanges::new();
         let keys = platform_keys(destination.key, &history);
-        outbox
-            .receipts(destination.name.as_str(), |stored| match Receipt::verify_by(&stored.cose, &keys) {
+        let coverage = outbox
+            .claims(destination.name.as_str(), |stored| match Receipt::verify_by(&stored.cose, &keys) {
                 Ok(receipt) if receipt.batch.0 == stored.id => {
                     good += 1;
                     receipt.holds.iter().for_each(|range| held.insert(range));
@@ -204,7 +204,6 @@ fn verify_receipts(
                 _ => bad += 1,
             })
             .map_err(CommandError::Store)?;
-        let coverage = outbox.coverage(destination.name.as_str()).map_err(CommandError::Store)?;
         let text = lang.pick("receipts verified", "已验证回执");
         findings
             .push(Finding { holds: bad == 0, what: format!("{}: {text}: {good}/{}", destination.name, good + bad) });

@@ -263,6 +263,17 @@ impl Outbox {
         Ok(())
     }
 
+    /// The same, and the coverage that is claimed by them: both as of one moment, whatever the upload daemon settles
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn claims(&self, destination: &str, each: impl FnMut(ReceiptAt)) -> Result<SeqRanges, StoreError> {
+        let _moment = self.connection.unchecked_transaction().map_err(self.read_failed("receipts"))?;
+        self.receipts(destination, each)?;
+        self.coverage(destination)
+    }
+
     /// The newest receipts of a destination, the newest first, at most `max`.
     ///
     /// # Errors

@@ -213,7 +213,7 @@ fn check_destination(outbox: &Outbox, name: &str, platform: &Platform, truth: &T
     let wrong = |what: String| Breach::Outbox(format!("{name}: {what}"));
     // D1: coverage is what the platform's own receipts say, and nothing else.
     let (mut proven, mut unproven) = (SeqRanges::new(), None);
-    outbox.receipts(name, |stored| {
+    let covered = outbox.claims(name, |stored| {
         let id = BatchId(stored.id);
         let receipt = Receipt::verify(&stored.cose, &platform.key).ok().filter(|receipt| receipt.batch == id);
         match (receipt, platform.batches.get(&id)) {
@@ -224,7 +224,6 @@ fn check_destination(outbox: &Outbox, name: &str, platform: &Platform, truth: &T
     if let Some(id) = unproven {
         return Err(wrong(format!("the receipt of {id} is not the platform's")));
     }
-    let covered = outbox.coverage(name)?;
     if covered != proven {
         return Err(wrong(format!("covers {covered:?}, receipts are for {proven:?}")));
     }

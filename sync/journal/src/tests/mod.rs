@@ -220,9 +220,33 @@ fn coverage_grows_with_the_receipt_and_only_once() {
     let tally = outbox.tally("city").unwrap();
     assert_eq!((tally.receipts, tally.records, tally.bytes), (3, 10, 30));
     let mut receipts = Vec::new();
-    outbox.receipts("city", |receipt| receipts.push(receipt.id[0])).unwrap();
+    assert_eq!(outbox.claims("city", |receipt| receipts.push(receipt.id[0])).unwrap(), span(0, 9));
     assert_eq!(receipts, [2, 1, 4]);
     assert!(outbox.coverage("province").unwrap().is_empty(), "one destination is nothing to another (D4)");
+}
+
+/// An auditor beside a running upload daemon: a receipt that comes while it reads is in what it reads, or its records are
+/// in no claim.
+#[test]
+fn receipts_and_what_is_claimed_by_them_are_of_one_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox/outbox.db");
+    let mut daemon = Outbox::open(&path).unwrap();
+    let mut settle = |id: u8| {
+        let batch = StoredBatch { id: [id; 32], ranges: span(id.into(), id.into()), ..StoredBatch::default() };
+        daemon.put_batch("city", &batch).unwrap();
+        daemon.settle("city", &batch.id, b"receipt", 0).unwrap();
+    };
+    settle(0);
+    settle(1);
+    let auditor = Outbox::open_read_only(&path).unwrap();
+    let mut receipts = Vec::new();
+    let claimed = auditor.claims("city", |receipt| {
+        receipts.push(receipt.id[0]);
+        settle(receipt.id[0] + 10);
+    });
+    assert_eq!((claimed.unwrap(), receipts), (span(0, 1), vec![0, 1]));
+    assert_eq!(auditor.coverage("city").unwrap().len(), 4, "the next look has them");
 }
 
 #[test]
