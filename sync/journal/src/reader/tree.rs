@@ -1,6 +1,7 @@
 //! The Merkle tree: its edge, its roots, its signed heads, and all of it computed anew.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use record::merkle::{BLOCK_LEVEL, Frontier, Hash, Subtree, leaf_hash};
@@ -39,6 +40,20 @@ impl Reader {
             })
             .map_err(failed)?;
         rows.collect::<Result<_, _>>().map_err(failed)
+    }
+
+    /// The largest signed tree head of `sizes`.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn newest_checkpoint(&self, sizes: RangeInclusive<u64>) -> Result<Option<StoredCheckpoint>, StoreError> {
+        let failed = |source| StoreError::Read { path: self.path.clone(), what: "the newest checkpoint", source };
+        let sql = "SELECT size, cose FROM checkpoint WHERE size BETWEEN ?1 AND ?2 ORDER BY size DESC LIMIT 1";
+        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let found = statement.query_row(params![to_sql(*sizes.start()), to_sql(*sizes.end())], |row| {
+            Ok(StoredCheckpoint { size: from_sql(row.get(0)?), cose: row.get(1)? })
+        });
+        found.optional().map_err(failed)
     }
 
     /// Roots of the blocks that begin in `range`, by their first record.

@@ -164,6 +164,8 @@ fn checkpoints_come_back_in_order() {
     let reader = Reader::open(&bed.path()).unwrap();
     let sizes: Vec<u64> = reader.checkpoints_after(5, 10).unwrap().iter().map(|c| c.size).collect();
     assert_eq!(sizes, [9, 12]);
+    let newest = |sizes| reader.newest_checkpoint(sizes).unwrap().map(|found| found.size);
+    assert_eq!([newest(0..=12), newest(0..=11), newest(6..=8), newest(13..=20)], [Some(12), Some(9), None, None]);
     assert_eq!(journal.checkpoint_size().unwrap(), 12);
 }
 

@@ -11,9 +11,6 @@ use super::Files;
 use super::continuity::Cutting;
 use super::sieve::Sifted;
 
-/// Signed tree heads that travel in one batch, under 512 bytes each. The rest goes with the next ones.
-const CHECKPOINTS_MAX: usize = 8;
-
 /// What became of a cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cut {
@@ -94,10 +91,11 @@ impl Files {
         let sent = self.outbox.checkpoints_sent(destination).map_err(CutError::Outbox)?;
         let after = self.carried.newest.get(destination).copied().unwrap_or(0).max(sent);
         let head = TreeHead { size: position.frontier.size(), root: position.frontier.root() };
-        let mut checkpoints = self.reader.checkpoints_after(after, CHECKPOINTS_MAX).map_err(CutError::Journal)?;
-        // One that was signed just now is proven, and travels, with the next batch.
-        checkpoints.retain(|checkpoint| checkpoint.size <= head.size);
-        let newest = checkpoints.last().map(|checkpoint| checkpoint.size);
+        // The newest alone: one that the destination gets together with a larger one holds the box to nothing that the larger
+        // one does not. One that was signed just now is proven, and travels, with the next batch.
+        let sizes = after.saturating_add(1)..=head.size;
+        let checkpoint = self.reader.newest_checkpoint(sizes).map_err(CutError::Journal)?;
+        let newest = checkpoint.as_ref().map(|checkpoint| checkpoint.size);
         // Those of a machine whose place this one took are believed by nobody who knows this one's key. Those that this one
         // signed with an earlier key are not needed: its tree head is signed anew when the key changes.
         let key = self.key.public();
@@ -105,9 +103,8 @@ impl Files {
             Err(OpenError::UnknownKey { .. }) => None,
             verified => Some((checkpoint.cose.clone(), verified.ok().map(|ours| ours.head))),
         };
-        let (checkpoints, heads): (Vec<_>, Vec<_>) = checkpoints.iter().filter_map(is_ours).unzip();
-        let checkpoint_heads = heads.into_iter().flatten().collect();
-        let cutting = Cutting { destination, head, checkpoints: checkpoint_heads, content_len };
+        let (checkpoints, heads): (Vec<_>, Vec<_>) = checkpoint.iter().filter_map(is_ours).unzip();
+        let cutting = Cutting { destination, head, checkpoint: heads.into_iter().flatten().next(), content_len };
         let proofs = self.continuity.proofs(&cutting, &self.reader, &self.outbox).map_err(CutError::Outbox)?;
         let batch = Batch { box_id: self.box_id.clone(), lane, ranges, head, checkpoints, filtered, proofs, rows };
         let sealed = batch.seal(&self.key).map_err(CutError::Seal)?;
