@@ -198,7 +198,7 @@ impl Lines {
         let answer = match ended {
             Ok(raw) if self.fault == Some(Fault::BelievesEverything) && raw.status == 200 => {
                 let all = record::SeqRange { first: Seq(0), last: Seq(u64::MAX - 1) };
-                Answer::Receipt { bytes: raw.body, holds: [all].into_iter().collect(), command: None }
+                Answer::Receipt { bytes: raw.body, holds: [all].into_iter().collect(), command: None, own_ms: 0 }
             }
             Ok(raw) => self.expected.judge(id, raw).settled(),
             Err(why) => Answer::Failed { why, retry_after_ms: None, what: String::new() },
@@ -228,7 +228,7 @@ impl Lines {
             match answer {
                 Answer::Receipt { bytes, holds, .. } => {
                     self.receipt = Some((id, bytes));
-                    self.core.handle(now, Input::Acked { id, holds });
+                    self.core.handle(now, Input::Acked { id, holds, own_ms: 0 });
                 }
                 Answer::Refused { why } => self.core.handle(now, Input::Refused { id, why }),
                 Answer::StrangeKey { .. } | Answer::StrangeReceipt { .. } => unreachable!("settled above"),

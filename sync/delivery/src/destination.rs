@@ -60,7 +60,8 @@ pub struct Destination {
     only_in_batch: SeqRanges,
     /// Alarms in no batch, at most [`ALARMS_MAX`].
     alarms: BTreeSet<Seq>,
-    /// At most `window + alarm_window`, one more while all of the window are stuck, or what was restored; in the order of their cuts.
+    /// At most `window + alarm_window`, one more that was cut ahead, [`plan::PASSED_MAX`] more that wait for their answer only,
+    /// one more while all of the window are stuck; or what was restored. In the order of their cuts.
     outstanding: Vec<Outstanding>,
     /// What the shell was asked to cut, by lane.
     cutting: [Option<SeqRanges>; 3],
@@ -174,7 +175,7 @@ impl Destination {
                 self.cut_done(lane, id, ranges, bytes_len);
             }
             Input::NotCut { lane } => self.not_cut(lane),
-            Input::Acked { id, holds } => self.acked(id, &holds),
+            Input::Acked { id, holds, own_ms } => self.acked(id, &holds, own_ms),
             Input::Refused { id, why } => self.refused(id, why),
             Input::Failed { id, retry_after_ms, why } => {
                 // A late answer to a try that was already given up says nothing new.
@@ -340,7 +341,7 @@ impl Destination {
         self.claimed = union(sets.into_iter().chain(under_way));
     }
 
-    fn acked(&mut self, id: BatchId, holds: &SeqRanges) {
+    fn acked(&mut self, id: BatchId, holds: &SeqRanges, own_ms: u64) {
         let Some(at) = self.position(id) else { return };
         if !holds.covers(&self.outstanding[at].ranges) {
             if self.outstanding[at].is_in_flight() {
@@ -348,7 +349,7 @@ impl Destination {
             }
             return;
         }
-        self.passed(at);
+        self.passed(at, own_ms);
         let batch = self.outstanding.remove(at);
         debug_assert!(invariant::d1_covered_is_acknowledged(&batch.ranges, holds), "D1: {id:?}");
         batch.ranges.iter().for_each(|range| self.covered.insert(range));
@@ -361,10 +362,10 @@ impl Destination {
     }
 
     /// The bytes of a batch got through, whatever the destination makes of them.
-    fn passed(&mut self, at: usize) {
+    fn passed(&mut self, at: usize, own_ms: u64) {
         let Outstanding { bytes_len, stage, .. } = self.outstanding[at];
         if let Stage::InFlight { since, .. } = stage {
-            self.pace.passed(self.now, since, bytes_len);
+            self.pace.passed(self.now, since, bytes_len, own_ms);
         }
         // One that is under way may break yet; by then there may be no smaller one to try beside it.
         let tried = |batch: &Outstanding| batch.half_way > 0 || batch.is_in_flight();
@@ -379,7 +380,7 @@ impl Destination {
 
     fn refused(&mut self, id: BatchId, why: String) {
         let Some(at) = self.position(id) else { return };
-        self.passed(at);
+        self.passed(at, 0);
         let divisible = self.is_divisible(&self.outstanding[at]);
         let parked = self.parked.len().saturating_add(self.outstanding[at].ranges.len());
         if !divisible && !invariant::b1_parked_within(parked, self.config.parked_max.get()) {

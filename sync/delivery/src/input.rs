@@ -46,6 +46,9 @@ pub enum Input {
         id: BatchId,
         /// The records that the destination says it holds.
         holds: SeqRanges,
+        /// Of the time it took, what the destination says that it needed itself, from the last byte on; 0 if it says
+        /// nothing. ms.
+        own_ms: u64,
     },
     /// The destination refuses the batch for its content or its size: the same bytes will never be taken. The batch is
     /// halved until what is to blame stands alone.

@@ -40,8 +40,9 @@ pub(crate) struct Outstanding {
 pub(crate) enum Stage {
     /// May be sent.
     Ready,
-    /// Was sent then; silence until then is a failure, and until some moment before a reason for a second try.
-    InFlight { since: MonoMs, hedge: Option<MonoMs>, until: MonoMs },
+    /// Was sent then; silence until then is a failure, and until some moment before a reason for a second try. By what the
+    /// link carries it has passed at another moment, and waits for its answer from there on.
+    InFlight { since: MonoMs, passes: Option<MonoMs>, hedge: Option<MonoMs>, until: MonoMs },
     /// Failed; ready again then.
     Waiting { until: MonoMs, why: Transient },
 }
@@ -75,6 +76,11 @@ impl Outstanding {
         matches!(self.stage, Stage::InFlight { .. })
     }
 
+    /// Whether nothing of it is on the link any more, as far as anyone can tell before its answer.
+    pub(crate) fn has_passed(&self, now: MonoMs) -> bool {
+        matches!(self.stage, Stage::InFlight { passes: Some(passes), .. } if passes <= now)
+    }
+
     /// Whether it could be smaller, and nobody knows yet whether that would help.
     pub(crate) fn is_stuck(&self) -> bool {
         let could_be_smaller = self.ranges.len() > 1 && self.bytes_len > BATCH_BYTES_MIN;
@@ -85,7 +91,9 @@ impl Outstanding {
     pub(crate) fn due(&self, now: MonoMs) -> Option<MonoMs> {
         match self.stage {
             Stage::Ready => None,
-            Stage::InFlight { hedge, until, .. } => Some(hedge.filter(|due| *due > now).unwrap_or(until)),
+            Stage::InFlight { passes, hedge, until, .. } => {
+                [passes, hedge].into_iter().flatten().filter(|due| *due > now).chain([until]).min()
+            }
             Stage::Waiting { until, .. } => Some(until),
         }
     }

@@ -19,6 +19,14 @@ const RATE_BYTES_MIN: u64 = 1_024;
 const SMOOTHING: u64 = 8;
 /// Weight of a new life of the link, 1/n: there are few of them.
 const LIFE_SMOOTHING: u64 = 4;
+/// A destination that says it needed nearly all the time itself would make the link look endless. 1/n is the link's.
+const LINK_PART_MIN: u64 = 16;
+/// On a thinner link the next batch waits for the answer: an alarm could not spare what one more takes of it, where the time at
+/// which a batch has passed was guessed too early. Bytes per second.
+const SHARED_BYTES_PER_S: u64 = 4_000;
+/// So long before the last byte of a batch has passed the next one may leave: it takes that to begin, and an alarm can wait that
+/// much longer. ms.
+const LEAD_MS: u64 = 500;
 /// A try is given up after so many times what nearly all take; doubled for each time that its connection did not carry the
 /// batch to its end.
 const PATIENCE: u64 = 3;
@@ -38,7 +46,8 @@ const RATIO_MAX: u64 = 64 * RATIO_ONE;
 pub(crate) struct Pace {
     /// Doubled by a batch that passes and used it, halved by one that the link broke. Bytes on the wire.
     allowed: u64,
-    bytes_per_s: Option<u64>,
+    /// Bytes that passed lately, and the ms that they took of the link: large batches tell more than small ones.
+    carried: Option<(u64, u64)>,
     round_trip: RoundTrip,
     /// From the request of the first answer after a failure of the link.
     holds_since: Option<MonoMs>,
@@ -52,7 +61,7 @@ impl Pace {
     pub(crate) fn new() -> Pace {
         Pace {
             allowed: BATCH_BYTES_FIRST,
-            bytes_per_s: None,
+            carried: None,
             round_trip: RoundTrip::default(),
             holds_since: None,
             newest_answer: MonoMs(0),
@@ -67,14 +76,16 @@ impl Pace {
         self.ratio = smooth(self.ratio, ratio.clamp(RATIO_ONE, RATIO_MAX), SMOOTHING);
     }
 
-    /// A batch that left at `since` was answered: whatever the answer is, its bytes have passed.
-    pub(crate) fn passed(&mut self, now: MonoMs, since: MonoMs, bytes_len: u64) {
+    /// A batch that left at `since` was answered: whatever the answer is, its bytes have passed. The destination needed `own_ms`
+    /// of that time itself.
+    pub(crate) fn passed(&mut self, now: MonoMs, since: MonoMs, bytes_len: u64, own_ms: u64) {
         let took_ms = now.0.saturating_sub(since.0).max(1);
         self.round_trip.measured(took_ms.saturating_sub(self.wire_ms(bytes_len)));
         if bytes_len >= RATE_BYTES_MIN {
-            let bytes_per_s = bytes_len.saturating_mul(1_000) / took_ms;
-            self.bytes_per_s =
-                Some(self.bytes_per_s.map_or(bytes_per_s, |known| smooth(known, bytes_per_s, SMOOTHING)));
+            let link_ms = took_ms.saturating_sub(own_ms).max(took_ms / LINK_PART_MIN).max(1);
+            let (bytes, ms) = self.carried.unwrap_or_default();
+            let fade = |sum: u64| sum - sum / SMOOTHING;
+            self.carried = Some((fade(bytes).saturating_add(bytes_len), fade(ms).saturating_add(link_ms)));
         }
         self.holds_since.get_or_insert(since);
         self.newest_answer = now;
@@ -101,7 +112,7 @@ impl Pace {
 
     /// How large the next batch should be on the wire. Bytes.
     pub(crate) fn budget(&self) -> u64 {
-        let wanted = self.bytes_per_s.map_or(u64::MAX, |rate| rate.saturating_mul(self.batch_ms()) / 1_000);
+        let wanted = self.bytes_per_s().map_or(u64::MAX, |rate| rate.saturating_mul(self.batch_ms()) / 1_000);
         self.allowed.min(wanted).max(BATCH_BYTES_MIN)
     }
 
@@ -113,7 +124,7 @@ impl Pace {
 
     /// Measured throughput, of a batch among those that share the link. Bytes per second.
     pub(crate) fn bytes_per_s(&self) -> Option<u64> {
-        self.bytes_per_s
+        self.carried.map(|(bytes, ms)| bytes.saturating_mul(1_000) / ms.max(1))
     }
 
     /// How long the link usually holds. ms.
@@ -130,6 +141,12 @@ impl Pace {
         usual_ms.saturating_mul(patience).max(TIMEOUT_MS_MIN).min(configured_ms)
     }
 
+    /// After how long the link is free for the next batch; none before it was measured, and on a thin one. ms.
+    pub(crate) fn passes_after_ms(&self, bytes_len: u64) -> Option<u64> {
+        let rate = self.bytes_per_s().filter(|rate| *rate >= SHARED_BYTES_PER_S);
+        rate.map(|_| self.wire_ms(bytes_len).saturating_sub(LEAD_MS))
+    }
+
     /// After how long an answer is later than nearly all, so that a second try may find a better connection; none for what
     /// is too large, and before enough is known. ms.
     pub(crate) fn hedge_after_ms(&self, bytes_len: u64) -> Option<u64> {
@@ -141,7 +158,7 @@ impl Pace {
     }
 
     fn wire_ms(&self, bytes_len: u64) -> u64 {
-        self.bytes_per_s.map_or(0, |rate| bytes_len.saturating_mul(1_000) / rate.max(1))
+        self.bytes_per_s().map_or(0, |rate| bytes_len.saturating_mul(1_000) / rate.max(1))
     }
 
     /// So long may a batch take.

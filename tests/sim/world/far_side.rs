@@ -125,7 +125,7 @@ impl World {
             return Ok(());
         }
         for at in link.datagram(left, reply.body.len()) {
-            let raw = Raw { status: reply.status, retry_after: None, body: reply.body.clone() };
+            let raw = Raw { status: reply.status, retry_after: None, server_timing: None, body: reply.body.clone() };
             self.foresee(at, Event::AtSync { nth, life, id, turn, ended: Ok(raw) });
         }
         Ok(())

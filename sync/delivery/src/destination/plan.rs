@@ -14,6 +14,9 @@ use crate::{Action, BATCH_BYTES_MIN, invariant};
 /// Backlog batches that are cut beyond those that may leave, while one is under way: reading, packing and signing the next one
 /// takes as long as a fast link needs for this one.
 const AHEAD_MAX: usize = 1;
+/// Backlog batches that have passed and wait for their answer, beyond those on the link: a destination takes as long to store
+/// one as a fast link needs for the next.
+pub(super) const PASSED_MAX: usize = 1;
 
 impl Destination {
     /// Gives every order that can be given now.
@@ -170,7 +173,8 @@ impl Destination {
     /// at once. With a window of one, what was cut ahead would keep live batches out.
     fn may_cut_ahead(&self) -> bool {
         let holds = || self.outstanding.iter().filter(|batch| batch.takes_backlog_place());
-        let ahead = holds().count().checked_sub(self.backlog_places());
+        let passed = holds().filter(|batch| batch.has_passed(self.now)).count().min(PASSED_MAX);
+        let ahead = holds().count().checked_sub(self.backlog_places() + passed);
         let is_idle = self.cutting.iter().all(Option::is_none) && holds().any(Outstanding::is_in_flight);
         self.config.window.get() > 1 && is_idle && ahead.is_some_and(|ahead| ahead < AHEAD_MAX)
     }
@@ -215,11 +219,15 @@ impl Destination {
     fn send_ready(&mut self, lane: Lane) {
         let window = if lane == Lane::Alarm { self.config.alarm_window } else { self.config.window };
         let shares_window = |batch: &Outstanding| batch.is_alarm() == (lane == Lane::Alarm);
+        let passed = |batch: &&Outstanding| batch.takes_backlog_place() && batch.has_passed(self.now);
+        let passed = self.outstanding.iter().filter(passed).count().min(PASSED_MAX);
         let in_flight = |batch: &&Outstanding| shares_window(batch) && batch.is_in_flight();
         let mut flying = self.outstanding.iter().filter(in_flight).count();
+        flying = flying.saturating_sub(if lane == Lane::Alarm { 0 } else { passed });
         // One that waits for its next try keeps its place.
         let holds = |batch: &&Outstanding| batch.takes_backlog_place() && batch.stage != Stage::Ready;
-        let mut places = self.backlog_places().saturating_sub(self.outstanding.iter().filter(holds).count());
+        let held = self.outstanding.iter().filter(holds).count().saturating_sub(passed);
+        let mut places = self.backlog_places().saturating_sub(held);
         let hedges = self.config.hedge && !self.meter.is_limited();
         let ready = |batch: &&mut Outstanding| batch.lane == lane && batch.stage == Stage::Ready;
         for batch in self.outstanding.iter_mut().filter(ready) {
@@ -237,7 +245,8 @@ impl Destination {
             let after = |ms: u64| MonoMs(self.now.0.saturating_add(ms));
             let until = after(timeout_ms.saturating_add(ANSWER_GRACE_MS));
             let hedge_after_ms = self.pace.hedge_after_ms(batch.bytes_len).filter(|ms| hedges && *ms < timeout_ms);
-            batch.stage = Stage::InFlight { since: self.now, hedge: hedge_after_ms.map(after), until };
+            let passes = self.pace.passes_after_ms(batch.bytes_len).map(after);
+            batch.stage = Stage::InFlight { since: self.now, passes, hedge: hedge_after_ms.map(after), until };
             self.counters.sent += 1;
             self.actions.extend(self.meter.take(cost).map(|usage| Action::Note { usage }));
             self.actions.push_back(Action::Send { id: batch.id, timeout_ms });

@@ -35,7 +35,7 @@ fn more_alarms_than_it_can_remember_wait_in_the_journal_and_none_is_demoted() {
             break;
         }
         assert!(cut.len() <= 4, "the alarm window");
-        cut.into_iter().for_each(|(id, holds)| core.handle(MonoMs(cuts), Input::Acked { id, holds }));
+        cut.into_iter().for_each(|(id, holds)| core.handle(MonoMs(cuts), Input::Acked { id, holds, own_ms: 0 }));
     }
     assert_eq!(core.covered().len(), end);
 }

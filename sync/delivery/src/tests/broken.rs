@@ -59,7 +59,7 @@ impl Core for Broken {
             (Fault::DeafToAlarms, Input::Journaled { end, .. }) => Input::Journaled { end, alarms: Vec::new() },
             (Fault::BelievesShortReceipts, Input::Acked { id, .. }) => {
                 let all = SeqRange { first: Seq(0), last: Seq(u64::MAX - 1) };
-                Input::Acked { id, holds: [all].into_iter().collect() }
+                Input::Acked { id, holds: [all].into_iter().collect(), own_ms: 0 }
             }
             (Fault::HoldsAlarms, Input::Cut { lane: Lane::Alarm, id, ranges, bytes_len, content_len }) => {
                 self.alarms.insert(id);

@@ -108,7 +108,11 @@ impl World {
                 }
                 let holds = batch.ranges.clone();
                 let retry_after_ms = None;
-                self.feed(why.map_or(Input::Acked { id, holds }, |why| Input::Failed { id, retry_after_ms, why }))
+                self.feed(why.map_or(Input::Acked { id, holds, own_ms: 0 }, |why| Input::Failed {
+                    id,
+                    retry_after_ms,
+                    why,
+                }))
             }
             Event::Answer { .. } => Ok(()),
             Event::Pass { ms } => {

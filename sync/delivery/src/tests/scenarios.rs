@@ -123,10 +123,10 @@ fn live_leaves_while_the_backlog_drains() {
             1500 cut live 16-18 as g
             1500 send g within 31000
             1600 advance e
-            1600 send f within 6453
-            1600 cut backlog 15 as h
+            1600 send f within 6810
             1700 advance f
-            1700 send h within 6018
+            1700 cut backlog 15 as h
+            1700 send h within 6381
             next: 2500, covered: [0-14]
         "#]],
     );
@@ -145,12 +145,14 @@ fn the_next_of_the_backlog_is_cut_while_one_is_under_way_and_waits_for_its_place
             0 cut backlog 3-5 as c
             100 advance a
             666 send b within 31000
-            1000 cut live 19-20 as d
-            1000 send d within 31000
+            666 cut backlog 6-8 as d
+            666 send c within 31000
+            1000 cut live 19-20 as e
+            1000 send e within 31000
             9000 advance b
-            9000 send c within 31000
-            9000 cut backlog 6-8 as e
-            next: 34000, covered: [0-2, 16-18]
+            9000 send d within 31000
+            9000 cut backlog 9-11 as f
+            next: 33666, covered: [0-2, 16-18]
         "#]],
     );
 }
@@ -161,16 +163,16 @@ fn a_window_of_one_is_for_live_batches_first_and_nothing_is_cut_ahead() {
         "window=1",
         "0 journal 12 | 100 ok a | 200 journal 13 | 1500 ok b",
         expect![[r#"
-        0 cut live 8-10 as a
-        0 send a within 31000
-        100 advance a
-        100 cut backlog 0-2 as b
-        100 send b within 31000
-        1500 advance b
-        1500 cut live 11-12 as c
-        1500 send c within 31000
-        next: 34500, covered: [0-2, 8-10]
-    "#]],
+            0 cut live 8-10 as a
+            0 send a within 31000
+            100 advance a
+            100 cut backlog 0-2 as b
+            100 send b within 31000
+            1500 advance b
+            1500 cut live 11-12 as c
+            1500 send c within 31000
+            next: 34500, covered: [0-2, 8-10]
+        "#]],
     );
 }
 
@@ -291,7 +293,7 @@ fn a_refused_batch_is_halved_until_the_odd_record_stands_alone() {
             1300 park d: row 1 is odd
             1350 advance e
             2200 cut live 3-4 as f
-            2200 send f within 11586
+            2200 send f within 11829
             2300 advance f
             next: nothing, covered: [0-0, 2-4]
         "#]],

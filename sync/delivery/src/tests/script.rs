@@ -92,10 +92,12 @@ impl Run {
                 let range = SeqRange::new(Seq(first.parse().unwrap()), Seq(last.parse().unwrap()));
                 self.feed(now, Input::Gone { ranges: range.into_iter().collect() });
             }
-            Some("ok") => self.feed(now, Input::Acked { id: id(batch()), holds: self.cuts[batch()].clone() }),
+            Some("ok") => {
+                self.feed(now, Input::Acked { id: id(batch()), holds: self.cuts[batch()].clone(), own_ms: 0 })
+            }
             Some("short") => {
                 let holds = self.cuts[batch()].iter().skip(1).collect();
-                self.feed(now, Input::Acked { id: id(batch()), holds });
+                self.feed(now, Input::Acked { id: id(batch()), holds, own_ms: 0 });
             }
             Some("refuse") => self.feed(now, Input::Refused { id: id(batch()), why: "row 1 is odd".into() }),
             Some("retry") => {

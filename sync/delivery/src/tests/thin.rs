@@ -39,12 +39,16 @@ struct Try {
     began: u64,
     /// Thousandths of a byte left to carry.
     left: u64,
+    /// When the last one of them had passed.
+    passed: Option<u64>,
     gives_up: u64,
 }
 
 struct World {
     core: Destination,
     link: Link,
+    /// So long the destination takes to store a batch, and says so. ms.
+    stores_ms: u64,
     now: u64,
     outbox: BTreeMap<BatchId, (SeqRanges, u64)>,
     tries: BTreeMap<BatchId, Try>,
@@ -58,7 +62,8 @@ impl World {
         let known = |batch: &RestoredBatch| (batch.id, (batch.ranges.clone(), batch.bytes_len));
         let outbox = restored.outstanding.iter().map(known).collect();
         let core = Destination::new(config, 7, restored);
-        World { core, link, now: 0, outbox, tries: BTreeMap::new(), hedged: Vec::new(), cuts: 0, sizes: Vec::new() }
+        let tries = BTreeMap::new();
+        World { core, link, stores_ms: 0, now: 0, outbox, tries, hedged: Vec::new(), cuts: 0, sizes: Vec::new() }
     }
 
     fn feed(&mut self, input: Input) {
@@ -80,7 +85,7 @@ impl World {
                 }
                 Action::Send { id, timeout_ms } => {
                     let left = self.outbox[&id].1 * 1_000;
-                    self.tries.insert(id, Try { began: self.now, left, gives_up: self.now + timeout_ms });
+                    self.tries.insert(id, Try { began: self.now, left, passed: None, gives_up: self.now + timeout_ms });
                 }
                 Action::Advance { id } | Action::Split { id, reason: None } => {
                     self.outbox.remove(&id).unwrap();
@@ -100,15 +105,18 @@ impl World {
         let open = self.link.is_open(self.now);
         let Link { bytes_per_s, says_so, .. } = self.link;
         let connected = |one: &Try, now: u64| now >= one.began + ROUND_TRIP_MS;
-        let sharing = self.tries.values().filter(|one| connected(one, self.now)).count().max(1);
+        let shares = |one: &&Try| connected(one, self.now) && one.passed.is_none();
+        let sharing = self.tries.values().filter(shares).count().max(1);
         let share = bytes_per_s * STEP_MS / u64::try_from(sharing).unwrap();
         let mut ended = Vec::new();
         for (id, one) in &mut self.tries {
             if open && connected(one, self.now) {
                 one.left = one.left.saturating_sub(share);
+                one.passed = one.passed.or((one.left == 0).then_some(self.now));
             }
+            let is_stored = one.passed.is_some_and(|at| at + self.stores_ms <= self.now);
             match () {
-                () if open && one.left == 0 => ended.push((*id, None)),
+                () if open && is_stored => ended.push((*id, None)),
                 () if !open && says_so => {
                     let why = if connected(one, self.now) { Transient::Broken } else { Transient::Unreachable };
                     ended.push((*id, Some(why)));
@@ -122,7 +130,7 @@ impl World {
             match why {
                 None => {
                     let holds = self.outbox[&id].0.clone();
-                    self.feed(Input::Acked { id, holds });
+                    self.feed(Input::Acked { id, holds, own_ms: self.stores_ms });
                 }
                 Some(why) => self.feed(Input::Failed { id, retry_after_ms: None, why }),
             }
@@ -189,6 +197,17 @@ fn a_good_link_is_soon_used_whole() {
     let link = Link { bytes_per_s: 1_000_000, holds_ms: 1, every_ms: 1, says_so: true };
     let mut world = World::new(link, Restored::default(), greedy());
     assert!(world.drains(200_000, 60).is_some_and(|seconds| seconds < 25), "{:?}", world.core.standing());
+}
+
+#[test]
+fn a_destination_that_takes_its_time_leaves_no_link_idle() {
+    // 1.8 MB in 225 s, and half as long again to store each batch if the link waited for that.
+    let link = Link { bytes_per_s: 8_000, holds_ms: 1, every_ms: 1, says_so: true };
+    let mut world =
+        World::new(link, Restored::default(), Config { records_max: NonZeroU32::new(1_000).unwrap(), ..greedy() });
+    world.stores_ms = 1_900;
+    let took = world.drains(60_000, 600);
+    assert!(took.is_some_and(|seconds| seconds <= 225 * 100 / 85), "{took:?} {:?}", world.core.standing());
 }
 
 #[test]

@@ -322,10 +322,10 @@ impl World {
                 self.passed(&batch);
                 batch.ranges.iter().for_each(|range| self.acknowledged.insert(range));
                 let holds = self.rows.keys().map(|seq| SeqRange { first: *seq, last: *seq }).collect();
-                self.feed(Input::Acked { id, holds })
+                self.feed(Input::Acked { id, holds, own_ms: 0 })
             }
             Answer::Lost => Ok(()),
-            Answer::Short => self.feed(Input::Acked { id, holds: SeqRanges::new() }),
+            Answer::Short => self.feed(Input::Acked { id, holds: SeqRanges::new(), own_ms: 0 }),
             Answer::Fails(why) => self.feed(Input::Failed { id, retry_after_ms: None, why }),
             // A platform that stored a batch does not refuse it later.
             Answer::Refused if self.rows.values().any(|of| *of == id) => Ok(()),

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use batch::{Batch, BatchId, BoxId, Checkpoint, Lineage, OpenError, PublicKey};
 use bytes::Bytes;
@@ -29,10 +29,10 @@ pub(super) async fn put(
     let path = request.uri().path().to_owned();
     let mut body = request.into_body();
     match receive(&app, &box_id, &id, &mut body).await {
-        Ok(Accepted::Stored { receipt }) => (StatusCode::CREATED, COSE, receipt).into_response(),
-        Ok(Accepted::Repeated { receipt }) => {
+        Ok((Accepted::Stored { receipt }, took)) => (StatusCode::CREATED, COSE, timing(took), receipt).into_response(),
+        Ok((Accepted::Repeated { receipt }, took)) => {
             app.repeated.fetch_add(1, Ordering::Relaxed);
-            (StatusCode::OK, COSE, receipt).into_response()
+            (StatusCode::OK, COSE, timing(took), receipt).into_response()
         }
         Err(refusal) => {
             body::drain(&mut body).await;
@@ -42,7 +42,13 @@ pub(super) async fn put(
     }
 }
 
-async fn receive(app: &Arc<App>, box_id: &str, id: &str, body: &mut Body) -> Result<Accepted, Refusal> {
+/// What of the time was this platform's own (`Server-Timing`, W3C), so that the box knows what was the link's.
+fn timing(took: Duration) -> [(HeaderName, String); 1] {
+    [(HeaderName::from_static("server-timing"), format!("store;dur={}", took.as_millis()))]
+}
+
+/// What became of the batch, and how long that took from its last byte on.
+async fn receive(app: &Arc<App>, box_id: &str, id: &str, body: &mut Body) -> Result<(Accepted, Duration), Refusal> {
     // Who is not enrolled costs no memory.
     let unknown = || Refusal::new(Code::UnknownBox, "the box of the path is not enrolled here");
     let (box_id, keys) = BoxId::new(box_id)
@@ -56,12 +62,13 @@ async fn receive(app: &Arc<App>, box_id: &str, id: &str, body: &mut Body) -> Res
         }
     })?;
     let bytes = body::read(body, app.body_bytes_max).await?;
+    let whole = Instant::now();
     let opening = Arc::clone(&app.opening).acquire_owned().await;
     let opening = opening.map_err(|_| Refusal::new(Code::Busy, "the platform stops"))?;
     let (delivery, opening) = open(app, box_id, keys, id, bytes, opening).await?;
     let accepted = app.store.accept(delivery).await?;
     drop((opening, uploading));
-    Ok(accepted)
+    Ok((accepted, whole.elapsed()))
 }
 
 /// Verifies off the async workers: hashing, signatures and decompression take milliseconds.

@@ -19,6 +19,8 @@ pub enum Answer {
         holds: SeqRanges,
         /// What it orders of the box, signed by itself.
         command: Option<Vec<u8>>,
+        /// What the platform says that it needed from the last byte of the batch on; 0 if it says nothing. ms.
+        own_ms: u64,
     },
     /// These bytes will never be taken.
     Refused {
@@ -49,6 +51,13 @@ pub enum Answer {
 }
 
 impl Answer {
+    fn taking(mut self, ms: u64) -> Answer {
+        if let Answer::Receipt { own_ms, .. } = &mut self {
+            *own_ms = ms;
+        }
+        self
+    }
+
     /// The answer, where nothing is to be learned of a key that is not known.
     #[must_use]
     pub fn settled(self) -> Answer {
@@ -77,6 +86,8 @@ pub struct Raw {
     pub status: u16,
     /// The header of that name.
     pub retry_after: Option<String>,
+    /// The header of that name.
+    pub server_timing: Option<String>,
     /// Bounded already.
     pub body: Vec<u8>,
 }
@@ -98,7 +109,7 @@ impl Expected {
         let is = |code: &str| refusal.as_ref().is_some_and(|refusal| refusal.code == code);
         let is_cut_off = is("body_incomplete");
         let why = match raw.status {
-            200 | 201 => return self.verify(id, raw.body),
+            200 | 201 => return self.verify(id, raw.body).taking(stored_in_ms(raw.server_timing.as_deref())),
             400 if is_cut_off => Transient::Broken,
             400 | 409 | 413 | 415 | 422 => return Answer::Refused { why: words(raw.status, refusal, &raw.body) },
             403 if is("unknown_key") => return Answer::StrangeKey { what: words(raw.status, refusal, &raw.body) },
@@ -126,9 +137,23 @@ impl Expected {
             Ok(receipt) if receipt.batch != id || receipt.box_id != self.box_id => {
                 unverified(format!("the receipt is for batch {} of box {}", receipt.batch, receipt.box_id))
             }
-            Ok(receipt) => Answer::Receipt { bytes, holds: receipt.holds, command: receipt.command.map(Vec::from) },
+            Ok(receipt) => {
+                let command = receipt.command.map(Vec::from);
+                Answer::Receipt { bytes, holds: receipt.holds, command, own_ms: 0 }
+            }
         }
     }
+}
+
+/// From `cache;desc="…", store;dur=53.2` (W3C Server Timing, §3): what the metric `store` took, 0 if nothing of it can be read. ms.
+fn stored_in_ms(server_timing: Option<&str>) -> u64 {
+    let metrics = server_timing.unwrap_or_default().split(',');
+    let mut store = metrics.map(|metric| metric.split(';').map(str::trim)).filter_map(|mut metric| {
+        let is_store = metric.next() == Some("store");
+        metric.filter_map(|parameter| parameter.strip_prefix("dur=")).next().filter(|_| is_store)
+    });
+    let whole_ms = store.next().and_then(|dur| dur.split('.').next());
+    whole_ms.and_then(|ms| ms.parse().ok()).unwrap_or(0)
 }
 
 /// A refusal of something else than a batch, in words.
@@ -198,7 +223,8 @@ mod tests {
     }
 
     fn judge(status: u16, retry_after: Option<&str>, body: &[u8]) -> String {
-        let raw = Raw { status, retry_after: retry_after.map(str::to_owned), body: body.to_vec() };
+        let retry_after = retry_after.map(str::to_owned);
+        let raw = Raw { status, retry_after, server_timing: None, body: body.to_vec() };
         match expected().judge(ID, raw) {
             Answer::Receipt { holds, .. } => format!("receipt {:?}", holds.iter().collect::<Vec<_>>()),
             Answer::Refused { why } => format!("refused: {why}"),
@@ -226,6 +252,25 @@ mod tests {
         let last = flipped.len() - 1;
         flipped[last] ^= 1;
         assert!(judge(201, None, &flipped).starts_with("receipt_unverified"));
+    }
+
+    #[test]
+    fn a_platform_may_tell_what_of_the_time_was_its_own() {
+        for (header, ms) in [
+            ("store;dur=812", 812),
+            ("cache;desc=\"a, b\";dur=1, store;dur=53.9", 53),
+            ("store;desc=disk;dur=7", 7),
+            ("restore;dur=7", 0),
+            ("store", 0),
+            ("store;dur=-3", 0),
+            ("store;dur=soon", 0),
+            ("store;dur=99999999999999999999999", 0),
+        ] {
+            let server_timing = Some(header.to_owned());
+            let raw = Raw { status: 201, retry_after: None, server_timing, body: receipt("box", ID, 1) };
+            let Answer::Receipt { own_ms, .. } = expected().judge(ID, raw) else { panic!("{header}") };
+            assert_eq!(own_ms, ms, "{header}");
+        }
     }
 
     #[test]

@@ -394,12 +394,12 @@ impl Driver {
             _ => self.give_up(id),
         }
         match answer {
-            Answer::Receipt { bytes, holds, command } => {
+            Answer::Receipt { bytes, holds, command, own_ms } => {
                 self.told.rtt_ms = Some(now.0.saturating_sub(sent_at.0));
                 self.commands.came = Some(Came { batch: id, command, holds: holds.clone() });
                 self.receipt = Some((id, bytes));
                 let short_before = self.core.counters().failed(Transient::Short);
-                self.core.handle(now, Input::Acked { id, holds });
+                self.core.handle(now, Input::Acked { id, holds, own_ms });
                 if self.core.counters().failed(Transient::Short) > short_before {
                     self.remember(Transient::Short, format!("the receipt for {id} does not hold its records"));
                 }

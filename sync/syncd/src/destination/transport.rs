@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use batch::{BatchId, BoxId, KeyChange, KeyStatement, Whose};
 use delivery::Transient;
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use reqwest::{Client, Proxy, Response, redirect};
 use rustls::{CertificateError, ClientConfig};
 
@@ -23,6 +23,8 @@ const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 const HALF_OPEN: Duration = Duration::from_secs(20);
 /// An idle connection is probed this often, so that a carrier's NAT does not drop it silently.
 const KEEPALIVE: Duration = Duration::from_secs(30);
+/// What of the time was the platform's own (W3C Server Timing).
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// The media type of a batch (RFC 9052 §10.2).
 const COSE: &str = "application/cose; cose-type=\"cose-sign1\"";
 
@@ -89,9 +91,12 @@ impl Transport {
         let read = async {
             let response = request.send().await?;
             let status = response.status().as_u16();
-            let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-            let retry_after = retry_after.map(str::to_owned);
-            Ok((status, retry_after, answer_body(response, &progress).await?))
+            let header = |name: &HeaderName| {
+                response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+            };
+            let (retry_after, server_timing) = (header(&RETRY_AFTER), header(&SERVER_TIMING));
+            let body = answer_body(response, &progress).await?;
+            Ok((status, body.map(|body| Raw { status, retry_after, server_timing, body })))
         };
         let read = tokio::select! {
             read = read => read,
@@ -101,8 +106,8 @@ impl Transport {
             }
         };
         match read {
-            Ok((status, retry_after, Some(body))) => expected.judge(id, Raw { status, retry_after, body }),
-            Ok((status, _, None)) => Answer::Failed {
+            Ok((_, Some(raw))) => expected.judge(id, raw),
+            Ok((status, None)) => Answer::Failed {
                 why: Transient::Faulty,
                 retry_after_ms: None,
                 what: format!("HTTP {status} with more than {ANSWER_BYTES_MAX} bytes"),
