@@ -23,6 +23,11 @@ const STEPS: [&str; 6] = [
 ];
 /// SQLite's page, in bytes; the unit of `PRAGMA max_page_count`.
 const PAGE_BYTES: u64 = 4096;
+/// What the writer keeps of the file in memory. The index of readings by series has its newest page for each quantity of each
+/// device of each box, and a batch touches them all: with SQLite's own 2 MB they are read and written again for each. KiB.
+const CACHE_KIB: i64 = 64 * 1024;
+/// The log is taken over into the file when it has so many pages, 32 MB; SQLite's own 4 MB are less than one large batch.
+const WAL_PAGES: i64 = 8192;
 /// How long a reader waits for a lock: in WAL mode only recovery after a crash takes one.
 const BUSY: Duration = Duration::from_secs(5);
 /// Rights of the database and, by SQLite's rule, of its `-wal` and `-shm`.
@@ -118,6 +123,8 @@ fn configure_writer(db: &Connection, bytes_max: u64) -> rusqlite::Result<()> {
     db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     // FULL: a receipt means that the batch survives a power cut of the platform.
     db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    db.pragma_update_and_check(None, "wal_autocheckpoint", WAL_PAGES, |_| Ok(()))?;
     let pages = i64::try_from(bytes_max / PAGE_BYTES).unwrap_or(i64::MAX);
     db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
     // As many as there are different statements, so that none is compiled twice.
