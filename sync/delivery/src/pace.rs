@@ -21,9 +21,8 @@ const SMOOTHING: u64 = 8;
 const LIFE_SMOOTHING: u64 = 4;
 /// A destination that says it needed nearly all the time itself would make the link look endless. 1/n is the link's.
 const LINK_PART_MIN: u64 = 16;
-/// On a thinner link the next batch waits for the answer: an alarm could not spare what one more takes of it, where the time at
-/// which a batch has passed was guessed too early. Bytes per second.
-const SHARED_BYTES_PER_S: u64 = 4_000;
+/// A link that carries less is thin: an alarm that has to share it with more than one batch is late. Bytes per second.
+const THIN_BYTES_PER_S: u64 = 4_000;
 /// So long before the last byte of a batch has passed the next one may leave: it takes that to begin, and an alarm can wait that
 /// much longer. ms.
 const LEAD_MS: u64 = 500;
@@ -141,10 +140,14 @@ impl Pace {
         usual_ms.saturating_mul(patience).max(TIMEOUT_MS_MIN).min(configured_ms)
     }
 
+    /// Whether one batch at a time is all that the link should carry besides alarms.
+    pub(crate) fn is_thin(&self) -> bool {
+        self.bytes_per_s().is_some_and(|rate| rate < THIN_BYTES_PER_S)
+    }
+
     /// After how long the link is free for the next batch; none before it was measured, and on a thin one. ms.
     pub(crate) fn passes_after_ms(&self, bytes_len: u64) -> Option<u64> {
-        let rate = self.bytes_per_s().filter(|rate| *rate >= SHARED_BYTES_PER_S);
-        rate.map(|_| self.wire_ms(bytes_len).saturating_sub(LEAD_MS))
+        (self.carried.is_some() && !self.is_thin()).then(|| self.wire_ms(bytes_len).saturating_sub(LEAD_MS))
     }
 
     /// After how long an answer is later than nearly all, so that a second try may find a better connection; none for what

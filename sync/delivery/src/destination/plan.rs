@@ -218,6 +218,7 @@ impl Destination {
     /// Sends what may be sent of one lane, oldest cut first.
     fn send_ready(&mut self, lane: Lane) {
         let window = if lane == Lane::Alarm { self.config.alarm_window } else { self.config.window };
+        let is_thin = lane != Lane::Alarm && self.pace.is_thin();
         let shares_window = |batch: &Outstanding| batch.is_alarm() == (lane == Lane::Alarm);
         let passed = |batch: &&Outstanding| batch.takes_backlog_place() && batch.has_passed(self.now);
         let passed = self.outstanding.iter().filter(passed).count().min(PASSED_MAX);
@@ -236,8 +237,10 @@ impl Destination {
                 let Some(left) = places.checked_sub(1) else { continue };
                 places = left;
             }
+            // What a link broke before is tried beside others: it may be what keeps them from passing.
+            let must_be_alone = is_thin && !batch.is_probe && batch.half_way == 0;
             let cost = cost(batch.bytes_len);
-            if !has_room(flying, window) || !self.meter.allows(lane, cost) {
+            if must_be_alone && flying > 0 || !has_room(flying, window) || !self.meter.allows(lane, cost) {
                 break;
             }
             flying += 1;

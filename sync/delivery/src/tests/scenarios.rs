@@ -91,8 +91,6 @@ fn an_alarm_overtakes_a_month_of_backlog() {
             500 cut alarm 100 as e
             500 send e within 31000
             600 advance c
-            600 send d within 31000
-            600 cut backlog 6-8 as f
             600 advance a
             next: 1000, covered: [0-2, 50-50]
         "#]],
@@ -114,20 +112,17 @@ fn live_leaves_while_the_backlog_drains() {
             1000 cut live 11 as d
             1000 send d within 31000
             1200 advance b
-            1200 send c within 31000
-            1200 cut backlog 6-7 as e
             1400 advance c
-            1400 send e within 31000
-            1400 cut backlog 12-14 as f
+            1400 cut live 16-18 as e
             1500 advance d
-            1500 cut live 16-18 as g
-            1500 send g within 31000
+            1500 send e within 31000
+            1500 cut backlog 6-7,12 as f
             1600 advance e
-            1600 send f within 6810
+            1600 send f within 31000
+            1600 cut backlog 13-15 as g
             1700 advance f
-            1700 cut backlog 15 as h
-            1700 send h within 6381
-            next: 2500, covered: [0-14]
+            1700 send g within 6642
+            next: 2400, covered: [0-12, 16-18]
         "#]],
     );
 }
@@ -150,7 +145,6 @@ fn the_next_of_the_backlog_is_cut_while_one_is_under_way_and_waits_for_its_place
             1000 cut live 19-20 as e
             1000 send e within 31000
             9000 advance b
-            9000 send d within 31000
             9000 cut backlog 9-11 as f
             next: 33666, covered: [0-2, 16-18]
         "#]],
@@ -283,8 +277,8 @@ fn a_refused_batch_is_halved_until_the_odd_record_stands_alone() {
             1100 cut live 0 as b
             1100 send b within 31000
             1100 cut live 1-2 as c
-            1100 send c within 31000
             1150 advance b
+            1150 send c within 31000
             1250 split c: row 1 is odd
             1250 cut live 1 as d
             1250 send d within 31000
@@ -293,7 +287,7 @@ fn a_refused_batch_is_halved_until_the_odd_record_stands_alone() {
             1300 park d: row 1 is odd
             1350 advance e
             2200 cut live 3-4 as f
-            2200 send f within 11829
+            2200 send f within 11799
             2300 advance f
             next: nothing, covered: [0-0, 2-4]
         "#]],
