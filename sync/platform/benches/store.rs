@@ -1,8 +1,13 @@
 //! How fast a platform stores a backlog, beside SQLite that takes the same readings as plain rows.
 //!
 //! `cargo bench -p platform -- --batches 40`; each batch has 5,000 records of 8 readings, as a drain has them.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark that fails may say so")]
-#![allow(clippy::print_stdout, reason = "a benchmark prints")]
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and stops at the first surprise")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "synthetic values of known size"
+)]
 
 #[path = "../../batch/benches/encoding/series.rs"]
 mod series;

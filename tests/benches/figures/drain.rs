@@ -6,6 +6,9 @@ mod minute;
 mod outage;
 mod site;
 
+#[path = "../../../sync/batch/benches/encoding/floor.rs"]
+#[expect(clippy::unwrap_used, reason = "synthetic values of known size")]
+mod floor;
 #[path = "../../../sync/batch/benches/encoding/series.rs"]
 #[expect(clippy::unwrap_used, reason = "synthetic values of known size")]
 mod series;

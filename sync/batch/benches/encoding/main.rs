@@ -15,15 +15,17 @@
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 #![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "synthetic values of known size")]
 
+mod floor;
 mod series;
 
 use std::io::Write;
 use std::time::Instant;
 
 use batch::{Batch, BoxId, Content, Continuation, Filtered, Lane, Row, SigningKey, TreeHead};
+use floor::Floor;
 use record::merkle::{ConsistencyProof, Subtree, leaf_hash};
 use record::{Reading, SeqRange, SourceId};
-use series::{Floor, QUANTITIES, Series};
+use series::{QUANTITIES, Series};
 
 const SENSORS: usize = 10;
 

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 use std::time::Instant;
 
 use super::SENSORS;
-use super::series::{Floor, QUANTITIES, Series};
+use super::floor::Floor;
+use super::series::{QUANTITIES, Series};
 use super::site::Site;
 use crate::Plan;
 
