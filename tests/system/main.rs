@@ -7,6 +7,7 @@
 
 mod aggregated;
 mod alarms;
+mod answers;
 mod bad_frames;
 mod bad_networks;
 mod bad_setup;

@@ -48,7 +48,7 @@ pub(crate) fn run(command: &NotifyCommand, run_dir: &Path, lang: Lang) -> Result
 /// Lists it. A channel that takes nothing is not well, and neither is an alarm that nobody has seen.
 fn list(run_dir: &Path, json: bool, lang: Lang) -> Result<Exit, CommandError> {
     let mut answer =
-        control::ask(&run_dir.join("sync.sock"), &json!({"do": "notify"})).map_err(CommandError::Control)?;
+        control::ask(&run_dir.join("sync.sock"), &json!({"do": "notify"})).map_err(CommandError::AskSync)?;
     let view: NotifyStatus =
         serde_json::from_value(answer["notify"].take()).map_err(|error| CommandError::NoStatus(error.to_string()))?;
     let mut out = output::stdout();
@@ -127,7 +127,7 @@ pub(crate) fn what_is_wrong(view: &NotifyStatus, lang: Lang) -> Vec<String> {
 fn test(args: &TestArgs, run_dir: &Path, lang: Lang) -> Result<Exit, CommandError> {
     let request = json!({"do": "notify_test", "target": args.target});
     let answer =
-        control::ask_within(&run_dir.join("sync.sock"), &request, TEST_PATIENCE).map_err(CommandError::Control)?;
+        control::ask_within(&run_dir.join("sync.sock"), &request, TEST_PATIENCE).map_err(CommandError::AskSync)?;
     let tested = answer["tested"].as_array().cloned().unwrap_or_default();
     let mut out = output::stdout();
     if args.json {

@@ -22,7 +22,7 @@ pub(crate) enum DeviceError {
     #[error("the device would not work in this box's region, nothing was written")]
     Region(#[source] ingest::Finding),
     /// The two files.
-    #[error("failed to change the device table")]
+    #[error("failed to read or change the device table")]
     Files(#[from] FilesError),
     /// A new section.
     #[error("failed to put the device together")]
