@@ -102,7 +102,22 @@ fn commit(db: &mut Connection, signer: &Signer, group: Vec<(Box<Delivery>, Answe
 }
 
 fn store_alone(db: &mut Connection, signer: &Signer, delivery: &Delivery) -> Result<Accepted, AcceptError> {
-    store(db, signer, &[delivery])?.pop().unwrap_or(Err(AcceptError::Closed))
+    store_one(db, signer, delivery)?
+}
+
+/// One transaction for one batch; refused, it leaves nothing behind. A savepoint in it would cost a copy of every page that
+/// changes.
+fn store_one(
+    db: &mut Connection,
+    signer: &Signer,
+    delivery: &Delivery,
+) -> Result<Result<Accepted, AcceptError>, StoreError> {
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let result = told(accept(&transaction, signer, delivery))?;
+    if result.is_ok() {
+        transaction.commit()?;
+    }
+    Ok(result)
 }
 
 /// One transaction; a refused batch is rolled back to its own savepoint and leaves nothing behind.
@@ -111,24 +126,31 @@ fn store(
     signer: &Signer,
     deliveries: &[&Delivery],
 ) -> Result<Vec<Result<Accepted, AcceptError>>, StoreError> {
+    if let [one] = deliveries {
+        return Ok(vec![store_one(db, signer, one)?]);
+    }
     let mut transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut results = Vec::with_capacity(deliveries.len());
     for delivery in deliveries {
         let savepoint = transaction.savepoint()?;
-        match accept(&savepoint, signer, delivery) {
-            Ok(accepted) => {
-                savepoint.commit()?;
-                results.push(Ok(accepted));
-            }
-            Err(AcceptError::Full(error) | AcceptError::Failed(error)) => return Err(error),
-            Err(refused) => {
-                savepoint.finish()?;
-                results.push(Err(refused));
-            }
+        let result = told(accept(&savepoint, signer, delivery))?;
+        if result.is_ok() {
+            savepoint.commit()?;
+        } else {
+            savepoint.finish()?;
         }
+        results.push(result);
     }
     transaction.commit()?;
     Ok(results)
+}
+
+/// What the box is told of its batch, apart from what the database cannot do.
+fn told(result: Result<Accepted, AcceptError>) -> Result<Result<Accepted, AcceptError>, StoreError> {
+    match result {
+        Err(AcceptError::Full(error) | AcceptError::Failed(error)) => Err(error),
+        told => Ok(told),
+    }
 }
 
 #[cfg(test)]
