@@ -106,7 +106,7 @@ fn list(
         line(&mut out, &note)?;
     }
     if let Some(AlarmStatus { rule, source, .. }) = alarms.iter().find(|alarm| !json && is_waiting(alarm)) {
-        let text = lang.pick("someone has seen it", "已有人处理");
+        let text = lang.pick("once someone has seen it", "有人查看后");
         line(&mut out, &format!("{text} · try: weir alarm ack {rule} {source} --reason TEXT"))?;
     }
     let is_to_be_reset = |alarm: &&AlarmStatus| alarm.is_cleared && alarm.state == "acknowledged";
