@@ -97,8 +97,7 @@ impl Compiler {
             return Err(wrong(&why));
         }
         let steps = condition.2.saturating_add(yes.2.max(no.2)).saturating_add(1);
-        let kind = if yes.1.length() > no.1.length() { yes.1 } else { no.1 };
-        Ok((Node::Choice(Box::new([condition.0, yes.0, no.0])), kind, steps))
+        Ok((Node::Choice(Box::new([condition.0, yes.0, no.0])), yes.1.or(no.1), steps))
     }
 
     fn unknown(&self, name: &str) -> ExpressionError {
@@ -119,13 +118,16 @@ impl Compiler {
     }
 
     fn list(&mut self, elements: &[Tree]) -> Result<Compiled, ExpressionError> {
-        let (mut nodes, mut kind, mut steps) = (Vec::new(), None, 1u32);
+        let (mut nodes, mut kind, mut steps) = (Vec::new(), None::<Type>, 1u32);
         for element in elements {
             let (node, own, cost) = self.compile(element)?;
-            let kind = kind.get_or_insert_with(|| own.clone());
-            if !kind.is_like(&own) {
-                return Err(wrong(&format!("a list has {kind} and {own}: its elements must be of one type")));
-            }
+            kind = match kind {
+                Some(kind) if !kind.is_like(&own) => {
+                    return Err(wrong(&format!("a list has {kind} and {own}: its elements must be of one type")));
+                }
+                Some(kind) => Some(kind.or(own)),
+                None => Some(own),
+            };
             nodes.push(node);
             steps = steps.saturating_add(cost);
         }

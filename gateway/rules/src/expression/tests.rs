@@ -193,6 +193,45 @@ fn what_would_take_long_is_refused() {
     let list = format!("[{}]", "1, ".repeat(40) + "1");
     assert!(said(&format!("{list}.all(x, {list}.all(y, x == y))")).contains("steps, and 1000 are the most"));
     assert_eq!(said(&format!("{list}.all(x, x == 1)")), "true");
+    // The shorter of two lists says nothing of the longer one.
+    let lists = format!("[[1], {list}]");
+    assert!(said(&format!("{lists}.all(l, l.all(x, l.all(y, x == y)))")).contains("steps, and 1000 are the most"));
+}
+
+/// A box must know before it judges how long that can take: each node is a step, a list's macro asks each of its elements.
+#[test]
+fn the_steps_are_counted_before_it_is_judged() {
+    for (text, steps) in [
+        ("gate", 1),
+        ("has(outfall.toxic)", 1),
+        ("outfall.lake", 1),
+        ("!gate", 2),
+        ("cod > 50.0", 3),
+        ("-(cod) > 50.0", 4),
+        ("gate && cod > 50.0", 5),
+        ("int(cod) > size('abc')", 5),
+        ("double(1) > 0.5", 4),
+        // Of two ways the longer one.
+        ("gate ? gate : !gate", 4),
+        ("gate ? !gate : gate", 4),
+        // Whatever is looked for may be the last one.
+        ("1 in [1, 2, 3]", 9),
+        ("[1, 2, 3][0] == 1", 8),
+        // Each element is put in its place and asked.
+        ("[1, 2, 3].all(x, x > 0)", 4 + 3 * (1 + 3) + 1),
+        ("[[1, 2], [3, 4]].exists(l, l.all(x, x > 0))", 7 + 2 * (1 + 1 + 2 * (1 + 3) + 1) + 1),
+        // Within a list, of its longest one.
+        ("[[1], [3, 4]].exists(l, l.all(x, x > 0))", 6 + 2 * (1 + 1 + 2 * (1 + 3) + 1) + 1),
+        ("[[3, 4], [1]].exists(l, l.all(x, x > 0))", 6 + 2 * (1 + 1 + 2 * (1 + 3) + 1) + 1),
+        // A list of a list's length, and of the longer one where either may be meant.
+        ("(gate ? [1] : [1, 2, 3]).all(x, x > 0)", (1 + 4 + 1) + 3 * (1 + 3) + 1),
+        ("(gate ? [1, 2, 3] : [1]).all(x, x > 0)", (1 + 4 + 1) + 3 * (1 + 3) + 1),
+        ("(gate ? [[1]] : [[1, 2]])[0].all(x, x > 0)", (1 + 4 + 1 + 2) + 2 * (1 + 3) + 1),
+        ("(gate ? [[1, 2]] : [[1]])[0].all(x, x > 0)", (1 + 4 + 1 + 2) + 2 * (1 + 3) + 1),
+    ] {
+        let expression = Expression::parse(text, &variables()).unwrap();
+        assert_eq!((expression.steps(), expression.text()), (steps, text));
+    }
 }
 
 /// Texts of the grammar's words, and of its nodes.

@@ -57,6 +57,14 @@ impl Type {
         }
     }
 
+    /// The type of what is one or the other, which are alike: its lists are as long as the longer ones, at every depth.
+    pub(super) fn or(self, other: Type) -> Type {
+        match (self, other) {
+            (Type::List(one, length), Type::List(two, other)) => Type::List(Box::new(one.or(*two)), length.max(other)),
+            (one, _) => one,
+        }
+    }
+
     pub(super) fn length(&self) -> u32 {
         if let Type::List(_, length) = self { *length } else { 1 }
     }
