@@ -1,5 +1,6 @@
 //! One `check` in words, then R1 and R2 over random journals, each with a broken core that must fail.
 
+mod edges;
 mod journal;
 mod kinds;
 mod naive;
