@@ -159,13 +159,11 @@ impl Aggregates {
     /// The time is `now`: what that closes, to be journaled in this order.
     pub fn tick(&mut self, now: &Stamp) -> Vec<Aggregate> {
         let Some(now_ms) = measured_ms(None, now).filter(|_| self.is_on()) else { return Vec::new() };
-        let to = now_ms.saturating_sub(self.setup.late_ms());
         let from = self.closed_to;
-        self.closed_to = from.max(to);
-        let over = |period: &Period| {
-            from == i64::MIN || self.setup.start(period.ms(), from) < self.setup.start(period.ms(), to)
-        };
-        if to <= from || !self.setup.periods.iter().any(over) {
+        let to = from.max(now_ms.saturating_sub(self.setup.late_ms()));
+        self.closed_to = to;
+        let goes_on = |period: &Period| self.setup.start(period.ms(), from) == self.setup.start(period.ms(), to);
+        if self.setup.periods.iter().all(goes_on) {
             return Vec::new();
         }
         let mut made: Vec<(Key, Aggregate)> = Vec::new();

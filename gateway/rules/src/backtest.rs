@@ -1,6 +1,8 @@
 //! What rules would have made of the records of a journal, beside what was made of them (R2: with the rules that were in
 //! force, the same).
 
+use std::cmp::Ordering;
+
 use record::{Act, AlarmTransition, Body, Record, RecordAt, RuleId, SourceId, Stamp};
 
 use crate::{Engine, RuleSet};
@@ -104,17 +106,20 @@ impl Backtest {
         let (mut would, mut was) = (by_key(would), by_key(was));
         let mut same = 0;
         loop {
-            match (would.last(), was.last()) {
-                (Some((key, _)), Some((other, _))) if key == other => {
+            let order = match (would.last(), was.last()) {
+                (Some((key, _)), Some((other, _))) => key.cmp(other),
+                (Some(_), None) => Ordering::Greater,
+                (None, Some(_)) => Ordering::Less,
+                (None, None) => break,
+            };
+            match order {
+                Ordering::Equal => {
                     same += 1;
                     would.pop();
                     was.pop();
                 }
-                (Some((key, _)), other) if other.is_none_or(|(other, _)| key > other) => {
-                    added.extend(would.pop().map(|(_, step)| step));
-                }
-                (_, Some(_)) => removed.extend(was.pop().map(|(_, step)| step)),
-                (_, None) => break,
+                Ordering::Greater => added.extend(would.pop().map(|(_, step)| step)),
+                Ordering::Less => removed.extend(was.pop().map(|(_, step)| step)),
             }
         }
         added.reverse();
@@ -140,5 +145,40 @@ fn remember(steps: &mut Vec<StepAt>, forgotten: &mut u64, step: StepAt) {
         steps.push(step);
     } else {
         *forgotten += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use record::{AlarmState, BootNo, ClockQuality, Decimal, LimitSide, MonoMs, Quantity, Seq, UnixMs};
+
+    use super::*;
+
+    #[test]
+    fn what_is_beyond_its_bound_is_counted() {
+        let stamp =
+            Stamp { boot: BootNo(0), mono_ms: MonoMs(0), wall_ms: UnixMs(0), clock: ClockQuality::Synchronised };
+        let step = AlarmTransition {
+            rule: RuleId::new("r").unwrap(),
+            source: SourceId::new("a").unwrap(),
+            quantity: Quantity::new("cod").unwrap(),
+            from: AlarmState::Normal,
+            to: AlarmState::Unacknowledged,
+            limit: Decimal::from(1),
+            side: LimitSide::High,
+            value: None,
+            cause: Seq(0),
+            grounds: None,
+            suppression: None,
+        };
+        let mut steps = vec![(stamp, step.clone()); TRANSITIONS_MAX - 1];
+        let mut forgotten = 0;
+        let mut counts = || {
+            remember(&mut steps, &mut forgotten, (stamp, step.clone()));
+            (steps.len(), forgotten)
+        };
+        assert_eq!(counts(), (TRANSITIONS_MAX, 0));
+        assert_eq!(counts(), (TRANSITIONS_MAX, 1));
+        assert_eq!(counts(), (TRANSITIONS_MAX, 2));
     }
 }

@@ -289,7 +289,7 @@ impl Engine {
             value: journaled.value,
             since: journaled.since,
             cause: journaled.cause,
-            is_cleared: rule.latched && journaled.state.is_active() && latch.cleared.is_some(),
+            is_cleared: journaled.state.is_active() && latch.cleared.is_some(),
             suppression: self.suppression(place, source, now),
             raised: latch.raised.len(),
         })

@@ -67,7 +67,7 @@ impl Exact {
             Ok(up) => over = over.checked_mul(power(up)?)?,
             Err(_) => under = under.checked_mul(power(steps.unsigned_abs())?)?,
         }
-        if under < 0 {
+        if under.is_negative() {
             (over, under) = (over.checked_neg()?, under.checked_neg()?);
         }
         let quotient = over.checked_div_euclid(under)?;
@@ -141,6 +141,48 @@ mod tests {
         assert!(large.plus(exact("1e-40")).is_none());
         let many = exact("999999999999999999").times(exact("999999999999999999")).unwrap();
         assert_eq!(many.to_decimal().unwrap().to_string(), format!("999999999999999998{}", "0".repeat(18)));
+    }
+
+    #[test]
+    fn nothing_changes_what_it_is_added_to_however_far_apart_they_are() {
+        let (none, tiny, huge) = (Exact::default(), Exact::power(-60), Exact::power(60));
+        for one in [tiny, huge] {
+            assert_eq!([none.plus(one), one.plus(none), one.minus(none)], [Some(one); 3]);
+        }
+        assert_eq!(tiny.plus(huge), None);
+        assert!(
+            exact("5").minus(exact("5.0")).unwrap().is_zero() && !exact("5").minus(exact("5.01")).unwrap().is_zero()
+        );
+    }
+
+    #[test]
+    fn the_scale_is_bounded_by_what_128_bits_hold() {
+        let (one, ten) = (Exact::from(1), Exact::from(10));
+        assert_eq!(one.over(one, -38), Some(Exact { mantissa: 10i128.pow(38), exponent: -38 }));
+        assert_eq!(one.over(one, -39), None);
+        assert_eq!(one.over(one, 38), Some(Exact { mantissa: 0, exponent: 38 }));
+        assert_eq!(one.over(one, 39), None);
+        assert_eq!(one.plus(Exact::power(38)), Some(Exact { mantissa: 10i128.pow(38) + 1, exponent: 0 }));
+        assert_eq!(one.plus(Exact::power(39)), None);
+        // Zeros at the end are no digits.
+        assert_eq!(ten.times(exact("0.1")), Some(one));
+        assert_eq!(
+            Exact { mantissa: 1_200, exponent: -3 }.times(exact("0.5")).unwrap().to_decimal(),
+            Decimal::parse("0.6").ok()
+        );
+    }
+
+    #[test]
+    fn a_decimal_keeps_eighteen_digits_and_rounds_the_nineteenth_half_to_even() {
+        let decimal = |mantissa: i128, exponent: i32| {
+            Exact { mantissa, exponent }.to_decimal().map(|decimal| decimal.to_string())
+        };
+        assert_eq!(decimal(0, 5).unwrap(), "0");
+        assert_eq!(decimal(123_456_789_012_345_678, -6).unwrap(), "123456789012.345678");
+        assert_eq!(decimal(1_234_567_890_123_456_785, -6).unwrap(), "1234567890123.45678");
+        assert_eq!(decimal(1_234_567_890_123_456_775, -6).unwrap(), "1234567890123.45678");
+        assert_eq!(decimal(-9_999_999_999_999_999_996, 0).unwrap(), "-10000000000000000000");
+        assert_eq!(decimal(i128::MIN, 0), None);
     }
 
     proptest! {

@@ -71,8 +71,7 @@ impl Memory {
             Basis::Disagreement { other, fresh_ms } => {
                 let other = field.newest(other, reading.source, stamp, *fresh_ms)?;
                 let difference = value.checked_add(other.negated()?)?;
-                let apart = if difference < Decimal::ZERO { difference.negated()? } else { difference };
-                Some(Finding::of(&rule.limit, apart))
+                Some(Finding::of(&rule.limit, difference.max(difference.negated()?)))
             }
             Basis::Exceedances { limit, within_ms, relax_after } => {
                 self.exceedances(rule, limit.standing(value) == Standing::Beyond, stamp, (*within_ms, *relax_after))
@@ -250,5 +249,61 @@ fn in_force<'r>(rule: &'r Rule, cold: Option<&'r Cold>, reading: Value<'_>, stam
         Some(temperature) if temperature <= cold.at => &cold.limit,
         Some(_) => &rule.limit,
         None => rule.limit.milder(&cold.limit),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use record::{ClockQuality, UnixMs};
+
+    use super::*;
+
+    const FROM: (BootNo, MonoMs) = (BootNo(1), MonoMs(100));
+
+    fn at(mono_ms: u64) -> Stamp {
+        Stamp { boot: BootNo(1), mono_ms: MonoMs(mono_ms), wall_ms: UnixMs(0), clock: ClockQuality::Unset }
+    }
+
+    fn extremes(of: &[(u64, i64)]) -> Memory {
+        Memory::Extremes(of.iter().map(|(ms, value)| (at(*ms), Decimal::from(*value))).collect())
+    }
+
+    fn exceedances(of: &[u64], good: u32) -> Memory {
+        Memory::Exceedances { at: of.iter().copied().map(at).collect(), good }
+    }
+
+    fn run(since: u64, readings: u32) -> Memory {
+        Memory::Run { since: at(since), low: Decimal::ZERO, high: Decimal::ZERO, readings }
+    }
+
+    /// What was seen alike must be known alike; what was before, from 100 ms of the boot on, may be unknown.
+    #[test]
+    fn a_memory_leads_on_as_one_that_saw_more() {
+        let heard = |ms: u64| Memory::Heard { at: at(ms), since: at(ms) };
+        for (one, other, is_alike) in [
+            (extremes(&[(150, 1)]), extremes(&[(99, 9), (150, 1)]), true),
+            (extremes(&[(150, 1)]), extremes(&[(100, 9), (150, 1)]), false),
+            (extremes(&[(150, 1)]), extremes(&[(150, 2)]), false),
+            (exceedances(&[150], 1), exceedances(&[150], 1), true),
+            (exceedances(&[150], 1), exceedances(&[150], 2), false),
+            (exceedances(&[150], 1), exceedances(&[99, 150], 2), true),
+            (exceedances(&[150], 1), exceedances(&[100, 150], 1), false),
+            (exceedances(&[150], 1), exceedances(&[99, 160], 1), false),
+            (run(150, 1), run(150, 2), true),
+            (run(150, 1), run(99, 2), true),
+            (run(150, 1), run(100, 2), false),
+            (Memory::InARow(1), Memory::InARow(2), true),
+            (Memory::InARow(2), Memory::InARow(2), true),
+            (Memory::InARow(3), Memory::InARow(2), false),
+            (Memory::Nothing, heard(99), true),
+            (Memory::Nothing, heard(100), false),
+            (heard(150), heard(150), true),
+            (heard(150), heard(160), false),
+            (Memory::Nothing, Memory::Nothing, true),
+            (Memory::Nothing, run(150, 1), true),
+            (run(150, 1), Memory::Nothing, false),
+        ] {
+            assert_eq!(one.leads_as(&other, FROM), is_alike, "{one:?} {other:?}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Hours of the day, days of the week and holidays in which a rule judges.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
@@ -44,7 +45,8 @@ pub struct Schedule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hours {
     from_ms: i64,
-    to_ms: i64,
+    /// At most a day, over midnight where it is longer than what is left of it.
+    for_ms: i64,
 }
 
 /// A day of the week.
@@ -113,23 +115,15 @@ impl Schedule {
             return true;
         }
         // The hours after midnight belong to the evening before.
-        let time = local_ms.rem_euclid(DAY_MS);
         let began = match self.hours {
-            Some(hours) if !hours.covers(time) => return false,
-            Some(hours) if hours.from_ms > hours.to_ms && time < hours.to_ms => days - 1,
-            _ => days,
+            None => local_ms,
+            Some(Hours { from_ms, for_ms }) => match local_ms.saturating_sub(from_ms).rem_euclid(DAY_MS) {
+                since if since < for_ms => local_ms.saturating_sub(since),
+                _ => return false,
+            },
         };
-        let weekday = usize::try_from((began + EPOCH_WEEKDAY).rem_euclid(7)).unwrap_or(0);
+        let weekday = usize::try_from((began.div_euclid(DAY_MS) + EPOCH_WEEKDAY).rem_euclid(7)).unwrap_or(0);
         self.weekdays.is_empty() || self.weekdays.contains(&WEEK[weekday])
-    }
-}
-
-impl Hours {
-    fn covers(self, time_ms: i64) -> bool {
-        match self.from_ms <= self.to_ms {
-            true => (self.from_ms..self.to_ms).contains(&time_ms),
-            false => time_ms >= self.from_ms || time_ms < self.to_ms,
-        }
     }
 }
 
@@ -145,10 +139,16 @@ impl FromStr for Hours {
     type Err = TimeError;
 
     fn from_str(text: &str) -> Result<Hours, TimeError> {
-        let parsed = text.split_once('-').and_then(|(from, to)| Some((time_ms(from)?, time_ms(to)?)));
-        let parsed = parsed.filter(|(from, to)| from != to && *from < DAY_MS);
-        let (from_ms, to_ms) = parsed.ok_or_else(|| TimeError::Hours(text.chars().take(20).collect()))?;
-        Ok(Hours { from_ms, to_ms })
+        let hours = |(from, to)| {
+            let (from_ms, to_ms) = (time_ms(from).filter(|from_ms| *from_ms < DAY_MS)?, time_ms(to)?);
+            let for_ms = match to_ms.cmp(&from_ms) {
+                Ordering::Less => to_ms + DAY_MS - from_ms,
+                Ordering::Equal => return None,
+                Ordering::Greater => to_ms - from_ms,
+            };
+            Some(Hours { from_ms, for_ms })
+        };
+        text.split_once('-').and_then(hours).ok_or_else(|| TimeError::Hours(text.chars().take(20).collect()))
     }
 }
 
@@ -222,6 +222,47 @@ mod tests {
     }
 
     #[test]
+    fn hours_may_be_the_whole_day_or_end_with_it() {
+        for (text, last_minute, first_minute) in [
+            ("00:00-24:00", true, true),
+            ("22:00-24:00", true, false),
+            ("22:00-00:00", true, false),
+            ("00:00-00:01", false, true),
+        ] {
+            let hours = schedule(Some(text), &[], &[]);
+            assert_eq!((hours.covers(FRIDAY - 1), hours.covers(FRIDAY)), (last_minute, first_minute), "{text}");
+        }
+        let odd = schedule(Some("08:29-08:31"), &[], &[]);
+        let minutes = (0..24 * 60).filter(|minute| odd.covers(FRIDAY + minute * MINUTE_MS));
+        assert_eq!(minutes.collect::<Vec<_>>(), [8 * 60 + 29, 8 * 60 + 30]);
+    }
+
+    #[test]
+    fn a_day_of_the_week_is_that_of_the_calendar_before_1970_too() {
+        let on = |day: i64| {
+            WEEK.into_iter().filter(|weekday| schedule(None, &[*weekday], &[]).covers(day * DAY_MS)).collect()
+        };
+        let days: [Vec<Weekday>; 4] = [-1, 0, 20_784, 20_787].map(on);
+        assert_eq!(days, [[Weekday::Wed], [Weekday::Thu], [Weekday::Fri], [Weekday::Mon]].map(Vec::from));
+    }
+
+    #[test]
+    fn an_offset_is_shown_as_it_is_written_and_added_to_utc() {
+        for text in ["+08:00", "+00:00", "-03:30", "+05:45", "+14:00", "-14:00"] {
+            assert_eq!(format!("{:?}", text.parse::<UtcOffset>().unwrap()), text);
+        }
+        let offset: UtcOffset = "-03:30".parse().unwrap();
+        assert_eq!(offset.to_local(4 * 3_600_000), Some(1_800_000));
+        let clocks = [ClockQuality::Unset, ClockQuality::Synchronised, ClockQuality::Holdover { error_ms: 5 }];
+        let local = clocks.map(|clock| {
+            let wall_ms = record::UnixMs(4 * 3_600_000);
+            offset.local_ms(&Stamp { boot: record::BootNo(0), mono_ms: record::MonoMs(0), wall_ms, clock })
+        });
+        assert_eq!(local, [None, Some(1_800_000), Some(1_800_000)]);
+        assert_eq!([month(FRIDAY), month(FRIDAY + 4 * DAY_MS), month(-1)], [Some(11), Some(12), Some(12)]);
+    }
+
+    #[test]
     fn what_is_no_time_is_told() {
         for text in [
             "",
@@ -232,13 +273,14 @@ mod tests {
             "22:60-06:00",
             "2:00-06:00",
             "22:00-25:00",
+            "22:00-24:01",
+            "22:0-06:00",
             "+1:00-06:00",
         ] {
             assert!(text.parse::<Hours>().is_err(), "{text}");
         }
-        assert!("00:00-24:00".parse::<Hours>().is_ok());
         assert_eq!("+08:00".parse(), Ok(UtcOffset::BEIJING));
-        for text in ["", "08:00", "+8", "+15:00", "８:00"] {
+        for text in ["", "08:00", "+8", "+08", "+14:01", "-15:00", "+0８:00", "８:00"] {
             assert!(text.parse::<UtcOffset>().is_err(), "{text}");
         }
     }

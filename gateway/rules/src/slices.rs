@@ -81,8 +81,7 @@ impl Slices {
 
     /// Those that begin within `[from, to)`, the oldest first.
     pub(crate) fn within(&self, from: i64, to: i64) -> impl DoubleEndedIterator<Item = (i64, &Slice)> + '_ {
-        let all = (from < to).then(|| self.0.range(from..to));
-        all.into_iter().flatten().map(|(start, slice)| (*start, slice))
+        self.0.range(from..to.max(from)).map(|(start, slice)| (*start, slice))
     }
 
     pub(crate) fn at(&self, start: i64) -> Option<&Slice> {
@@ -96,5 +95,36 @@ impl Slices {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slices_that_are_old_or_too_many_go() {
+        let starts = |slices: &Slices| slices.within(i64::MIN, i64::MAX).map(|(start, _)| start).collect::<Vec<_>>();
+        let mut slices = Slices::default();
+        assert!(slices.is_empty());
+        for (start, kept_from) in [(0, 0), (60, 0), (120, 60)] {
+            slices.add(start, Decimal::from(1), Seq(0), kept_from);
+        }
+        assert_eq!(starts(&slices), [60, 120]);
+        assert_eq!(starts(&slices.since(120)), [120]);
+        (0..1_200).for_each(|start| slices.add(1_000 + start, Decimal::from(1), Seq(0), 0));
+        assert_eq!(starts(&slices), (1_100..2_200).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_slice_has_the_sum_count_ends_and_newest_of_its_readings() {
+        let decimal = |text: &str| Decimal::parse(text).unwrap();
+        let mut slice = Slice::new(decimal("1.5"), Seq(7));
+        slice.add(decimal("-0.25"), Seq(9));
+        slice.add(decimal("3"), Seq(8));
+        assert_eq!((slice.count(), slice.exponent(), slice.newest), (3, -2, Seq(9)));
+        assert_eq!((slice.lowest, slice.highest), (decimal("-0.25"), decimal("3")));
+        assert_eq!(slice.sum().unwrap().to_decimal(), Some(decimal("4.25")));
+        assert_eq!(slice.mean().unwrap().to_decimal(), Some(decimal("1.41666667")));
     }
 }

@@ -37,8 +37,9 @@ fn usual(rule: &Rule, reading: Value<'_>, stamp: &Stamp, field: &Field) -> Optio
         }
         start = start.checked_add(TEN_MINUTES_MS)?;
     }
-    if found == 0 || i64::from(found) * 100 < due * i64::from(*share_min_percent) {
+    if i64::from(found) * 100 < due * i64::from(*share_min_percent) {
         return None;
     }
+    // Of nothing there is no mean.
     sum.times(Exact::from(*times))?.over(Exact::from(found), exponent - LIMIT_DIGITS)?.to_decimal()
 }

@@ -249,8 +249,8 @@ impl Statistic {
 /// Digits that a mean has more than the finest of its readings.
 const MEAN_DIGITS: i32 = 6;
 
-/// Whole numbers up to here are doubles, and so are powers of ten up to 10^22: then one division or product is the nearest.
-const EXACT_MAX: u64 = 1 << 53;
+/// Whole numbers up to here, 2^53, are doubles, and so are powers of ten up to 10^22: then one division or product is the nearest.
+const EXACT_MAX: u64 = 9_007_199_254_740_992;
 const POWER_MAX: i32 = 22;
 
 /// The nearest double.
@@ -259,7 +259,7 @@ fn double(value: Decimal) -> f64 {
     if mantissa.unsigned_abs() <= EXACT_MAX && exponent.abs() <= POWER_MAX {
         let mantissa = mantissa as f64;
         let power = POWERS[exponent.unsigned_abs() as usize];
-        return if exponent < 0 { mantissa / power } else { mantissa * power };
+        return if exponent.is_negative() { mantissa / power } else { mantissa * power };
     }
     // The text of a decimal is a number.
     value.to_string().parse().unwrap_or(f64::NAN)
