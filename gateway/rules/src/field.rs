@@ -190,3 +190,82 @@ pub(crate) fn measured_ms(said: Option<UnixMs>, stamp: &Stamp) -> Option<i64> {
     let heard = stamp.wall_ms.0;
     Some(said.map(|at| at.0).filter(|at| *at <= heard.saturating_add(AHEAD_MS_MAX)).unwrap_or(heard))
 }
+
+#[cfg(test)]
+mod tests {
+    use record::ClockQuality;
+
+    use super::*;
+    use crate::RuleSet;
+
+    const RULES: &str = "[[rule]]\nid = \"r\"\nkind = \"disagreement\"\ndevices = [\"*\"]\nquantity = \"cod\"\nunit = \"mg/L\"\n\
+        with = \"cod\"\nhigh = 1\n[[rule]]\nid = \"m\"\nkind = \"mean\"\ndevices = [\"*\"]\nquantity = \"tp\"\nunit = \"mg/L\"\n\
+        high = 1\nwindow = \"10min\"\n[[rule]]\nid = \"n\"\nkind = \"disagreement\"\ndevices = [\"d0\"]\nquantity = \"level\"\nunit = \"m\"\n\
+        with = \"b/level\"\nhigh = 1\n";
+
+    const NOW: Stamp = Stamp {
+        boot: BootNo(0),
+        mono_ms: MonoMs(1_000_000),
+        wall_ms: UnixMs(1_767_196_800_000),
+        clock: ClockQuality::Synchronised,
+    };
+
+    fn take(field: &mut Field, device: &str, quantity: &str, unit: &str) {
+        let (source, quantity, unit) =
+            (SourceId::new(device).unwrap(), Quantity::new(quantity).unwrap(), Unit::new(unit).unwrap());
+        let value = Value { source: &source, quantity: &quantity, unit: &unit, value: Decimal::from(1), at_ms: None };
+        field.take(value, Seq(0), &NOW);
+    }
+
+    #[test]
+    fn only_what_some_rule_looks_at_is_kept() {
+        let mut field = Field::new(&RuleSet::from_toml(RULES).unwrap().into_rules());
+        for (device, quantity, unit, kept) in [
+            ("d0", "cod", "ug/L", 0),
+            ("d0", "level", "m", 0),
+            ("d0", "flow", "m3/h", 0),
+            ("b", "level", "mm", 0),
+            ("b", "level", "m", 1),
+            ("d0", "cod", "mg/L", 2),
+        ] {
+            take(&mut field, device, quantity, unit);
+            assert_eq!(field.newest.len(), kept, "{device} {quantity} {unit}");
+        }
+        assert_eq!((field.slices.len(), field.refused), (0, 0));
+    }
+
+    #[test]
+    fn series_are_bounded_and_those_that_are_there_go_on() {
+        let mut field = Field::new(&RuleSet::from_toml(RULES).unwrap().into_rules());
+        for (quantity, refused_before) in [("cod", 0), ("tp", 2)] {
+            for nth in 0..SERIES_MAX + 2 {
+                take(&mut field, &format!("d{nth}"), quantity, "mg/L");
+            }
+            take(&mut field, "d0", quantity, "mg/L");
+            assert_eq!(field.refused, refused_before + 2, "{quantity}");
+        }
+        assert_eq!((field.newest.len(), field.slices.len()), (SERIES_MAX, SERIES_MAX));
+    }
+
+    #[test]
+    fn fields_know_the_same_of_what_both_have_seen() {
+        let field = |taken: &[(&str, &str)]| {
+            let mut field = Field::new(&RuleSet::from_toml(RULES).unwrap().into_rules());
+            taken.iter().for_each(|(device, quantity)| take(&mut field, device, quantity, "mg/L"));
+            field
+        };
+        let (seen, unseen) = ((NOW.boot, NOW.mono_ms), (NOW.boot, MonoMs(NOW.mono_ms.0 + 1)));
+        let wall = NOW.wall_ms.0;
+        let knows = |one: &Field, other: &Field| {
+            [(seen, wall), (unseen, wall), (seen, i64::MAX), (unseen, i64::MAX)]
+                .map(|(from, wall_from)| one.knows_as(other, from, wall_from))
+        };
+        let (none, newest, slices) = (field(&[]), field(&[("a", "cod")]), field(&[("a", "tp")]));
+        assert_eq!(knows(&newest, &newest.clone()), [true; 4]);
+        assert_eq!(knows(&newest, &none), [false, true, false, true]);
+        assert_eq!(knows(&slices, &none), [false, false, true, true]);
+        let mut stands = none.clone();
+        stands.stands.insert(SourceId::new("a").unwrap(), OutfallCode::new("B-2").unwrap());
+        assert_eq!(knows(&stands, &none), [false; 4]);
+    }
+}

@@ -353,6 +353,18 @@ mod tests {
     }
 
     #[test]
+    fn a_file_has_so_many_tests_of_so_many_samples() {
+        let file = |tests: usize, samples: usize| {
+            let head = "name = \"t\"\ndevice = \"cod-1\"\nquantity = \"cod\"\nunit = \"mg/L\"\nexpect = []";
+            let test = |samples: usize| format!("[[test]]\n{head}\nsamples = [{}]\n", "\"0s 1\",".repeat(samples));
+            Scenarios::from_toml(&(test(1).repeat(tests - 1) + &test(samples))).map(|read| read.0.len())
+        };
+        assert_eq!(file(TESTS_MAX, SAMPLES_MAX), Ok(TESTS_MAX));
+        assert_eq!(file(TESTS_MAX + 1, 1), Err(ScenarioError::TooMany));
+        assert_eq!(file(1, SAMPLES_MAX + 1), Err(ScenarioError::TooMany));
+    }
+
+    #[test]
     fn what_differs_is_told_and_bad_lines_are_named() {
         check(
             "samples = [\"0s 85\", \"10s 86\", \"1min 70\"]\nexpect = [\"10s cod-high unacknowledged\", \"2h cod-high normal\"]",

@@ -1,3 +1,5 @@
+mod waiting;
+
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 use record::{Boot, BootNo, ClockQuality, CodecId, Link, MonoMs, Outfall, Reading, Record, Redecoded, Standing};
@@ -138,6 +140,9 @@ fn parts_count_alike() {
     let often = (0..30).map(|second| (60 + second, "a", cod("100")));
     let frames: Vec<_> = [(0, "a", cod("10"))].into_iter().chain(often).chain([(120, "a", cod("10.5"))]).collect();
     check(&played(&setup(&["10m"], 0), &frames, 600), expect!["a 00 10m: cod 10..100 mean 40.167 (32+0, 3 of 10)"]);
+    // Two digits more than the finest reading.
+    let third = [(0, "a", cod("1")), (60, "a", cod("0")), (120, "a", cod("0"))];
+    check(&played(&setup(&["10m"], 0), &third, 600), expect!["a 00 10m: cod 0..1 mean 0.33 (3+0, 3 of 10)"]);
 }
 
 /// HJ 212-2017 C.16: 17.5 L/s for ten minutes are 10.5 m3.
@@ -161,7 +166,7 @@ fn a_flow_has_its_volume() {
 fn what_comes_late_is_counted_and_changes_nothing() {
     let setup = setup(&["1m"], 30);
     let at = |second: i64, value: &str| vec![reading("cod", "mg/L", value, Some(MIDNIGHT + second * 1_000))];
-    let frames = [(5, "a", cod("1")), (85, "a", at(50, "3")), (91, "a", at(55, "100")), (500, "a", at(9_000, "7"))];
+    let frames = [(5, "a", cod("1")), (85, "a", at(50, "3")), (90, "a", at(55, "100")), (500, "a", at(9_000, "7"))];
     let mut fold = Aggregates::new(setup.clone());
     let mut journal = Journal::default();
     for (second, device, readings) in frames {
@@ -189,12 +194,18 @@ fn a_moved_device_has_an_aggregate_for_each_outfall() {
     at(2, standing("A-1", &[]));
     at(2, standing("B-2", &["a"]));
     at(3, frame("a", cod("5")));
+    at(4, standing("C-3", &["c"]));
+    at(4, standing("B-2", &[]));
+    at(5, frame("a", cod("6")));
+    at(5, frame("c", cod("7")));
     at(600, frame("b", cod("5")));
     check(
         &journal,
         expect![[r#"
+            a 00 10m: cod 6..6 mean 6 (1+0, 1 of 10)
             a@A-1 00 10m: cod 1..1 mean 1 (1+0, 1 of 10)
-            a@B-2 00 10m: cod 5..5 mean 5 (1+0, 1 of 10)"#]],
+            a@B-2 00 10m: cod 5..5 mean 5 (1+0, 1 of 10)
+            c@C-3 00 10m: cod 7..7 mean 7 (1+0, 1 of 10)"#]],
     );
 }
 
@@ -208,6 +219,46 @@ fn the_day_begins_at_local_midnight_and_has_its_hours() {
             a -1440 1d: cod 8..9 mean 8.5 (2+0, 2 of 144)
             a 00 1d: cod 10..33 mean 21.5 (24+0, 24 of 144)"#]],
     );
+}
+
+/// Of what is read back, the frames of open windows must be: of the longest one, as late as anything may come.
+#[test]
+fn it_reaches_back_over_its_longest_window_and_all_that_comes_late() {
+    assert_eq!(setup(&["1m", "1h"], 30).reach_ms(), 3_600_000 + 30_000 + AHEAD_MS_MAX.unsigned_abs());
+    assert_eq!(setup(&[], 30).reach_ms(), 0);
+}
+
+/// Alarms and outfalls are read back from long before: the window in which the first frame comes was not seen whole.
+#[test]
+fn an_alarm_of_long_ago_does_not_open_a_window() {
+    let alarm = record::AlarmTransition {
+        rule: record::RuleId::new("r").unwrap(),
+        source: source("a"),
+        quantity: Quantity::new("cod").unwrap(),
+        from: record::AlarmState::Normal,
+        to: record::AlarmState::Unacknowledged,
+        limit: Decimal::from(1),
+        side: record::LimitSide::High,
+        value: None,
+        cause: Seq(1),
+        grounds: None,
+        suppression: None,
+    };
+    let mut fold = Aggregates::new(setup(&["10m"], 0));
+    let mut made = Vec::new();
+    let mut seq = 100;
+    let mut take = |at_s: i64, body: Body| {
+        seq += 1;
+        let record = Record { stamp: stamp(MIDNIGHT + at_s * 1_000), body };
+        made.extend(fold.apply(&RecordAt { seq: Seq(seq), record }));
+    };
+    take(-7_200, Body::Alarm(alarm));
+    take(60, frame("a", cod("1")));
+    take(660, frame("a", cod("2")));
+    take(1_260, frame("a", cod("3")));
+    take(1_860, frame("a", cod("4")));
+    let lines: Vec<String> = made.iter().map(shown).collect();
+    assert_eq!(lines, ["a 10 10m: cod 2..2 mean 2 (1+0, 1 of 10)", "a 20 10m: cod 3..3 mean 3 (1+0, 1 of 10)"]);
 }
 
 /// Without a known time nothing is put together, and nothing that was decoded anew.
@@ -229,21 +280,6 @@ fn without_periods_nothing_is_made() {
     let record = Record { stamp: stamp(MIDNIGHT), body: frame("a", cod("1")) };
     assert!(fold.apply(&RecordAt { seq: Seq(0), record }).is_empty() && !fold.is_on());
     assert!(fold.tick(&stamp(MIDNIGHT + 86_400_000 * 3)).is_empty() && fold.open.is_empty());
-}
-
-/// A gateway that now waits longer does not make again what it had journaled.
-#[test]
-fn another_lateness_doubles_nothing() {
-    let frames = [(5, "a", cod("1")), (70, "a", cod("2")), (75, "a", cod("3"))];
-    let mut journal = played(&setup(&["1m"], 5), &frames, 75);
-    let mut fold = journal.restart(setup(&["1m"], 60), 0, stamp(MIDNIGHT + 80_000));
-    journal.pass_time(&mut fold, stamp(MIDNIGHT + 300_000));
-    check(
-        &journal,
-        expect![[r#"
-            a 00 1m: cod 1..1 mean 1 (1+0, 1 of 1)
-            a 01 1m: cod 2..3 mean 2.5 (2+0, 1 of 1)"#]],
-    );
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! One `check` in words, then R1 and R2 over random journals, each with a broken core that must fail.
 
+mod alike;
+mod confirmed;
 mod edges;
 mod journal;
 mod kinds;
@@ -11,7 +13,7 @@ use proptest::prelude::*;
 use record::{Act, Actor, AlarmState, AlarmTransition, Audit, Body, BootNo, MonoMs, Quality, Record, RecordAt, Seq};
 
 use super::*;
-use crate::invariant::r1_legal;
+use crate::invariant::{r1_legal, r2_restart_changes_nothing};
 use journal::{Input, Journal, Writer, flushed, inputs, rule_set, sample};
 
 /// `rule` as `high=80 deadband=2 on_delay=10s`; samples as `16s 83`, with a word behind for another quality, unit or
@@ -188,7 +190,7 @@ fn a_delay_counts_across_boots_only_by_clocks_that_were_set() {
 fn a_unit_that_does_not_fit_is_counted() {
     let mut writer = Writer::new(Engine::new(rule_set("high=80")), Journal::default());
     let mut clock = journal::Clock::default();
-    for word in ["0s 99 ug/L", "1s 40", "2s 99 ug/L"] {
+    for word in ["0s 99 ug/L", "1s 40", "2s 99 ug/L", "3s 40 @other"] {
         let (at, reading, source) = sample(word);
         clock.advance_to(at);
         writer.frame(clock.stamp(), &source, reading);
@@ -224,7 +226,8 @@ fn rules_that_saw_less_of_a_run_judge_alike_once_it_has_alarmed() {
         writer.engine
     };
     let alike = |from, words: &[&str], read_from| {
-        engine(from, words).judges_as(&engine(usize::MAX, words), (BootNo(0), MonoMs(read_from)))
+        let read_from = (BootNo(0), MonoMs(read_from));
+        r2_restart_changes_nothing(&engine(from, words), &engine(usize::MAX, words), read_from)
     };
     assert!(alike(1, &["0s 79", "1s 79"], 0));
     assert!(alike(3, &["0s 81", "6s 81", "12s 82", "14s 83"], 0), "it has alarmed");
@@ -448,6 +451,18 @@ fn a_backtest_tells_what_other_rules_would_have_changed() {
     );
     assert_eq!(told("high=80 deadband=2"), (6, 2, 2, 2), "both at once, and not after 3 s");
     assert_eq!(told("high=80 id=other"), (6, 0, 4, 4), "another rule is another alarm");
+}
+
+#[test]
+fn a_run_that_began_before_the_part_counts_and_its_frames_do_not() {
+    let journal = uninterrupted(RULE, &flushed(&["0s 81", "2s 82", "3s 83"]));
+    let frames = journal.records.iter().filter(|at| matches!(at.record.body, Body::Frame(_)));
+    let mut part = crate::Backtest::new(rule_set(RULE));
+    for (nth, frame) in frames.enumerate() {
+        if nth < 2 { part.warm(frame) } else { part.take(frame) }
+    }
+    let outcome = part.outcome();
+    assert_eq!((outcome.frames, outcome.added.len(), outcome.removed.len()), (1, 1, 0));
 }
 
 #[test]

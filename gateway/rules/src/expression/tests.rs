@@ -52,6 +52,8 @@ fn it_says_what_the_language_says() {
         ("cod == 55.5 && cod != 55.4 && gate == true", true),
         ("1 + 2 * 3 == 7 && 7 / 2 == 3 && -7 / 2 == -3 && 7 % 3 == 1 && -7 % 3 == -1", true),
         ("7.0 / 2.0 == 3.5 && -(3) < 0 && 2 - 3 == -1", true),
+        ("cod + 0.5 == 56.0 && cod - 0.5 == 55.0 && cod * 2.0 == 111.0 && -(cod) == -55.5", true),
+        ("3 + 0 == 3 && 3 - 0 == 3 && 3 * 0 == 0 && 0 / 3 == 0 && 0 % 3 == 0", true),
         ("gate ? cod > 50.0 : cod > 80.0", true),
         ("(flow > 0.0 ? 'a' : 'b') == 'b'", true),
         ("outfall.state in ['merged', 'abolished']", false),
@@ -64,6 +66,7 @@ fn it_says_what_the_language_says() {
         ("[[1], [2, 3]].exists(list, list.all(x, x > 1))", true),
         ("[10, 20][1] == 20", true),
         ("double(3) == 3.0 && int(3.9) == 3 && int(-3.9) == -3", true),
+        ("int(9223372036854774784.0) > 0 && int(-9223372036854774784.0) < 0", true),
         ("'a' < 'b' && 'b' <= 'b'", true),
         // One side that decides is enough, whatever is wrong with the other (langdef.md, Logical Operators).
         ("1 / 0 > 1 || true", true),
@@ -91,6 +94,8 @@ fn arithmetic_that_has_no_answer_is_a_fault_and_accuses_nobody() {
             "-9223372036854775807 - 2 < 0",
             "1e308 * 10.0 > 1.0",
             "int(1e30) > 1",
+            "int(9223372036854775808.0) > 1",
+            "int(-9223372036854775808.0) < 1",
             "[1][1] > 0",
             "[1][-1] > 0",
             "outfall.toxic",
@@ -106,6 +111,8 @@ fn arithmetic_that_has_no_answer_is_a_fault_and_accuses_nobody() {
             -9223372036854775807 - 2 < 0  =>  a number that is too large, or none
             1e308 * 10.0 > 1.0  =>  a number that is too large, or none
             int(1e30) > 1  =>  a number that is too large, or none
+            int(9223372036854775808.0) > 1  =>  a number that is too large, or none
+            int(-9223372036854775808.0) < 1  =>  a number that is too large, or none
             [1][1] > 0  =>  an element that its list does not have
             [1][-1] > 0  =>  an element that its list does not have
             outfall.toxic  =>  a fact that the dossier does not have: ask has(outfall.…) first
@@ -125,7 +132,12 @@ fn mistakes_are_told_when_the_file_is_checked() {
             "cod > 'a'",
             "cod == 55",
             "!cod",
+            "-gate",
             "gate + 1 > 0",
+            "1 in ['a']",
+            "1 in 1",
+            "cod[0] > 1",
+            "cod.state == 'in_use'",
             "codd > 50.0",
             "outfall.name == 'x'",
             "cod.value > 1.0",
@@ -155,7 +167,12 @@ fn mistakes_are_told_when_the_file_is_checked() {
             cod > 'a'  =>  in the expression, `>` cannot be had of double and string
             cod == 55  =>  in the expression, `==` cannot be had of double and int: write a number with a point, as 2.0, or convert by int(…) or double(…)
             !cod  =>  in the expression, `!` cannot be had of double
+            -gate  =>  in the expression, `-` cannot be had of bool
             gate + 1 > 0  =>  in the expression, `+` cannot be had of bool and int
+            1 in ['a']  =>  in the expression, `in` cannot be had of int and list of string
+            1 in 1  =>  in the expression, `in` cannot be had of int and int
+            cod[0] > 1  =>  in the expression, `[]` cannot be had of double and int
+            cod.state == 'in_use'  =>  in the expression, `.state` is not known: there are `outfall.class`, `outfall.state`, `outfall.flood_safety`, `outfall.key_water`, `outfall.lake`, `outfall.toxic`
             codd > 50.0  =>  in the expression, `codd` is not known: it has `value`, `cod`, `flow`, `gate`, and `outfall`; name others in `inputs`
             outfall.name == 'x'  =>  in the expression, `.name` is not known: there are `outfall.class`, `outfall.state`, `outfall.flood_safety`, `outfall.key_water`, `outfall.lake`, `outfall.toxic`
             cod.value > 1.0  =>  in the expression, `.value` is not known: there are `outfall.class`, `outfall.state`, `outfall.flood_safety`, `outfall.key_water`, `outfall.lake`, `outfall.toxic`
@@ -232,6 +249,28 @@ fn the_steps_are_counted_before_it_is_judged() {
         let expression = Expression::parse(text, &variables()).unwrap();
         assert_eq!((expression.steps(), expression.text()), (steps, text));
     }
+}
+
+/// The most steps and bytes are allowed, one more is not.
+#[test]
+fn bounds_are_the_last_that_is_allowed() {
+    // 2 steps for the list and the macro, and 5 for each element: 1 to make it, 1 to take it, 3 to ask it.
+    let costs = |elements: usize, rest: &str| format!("[{}1].all(x, x > 0){rest}", "1,".repeat(elements - 1));
+    let steps = |text: &str| Expression::parse(text, &variables()).map(|expression| expression.steps());
+    assert_eq!(steps(&costs(199, " && gate")), Ok(999));
+    assert_eq!(steps(&costs(199, " && !gate")), Ok(STEPS_MAX));
+    assert_eq!(steps(&costs(199, " && !(!gate)")), Err(ExpressionError::TooCostly(STEPS_MAX + 1)));
+    let long = |bytes: usize| format!("gate{}", " ".repeat(bytes - 4));
+    assert_eq!(steps(&long(TEXT_BYTES_MAX)), Ok(1));
+    assert_eq!(steps(&long(TEXT_BYTES_MAX + 1)), Err(ExpressionError::TooLong(TEXT_BYTES_MAX + 1)));
+}
+
+/// As a set of rules that is read again is the same, and one that is written otherwise is another.
+#[test]
+fn an_expression_is_its_text() {
+    let parsed = |text: &str| Expression::parse(text, &variables()).unwrap();
+    assert_eq!(parsed("gate"), parsed("gate"));
+    assert_ne!(parsed("gate"), parsed("gate && gate"));
 }
 
 /// Texts of the grammar's words, and of its nodes.

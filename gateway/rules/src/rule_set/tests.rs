@@ -1,5 +1,7 @@
 //! What stands in the file, and what is wrong with it.
 
+mod bounds;
+
 use super::*;
 use expect_test::{Expect, expect};
 use std::error::Error;

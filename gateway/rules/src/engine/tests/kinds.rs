@@ -356,7 +356,7 @@ fn told(outfall: Outfall) -> RecordAt {
 }
 
 /// The example's dossier, changed, and that `a` stands there.
-fn standing_at(change: impl FnOnce(&mut record::Dossier)) -> Vec<RecordAt> {
+pub(super) fn standing_at(change: impl FnOnce(&mut record::Dossier)) -> Vec<RecordAt> {
     let mut dossier: record::Dossier = toml::from_str(include_str!("../../../../../config/outfall.toml")).unwrap();
     change(&mut dossier);
     let outfall = dossier.code.clone();

@@ -333,9 +333,11 @@ fn depth_is_bounded_and_length_is_not() {
         assert!(is_too_deep(chain.repeat(NESTING_MAX + 1) + "a"), "{chain}");
     }
     assert!(is_too_deep(format!("a{}", "[0]".repeat(NESTING_MAX + 1))));
+    // A fact is a name of two words.
+    assert!(!is_too_deep(format!("a{}", ".b".repeat(NESTING_MAX + 1))));
     assert!(is_too_deep(format!("a{}", ".b".repeat(NESTING_MAX + 2))));
     // Of these there may be as many as fit.
-    for chain in ["a || ", "a && ", "!!", "--", "a && b || "] {
+    for chain in ["a || ", "a && ", "!!", "--", "a && b || ", "(a) || ", "[a][0] && ", "f(a) || "] {
         assert!(parse(&(chain.repeat(300) + "a")).is_ok(), "{chain}");
     }
     assert!(parse(&format!("[{}]", "1, ".repeat(900))).is_ok());
