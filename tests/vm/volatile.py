@@ -21,6 +21,7 @@ LEAVES_SHARE = 0.5
 
 settings = {"log": "", "witnesses": "", "seed": "0", "lie": ""}
 cache = {}  # offset -> block
+waiting = []  # the offsets of what is in it, in no order: one of many is drawn in no time
 medium = log = chance = None
 
 
@@ -72,10 +73,14 @@ def pread(handle, buffer, offset, flags):
 
 def pwrite(handle, buffer, offset, flags):
     """Into the cache; a block that waits may leave it."""
+    if offset not in cache:
+        waiting.append(offset)
     cache[offset] = bytes(buffer)
     note(offset, cache[offset])
     if chance.random() < LEAVES_SHARE:
-        leaves = chance.choice(list(cache))
+        drawn = chance.randrange(len(waiting))
+        waiting[drawn], waiting[-1] = waiting[-1], waiting[drawn]
+        leaves = waiting.pop()
         os.pwrite(medium, cache.pop(leaves), leaves)
 
 
@@ -86,5 +91,6 @@ def flush(handle, flags):
     for offset, block in cache.items():
         os.pwrite(medium, block, offset)
     cache.clear()
+    waiting.clear()
     os.fdatasync(medium)
     note(0, b"")
