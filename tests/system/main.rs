@@ -37,6 +37,7 @@ mod filtered;
 mod foreign_client;
 mod hostile_mqtt;
 mod hostile_platforms;
+mod image;
 mod journal_kept;
 mod link_back;
 mod link_cuts;

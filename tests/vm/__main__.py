@@ -5,6 +5,7 @@
     tests/run vm --recorded 5000       only of the other
     tests/run vm --faults              only the failing disks
     tests/run vm --relays              only the relays
+    tests/run vm --image               only the disk image of packaging/image and its updates
 
 A machine emulated by qemu, with Debian's kernel and systemd, has its data on ext4 on a disk with a volatile write
 cache; in it the built `weir` runs by the project's own units. MQTT sensors (QoS 1 and 2) and a LoRaWAN device outside
@@ -16,6 +17,8 @@ Each time, from what the disk holds the gateway must start by itself, `weir jour
 each acknowledged frame must be there once with the number it had before, and the tallies must fit. A disk that lies
 about FLUSH must be found out. Relays on a simulated GPIO chip are switched, killed, frozen and stopped in mid-pulse. A disk that the kernel makes read-only must be told and cost nothing, and be written
 again once it heals; one whose writes fail must be told too, and a new start must find all that was acknowledged.
+The disk image of packaging/image is made, started and updated: a good bundle is kept once Weir is well on it, one that hangs or does not
+start gives way to the former system, a foreign or garbled one is refused, and no row of quick power cuts changes the slot.
 Needs root (loop mounts) and an amd64 processor; Debian's packages come with `tests/run vm`.
 Prints a line for each cut at work. Exit status: 0 all held, 1 a promise was broken, 2 usage.
 """
@@ -33,6 +36,7 @@ import time
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "compare"))
 
 import faults  # noqa: E402, the line above is what finds its modules
+import image  # noqa: E402
 import live  # noqa: E402
 import recorded  # noqa: E402
 import relays  # noqa: E402
@@ -50,12 +54,14 @@ def arguments():
     parser.add_argument("--recorded", type=int, help=f"of a recorded one (default {RECORDED}, or 0 beside --cuts)")
     parser.add_argument("--faults", action="store_true", help="a disk that is read-only for a while, then broken")
     parser.add_argument("--relays", action="store_true", help="relays on a simulated GPIO chip")
+    parser.add_argument("--image", action="store_true", help="the disk image, its updates by bundles, and power cuts")
     parser.add_argument("--seed", type=int, default=1, help="of the first cut; the next has the next")
-    parser.add_argument("--dir", default="/var/tmp", help="a folder with 2 GB of room")
+    parser.add_argument("--dir", default="/var/tmp", help="a folder with 6 GB of room")
     parser.add_argument("--keep", action="store_true", help="keep the folder although all held")
     args = parser.parse_args()
-    neither = args.cuts is None and args.recorded is None and not args.faults and not args.relays
+    neither = args.cuts is None and args.recorded is None and not (args.faults or args.relays or args.image)
     args.relays |= neither
+    args.image |= neither
     args.faults |= neither
     args.cuts = args.cuts if args.cuts is not None else CUTS if neither else 0
     args.recorded = args.recorded if args.recorded is not None else RECORDED if neither else 0
@@ -117,6 +123,15 @@ def switch_relays(args):
         return broken is None
 
 
+def update_image(args):
+    """Whether the box went on with the right system."""
+    with scratch(args, "image") as (folder, held):
+        broken = image.play(folder, args)
+        print(f"vm: image: {broken or 'updated by what is good, and by nothing else'}")
+        held += [True] * (broken is None)
+        return broken is None
+
+
 def find_liar(args):
     """Whether a disk that lies about FLUSH is found out."""
     with scratch(args, "liar") as (folder, held):
@@ -138,6 +153,8 @@ def main():
     began, held = time.monotonic(), []
     if args.relays:
         held.append(switch_relays(args))
+    if args.image:
+        held.append(update_image(args))
     if args.cuts or args.faults or args.recorded:
         args.boot = root.build(args.program)
     if args.cuts:

@@ -52,7 +52,8 @@ def configure(etc):
 class Load:
     """Sends until it is stopped, however often the box goes away meanwhile."""
 
-    def __init__(self, scratch, bed, ports):
+    def __init__(self, scratch, bed, ports, rate=RATE):
+        self.rate = rate
         self.stop_file = scratch / "stop"
         self.acked = {name: bed / f"{name}.acked" for name in [*SENSORS, LORA]}
         for file in self.acked.values():
@@ -72,7 +73,7 @@ class Load:
         level, qos = SENSORS[name]
         return [
             *(sys.executable, PEERS / "paho_sensor.py", "--port", port, "--user", name, "--topic", f"d/{name}/up"),
-            *("--password", f"secret-of-{name}", "--level", level, "--qos", qos, "--rate", RATE, "--window", 16),
+            *("--password", f"secret-of-{name}", "--level", level, "--qos", qos, "--rate", self.rate, "--window", 16),
             *("--bytes", PAYLOAD_BYTES, "--count", 10_000_000, "--until", self.stop_file, "--deadline", SECONDS_MAX),
             *("--acked", self.acked[name], "--stay-refused", *(["--keep-session"] if qos == 2 else [])),
         ]

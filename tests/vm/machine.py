@@ -27,12 +27,7 @@ class Machine:
         for stale in ["up", "ready", "over"]:
             (self.bed / stale).unlink(missing_ok=True)
         (self.bed / "seed").write_text(f"{seed}\n")
-        socket = self.scratch / "nbd.sock"
-        socket.unlink(missing_ok=True)
-        plugin = [HERE / "volatile.py", "minblock=4096", "maxdata=4096", f"file={self.image}", f"seed={seed}"]
-        command = ["nbdkit", "-f", "--filter=blocksize", "-U", socket, "python", *plugin, *disk_options]
-        self.disk = Process(command, self.scratch / "disk.log")
-        until("the disk serves", 20, lambda: self.disk.check() or socket.exists())
+        socket = self.serve(seed, *disk_options)
         forward = [f"hostfwd=tcp:127.0.0.1:{self.mqtt}-:1883", f"hostfwd=udp:127.0.0.1:{self.gwmp}-:1700"]
         command = [
             *("qemu-system-x86_64", "-M", "q35,accel=tcg", "-cpu", "max", "-smp", "2", "-m", MEMORY_MB),
@@ -45,6 +40,16 @@ class Machine:
             *("-nic", f"user,model=virtio-net-pci,{','.join(forward)}"),
         ]
         self.qemu = Process(command, self.scratch / "qemu.log")
+
+    def serve(self, seed, *disk_options):
+        """Starts the disk; returns its socket."""
+        socket = self.scratch / "nbd.sock"
+        socket.unlink(missing_ok=True)
+        plugin = [HERE / "volatile.py", "minblock=4096", "maxdata=4096", f"file={self.image}", f"seed={seed}"]
+        command = ["nbdkit", "-f", "--filter=blocksize", "-U", socket, "python", *plugin, *disk_options]
+        self.disk = Process(command, self.scratch / "disk.log")
+        until("the disk serves", 20, lambda: self.disk.check() or socket.exists())
+        return socket
 
     def until(self, file, seconds=BOOT_S_MAX):
         """Waits until the guest makes this file; returns the seconds since power on."""

@@ -52,6 +52,11 @@ MASKED += ["e2scrub_all.timer", "e2scrub_reap.service", "fstrim.timer", "systemd
 
 
 def base(name="root", packages=PACKAGES, *hooks):
+    """Debian and Weir's user."""
+    return debian(name, packages, *hooks, f'chroot "$1" useradd --system --uid {WEIR_UID} --home /var/lib/weir weir')
+
+
+def debian(name, packages, *hooks):
     """Debian, made once and kept in `tests/.tools/vm`; a minute or two."""
     folder, stamp = TOOLS / name, TOOLS / f"{name}.packages"
     if stamp.exists() and stamp.read_text() == packages:
@@ -62,7 +67,6 @@ def base(name="root", packages=PACKAGES, *hooks):
     hooks = [f"--customize-hook={hook}" for hook in hooks]
     made = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={packages}", *hooks, "bookworm", folder]
     tool(*made, seconds=3_600)
-    tool("chroot", folder, "useradd", "--system", "--uid", WEIR_UID, "--home", "/var/lib/weir", "weir")
     stamp.write_text(packages)
     return folder
 
