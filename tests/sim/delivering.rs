@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::num::{NonZeroU32, NonZeroU64};
 
 use batch::{BatchId, BoxId, Lane, SigningKey};
-use delivery::{Action, Config, Destination, Input, RestoredBatch, Transient, invariant};
+use delivery::{Action, BEYOND_WINDOW_MAX, Config, Destination, Input, RestoredBatch, Transient, invariant};
 use journal::{Outbox, Reader};
 use record::{MonoMs, Seq, SeqRanges};
 use syncd::{Answer, Cut, CutBatch, Expected, Files, Raw};
@@ -372,8 +372,7 @@ impl Lines {
         let config = config();
         let windows =
             [config.alarm_window, config.window].map(|window| usize::try_from(window.get()).expect("a window"));
-        // One more, to learn whether a link carries a small one, while all others are stuck.
-        let windows = [windows[0], windows[1] + 1];
+        let windows = [windows[0], windows[1] + BEYOND_WINDOW_MAX];
         for (len, max) in [alarms, self.batches.len() - alarms].into_iter().zip(windows) {
             demand!(
                 "B1",

@@ -17,8 +17,10 @@ pub struct Config {
     pub live_linger_ms: u64,
     /// After this many live batches in a row the backlog gets one, if it has something.
     pub live_run_max: NonZeroU32,
-    /// Most outstanding live and backlog batches together. The backlog leaves one of them free if there are two; then one
-    /// more of it is cut while these are under way, so that a fast link does not wait for the next one to be packed.
+    /// Most live and backlog batches on the link together. The backlog leaves one of them free if there are two; then one more
+    /// of it is cut while these are under way, and one more waits for its answer only, so that a fast link does not wait for
+    /// the next one to be packed or the last one to be stored. Outstanding are at most
+    /// [`BEYOND_WINDOW_MAX`](crate::BEYOND_WINDOW_MAX) more.
     pub window: NonZeroU32,
     /// Most outstanding alarm batches; they take no place in `window`. Further alarms wait and share the next batch.
     pub alarm_window: NonZeroU32,

@@ -14,6 +14,7 @@ use crate::outstanding::{Outstanding, Stage};
 use crate::pace::Pace;
 use crate::unclaimed::{count, first_unclaimed, union, within, without};
 use pieces::Pieces;
+pub use plan::BEYOND_WINDOW_MAX;
 
 use crate::{Action, BATCH_BYTES_MIN, Config, Counters, Input, RestoredBatch, Transient, Usage, invariant};
 
@@ -60,8 +61,7 @@ pub struct Destination {
     only_in_batch: SeqRanges,
     /// Alarms in no batch, at most [`ALARMS_MAX`].
     alarms: BTreeSet<Seq>,
-    /// At most `window + alarm_window`, one more that was cut ahead, [`plan::PASSED_MAX`] more that wait for their answer only,
-    /// one more while all of the window are stuck; or what was restored. In the order of their cuts.
+    /// At most `window + alarm_window` and [`BEYOND_WINDOW_MAX`], or what was restored; in the order of their cuts.
     outstanding: Vec<Outstanding>,
     /// What the shell was asked to cut, by lane.
     cutting: [Option<SeqRanges>; 3],

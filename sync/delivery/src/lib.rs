@@ -63,7 +63,7 @@ pub use backoff::Jitter;
 pub use budget::{Budget, Date, Usage};
 pub use config::{Backoff, Config};
 pub use counters::Counters;
-pub use destination::{ALARMS_MAX, Destination, Restored, Standing};
+pub use destination::{ALARMS_MAX, BEYOND_WINDOW_MAX, Destination, Restored, Standing};
 pub use input::{Input, Transient};
 pub use outstanding::RestoredBatch;
 pub use pace::BATCH_BYTES_MIN;

@@ -16,7 +16,10 @@ use crate::{Action, BATCH_BYTES_MIN, invariant};
 const AHEAD_MAX: usize = 1;
 /// Backlog batches that have passed and wait for their answer, beyond those on the link: a destination takes as long to store
 /// one as a fast link needs for the next.
-pub(super) const PASSED_MAX: usize = 1;
+const PASSED_MAX: usize = 1;
+/// Live and backlog batches that may be outstanding beyond [`Config::window`](crate::Config::window): those above, and a small
+/// one that is tried while all others are stuck.
+pub const BEYOND_WINDOW_MAX: usize = AHEAD_MAX + PASSED_MAX + 1;
 
 impl Destination {
     /// Gives every order that can be given now.
