@@ -16,6 +16,7 @@ const RULE: &str = "[[rule]]\nid = \"cod-high\"\nkind = \"limit\"\ndevices = [\"
 /// What a station is asked, one after the other; `.` and `./` are the folder of its configuration.
 pub(crate) const VERBS: &[&str] = &[
     "status",
+    "upgrade",
     "self-test",
     "alarm list",
     "alarm ack cod-high cod-1 --reason 已派人",

@@ -6,6 +6,7 @@ mod contents;
 mod under_systemd {
     mod faults;
     mod installed;
+    mod taken_back;
     mod ten_minutes;
     mod texted;
     mod upgraded;

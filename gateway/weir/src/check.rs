@@ -19,9 +19,11 @@ use crate::exit::Exit;
 use crate::lang::Lang;
 use crate::outfall;
 use crate::output::{self, line};
+use crate::upgrade;
 
 /// The kinds of file, by name.
-const KINDS: [&str; 9] = ["gateway", "sync", "notify", "platform", "page", "devices", "keys", "rules", "outfall"];
+const KINDS: [&str; 10] =
+    ["gateway", "sync", "notify", "platform", "page", "devices", "keys", "rules", "outfall", "upgrade"];
 
 /// Checks each file as the daemon that reads it does. [`Exit::Config`] if one is refused.
 pub(crate) fn run(config_dir: &Path, files: &[PathBuf], json: bool, lang: Lang) -> Result<Exit, CommandError> {
@@ -116,6 +118,7 @@ fn check(path: &Path) -> Result<Vec<Note>, String> {
         Some("page") => page::Config::load(path).map(drop).map_err(|error| chain(&error)),
         Some("devices") => check_devices(path, &path.with_file_name("keys.toml")),
         Some("keys") => check_devices(&path.with_file_name("devices.toml"), path),
+        Some("upgrade") => upgrade::Settings::load(path).map(drop).map_err(|error| chain(&error)),
         Some("outfall") => outfall::check(path).map_err(|error| error.to_string()),
         Some("rules") if name.ends_with(".test") => check_tests(path),
         Some("rules") if path.is_dir() => check_folder(path),

@@ -23,6 +23,7 @@ use crate::rules::RulesCommand;
 use crate::sampler::SamplerCommand;
 use crate::self_test::SelfTestArgs;
 use crate::setup::SetupArgs;
+use crate::upgrade::UpgradeArgs;
 
 /// Weir keeps what outfall sensors say, judges it, and delivers it signed to the platforms.
 ///
@@ -116,6 +117,10 @@ pub(crate) enum Command {
     Identity(IdentityArgs),
     /// The configuration: whether it is accepted, which versions there were, and changing it so that it can be taken back.
     Config(ConfigArgs),
+    /// What became of the last upgrade: whether the new version has proved itself, or the former one is back.
+    ///
+    /// Without more it says so. A new version is on trial until it works; how long, /etc/weir/upgrade.toml says.
+    Upgrade(UpgradeArgs),
     /// The alarms that stand, and saying that somebody has seen one.
     #[command(subcommand)]
     Alarm(AlarmCommand),

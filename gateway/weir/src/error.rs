@@ -60,6 +60,9 @@ pub(crate) enum CommandError {
     /// A sample or patrol that was not entered.
     #[error(transparent)]
     Manual(#[from] crate::manual::ManualError),
+    /// The versions stay as they are.
+    #[error(transparent)]
+    Upgrade(#[from] crate::upgrade::UpgradeError),
     /// A configuration that stays as it is.
     #[error(transparent)]
     Configuration(#[from] crate::configuration::ConfigurationError),
@@ -210,6 +213,9 @@ impl CommandError {
             | CommandError::SyncConfig(_)
             | CommandError::PlatformConfig(_)
             | CommandError::PageConfig(_)
+            | CommandError::Upgrade(
+                crate::upgrade::UpgradeError::Settings { .. } | crate::upgrade::UpgradeError::Deadline { .. },
+            )
             | CommandError::Configuration(crate::configuration::ConfigurationError::Refused { .. })
             | CommandError::Sync(syncd::SyncError::Destination { .. }) => Exit::Config,
             CommandError::Gateway(

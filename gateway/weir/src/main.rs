@@ -50,6 +50,7 @@ mod subprocess;
 mod tail;
 mod times;
 mod toml_file;
+mod upgrade;
 mod verify;
 
 use std::process::ExitCode;
@@ -80,7 +81,7 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
     let Some(command) = cli.command else {
         return match screen::is_possible() {
             true => screen::run((state_dir, run_dir), lang),
-            false => status::run(run_dir, false, lang),
+            false => status::run((state_dir, run_dir), false, lang),
         };
     };
     match command {
@@ -100,7 +101,7 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Platform(PlatformCommand::Revoke(args)) => platform_keys::revoke(&args, lang),
         Command::Platform(PlatformCommand::Rotate(args)) => platform_keys::rotate(&args, lang),
         Command::Setup(args) => setup::run(&args, (state_dir, run_dir), lang),
-        Command::Status(output) => status::run(run_dir, output.json, lang),
+        Command::Status(output) => status::run((state_dir, run_dir), output.json, lang),
         Command::Doctor(args) => doctor::run(&args, (state_dir, run_dir), lang),
         Command::Bundle(args) => bundle::run(&args, (state_dir, run_dir), lang),
         Command::Metrics(args) => metrics::run(&args, run_dir, lang),
@@ -122,6 +123,7 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         }
         Command::Identity(IdentityArgs { output, .. }) => identity_card::run(state_dir, output.json, lang),
         Command::Config(args) => configuration::run(&args, (state_dir, run_dir), lang),
+        Command::Upgrade(args) => upgrade::run(&args, (state_dir, run_dir), lang),
         Command::Alarm(command) => alarm::run(&command, run_dir, lang),
         Command::Notify(command) => notify::run(&command, run_dir, lang),
         Command::Sampler(command) => sampler::run(&command, run_dir, lang),

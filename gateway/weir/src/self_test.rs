@@ -91,6 +91,11 @@ pub(crate) fn run(args: &SelfTestArgs, dirs: (&Path, &Path), lang: Lang) -> Resu
     Ok(if tested.is_well() { Exit::Good } else { Exit::NotWell })
 }
 
+/// Sends the frame, and looks no further than the journal.
+pub(crate) fn store(reason: &str, (state_dir, run_dir): (&Path, &Path)) -> Result<Seq, CommandError> {
+    frame::send(reason, state_dir, run_dir).map(|(seq, ..)| seq)
+}
+
 /// Sends the frame and waits for the receipts.
 pub(crate) fn test(reason: &str, patience: Duration, dirs: (&Path, &Path)) -> Result<Tested, CommandError> {
     let (state_dir, run_dir) = dirs;

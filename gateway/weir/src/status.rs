@@ -19,21 +19,26 @@ use crate::lang::Lang;
 use crate::notify;
 use crate::output::{self, age, line, table};
 use crate::sampler;
+use crate::upgrade::{self, Weight};
 
 /// Asks and prints. [`Exit::NotWell`] if a daemon does not answer, frames are not stored, an alarm stands, or a platform
 /// does not take its records.
-pub(crate) fn run(run_dir: &Path, json: bool, lang: Lang) -> Result<Exit, CommandError> {
+pub(crate) fn run((state_dir, run_dir): (&Path, &Path), json: bool, lang: Lang) -> Result<Exit, CommandError> {
     let (gateway, sync) = ask_both(run_dir);
-    let wrong = what_is_wrong(&gateway, &sync, lang);
+    let (of_upgrade, upgraded) = last_upgrade(state_dir, lang);
+    let wrong = [of_upgrade, what_is_wrong(&gateway, &sync, lang)].concat();
     let exit = if wrong.is_empty() { Exit::Good } else { Exit::NotWell };
     let mut out = output::stdout();
     if json {
-        let notes = all_notes(&gateway, &sync, lang);
+        let notes = [upgraded, all_notes(&gateway, &sync, lang)].concat();
         let shown = json!({"well": wrong.is_empty(), "wrong": wrong, "notes": notes, "gateway": value(&gateway), "sync": value(&sync)});
         line(&mut out, &shown.to_string())?;
     } else {
         for problem in &wrong {
             line(&mut out, &format!("! {problem}"))?;
+        }
+        for note in &upgraded {
+            line(&mut out, &format!("· {note}"))?;
         }
         if let Ok(gateway) = &gateway {
             for note in notes(gateway, lang) {
@@ -50,6 +55,19 @@ pub(crate) fn run(run_dir: &Path, json: bool, lang: Lang) -> Result<Exit, Comman
     }
     out.flush().map_err(CommandError::output)?;
     Ok(exit)
+}
+
+/// What is wrong about the last upgrade, and what there is to know of it while it is of any matter.
+pub(crate) fn last_upgrade(state_dir: &Path, lang: Lang) -> (Vec<String>, Vec<String>) {
+    let told = match upgrade::last(state_dir) {
+        Ok(last) => last.filter(|upgrade| !upgrade.is_settled()).map(|upgrade| upgrade::told(&upgrade, lang)),
+        Err(error) => Some((Weight::Note, chain(&error))),
+    };
+    match told {
+        None => (Vec::new(), Vec::new()),
+        Some((Weight::Fault, text)) => (vec![text], Vec::new()),
+        Some((_, text)) => (Vec::new(), vec![text]),
+    }
 }
 
 /// What both daemons say of themselves, or why they say nothing.

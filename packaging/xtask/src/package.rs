@@ -134,9 +134,16 @@ impl Build<'_> {
         for name in ["gateway.toml", "devices.toml", "keys.toml", "rules.toml"] {
             self.tree.copy(&config.join(name), &format!("usr/share/weir/config/{name}"))?;
         }
-        for name in
-            ["sync.toml", "notify.toml", "page.toml", "platform.toml", "outfall.toml", "setup.toml", "rules.test.toml"]
-        {
+        for name in [
+            "sync.toml",
+            "notify.toml",
+            "page.toml",
+            "platform.toml",
+            "outfall.toml",
+            "setup.toml",
+            "rules.test.toml",
+            "upgrade.toml",
+        ] {
             self.tree.copy(&config.join(name), &format!("usr/share/doc/weir/examples/{name}"))?;
         }
         for (drop_in, name) in [

@@ -24,7 +24,7 @@ pub(crate) const DIRECTORY_MODE: u32 = 0o750;
 /// The group reads.
 pub(crate) const FILE_MODE: u32 = 0o640;
 /// Readers wait this long while a writer recovers the WAL.
-const BUSY_TIMEOUT_MS: u64 = 2_000;
+pub(crate) const BUSY_TIMEOUT_MS: u64 = 2_000;
 /// 1 KiB: see the crate's head.
 pub(crate) const PAGE_BYTES: i64 = 1024;
 /// 4 MB: SQLite's own default of 1,000 pages means pages of 4 KiB. Each checkpoint syncs both files, so a WAL of 1 MB

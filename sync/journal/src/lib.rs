@@ -41,6 +41,7 @@ mod schema;
 mod seal;
 mod segment;
 mod standings;
+mod standstill;
 mod state;
 mod subtree;
 mod writer;
@@ -62,6 +63,7 @@ pub use register::{OUTFALLS_MAX, Register, Registered, for_each_outfall};
 pub use seal::{Loss, reduce, seal, weigh};
 pub use segment::{BLOCK_RECORDS, HOT_BYTES_MAX, HOT_RECORDS_MAX, Segment, SegmentChange, Stage, TableSize};
 pub use standings::Standings;
+pub use standstill::Standstill;
 pub use state::{STATE_BYTES_MAX, STATES_MAX};
 pub use writer::{Committed, Journal, Transaction};
 

@@ -31,6 +31,8 @@ pub(crate) enum Template {
     Setup,
     /// The read-only page.
     Page,
+    /// How long a new version of the package may take to prove itself.
+    Upgrade,
     /// The reference platform.
     Platform,
 }
@@ -48,6 +50,7 @@ impl Template {
             Template::Outfall => include_str!("../../../../config/outfall.toml"),
             Template::Setup => include_str!("../../../../config/setup.toml"),
             Template::Page => include_str!("../../../../config/page.toml"),
+            Template::Upgrade => include_str!("../../../../config/upgrade.toml"),
             Template::Platform => include_str!("../../../../config/platform.toml"),
         }
     }

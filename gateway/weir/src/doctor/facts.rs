@@ -26,6 +26,7 @@ pub(super) use storage::{Card, Space, Storage};
 
 use super::check::{Words, say};
 use crate::lang::Lang;
+use crate::upgrade::Upgrade;
 
 /// A fact, or why it is not known.
 pub(super) type Fact<T> = Result<T, Unseen>;
@@ -43,6 +44,8 @@ pub(super) struct Facts {
     pub(super) files: Fact<Vec<WatchedFile>>,
     pub(super) clock: Fact<Clock>,
     pub(super) services: Fact<Services>,
+    /// The last upgrade; none if there was none.
+    pub(super) upgrade: Fact<Option<Upgrade>>,
     pub(super) gateway: Fact<Answered<gatewayd::status::Status>>,
     pub(super) sync: Fact<Answered<syncd::status::Status>>,
     pub(super) ports: Fact<Ports>,

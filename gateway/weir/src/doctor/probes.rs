@@ -17,9 +17,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use control::chain;
 use record::UnixMs;
 
 use super::facts::{Fact, Facts, Places, Unseen};
+use crate::upgrade;
 
 /// All probes together. ms.
 const ALL_MS_MAX: u64 = 2_600;
@@ -66,6 +68,7 @@ pub(super) fn gather(places: &Places) -> Facts {
     let storage = of(places, |places| Ok(storage::look(Path::new(ROOT), &places.state_dir)));
     let services = Probe::begin(|| services::look(Path::new(ROOT)));
     let ports = Probe::begin(|| daemons::ports(Path::new(ROOT)));
+    let upgrade = of(places, |places| upgrade::last(&places.state_dir).map_err(|error| Unseen::Failed(chain(&error))));
     let clock = of(places, |places| Ok(clock::look(Path::new(ROOT), &places.state_dir)));
     let journal = of(places, |places| journal::look(&places.state_dir));
     let files_end = (begun + Duration::from_millis(FILE_MS_MAX)).min(until);
@@ -92,6 +95,7 @@ pub(super) fn gather(places: &Places) -> Facts {
         files: files.wait(until),
         clock: clock.wait(until),
         services: services.wait(until),
+        upgrade: upgrade.wait(until),
         gateway: gateway.wait(until),
         sync: sync.wait(until),
         ports: ports.wait(until),

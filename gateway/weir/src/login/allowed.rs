@@ -86,6 +86,7 @@ pub(super) const ALLOWED: &[Allowed] = &[
     verb("config check", &[("files", FileAlone), JSON]),
     verb("config history", &[JSON]),
     verb("config template", &[("template", Text)]),
+    verb("upgrade", &[JSON]),
     verb("alarm list", &[("all", Text), JSON]),
     verb("alarm shelve", &[("rule", Text), ("device", Text), REASON, ("hours", Text), JSON]),
     verb("alarm unshelve", ALARM),
@@ -188,6 +189,10 @@ pub(super) const EXCLUDED: &[(&str, Why)] = &[
     ("identity enroll", Why::Keys),
     ("identity rotate", Why::Keys),
     // They need root, and a rule of sudo for one of them would give its file arguments as well.
+    ("upgrade accept", Why::Rights),
+    ("upgrade rollback", Why::Rights),
+    ("upgrade keep", Why::Service),
+    ("upgrade judge", Why::Service),
     ("config apply", Why::Rights),
     ("config rollback", Why::Rights),
     ("config show", Why::Secrets),

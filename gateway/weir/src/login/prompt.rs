@@ -33,6 +33,7 @@ pub(super) fn run(session: &Session) -> Result<Exit, CommandError> {
         "Weir 网关。直接回车进入全屏界面；help 帮助，exit 退出",
     );
     say(&format!("{welcome}\n"))?;
+    session.news().iter().try_for_each(|news| say(&format!("! {news}\n")))?;
     loop {
         say(PROMPT)?;
         is_asking.store(true, Ordering::SeqCst);

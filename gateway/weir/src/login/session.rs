@@ -2,7 +2,7 @@
 
 use std::io::{self, Write, stdin};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::inbox::{Inbox, InboxError};
@@ -16,9 +16,12 @@ use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::lang::Lang;
 use crate::output::{self, line};
+use crate::status;
 
 /// This program, also after another version took its place.
 const PROGRAM: &str = "/proc/self/exe";
+/// Where a box has it.
+const STATE_DIR: &str = "/var/lib/weir";
 /// Characters of a line that are logged.
 const LOGGED_CHARACTERS_MAX: usize = 300;
 /// Characters of what sshd says of the account and where it is.
@@ -86,6 +89,13 @@ impl Session {
             }
             Err(error) => self.refuse(text, &error.into()),
         }
+    }
+
+    /// What became of an upgrade that nobody here asked for, as far as it matters still.
+    pub(super) fn news(&self) -> Vec<String> {
+        let state_dir = self.places.state_dir.as_deref().unwrap_or(Path::new(STATE_DIR));
+        let (wrong, notes) = status::last_upgrade(state_dir, self.lang);
+        [wrong, notes].concat()
     }
 
     fn inbox(&self) -> Result<Inbox, InboxError> {

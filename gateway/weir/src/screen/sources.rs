@@ -54,7 +54,7 @@ impl Sources {
         beside(move || {
             let mut follower = Follower { path: state_dir.join("journal/journal.db"), lang, open: None };
             loop {
-                let told = Event::Told(Box::new(told(&run_dir, lang)));
+                let told = Event::Told(Box::new(told((&state_dir, &run_dir), lang)));
                 let is_watched = events.send(told).is_ok() && events.send(Event::Records(follower.news())).is_ok();
                 if !is_watched || asked.recv_timeout(REFRESH) == Err(RecvTimeoutError::Disconnected) {
                     return;
@@ -109,10 +109,11 @@ fn read_keys(events: &SyncSender<Event>) {
     }
 }
 
-fn told(run_dir: &Path, lang: Lang) -> Told {
+fn told((state_dir, run_dir): (&Path, &Path), lang: Lang) -> Told {
     let (gateway, sync) = status::ask_both(run_dir);
-    let wrong = status::what_is_wrong(&gateway, &sync, lang);
-    let notes = status::all_notes(&gateway, &sync, lang);
+    let (of_upgrade, upgraded) = status::last_upgrade(state_dir, lang);
+    let wrong = [of_upgrade, status::what_is_wrong(&gateway, &sync, lang)].concat();
+    let notes = [upgraded, status::all_notes(&gateway, &sync, lang)].concat();
     Told { gateway, sync, wrong, notes }
 }
 

@@ -52,10 +52,11 @@ pub(super) fn send(reason: &str, state_dir: &Path, run_dir: &Path) -> Result<(Se
     let stored_in = begun.elapsed();
     let published = published.map_err(io::Error::from).and_then(|published| published);
     // Whatever the connection said: what counts is the journal.
-    match (find(state_dir, first, &frame)?, published) {
-        (Some(seq), _) => Ok((seq, TestPort::Mqtt, stored_in)),
-        (None, Ok(())) => Err(SelfTestError::NotJournaled.into()),
-        (None, Err(source)) => Err(SelfTestError::Port { address, source }.into()),
+    match (find(state_dir, first, &frame), published) {
+        (Ok(Some(seq)), _) => Ok((seq, TestPort::Mqtt, stored_in)),
+        (_, Err(source)) => Err(SelfTestError::Port { address, source }.into()),
+        (Ok(None), Ok(())) => Err(SelfTestError::NotJournaled.into()),
+        (Err(error), Ok(())) => Err(error),
     }
 }
 

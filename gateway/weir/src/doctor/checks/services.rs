@@ -3,6 +3,7 @@
 use super::super::check::{Check, Looked, Seen, Trouble, say, words};
 use super::super::facts::{Facts, Unit, Unseen};
 use crate::lang::Lang;
+use crate::upgrade::{Weight, told};
 
 /// So often a daemon may have been started again since the machine started: upgrades do it too.
 const RESTARTS_MAX: u64 = 5;
@@ -40,7 +41,31 @@ pub(super) const CHECKS: &[Check] = &[
         command: "sudo systemctl revert {}",
         look: watchdog,
     },
+    Check {
+        id: "units.upgrade",
+        title: words("last upgrade", "最近一次升级"),
+        cause: words("the new version did not do on this box what the former did", "新版本在本机上未能正常工作"),
+        cure: words("read why, and install a version that is mended", "查看原因，安装修复后的版本"),
+        command: "weir upgrade; journalctl -u weir-upgraded -n 30",
+        look: upgraded,
+    },
 ];
+
+/// A version that was taken back, or should have been, is told until another one is there.
+fn upgraded(facts: &Facts, lang: Lang) -> Looked {
+    let none = lang.pick("none was judged yet", "尚无升级记录");
+    let Some(upgrade) = facts.upgrade.as_ref()? else { return Ok(Seen::well(none)) };
+    let (weight, text) = told(upgrade, lang);
+    // Without what to type: that is the check's.
+    let text = text.split(" · ").next().unwrap_or_default().to_owned();
+    let trouble = match weight {
+        Weight::Note if upgrade.is_settled() => None,
+        Weight::Note => Some(Trouble::note("", text.clone())),
+        Weight::Warning => Some(Trouble::warning("", text.clone())),
+        Weight::Fault => Some(Trouble::fault("", text.clone())),
+    };
+    Ok(Seen::unless(trouble, text))
+}
 
 /// Ours that are installed.
 fn units(facts: &Facts) -> Result<&[Unit], Unseen> {

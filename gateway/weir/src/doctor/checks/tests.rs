@@ -110,6 +110,7 @@ fn what_was_not_seen_is_not_called_well() {
         facts.files = Err(unseen.clone());
         facts.clock = Err(unseen.clone());
         facts.services = Err(unseen.clone());
+        facts.upgrade = Err(unseen.clone());
         facts.gateway = Err(unseen.clone());
         facts.sync = Err(unseen.clone());
         facts.ports = Err(unseen.clone());

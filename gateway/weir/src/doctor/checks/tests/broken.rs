@@ -11,6 +11,7 @@ use crate::doctor::check::words;
 use crate::doctor::facts::{
     Answered, Board, Clock, Facts, Handles, Head, JournalFacts, Setup, Space, Storage, Unit, Unseen, WatchedFile,
 };
+use crate::upgrade::Upgrade;
 
 type Break = (&'static str, fn(&mut Facts));
 
@@ -28,6 +29,13 @@ fn file<'f>(facts: &'f mut Facts, name: &str) -> &'f mut WatchedFile {
 }
 fn clock(facts: &mut Facts) -> &mut Clock {
     facts.clock.as_mut().unwrap()
+}
+fn taken_back() -> Upgrade {
+    let upgrade = json!({
+        "from": "0.1.0-1", "to": "0.2.0-1", "judged": ["gateway"], "tested": true, "begun_ms": NOW_MS,
+        "phase": "rolled_back", "at_ms": NOW_MS, "why": "gateway: it does not answer", "by": null,
+    });
+    serde_json::from_value(upgrade).unwrap()
 }
 fn unit(facts: &mut Facts) -> &mut Unit {
     &mut facts.services.as_mut().unwrap().units[0]
@@ -95,6 +103,7 @@ pub(super) const BREAKS: &[Break] = &[
     ("units.running", |facts| unit(facts).active_state = "failed".into()),
     ("units.restarts", |facts| unit(facts).restarts = 40),
     ("units.watchdog", |facts| unit(facts).watchdog = false),
+    ("units.upgrade", |facts| facts.upgrade = Ok(Some(taken_back()))),
     ("daemons.gateway", |facts| facts.gateway = Err(Unseen::Silent("weir-gateway"))),
     ("daemons.sync", |facts| facts.sync = Err(Unseen::Silent("weir-sync"))),
     ("daemons.version", |facts| sync(facts).status.version = "1.2.2".into()),

@@ -35,6 +35,7 @@ pub(super) fn well() -> Facts {
         files: Ok(files()),
         clock: Ok(clock()),
         services: Ok(services()),
+        upgrade: Ok(None),
         gateway: Ok(answered(serde_json::from_value(gateway()).unwrap())),
         sync: Ok(answered(serde_json::from_value(sync()).unwrap())),
         ports: Ok(Ports {
