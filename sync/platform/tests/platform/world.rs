@@ -105,7 +105,13 @@ impl World {
     }
 
     pub(crate) async fn put_at(&self, path: &str, body: Vec<u8>) -> Answer {
-        Answer::of(self.client.put(self.url(path)).body(body).send().await.unwrap()).await
+        let response = self.client.put(self.url(path)).body(body).send().await.unwrap();
+        if response.status().is_success() {
+            let told = response.headers()["server-timing"].to_str().unwrap();
+            let ms = told.strip_prefix("store;dur=").and_then(|ms| ms.parse::<u64>().ok());
+            assert!(ms.is_some_and(|ms| ms < 60_000), "how long it took itself: {told}");
+        }
+        Answer::of(response).await
     }
 
     pub(crate) async fn post(&self, path: &str, body: Vec<u8>) -> Answer {
