@@ -195,6 +195,8 @@ fn a_shelved_alarm_is_set_aside_and_not_forgotten() {
     assert_eq!(steps(&world).len(), 3, "it is judged as ever");
 
     shelve(&world, &["unshelve", "cod-high", "cod-1"]).exits(0);
+    // The order is journaled; the rules hear of it a moment later.
+    until("it is off the shelf", 20, || (world.weir(&["alarm", "list"]).code == Some(1)).then_some(()));
     stand(&world, &["unacknowledged"]);
     assert!(shelve(&world, &["unshelve", "cod-high", "cod-1"]).exits(3).err.contains("is not shelved"));
     let city = &world.platforms[0];
