@@ -63,7 +63,8 @@ fn rained(dry: &DryWeather, judged: &SourceId, stamp: &Stamp, field: &Field) -> 
     let (mut amount, mut hours) = (Exact::default(), Vec::new());
     let (mut lowest, mut highest): (Option<Decimal>, Option<Decimal>) = (None, None);
     // The slice in which the dry time begins counts whole: its rain may have been the last.
-    let from = to.saturating_sub(dry.dry_ms).div_euclid(TEN_MINUTES_MS) * TEN_MINUTES_MS;
+    let from = to.saturating_sub(dry.dry_ms);
+    let from = from.saturating_sub(from.rem_euclid(TEN_MINUTES_MS));
     for (start, slice) in slices.within(from, to.saturating_add(TEN_MINUTES_MS)) {
         amount = amount.plus(slice.sum()?)?;
         lowest = Some(lowest.map_or(slice.lowest, |lowest| lowest.min(slice.lowest)));
