@@ -103,9 +103,10 @@ impl Files {
             Err(OpenError::UnknownKey { .. }) => None,
             verified => Some((checkpoint.cose.clone(), verified.ok().map(|ours| ours.head))),
         };
-        let (checkpoints, heads): (Vec<_>, Vec<_>) = checkpoint.iter().filter_map(is_ours).unzip();
-        let cutting = Cutting { destination, head, checkpoint: heads.into_iter().flatten().next(), content_len };
+        let (checkpoint, its_head) = checkpoint.as_ref().and_then(is_ours).unzip();
+        let cutting = Cutting { destination, head, checkpoint: its_head.flatten(), content_len };
         let proofs = self.continuity.proofs(&cutting, &self.reader, &self.outbox).map_err(CutError::Outbox)?;
+        let checkpoints = checkpoint.into_iter().collect();
         let batch = Batch { box_id: self.box_id.clone(), lane, ranges, head, checkpoints, filtered, proofs, rows };
         let sealed = batch.seal(&self.key).map_err(CutError::Seal)?;
         let content_len = u64::try_from(content_len).unwrap_or(u64::MAX);
