@@ -85,7 +85,8 @@ pub(crate) fn station() -> World {
     sensor.publish(r#"{"n": 1, "cod": 20.5}"#);
     sensor.publish(r#"{"n": 2, "cod": 40.5}"#);
     until("the alarm stands", 20, || (world.status()["gateway"]["alarms"].as_array()?.len() == 1).then_some(()));
-    let alarm = world.status()["gateway"]["alarms"][0]["seq"].as_u64().unwrap_or_else(|| world.records() - 1);
+    let records = world.weir(&["tail", "-n", "50", "--json"]).exits(0).json_lines();
+    let alarm = &records.iter().find(|record| record["kind"] == "alarm").unwrap()["seq"];
     world.weir(&["evidence", "pin", "--alarm", &alarm.to_string(), "--reason", "线索"]).exits(0);
     let hour_ago = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1)).to_string();
     let taken = ["--outfall", CODE, "--by", "王工", "--taken", &hour_ago, "--value", "cod=35.2"];
@@ -195,8 +196,8 @@ fn transcript(world: &World, lang: &str, verbs: &[&str]) -> String {
         let answer = ask(world, lang, verb);
         if verb.starts_with("alarm ack") {
             // The order is journaled; the rules hear of it a moment later.
-            let state = || Some(world.status()["gateway"]["alarms"][0]["state"] == "acknowledged");
-            until("the alarm is acknowledged", 20, || state().filter(|is_so| *is_so));
+            let is_so = || world.status()["gateway"]["alarms"][0]["state"] == "acknowledged";
+            until("the alarm is acknowledged", 20, || is_so().then_some(()));
         }
         // A key to a line, so that a change is one.
         let told = if verb.ends_with("--json") { format!("{:#}\n", answer.json()) } else { answer.out };
