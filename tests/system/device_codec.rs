@@ -128,6 +128,20 @@ fn waiting(folder: &Path) -> (Child, u32) {
     (child, inner)
 }
 
+#[test]
+fn a_codec_whose_command_died_before_it_was_fenced_does_not_stay() {
+    let folder = TempDir::with_prefix("weir-").unwrap();
+    let pipe = folder.path().join("pipe.js");
+    Answer::of(Command::new("mkfifo").arg(&pipe)).exits(0);
+    // As the kernel leaves it when the command is killed between the start of the process and its own first step: with
+    // another parent than the one that it was told. The source would never come.
+    let mut command = Command::new("timeout");
+    command.arg("5").arg(weir_binary()).args(["device", "run-codec", "--within", &std::process::id().to_string()]);
+    let answer = Answer::of(command.arg(&pipe).arg("00").env("LANG", "C.UTF-8"));
+    let answer = answer.exits(FAILED);
+    assert!(answer.err.contains("is gone"), "{answer:?}");
+}
+
 fn child_of(parent: u32) -> Option<u32> {
     let ids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
     ids.into_iter().find(|id| {

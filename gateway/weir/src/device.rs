@@ -50,7 +50,7 @@ pub(crate) fn run(args: &DeviceArgs, run_dir: &Path, lang: Lang) -> Result<Exit,
     // Neither needs a configuration.
     match &args.verb {
         Verb::TestCodec(codec) => return fence::run(codec),
-        Verb::RunCodec(codec) => return fence::enter(codec),
+        Verb::RunCodec { within, codec } => return fence::enter(codec, *within),
         _ => {}
     }
     let place = Place::of(&args.config_dir, run_dir, lang)?;
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &DeviceArgs, run_dir: &Path, lang: Lang) -> Result<Exit,
         Verb::Add(add) => add::add(place, add),
         Verb::Import { file } => add::import(&place, file),
         Verb::Test { name, payload, f_port, json } => test::device(&place, name, payload, *f_port, (*json, lang)),
-        Verb::TestCodec(_) | Verb::RunCodec(_) => unreachable!("served above"),
+        Verb::TestCodec(_) | Verb::RunCodec { .. } => unreachable!("served above"),
         Verb::Disable { name } => switch(&place, name, false),
         Verb::Enable { name } => switch(&place, name, true),
         Verb::Remove { name } => remove(&place, name),

@@ -62,7 +62,14 @@ pub(crate) enum Verb {
     TestCodec(CodecArgs),
     /// What test-codec starts: runs the codec behind limits that the kernel holds.
     #[command(hide = true)]
-    RunCodec(CodecArgs),
+    RunCodec {
+        /// The process that waits for it: this ends with that one.
+        #[arg(long, value_name = "PROCESS")]
+        within: u32,
+        /// What it was asked.
+        #[command(flatten)]
+        codec: CodecArgs,
+    },
     /// Refuse a device from the next start on; its section and its records stay.
     Disable {
         /// Its name.

@@ -60,6 +60,12 @@ pub(crate) enum DeviceError {
     /// The process of a codec that is tested.
     #[error("failed to run the codec in a process of its own · try: again; ulimit -a")]
     Fence(#[source] io::Error),
+    /// The command that started the codec's process is gone.
+    #[error("process {within}, for which the codec was to run, is gone · try: weir device test-codec")]
+    Unattended {
+        /// Its number.
+        within: u32,
+    },
     /// A file of the command line.
     #[error("failed to read `{path}` · try: check the path and your rights")]
     Read {

@@ -9,7 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
 
 use super::args::CodecArgs;
 use super::error::DeviceError;
@@ -30,7 +30,8 @@ pub(super) fn run(codec: &CodecArgs) -> Result<Exit, DeviceError> {
     let CodecArgs { file, hex, f_port, json } = codec;
     let program = std::env::current_exe().map_err(DeviceError::Fence)?;
     let mut command = Command::new(program);
-    command.args(["device", "run-codec", "--fport", &f_port.to_string()]).args(json.then_some("--json"));
+    command.args(["device", "run-codec", "--within", &std::process::id().to_string()]);
+    command.args(["--fport", &f_port.to_string()]).args(json.then_some("--json"));
     command.arg("--").arg(file).arg(hex).stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command.spawn().map_err(DeviceError::Fence)?;
     let answer = answer(&mut child);
@@ -87,13 +88,17 @@ fn ended(status: ExitStatus) -> Ended {
     }
 }
 
-/// The other process: gives up what it may not have, then runs the codec.
-pub(super) fn enter(codec: &CodecArgs) -> Result<Exit, DeviceError> {
+/// The other process: gives up what it may not have, then runs the codec. It ends with the process `within`, its parent.
+pub(super) fn enter(codec: &CodecArgs, within: u32) -> Result<Exit, DeviceError> {
     let limits = [(Resource::As, MEMORY_BYTES_MAX), (Resource::Cpu, CPU_SECONDS_MAX), (Resource::Core, 0)];
     for (resource, most) in limits {
         let limit = Rlimit { current: Some(most), maximum: Some(most) };
         setrlimit(resource, limit).map_err(|error| DeviceError::Fence(error.into()))?;
     }
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| DeviceError::Fence(error.into()))?;
+    // The signal comes of a death from here on: a parent that died before is no parent any more.
+    if getppid().is_none_or(|parent| u32::try_from(parent.as_raw_pid()) != Ok(within)) {
+        return Err(DeviceError::Unattended { within });
+    }
     test::script(codec)
 }

@@ -198,7 +198,7 @@ mod tests {
             "device list",
             "login",
             "config apply rules.toml --reason x",
-            "device run-codec x 00",
+            "device run-codec --within 1 x 00",
         ] {
             assert!(matches!(judged(line), Err(Refusal::Verb { .. })), "{line}: {:?}", judged(line));
         }

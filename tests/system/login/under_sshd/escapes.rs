@@ -134,7 +134,7 @@ const LINES: &[&str] = &[
     "config show rules-1",
     "config diff",
     "device remove cod-1",
-    "device run-codec BAIT 00",
+    "device run-codec --within 1 BAIT 00",
     "device test-codec BAIT 00",
     "device send cod-1 00",
     "device export-sessions -o LOOT/x",
