@@ -217,8 +217,20 @@ pub fn package(version: &str) -> PathBuf {
     static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
     let mut built = BUILT.lock().unwrap();
     let more: &[&str] = if version.is_empty() { &[] } else { &["--version", version] };
-    let build = || build_package(&tools("").join("packages/tried"), &[more, &["--uncompressed"]].concat());
+    let build = || build_package(&packages_of_this_process(), &[more, &["--uncompressed"]].concat());
     built.entry(version.to_owned()).or_insert_with(build).clone()
+}
+
+/// Where nobody else builds; what processes left there that are gone goes too.
+fn packages_of_this_process() -> PathBuf {
+    let tried = tools("").join("packages/tried");
+    fs::create_dir_all(&tried).unwrap();
+    for left in fs::read_dir(&tried).unwrap().flatten() {
+        if !Path::new("/proc").join(left.file_name()).exists() {
+            let _ = fs::remove_dir_all(left.path()).or_else(|_| fs::remove_file(left.path()));
+        }
+    }
+    tried.join(std::process::id().to_string())
 }
 
 /// Builds a package of the program under test into this folder.

@@ -35,8 +35,11 @@ const IS_ELSEWHERE: &str = "sed 's|\"/var/lib/weir\"|\"/tmp/state\"|; s|\"/run/w
 const STORES_NOTHING: &str =
     "ulimit -f 40; trap '' XFSZ; exec /usr/lib/weir/weir gateway run --config /etc/weir/gateway.toml";
 
-/// A package of this version whose gateway does that, and whose postinst takes so many seconds more.
-fn bad(machine: &Machine, version: &str, fault: &str, postinst_s: u32) -> PathBuf {
+/// While this is there, the postinst of such a package does not end.
+const BUSY: &str = "/root/busy";
+
+/// A package of this version whose gateway does that.
+fn bad(machine: &Machine, version: &str, fault: &str) -> PathBuf {
     let tree = machine.outside().join("bad");
     let _ = fs::remove_dir_all(&tree);
     let dpkg_deb = |words: &[&str]| Answer::of(Command::new("dpkg-deb").args(words)).exits(0);
@@ -47,7 +50,7 @@ fn bad(machine: &Machine, version: &str, fault: &str, postinst_s: u32) -> PathBu
         format!("#!/bin/sh\n[ \"$1 $2\" != 'gateway run' ] || {{ {fault}; }}\nexec /usr/lib/weir/weir \"$@\"\n");
     put_program(&tree.join("usr/bin/weir"), &program);
     let postinst = fs::read_to_string(tree.join("DEBIAN/postinst")).unwrap();
-    put_program(&tree.join("DEBIAN/postinst"), &format!("{postinst}sleep {postinst_s}\n"));
+    put_program(&tree.join("DEBIAN/postinst"), &format!("{postinst}while [ -e {BUSY} ]; do sleep 1; done\n"));
     let out = machine.outside().join("bad.deb");
     dpkg_deb(&["--root-owner-group", "-Znone", "--build", tree.to_str().unwrap(), out.to_str().unwrap()]);
     out
@@ -154,7 +157,7 @@ fn a_version_that_does_not_work_is_taken_back_in_time() {
     for fault in [EXITS, HANGS, IS_ELSEWHERE, STORES_NOTHING] {
         stores(&machine, &cod, sent + 1, 10);
         let begun = Instant::now();
-        machine.install(&bad(&machine, NEWER, fault, 0)).exits(0);
+        machine.install(&bad(&machine, NEWER, fault)).exits(0);
         assert!(begun.elapsed() < APT_MAX, "{fault}: postinst waits for nobody who hangs");
         let back = until_phase(&machine, "rolled_back");
         eprintln!("{fault}: taken back {:.0} s after apt began: {}", begun.elapsed().as_secs_f32(), back["why"]);
@@ -216,7 +219,7 @@ fn apt_leaves_it_alone_until_it_is_asked_for(machine: &Machine) {
 fn neither_a_power_cut_nor_a_busy_dpkg_keeps_the_former_version_away() {
     let (mut machine, cod) = working();
     stores(&machine, &cod, 1, 10);
-    machine.install(&bad(&machine, NEWER, EXITS, 0)).exits(0);
+    machine.install(&bad(&machine, NEWER, EXITS)).exits(0);
     // Ten quick ones decide nothing.
     for _ in 0..10 {
         machine.restart(&[]);
@@ -232,7 +235,9 @@ fn neither_a_power_cut_nor_a_busy_dpkg_keeps_the_former_version_away() {
 
     // apt is at work for longer than the deadline: the former program serves meanwhile.
     let deb = machine.path("/root/weir.deb");
-    fs::copy(bad(&machine, NEWER, HANGS, 300), deb).unwrap();
+    fs::copy(bad(&machine, NEWER, HANGS), deb).unwrap();
+    let busy = machine.path(BUSY);
+    fs::write(&busy, "").unwrap();
     let line = machine.command("apt-get install -y /root/weir.deb >/root/apt.log 2>&1");
     let mut apt = Command::new(&line[0]).args(&line[1..]).spawn().unwrap();
     until_phase(&machine, "rolling_back");
@@ -240,7 +245,8 @@ fn neither_a_power_cut_nor_a_busy_dpkg_keeps_the_former_version_away() {
     until("the former program serves", 60, || machine.run("weir status").out.contains("cod-1").then_some(()));
     assert!(apt.try_wait().unwrap().is_none(), "apt is still at work");
     stores(&machine, &cod, 21, 10);
-    until("apt is done", 400, || apt.try_wait().unwrap());
+    fs::remove_file(busy).unwrap();
+    until("apt is done", 120, || apt.try_wait().unwrap());
     until_phase(&machine, "rolled_back");
     assert_eq!(installed(&machine), format!("installed {OLDER}"));
     machine.run("ls /run/systemd/system/weir-gateway.service.d/zz-weir-former.conf").exits(2);
@@ -258,7 +264,7 @@ fn a_journal_that_the_former_version_cannot_read_keeps_the_new_one() {
             Answer::of(Command::new("sqlite3").arg(&journal).arg(format!("PRAGMA user_version{pragma};"))).exits(0);
         said.out.trim().to_owned()
     };
-    machine.install(&bad(&machine, NEWER, HANGS, 0)).exits(0);
+    machine.install(&bad(&machine, NEWER, HANGS)).exits(0);
     until("the former daemon has stopped", 30, || {
         (machine.property("weir-gateway", "ActiveState") == "activating").then_some(())
     });
