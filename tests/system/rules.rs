@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-use system_tests::{Answer, Device, Peer, World};
+use serde_json::json;
+use system_tests::{Answer, Device, Peer, Sensor, World, until};
 
 const RULE: &str = "[[rule]]\nid = \"cod-high\"\nkind = \"limit\"\ndevices = [\"cod-1\"]\nquantity = \"cod\"\nunit = \"mg/L\"\n\
                     high = 80\ndeadband = 5\npriority = \"high\"\n";
@@ -121,4 +122,49 @@ fn the_shipped_tests_are_played() {
     );
     let none = Answer::of_weir(&["rules", "test", "/nowhere.toml", "--rules", &shipped]).exits(3);
     assert!(none.err.contains("/nowhere.toml"), "{}", none.err);
+}
+
+/// What somebody changes in the files counts at once, and no sensor notices.
+#[test]
+fn changed_rules_count_without_a_start_and_no_connection_is_lost() {
+    let device = Device::cod("cod-1");
+    let mut world = World::prepared(std::slice::from_ref(&device), "");
+    fs::write(world.path("rules.toml"), RULE).unwrap();
+    world.start_gateway();
+    let mut sensor = Sensor::connect(&world, &device);
+    sensor.publish(r#"{"n":1,"cod":50}"#);
+    assert_eq!(world.status()["gateway"]["alarms"], json!([]));
+    let uptime = |world: &World| world.status()["gateway"]["uptime_ms"].as_u64().unwrap();
+    let before = uptime(&world);
+
+    fs::write(world.path("rules.toml"), "[[rule]]\nhihg = 1\n").unwrap();
+    let refused = world.weir(&["rules", "reload", "--reason", "new limit"]).exits(3);
+    assert!(refused.err.contains("hihg"), "{refused:?}");
+    fs::write(world.path("rules.toml"), RULE.replace("high = 80", "high = 40")).unwrap();
+    let counts = || world.weir(&["rules", "show"]).out.contains("high = 80").then_some(());
+    until("what counts is kept and shown, not what stands in the file", 10, counts);
+    let told = world.weir(&["rules", "reload", "--reason", "new limit"]).exits(0).out;
+    assert!(told.contains("1 rules are in force now, journaled as record"), "{told}");
+    let alarms = world.status()["gateway"]["alarms"].clone();
+    assert_eq!((&alarms[0]["rule"], &alarms[0]["source"]), (&json!("cod-high"), &json!("cod-1")), "{alarms}");
+    assert!(world.weir(&["rules", "show"]).exits(0).out.contains("high = 40"));
+    let zh = world.weir(&["--lang", "zh", "rules", "reload", "--reason", "x"]).exits(0).out;
+    assert!(zh.contains("文件没有变化"), "{zh}");
+
+    let new = world.path("new-rules.toml");
+    fs::write(&new, RULE.replace("high = 80", "high = 60")).unwrap();
+    let apply =
+        ["config", "apply", "--config-dir", &world.config_dir(), &new.display().to_string(), "--reason", "back"];
+    let told = world.weir(&apply).exits(0).out;
+    assert!(told.ends_with("it is in force\n"), "{told}");
+    sensor.publish(r#"{"n":2,"cod":70}"#);
+    let alarms = world.status()["gateway"]["alarms"].clone();
+    assert_eq!((alarms.as_array().unwrap().len(), &alarms[0]["rule"]), (1, &json!("cod-high")), "{alarms}");
+    assert!(uptime(&world) > before, "the same process, and the sensor's first connection");
+    let acts: Vec<_> = world.weir(&["tail", "-n", "50", "--json"]).exits(0).json_lines();
+    assert_eq!(
+        acts.iter().filter(|record| record.to_string().contains("configured")).count(),
+        2,
+        "one for each change"
+    );
 }

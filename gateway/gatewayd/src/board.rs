@@ -13,6 +13,7 @@ use relay::Samplers;
 use rules::{ActiveAlarm, ExpressionFault};
 
 use crate::committer::waiting::Judged;
+use crate::config::Instead;
 use crate::ledger::Shelf;
 use crate::status::{AlarmStatus, DeviceStatus, JournalStatus, RulesStatus};
 
@@ -24,7 +25,11 @@ pub(crate) struct Board {
     pub(crate) alarms: Vec<ActiveAlarm>,
     pub(crate) shelf: Shelf,
     pub(crate) rules: Option<PlatformNote>,
+    /// Of the text of the box's own.
+    pub(crate) rules_sha256: String,
     pub(crate) files: Option<PlatformNote>,
+    /// Versions that count in the place of files that are refused.
+    pub(crate) instead: Vec<Instead>,
     /// Expressions of rules that had no answer.
     pub(crate) expression_faults: Vec<ExpressionFault>,
     pub(crate) samplers: Samplers,

@@ -28,6 +28,7 @@ mod pace;
 mod platforms;
 mod redecode;
 mod registering;
+mod reload;
 mod restore;
 mod samples;
 mod schedule;
@@ -61,7 +62,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use crate::board::Board;
 use crate::clock::{Ask, Clock, mono_ms};
 use crate::commands::EdgeCommand;
-use crate::config::{CheckpointEvery, Chirpstack, CodePattern, Commands, Commit, Evidence, Relay};
+use crate::config::{CheckpointEvery, Chirpstack, CodePattern, Commands, Commit, Evidence, Relay, RulesPlace};
 use crate::error::StartError;
 use crate::job::{Downlink, Lost};
 use crate::ledger::{Ledger, Setup, Touched, read_one};
@@ -77,6 +78,7 @@ use lanes::Lanes;
 use pace::Pace;
 pub(crate) use platforms::Platforms;
 use redecode::Redecoding;
+pub(crate) use reload::Why as ReloadWhy;
 use schedule::Schedule;
 pub(crate) use thread::RunningCommitter;
 use trial::{Step, Trial};
@@ -105,6 +107,10 @@ pub(crate) struct Parts {
     pub(crate) rules: RuleSet,
     /// Of the text of rules.toml.
     pub(crate) rules_hash: Hash,
+    /// Where they are, to be read again.
+    pub(crate) rules_place: RulesPlace,
+    /// Where the texts are kept by which the daemon works.
+    pub(crate) versions_path: PathBuf,
     /// What platforms may order.
     pub(crate) commands_allowed: Commands,
     /// What the configuration was made of.
@@ -397,7 +403,7 @@ impl Committer {
                 self.show_alarms();
             }
             self.tell(draft.answers);
-            return Ok(());
+            return draft.trial.map_or(Ok(()), |step| self.step_trial(step));
         }
         match self.journal.commit(&draft.transaction) {
             Ok(_) => {

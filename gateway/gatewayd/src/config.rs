@@ -38,8 +38,8 @@ pub use last_good::{Instead, versions_in};
 pub use lorawan::Lorawan;
 pub use mqtt::{Mqtt, MqttTls};
 pub use outfalls::{CodePattern, Outfalls};
-pub(crate) use relays::unknown_sampler;
 pub use relays::{LineName, Relay};
+pub(crate) use relays::{agree, unknown_sampler};
 pub use serial::Serial;
 
 use crate::platform_files::Origin;
@@ -193,6 +193,8 @@ pub struct GatewayConfig {
     pub rules: RuleSet,
     /// Of their text: whether somebody changed it since a platform's rules took its place.
     pub rules_hash: Hash,
+    /// Where they are.
+    pub rules_place: RulesPlace,
     /// Versions that count in the place of files that are refused.
     pub instead: Vec<Instead>,
     /// What it was made of, as far as a platform has a say in it.
@@ -250,11 +252,13 @@ impl GatewayConfig {
         let rules_hash = leaf_hash(rules.text.as_bytes());
         let (devices_of, instead) = (Arc::new(table), Vec::new());
         let origin = Origin::default();
-        let config = GatewayConfig { file, devices: devices_of, rules: rules.set, rules_hash, instead, origin };
+        let (rules_place, main) = (place.clone(), place.main);
+        let config =
+            GatewayConfig { file, devices: devices_of, rules: rules.set, rules_hash, rules_place, instead, origin };
         let texts = [
             (Place { file: ConfigFile::Gateway, path: path.to_owned() }, gateway),
             (Place { file: ConfigFile::Devices, path: devices }, devices_text),
-            (Place { file: ConfigFile::Rules, path: place.main }, rules.text),
+            (Place { file: ConfigFile::Rules, path: main }, rules.text),
         ];
         Ok(Loaded { config, texts })
     }

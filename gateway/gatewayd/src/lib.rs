@@ -60,7 +60,7 @@ pub mod upkeep;
 mod view;
 
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use journal::TableSize;
 use tokio::sync::{Notify, mpsc};
@@ -106,6 +106,12 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
     let key = identity::load_or_create(&config.key_path()).map_err(StartError::Identity)?;
     let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map_err(StartError::BootId)?;
     let board = Arc::new(Mutex::new(Board::new(&config.devices)));
+    {
+        let mut board = board.lock().unwrap_or_else(PoisonError::into_inner);
+        board.instead = config.instead.clone();
+        let rules = config.origin.texts.get(&record::ConfigFile::Rules);
+        board.rules_sha256 = rules.map(|text| hex::encode(versions::sha256(text))).unwrap_or_default();
+    }
     let lost: Arc<Mutex<Lost>> = Arc::default();
     let scarce: Arc<AtomicBool> = Arc::default();
     let anew: Arc<Notify> = Arc::default();
@@ -128,6 +134,8 @@ pub async fn run(config: GatewayConfig, stop: impl Future<Output = ()>) -> Resul
         network: config.network(),
         rules: config.rules.clone(),
         rules_hash: config.rules_hash,
+        rules_place: config.rules_place.clone(),
+        versions_path: config.versions_path(),
         commands_allowed: config.file.commands.clone(),
         origin: config.origin.clone(),
         anew: anew.clone(),

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+use crate::committer::ReloadWhy;
 use crate::manual::Entering;
 use crate::registration::Registration;
 
@@ -48,6 +49,9 @@ pub(crate) enum Order {
     /// `{"do":"prove","platform":NAME,"receipt":HEX}`: the platform's receipt shows that the box delivers under the rules
     /// that it put on trial.
     Prove { platform: String, receipt: Vec<u8> },
+    /// `{"do":"reload_rules","reason":TEXT}`: the files of rules are read anew and count at once; who orders it the kernel says.
+    /// `{"do":"reload_rules","configured":SEQ}` after a record that tells of them already.
+    ReloadRules(ReloadWhy),
     /// `{"do":"sample","device":NAME,"period_s":N}`
     Sample { device: SourceId, period_s: u32 },
     /// `{"do":"rotate_key","reason":TEXT}`: the box makes itself a new key, which the old one signs for. Who orders it the kernel
@@ -110,6 +114,7 @@ impl Order {
                 of_platform(request, "command").map(|(platform, command)| Order::Command { platform, command })
             }
             "prove" => of_platform(request, "receipt").map(|(platform, receipt)| Order::Prove { platform, receipt }),
+            "reload_rules" => reload_rules(request, uid),
             "sample" => sample(request),
             "rotate_key" => rotate_key(request, uid),
             "take_sample" => take_sample(request, uid),
@@ -220,13 +225,27 @@ fn reason(request: &Value) -> Result<String, String> {
     }
 }
 
+fn reload_rules(request: &Value, uid: Uid) -> Result<Order, String> {
+    if let Some(seq) = request.get("configured").and_then(Value::as_u64) {
+        return Ok(Order::ReloadRules(ReloadWhy::Configured(Seq(seq))));
+    }
+    let (by, reason) = who_and_why(request, uid)?;
+    Ok(Order::ReloadRules(ReloadWhy::Told(by, reason)))
+}
+
 fn rotate_key(request: &Value, uid: Uid) -> Result<Order, String> {
+    let (by, reason) = who_and_why(request, uid)?;
+    Ok(Order::RotateKey { by, reason })
+}
+
+/// Whom the kernel names, and what they say.
+fn who_and_why(request: &Value, uid: Uid) -> Result<(Actor, String), String> {
     let by = Actor::User(uid.ok_or("the kernel does not say who asks")?);
     let reason = request["reason"].as_str().unwrap_or_default().trim().to_owned();
     if reason.len() > Audit::TEXT_BYTES_MAX {
         return Err(format!("the reason is too long: use at most {} bytes", Audit::TEXT_BYTES_MAX));
     }
-    Ok(Order::RotateKey { by, reason })
+    Ok((by, reason))
 }
 
 fn self_test(request: &Value, uid: Uid) -> Result<Order, String> {

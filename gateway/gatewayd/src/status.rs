@@ -27,6 +27,9 @@ pub struct Status {
     /// Rules whose expressions had no answer for readings, of which nothing was found then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expression_faults: Vec<ExpressionFaultStatus>,
+    /// SHA-256 of the text of the box's own rules, that of all files, as they were read last.
+    #[serde(default)]
+    pub rules_sha256: String,
     /// A platform's rules, if they are in force in the place of rules.toml.
     #[serde(default)]
     pub rules: Option<RulesStatus>,

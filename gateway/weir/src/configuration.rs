@@ -19,12 +19,12 @@ use change::{Change, Changed};
 pub(crate) use error::ConfigurationError;
 use kept::{Kept, read};
 
-use crate::check;
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::lang::Lang;
 use crate::output::{self, line, table};
 use crate::tail::actor;
+use crate::{check, rules};
 
 /// Lines around a difference.
 const CONTEXT_LINES: usize = 3;
@@ -46,12 +46,12 @@ pub(crate) fn run(args: &ConfigArgs, (state_dir, run_dir): (&Path, &Path), lang:
         ConfigCommand::Apply { file, reason } => {
             let (kind, text) = (kind(file)?, read(file)?);
             let change = Change { file: kind, text: &text, how: Configuring::Applied, reason };
-            told(&change.carry_out(&kept, run_dir)?, lang)
+            told(&change.carry_out(&kept, run_dir)?, run_dir, lang)
         }
         ConfigCommand::Rollback { version, reason } => {
             let (_, text) = kept.version(*version)?;
             let change = Change { file: version.file, text: &text, how: Configuring::RolledBack, reason };
-            told(&change.carry_out(&kept, run_dir)?, lang)
+            told(&change.carry_out(&kept, run_dir)?, run_dir, lang)
         }
     }
 }
@@ -65,26 +65,32 @@ fn kind(path: &Path) -> Result<ConfigFile, ConfigurationError> {
     kind.ok_or_else(|| ConfigurationError::Kind { path: path.to_owned() })
 }
 
-/// Says what became of a change, and who has to be started again for it.
-fn told(changed: &Changed, lang: Lang) -> Result<Exit, CommandError> {
+/// Says what became of a change, and who has to be started again for it. Rules count at once.
+fn told(changed: &Changed, run_dir: &Path, lang: Lang) -> Result<Exit, CommandError> {
     let Changed { version, seq, put_aside } = changed;
-    let unit = match version.file {
+    let file = version.file;
+    let unit = match file {
         ConfigFile::Gateway | ConfigFile::Devices | ConfigFile::Rules => "weir-gateway",
         ConfigFile::Sync => "weir-sync",
     };
-    let text = match lang {
-        Lang::En => format!(
-            "{} is {version} now, journaled as record {seq}; it counts once {unit} is started again · try: sudo systemctl \
-             restart {unit}",
-            version.file
+    let reloaded = (file == ConfigFile::Rules).then(|| rules::reload_after(run_dir, *seq));
+    let text = match (&reloaded, lang) {
+        (Some(Ok(())), Lang::En) => format!("{file} is {version} now, journaled as record {seq}; it is in force"),
+        (Some(Ok(())), Lang::Zh) => format!("{file} 已更新为版本 {version}（记录 {seq}），现已生效"),
+        (_, Lang::En) => format!(
+            "{file} is {version} now, journaled as record {seq}; it counts once {unit} is started again · try: sudo systemctl \
+             restart {unit}"
         ),
-        Lang::Zh => format!(
-            "{} 已更新为版本 {version}（记录 {seq}），重启 {unit} 后生效 · try: sudo systemctl restart {unit}",
-            version.file
+        (_, Lang::Zh) => format!(
+            "{file} 已更新为版本 {version}（记录 {seq}），重启 {unit} 后生效 · try: sudo systemctl restart {unit}"
         ),
     };
     let mut out = output::stdout();
     line(&mut out, &text)?;
+    if let Some(Err(error)) = &reloaded {
+        let what = lang.pick("it is not in force yet", "尚未生效");
+        line(&mut out, &format!("{what}: {}", control::chain(error)))?;
+    }
     if let Some(aside) = put_aside {
         let what = lang.pick("what stood there would be refused, and is now in", "原文件会被拒绝，已另存为");
         line(&mut out, &format!("{what} {}", aside.display()))?;

@@ -3,6 +3,7 @@
 mod backtest;
 mod explain;
 mod in_force;
+mod reload;
 mod trial;
 
 use std::path::{Path, PathBuf};
@@ -13,10 +14,15 @@ use control::chain;
 use gatewayd::config::{Rules, RulesPlace, load_rules};
 use jiff::Timestamp;
 
+pub(crate) use reload::after as reload_after;
+
 use crate::cli::Output;
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::lang::Lang;
+
+/// Where a box's own are, as the package has it.
+const GATEWAY_TOML: &str = "/etc/weir/gateway.toml";
 
 /// `weir rules`
 #[derive(Debug, Subcommand)]
@@ -25,6 +31,8 @@ pub(crate) enum RulesCommand {
     Check(CheckArgs),
     /// The rules in force: those of rules.toml, or those that a platform put in their place.
     Show(ShowArgs),
+    /// Read rules.toml and rules.d again and put them in force at once; nothing is started again, and no connection is lost.
+    Reload(ReloadArgs),
     /// Play the tests of a file to the rules: samples, and which alarms they must make.
     Test(TestArgs),
     /// Play the journal of this box to rules: which alarms they would have made, beside those that were.
@@ -46,6 +54,16 @@ pub(crate) struct CheckArgs {
 /// `weir rules show`
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    output: Output,
+}
+
+/// `weir rules reload`
+#[derive(Debug, Args)]
+pub(crate) struct ReloadArgs {
+    /// Why; it is journaled, and every platform reads it.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
     #[command(flatten)]
     output: Output,
 }
@@ -127,6 +145,7 @@ pub(crate) fn run(command: &RulesCommand, dirs: (&Path, &Path), lang: Lang) -> R
     match command {
         RulesCommand::Check(args) => in_force::check(args, lang),
         RulesCommand::Show(args) => in_force::show(args, dirs, lang),
+        RulesCommand::Reload(args) => reload::run(args, dirs.1, lang),
         RulesCommand::Test(args) => trial::run(args, dirs, lang),
         RulesCommand::Backtest(args) => backtest::run(args, dirs, lang),
         RulesCommand::Explain(args) => explain::run(args, dirs, lang),
@@ -135,8 +154,7 @@ pub(crate) fn run(command: &RulesCommand, dirs: (&Path, &Path), lang: Lang) -> R
 
 /// The rules of these files and folders; without any, of those that a gateway here would start with.
 fn load(paths: &[PathBuf]) -> Result<Rules, RulesError> {
-    let installed =
-        || RulesPlace::of(Path::new("/etc/weir/gateway.toml")).unwrap_or_else(|_| RulesPlace::installed()).load();
+    let installed = || RulesPlace::of(Path::new(GATEWAY_TOML)).unwrap_or_else(|_| RulesPlace::installed()).load();
     let loaded = if paths.is_empty() { installed() } else { load_rules(paths) };
     loaded.map_err(|error| RulesError::Rules(chain(&error)))
 }

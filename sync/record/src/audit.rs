@@ -217,7 +217,8 @@ pub enum Act {
         #[serde(serialize_with = "bytes_as_hex", deserialize_with = "bytes_from_hex")]
         frame: Vec<u8>,
     },
-    /// A configuration file of the box gets another text; it counts from the next start of the daemon that reads it.
+    /// A configuration file of the box gets another text; it counts from the next start of the daemon that reads it, rules at
+    /// once.
     #[n(8)]
     Configured {
         /// The file.

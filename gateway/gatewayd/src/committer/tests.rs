@@ -12,6 +12,7 @@ mod keys;
 mod manual;
 mod orders;
 mod outfalls;
+mod reloaded;
 mod samples;
 mod stored;
 

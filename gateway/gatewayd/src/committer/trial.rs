@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use super::files_trial::ordered_files;
 use super::platforms::{KeptRules, OnTrial, rules_text};
+use super::reload::Reloaded;
 use super::{Committer, Draft};
 use crate::board::PlatformNote;
 use crate::clock::mono_ms;
@@ -62,6 +63,8 @@ pub(super) enum Step {
     Begin(Trial),
     Keep,
     RollBack,
+    /// The box's own rules are others.
+    Reload(Reloaded),
     /// Other files are to be in force: the daemon starts anew.
     StartAnew,
 }
@@ -74,6 +77,10 @@ impl Trial {
 
     pub(super) fn of_rules(command: Seq, platform: &str, rules: RuleSet, limit_s: u64) -> Trial {
         Trial::new(command, platform, Tried::Rules { rules, before: RuleSet::default() }, limit_s)
+    }
+
+    pub(super) fn platform(&self) -> &str {
+        &self.platform
     }
 
     /// How status shows it.
@@ -212,6 +219,7 @@ impl Committer {
                 self.judge_anew()?;
             }
             Step::Keep => self.trial = None,
+            Step::Reload(reloaded) => self.adopt_rules(reloaded)?,
             Step::RollBack => {
                 let Some(Trial { tried: Tried::Rules { before, .. }, .. }) = self.trial.take() else { return Ok(()) };
                 self.rules = before;
@@ -227,7 +235,7 @@ impl Committer {
     }
 
     /// Other rules are in force: exactly what a restart does (R2).
-    fn judge_anew(&mut self) -> Result<(), StartError> {
+    pub(super) fn judge_anew(&mut self) -> Result<(), StartError> {
         let reader = Reader::open(&self.parts.journal_path).map_err(StartError::Journal)?;
         self.restore_again(&reader)?;
         self.journal_outstanding()?;

@@ -168,7 +168,7 @@ pub(super) fn check(relays: &[Relay], path: &Path) -> Result<(), ConfigError> {
 }
 
 /// Checks what relays, devices and rules say of each other. `path` is that of gateway.toml.
-pub(super) fn agree(relays: &[Relay], devices: &DeviceTable, rules: &RuleSet, path: &Path) -> Result<(), ConfigError> {
+pub(crate) fn agree(relays: &[Relay], devices: &DeviceTable, rules: &RuleSet, path: &Path) -> Result<(), ConfigError> {
     for relay in relays {
         if let Some(device) = relay.devices.iter().find(|device| devices.by_name(device).is_none()) {
             let why = format!("there is no device `{device}` in the device table");

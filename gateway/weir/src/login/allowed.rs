@@ -125,6 +125,7 @@ pub(super) const ALLOWED: &[Allowed] = &[
     verb("patrol list", &[OUTFALL, JSON]),
     verb("rules check", &[("rules", File), JSON]),
     verb("rules show", &[JSON]),
+    verb("rules reload", &[REASON, JSON]),
     verb("rules test", &[("tests", File), ("rules", File), JSON]),
     verb("rules backtest", &[("rules", File), FROM, TO, JSON]),
     verb("rules explain", &[("seq", Text), JSON]),

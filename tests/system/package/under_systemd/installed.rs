@@ -42,6 +42,7 @@ fn a_package_becomes_a_box_whose_frames_have_receipts() {
     assert_eq!(numbers as u64, FRAMES);
     machine.run("weir verify").exits(0);
 
+    changed_rules_are_in_force_after_a_reload(&machine);
     the_page_answers_and_orders_nothing(&machine);
     each_user_can_do_what_it_must_and_no_more(&machine);
     drop(platform);
@@ -72,6 +73,26 @@ fn acknowledged_is_stored(machine: &Machine, cod: &Device) {
     mosquitto.args([port, cod.name.clone(), cod.password(), cod.topic()]).args(numbers).run().exits(0);
     let stored = machine.run("weir export --quantity n").exits(0).out;
     assert_eq!(stored.lines().count() as u64, FRAMES + 1, "{stored}");
+}
+
+/// As the unit does it, within its own bounds; the process stays.
+fn changed_rules_are_in_force_after_a_reload(machine: &Machine) {
+    let pid = machine.property("weir-gateway", "MainPID");
+    let rule =
+        r#"\n[[rule]]\nid = "low"\nkind = "limit"\ndevices = ["*"]\nquantity = "cod"\nunit = "mg/L"\nlow = -1\n"#;
+    machine.run(&format!("printf '{rule}' >>/etc/weir/rules.toml")).exits(0);
+    let shown = machine.run("weir rules show").exits(0).out;
+    assert!(!shown.contains("low = -1") && shown.contains("weir rules reload"), "{shown}");
+    machine.run("systemctl reload weir-gateway").exits(0);
+    let shown = machine.run("weir rules show").exits(0).out;
+    assert!(shown.contains("low = -1") && !shown.contains("weir rules reload"), "{shown}");
+    machine.run("cp -p /etc/weir/rules.toml /root/ && echo hihg >>/etc/weir/rules.toml").exits(0);
+    assert_ne!(machine.run("systemctl reload weir-gateway 2>&1").code, Some(0), "a broken file is told");
+    machine.run("cp -p /root/rules.toml /etc/weir/").exits(0);
+    assert_eq!(
+        (machine.property("weir-gateway", "MainPID"), machine.property("weir-gateway", "ActiveState").as_str()),
+        (pid, "active")
+    );
 }
 
 /// Off until somebody switches it on by README's lines; then it reads by its group alone, and no daemon obeys it.

@@ -24,7 +24,7 @@ use crate::clock::{Ask, mono_ms};
 use crate::committer::decoders::{Decoders, Job, Jobs};
 use crate::committer::intake::Taken;
 use crate::committer::{Committer, Draft, Parts};
-use crate::config::{CheckpointEvery, Chirpstack, Commands, Commit, Evidence, Relay};
+use crate::config::{CheckpointEvery, Chirpstack, Commands, Commit, Evidence, Relay, RulesPlace};
 use crate::decoding::Published;
 use crate::directory::Devices;
 use crate::job::{Downlink, Heard, Lost};
@@ -251,6 +251,8 @@ impl Bench {
             network: Network::standard(Region::Eu868),
             rules: rules::RuleSet::from_toml(rules).unwrap(),
             rules_hash: record::merkle::leaf_hash(rules.as_bytes()),
+            rules_place: RulesPlace { main: folder.path().join("rules.toml"), folder: folder.path().join("rules.d") },
+            versions_path: folder.path().join("config"),
             commands_allowed: Commands::default(),
             origin,
             anew: Arc::default(),

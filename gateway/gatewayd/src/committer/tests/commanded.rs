@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::bench::{Bench, COLD, WARM, heard};
 
-const COOLER: &str = r#"
+pub(super) const COOLER: &str = r#"
 [[rule]]
 id = "cool"
 kind = "limit"
@@ -24,7 +24,7 @@ pub(super) fn city() -> SigningKey {
 }
 
 /// A bench whose journal believes the city, and allows it everything.
-fn bench() -> Bench {
+pub(super) fn bench() -> Bench {
     allow(Bench::new())
 }
 
@@ -65,7 +65,7 @@ fn resend() -> Order {
     Order::Resend { records: [SeqRange { first: Seq(0), last: Seq(3) }].into_iter().collect() }
 }
 
-fn rules() -> Order {
+pub(super) fn rules() -> Order {
     Order::Rules { toml: COOLER.into() }
 }
 
@@ -96,7 +96,7 @@ pub(super) fn audits(bench: &Bench) -> Vec<Audit> {
     bench.records().into_iter().filter_map(|at| audit(at.record.body)).collect()
 }
 
-fn raised(bench: &Bench, rule: &str) -> usize {
+pub(super) fn raised(bench: &Bench, rule: &str) -> usize {
     let is_raised = |body: &Body| matches!(body, Body::Alarm(step) if step.rule.as_str() == rule && step.to == AlarmState::Unacknowledged);
     bench.records().iter().filter(|at| is_raised(&at.record.body)).count()
 }
