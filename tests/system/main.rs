@@ -15,6 +15,7 @@ mod bundle;
 mod chirpstack;
 mod codecs_js;
 mod commands;
+mod commonest_jobs;
 mod compare;
 mod config_versions;
 mod crash;
