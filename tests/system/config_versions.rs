@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::Command;
 
 use platform::export::write_artifacts;
 use serde_json::Value;
@@ -268,4 +269,42 @@ fn rules_in_several_files_are_one_set_with_one_version() {
     world.start_gateway();
     let told = world.weir(&["status"]).exits(0).out;
     assert!(told.contains("version rules-3 is in force instead"), "{told}");
+}
+
+/// Nobody says who did it; that it was done is evidence, as what `weir config apply` does is.
+#[test]
+fn what_is_changed_by_hand_is_journaled_at_the_next_start() {
+    let mut world = World::start(&[Device::cod("cod-1")]);
+    kept(&world, &[("gateway", 1), ("devices", 1), ("rules", 1), ("sync", 1)]);
+    let found = |world: &World| {
+        let records = world.weir(&["tail", "-n", "100", "--json"]).exits(0).json_lines();
+        let text: Vec<String> =
+            records.iter().map(ToString::to_string).filter(|row| row.contains("configured")).collect();
+        text
+    };
+    world.start_gateway();
+    world.restart_sync();
+    assert_eq!(found(&world), Vec::<String>::new(), "what is as it was is told nowhere");
+    for file in ["devices.toml", "sync.toml"] {
+        let path = world.path(file);
+        fs::write(&path, format!("{}# seen to\n", text(&world, file))).unwrap();
+        let before = found(&world).len();
+        if file == "sync.toml" {
+            world.restart_sync()
+        } else {
+            world.start_gateway()
+        }
+        until("the change is journaled", 20, || (found(&world).len() > before).then_some(()));
+        let newest = found(&world).pop().unwrap();
+        let sha256 = Answer::of(Command::new("sha256sum").arg(&path)).exits(0).out;
+        assert!(
+            newest.contains(&sha256[..64]) && newest.contains("other than by weir config apply"),
+            "{file}: {newest}"
+        );
+    }
+    config(&world, &["rollback", "devices-1", "--reason", "back"]).exits(0);
+    world.start_gateway();
+    world.restart_sync();
+    until("the platform knows of all three", 30, || (world.platforms[0].audits().len() == 3).then_some(()));
+    assert_eq!(found(&world).len(), 3, "what was applied is told once");
 }

@@ -4,7 +4,7 @@ use batch::{Asked, MemberDigest};
 use control::Uid;
 use journal::SegmentChange;
 use record::merkle::Hash;
-use record::{Act, Actor, Audit, Gap, RelayId, Seq, SourceId};
+use record::{Act, Actor, Audit, ConfigFile, Gap, RelayId, Seq, SourceId};
 use relay::Done as PulseDone;
 use serde::Deserialize;
 use serde_json::Value;
@@ -52,6 +52,8 @@ pub(crate) enum Order {
     /// `{"do":"reload_rules","reason":TEXT}`: the files of rules are read anew and count at once; who orders it the kernel says.
     /// `{"do":"reload_rules","configured":SEQ}` after a record that tells of them already.
     ReloadRules(ReloadWhy),
+    /// `{"do":"found","file":NAME,"sha256":HEX}`: of a daemon that was started by a text which nobody had applied.
+    Found { file: ConfigFile, sha256: [u8; 32] },
     /// `{"do":"sample","device":NAME,"period_s":N}`
     Sample { device: SourceId, period_s: u32 },
     /// `{"do":"rotate_key","reason":TEXT}`: the box makes itself a new key, which the old one signs for. Who orders it the kernel
@@ -115,6 +117,7 @@ impl Order {
             }
             "prove" => of_platform(request, "receipt").map(|(platform, receipt)| Order::Prove { platform, receipt }),
             "reload_rules" => reload_rules(request, uid),
+            "found" => found(request),
             "sample" => sample(request),
             "rotate_key" => rotate_key(request, uid),
             "take_sample" => take_sample(request, uid),
@@ -223,6 +226,12 @@ fn reason(request: &Value) -> Result<String, String> {
         }
         _ => Ok(reason),
     }
+}
+
+fn found(request: &Value) -> Result<Order, String> {
+    let file = ConfigFile::deserialize(&request["file"]).map_err(|error| format!("`file` is none: {error}"))?;
+    let sha256 = bytes(request, "sha256")?.try_into().map_err(|_| "`sha256` has 64 hex digits")?;
+    Ok(Order::Found { file, sha256 })
 }
 
 fn reload_rules(request: &Value, uid: Uid) -> Result<Order, String> {

@@ -26,7 +26,13 @@ pub(crate) fn gateway(path: &Path) -> Result<Exit, CommandError> {
     let stop = stop_signal(&runtime)?;
     if !config.origin.is_trial() {
         let probe = json!({"do": "probe"});
-        supervised::keep_once_it_works(config.socket_path(), probe, config.versions_path(), texts.into())?;
+        supervised::keep_once_it_works(
+            config.socket_path(),
+            probe,
+            config.versions_path(),
+            texts.into(),
+            config.socket_path(),
+        )?;
     }
     supervised::watch(config.socket_path(), json!({"do": "probe"}))?;
     runtime.block_on(gatewayd::run(config, stop)).map_err(CommandError::Gateway)?;
@@ -40,7 +46,14 @@ pub(crate) fn sync(path: &Path) -> Result<Exit, CommandError> {
         syncd::SyncConfig::load_or_last_good(path).map_err(CommandError::SyncConfig)?;
     let runtime = runtime(WORKERS)?;
     let stop = stop_signal(&runtime)?;
-    supervised::keep_once_it_works(config.socket_path(), json!({"do": "status"}), config.versions_path(), vec![text])?;
+    let gateway = config.gateway_socket_path();
+    supervised::keep_once_it_works(
+        config.socket_path(),
+        json!({"do": "status"}),
+        config.versions_path(),
+        vec![text],
+        gateway,
+    )?;
     supervised::watch(config.socket_path(), json!({"do": "status"}))?;
     let ended = runtime.block_on(syncd::run(config, stop)).map_err(CommandError::Sync);
     // A program or a modem that is waited for must not hold the stop: whom it told is in doubt then, as after a kill.

@@ -1,7 +1,10 @@
 //! What is ordered of the box's records, journaled before it is carried out.
 
 use journal::{PINS_MAX, Reader, Segment, SegmentChange, StoreError};
-use record::{Act, AlarmTransition, Audit, Body, Kind, Record, RuleId, Seq, SeqRange, SourceId, UnixMs};
+use record::{
+    Act, Actor, AlarmTransition, Audit, Body, ConfigFile, Configuring, Kind, Record, RuleId, Seq, SeqRange, SourceId,
+    UnixMs,
+};
 use serde_json::{Value, json};
 
 use super::{Committer, Draft};
@@ -9,6 +12,9 @@ use crate::ledger::{SHELVED_HOURS_MAX, SHELVED_MAX};
 
 /// What is pinned may take this part of the journal's budget: the rest goes on being kept as ever. 1/n.
 const PINNED_SHARE: u64 = 2;
+
+/// Why a file has a text that nobody had applied.
+const BY_HAND: &str = "changed other than by weir config apply, found when the daemon was started";
 
 impl Committer {
     /// Journals an order, if it can be carried out; answers with its number.
@@ -33,6 +39,16 @@ impl Committer {
             self.append(Record { stamp, body: Body::Alarm(step) }, &mut draft.transaction);
         }
         Ok(json!({ "seq": seq }))
+    }
+
+    /// A file that was changed by hand: by whom nobody can say.
+    pub(super) fn tell_found(&mut self, file: ConfigFile, sha256: [u8; 32], draft: &mut Draft) -> Value {
+        let act = Act::Configured { file, sha256, how: Configuring::Applied };
+        let seq = self.next_seq(draft);
+        log::warn!(seq:% = seq, file:% = file; "the daemon was started by a text that nobody applied");
+        let stamp = self.stamp();
+        self.journal_audit(Audit { by: Actor::Box, act, reason: BY_HAND.into() }, stamp, draft);
+        json!({ "seq": seq })
     }
 
     fn check(&mut self, audit: &Audit) -> Result<(), String> {

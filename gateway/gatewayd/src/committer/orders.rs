@@ -42,6 +42,7 @@ impl Committer {
             Order::Register(registration) => self.register(registration, draft),
             Order::Enter(entering) => self.enter(*entering, draft),
             Order::Command { platform, command } => self.command(&platform, command, draft),
+            Order::Found { file, sha256 } => Ok(self.tell_found(file, sha256, draft)),
             Order::ReloadRules(why) => self.reload_rules(why, draft),
             Order::Prove { platform, receipt } => self.prove(&platform, &receipt, draft),
             Order::Sample { device, period_s } => self.sample(&device, period_s, draft),
