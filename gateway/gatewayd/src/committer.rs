@@ -23,8 +23,10 @@ mod judging;
 mod keys;
 mod lanes;
 mod manual;
+mod noting;
 mod orders;
 mod pace;
+mod parts;
 mod platforms;
 mod redecode;
 mod registering;
@@ -34,6 +36,7 @@ mod samples;
 mod schedule;
 mod self_tests;
 mod settle;
+mod signing;
 #[cfg(test)]
 pub(crate) mod tests;
 mod thread;
@@ -43,39 +46,31 @@ mod uplink_events;
 pub(crate) mod waiting;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use batch::{BoxId, Checkpoint, SigningKey, TreeHead};
 use control::chain;
-use ingest::{Arrival, DeviceTable, Network};
-use journal::{Journal, Pins, Reader, TableSize, Transaction};
+use ingest::Arrival;
+use journal::{Journal, Pins, Transaction};
 use mqtt::{Reply, StoredSession};
-use record::merkle::Hash;
 use record::{ClockSet, MonoMs, Record, RelayId};
 use relay::{Pulse, Samplers, Signal};
-use rules::{Aggregation, RuleSet};
-use tokio::sync::{Notify, mpsc, oneshot};
+use rules::RuleSet;
+use tokio::sync::oneshot;
 
-use crate::board::Board;
-use crate::clock::{Ask, Clock, mono_ms};
+use crate::clock::{Clock, mono_ms};
 use crate::commands::EdgeCommand;
-use crate::config::{CheckpointEvery, Chirpstack, CodePattern, Commands, Commit, Evidence, Relay, RulesPlace};
+use crate::config::Relay;
 use crate::error::StartError;
 use crate::job::{Downlink, Lost};
-use crate::ledger::{Ledger, Setup, Touched, read_one};
+use crate::ledger::{Ledger, Touched};
 use crate::order::Done;
-use crate::platform_files::Origin;
-use crate::relays::Relays;
-use crate::self_test::SelfTest;
-use crate::tallies::GatewayTallies;
 use decoders::Decoders;
 pub(crate) use files_trial::ordered_files;
 use intake::{Gathering, Intake, Taken};
 use lanes::Lanes;
 use pace::Pace;
+pub(crate) use parts::Parts;
 pub(crate) use platforms::Platforms;
 use redecode::Redecoding;
 pub(crate) use reload::Why as ReloadWhy;
@@ -92,73 +87,6 @@ const WATCH_EVERY: Duration = Duration::from_secs(5);
 /// How long a transaction waits for frames of its own that were handed to the prompt decoder: a quick codec needs
 /// microseconds, the commit that they would miss milliseconds, and a script that takes longer costs no more than this.
 const DECODED_WAIT: Duration = Duration::from_millis(2);
-
-/// What the committer is made of.
-pub(crate) struct Parts {
-    pub(crate) box_id: BoxId,
-    pub(crate) key: SigningKey,
-    /// Where it is, and the statements about keys beside it.
-    pub(crate) key_path: PathBuf,
-    pub(crate) journal_path: PathBuf,
-    pub(crate) outbox_path: PathBuf,
-    pub(crate) devices: Arc<DeviceTable>,
-    pub(crate) network: Network,
-    /// Those of rules.toml.
-    pub(crate) rules: RuleSet,
-    /// Of the text of rules.toml.
-    pub(crate) rules_hash: Hash,
-    /// Where they are, to be read again.
-    pub(crate) rules_place: RulesPlace,
-    /// Where the texts are kept by which the daemon works.
-    pub(crate) versions_path: PathBuf,
-    /// What platforms may order.
-    pub(crate) commands_allowed: Commands,
-    /// What the configuration was made of.
-    pub(crate) origin: Origin,
-    /// Told once other configuration files are to be in force, for which the daemon has to start anew.
-    pub(crate) anew: Arc<Notify>,
-    pub(crate) commit: Commit,
-    pub(crate) checkpoint: CheckpointEvery,
-    pub(crate) evidence: Evidence,
-    /// Which aggregates are made of readings.
-    pub(crate) aggregation: Aggregation,
-    /// How the codes of outfalls are formed.
-    pub(crate) code_patterns: Vec<CodePattern>,
-    pub(crate) tables: TableSize,
-    /// What the journal may have of the disk; pins get a part of it.
-    pub(crate) journal_bytes_max: u64,
-    pub(crate) boot_id: String,
-    pub(crate) board: Arc<Mutex<Board>>,
-    pub(crate) lost: Arc<Mutex<Lost>>,
-    pub(crate) tallies: GatewayTallies,
-    /// Whom the edge lets in for a self-test; none where there is no edge.
-    pub(crate) self_test: Option<Arc<SelfTest>>,
-    /// The disk is full, and the keeper has given up its reserve.
-    pub(crate) scarce: Arc<AtomicBool>,
-    pub(crate) downlinks: mpsc::Sender<Downlink>,
-    pub(crate) commands: mpsc::Sender<EdgeCommand>,
-    pub(crate) chirpstack: Chirpstack,
-    pub(crate) events: mpsc::Sender<UplinkEvent>,
-    /// The way to the lines of samplers and signals.
-    pub(crate) relays: Relays,
-    /// What is behind them.
-    pub(crate) relays_configured: Vec<Relay>,
-    /// Who says whether the clock is good.
-    pub(crate) ask_clock: Ask,
-}
-
-impl Parts {
-    /// With these rules in force.
-    fn setup(&self, rules: RuleSet) -> Setup {
-        Setup {
-            devices: self.devices.clone(),
-            network: self.network,
-            rules,
-            aggregation: self.aggregation.clone(),
-            evidence_bytes_per_hour_max: self.evidence.bytes_per_hour_max,
-        }
-    }
-}
 
 /// The committer's state.
 pub(crate) struct Committer {
@@ -446,64 +374,5 @@ impl Committer {
         for (source, counts) in &draft.lost {
             self.restored.note_lost(source.clone(), counts.shed, counts.rejected, &mut draft.touched);
         }
-    }
-
-    fn checkpoint_if_due(&mut self) {
-        let (size, now) = (self.journal.end().0, mono_ms());
-        self.checkpoints.grown(size, now);
-        if self.checkpoints.is_due(size, now) {
-            self.sign_checkpoint();
-        }
-    }
-
-    /// Signs the tree head, unless it is signed already.
-    fn sign_checkpoint(&mut self) {
-        let size = self.journal.end().0;
-        if size <= self.checkpoints.size() {
-            return;
-        }
-        let head = TreeHead { size, root: self.journal.frontier().root() };
-        let checkpoint = Checkpoint { box_id: self.parts.box_id.clone(), head, stamp: self.stamp() };
-        match self.journal.keep_checkpoint(size, &checkpoint.sign(&self.parts.key)) {
-            Ok(()) => self.checkpoints.signed(size),
-            Err(error) => {
-                self.checkpoints.failed(mono_ms());
-                log::warn!(error = chain(&error).as_str(); "checkpoint is not stored, will be tried again");
-            }
-        }
-        self.note_journal();
-    }
-
-    fn board(&self) -> MutexGuard<'_, Board> {
-        self.parts.board.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn note_journal(&self) {
-        let root = self.journal.frontier().root().to_string();
-        let mut board = self.board();
-        board.journal.records = self.journal.end().0;
-        board.journal.root = root;
-        board.journal.checkpoint = self.checkpoints.size();
-        board.journal.aggregates_refused = self.restored.aggregates.refused();
-    }
-
-    fn note_restored(&self, reader: &Reader) -> Result<(), StartError> {
-        self.note_journal();
-        let now = self.stamp();
-        let mut board = self.board();
-        for (source, row) in &self.restored.rows {
-            board.tally(source, row);
-            let quality = source.as_ref().and_then(|source| Some((source, self.restored.ingest.link_quality(source)?)));
-            quality.into_iter().for_each(|(source, quality)| board.delivery(source, quality));
-        }
-        for (source, seq) in &self.restored.newest {
-            if let Some(newest) = read_one(reader, *seq).map_err(StartError::Journal)? {
-                board.restored(source, &newest.record, now);
-            }
-        }
-        board.samplers = self.samplers.clone();
-        drop(board);
-        self.show_alarms();
-        Ok(())
     }
 }
