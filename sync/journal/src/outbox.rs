@@ -2,7 +2,9 @@
 
 mod filtered;
 mod notified;
+mod parking;
 mod resend;
+mod rows;
 
 pub use notified::{NOTIFICATION_BYTES_MAX, NOTIFICATIONS_MAX, Notified};
 
@@ -11,6 +13,8 @@ use std::path::{Path, PathBuf};
 
 use record::{Seq, SeqRange, SeqRanges};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use rows::{Ranges, decode_ranges, insert_batch, ranges_of, store_ranges, stored, take_batch};
 
 use crate::database::{StoreError, fill, from_sql, open_reader, open_writer, to_sql};
 use crate::schema::OUTBOX;
@@ -118,43 +122,12 @@ impl Outbox {
         ranges_of(&self.connection, Ranges::Coverage, destination).map_err(self.read_failed("coverage"))
     }
 
-    /// The records in parked batches.
-    ///
-    /// # Errors
-    /// [`StoreError::Read`].
-    pub fn parked(&self, destination: &str) -> Result<SeqRanges, StoreError> {
-        let sql = "SELECT ranges FROM parked WHERE destination = ?1";
-        let all = self.rows("parked batches", sql, [destination], |row| decode_ranges(row, 0))?;
-        Ok(all.iter().flat_map(SeqRanges::iter).collect())
-    }
-
     /// The records that were parked, and given up by order.
     ///
     /// # Errors
     /// [`StoreError::Read`].
     pub fn dropped(&self, destination: &str) -> Result<SeqRanges, StoreError> {
         ranges_of(&self.connection, Ranges::Dropped, destination).map_err(self.read_failed("what was given up"))
-    }
-
-    /// Names of destinations with parked batches.
-    ///
-    /// # Errors
-    /// [`StoreError::Read`].
-    pub fn parking_destinations(&self) -> Result<Vec<String>, StoreError> {
-        let sql = "SELECT DISTINCT destination FROM parked ORDER BY destination";
-        self.rows("parked batches", sql, [], |row| row.get(0))
-    }
-
-    /// Every parked batch, in the order in which they were put aside.
-    ///
-    /// # Errors
-    /// [`StoreError::Read`].
-    pub fn parked_batches(&self, destination: &str) -> Result<Vec<ParkedBatch>, StoreError> {
-        let sql = "SELECT id, lane, ranges, bytes, filter, left_out, withheld, reason FROM parked \
-                   WHERE destination = ?1 ORDER BY rowid";
-        self.rows("parked batches", sql, [destination], |row| {
-            Ok(ParkedBatch { batch: stored(row)?, reason: row.get(7)? })
-        })
     }
 
     /// The first number that no batch ever had, whatever became of it.
@@ -354,55 +327,6 @@ impl Outbox {
         Ok(settled)
     }
 
-    /// Puts a batch aside that the destination refused for its content. Parking again changes nothing.
-    ///
-    /// # Errors
-    /// [`StoreError::Write`].
-    pub fn park(&mut self, destination: &str, id: &[u8; 32], reason: &str) -> Result<(), StoreError> {
-        self.write("a parked batch", |transaction| {
-            let Some(batch) = take_batch(transaction, destination, id)? else { return Ok(()) };
-            let sql = "INSERT OR IGNORE INTO parked VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-            let ranges = encode_ranges(&batch.ranges);
-            let StoredBatch { lane, bytes, filter, left_out, withheld, .. } = batch;
-            let (left_out, withheld) = (to_sql(left_out), to_sql(withheld));
-            let values = params![destination, id, ranges, bytes, reason, lane, filter, left_out, withheld];
-            transaction.execute(sql, values).map(|_| ())
-        })
-    }
-
-    /// Puts a parked batch, or without `id` all of a destination, back among those that await their receipt, all or none of
-    /// them. Returns them.
-    ///
-    /// # Errors
-    /// [`StoreError::Write`]; then all are parked.
-    pub fn unpark(&mut self, destination: &str, id: Option<&[u8; 32]>) -> Result<Vec<StoredBatch>, StoreError> {
-        let mut batches = Vec::new();
-        self.write("batches to be sent again", |transaction| {
-            let sql = "DELETE FROM parked WHERE destination = ?1 AND (?2 IS NULL OR id = ?2) \
-                       RETURNING id, lane, ranges, bytes, filter, left_out, withheld";
-            let mut statement = transaction.prepare_cached(sql)?;
-            let rows = statement.query_map(params![destination, id], stored)?;
-            batches = rows.collect::<Result<Vec<_>, _>>()?;
-            batches.iter().try_for_each(|batch| insert_batch(transaction, destination, batch))
-        })?;
-        Ok(batches)
-    }
-
-    /// Gives up a parked batch: its records are settled without a receipt, its bytes go. Doing it again changes nothing.
-    ///
-    /// # Errors
-    /// [`StoreError::Write`].
-    pub fn drop_parked(&mut self, destination: &str, id: &[u8; 32]) -> Result<(), StoreError> {
-        self.write("a batch that is given up", |transaction| {
-            let sql = "DELETE FROM parked WHERE destination = ?1 AND id = ?2 RETURNING ranges";
-            let mut statement = transaction.prepare_cached(sql)?;
-            let taken = statement.query_row(params![destination, id], |row| decode_ranges(row, 0)).optional()?;
-            let mut dropped = ranges_of(transaction, Ranges::Dropped, destination)?;
-            taken.iter().flat_map(SeqRanges::iter).for_each(|range| dropped.insert(range));
-            store_ranges(transaction, Ranges::Dropped, destination, &dropped)
-        })
-    }
-
     /// Takes away a refused batch whose records will come in smaller ones. Doing it again changes nothing.
     ///
     /// # Errors
@@ -447,101 +371,4 @@ impl Outbox {
         let path = self.path.clone();
         move |source| StoreError::Read { path: path.clone(), what, source }
     }
-}
-
-/// A table with ranges of records by destination.
-#[derive(Clone, Copy)]
-enum Ranges {
-    Coverage,
-    Dropped,
-    Resend,
-}
-
-impl Ranges {
-    fn table(self) -> &'static str {
-        match self {
-            Ranges::Coverage => "coverage",
-            Ranges::Dropped => "dropped",
-            Ranges::Resend => "resend",
-        }
-    }
-}
-
-fn ranges_of(connection: &Connection, of: Ranges, destination: &str) -> rusqlite::Result<SeqRanges> {
-    let sql = format!("SELECT first, last FROM {} WHERE destination = ?1 ORDER BY first", of.table());
-    let mut statement = connection.prepare_cached(&sql)?;
-    let rows = statement.query_map([destination], |row| {
-        let (first, last) = (Seq(from_sql(row.get(0)?)), Seq(from_sql(row.get(1)?)));
-        Ok(SeqRange { first, last })
-    })?;
-    rows.collect()
-}
-
-/// Writes only the rows that changed: coverage is a handful of ranges, and mostly one row grows.
-fn store_ranges(
-    transaction: &Transaction<'_>,
-    of: Ranges,
-    destination: &str,
-    ranges: &SeqRanges,
-) -> rusqlite::Result<()> {
-    let (before, table) = (ranges_of(transaction, of, destination)?, of.table());
-    let remove = format!("DELETE FROM {table} WHERE destination = ?1 AND first = ?2");
-    let mut remove = transaction.prepare_cached(&remove)?;
-    for gone in before.iter().filter(|old| !ranges.iter().any(|new| new.first == old.first)) {
-        remove.execute(params![destination, to_sql(gone.first.0)])?;
-    }
-    let upsert =
-        format!("INSERT INTO {table} VALUES (?1, ?2, ?3) ON CONFLICT (destination, first) DO UPDATE SET last = ?3");
-    let mut upsert = transaction.prepare_cached(&upsert)?;
-    for changed in ranges.iter().filter(|new| !before.iter().any(|old| old == *new)) {
-        upsert.execute(params![destination, to_sql(changed.first.0), to_sql(changed.last.0)])?;
-    }
-    Ok(())
-}
-
-fn insert_batch(transaction: &Transaction<'_>, destination: &str, batch: &StoredBatch) -> rusqlite::Result<()> {
-    let sql = "INSERT OR IGNORE INTO batch VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-    let ranges = encode_ranges(&batch.ranges);
-    let StoredBatch { id, lane, bytes, filter, left_out, withheld, .. } = batch;
-    let (left_out, withheld) = (to_sql(*left_out), to_sql(*withheld));
-    transaction.execute(sql, params![destination, id, lane, ranges, bytes, filter, left_out, withheld]).map(|_| ())
-}
-
-/// From `id, lane, ranges, bytes, filter, left_out, withheld`.
-fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredBatch> {
-    Ok(StoredBatch {
-        id: row.get(0)?,
-        lane: row.get(1)?,
-        ranges: decode_ranges(row, 2)?,
-        bytes: row.get(3)?,
-        filter: row.get(4)?,
-        left_out: from_sql(row.get(5)?),
-        withheld: from_sql(row.get(6)?),
-    })
-}
-
-fn take_batch(
-    transaction: &Transaction<'_>,
-    destination: &str,
-    id: &[u8; 32],
-) -> rusqlite::Result<Option<StoredBatch>> {
-    let sql = "DELETE FROM batch WHERE destination = ?1 AND id = ?2 \
-               RETURNING id, lane, ranges, bytes, filter, left_out, withheld";
-    let mut statement = transaction.prepare_cached(sql)?;
-    statement.query_row(params![destination, id], stored).optional()
-}
-
-fn encode_ranges(ranges: &SeqRanges) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    match minicbor::encode(ranges, &mut bytes) {
-        Ok(()) => bytes,
-        Err(never) => unreachable!("encoding into memory failed: {never}"),
-    }
-}
-
-fn decode_ranges(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<SeqRanges> {
-    let bytes = row.get_ref(column)?.as_blob().unwrap_or_default();
-    minicbor::decode(bytes).map_err(|damaged| {
-        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Blob, Box::new(damaged))
-    })
 }

@@ -1,7 +1,16 @@
 //! What people and platforms ordered on the box: the trail that its data need before a court.
 
-use minicbor::{Decode, Decoder, Encode, decode};
-use serde::{Deserialize, Deserializer, Serialize};
+mod outcome;
+mod wire;
+
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+
+pub use outcome::{Configuring, Notification, SampleStep, Settlement, TestPort};
+use wire::{
+    as_hex, bounded, bounded_bytes, bounded_command, bounded_frame, bounded_option, bytes_as_hex, bytes_from_hex,
+    from_hex,
+};
 
 use crate::{ConfigFile, RelayId, RuleId, Seq, SeqRange, SourceId, UnixMs};
 
@@ -235,176 +244,6 @@ pub enum Act {
     },
 }
 
-/// How a test frame came in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-#[cbor(index_only)]
-#[serde(rename_all = "snake_case")]
-pub enum TestPort {
-    /// Through the MQTT port of the sensors, by a client let in for this one frame.
-    #[n(0)]
-    Mqtt,
-    /// By the control socket: the box listens to no MQTT.
-    #[n(1)]
-    Control,
-}
-
-impl TestPort {
-    /// The stable name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            TestPort::Mqtt => "mqtt",
-            TestPort::Control => "control",
-        }
-    }
-}
-
-/// How a configuration file gets another text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-#[cbor(index_only)]
-#[serde(rename_all = "snake_case")]
-pub enum Configuring {
-    /// It is new.
-    #[n(0)]
-    Applied,
-    /// It was kept from an earlier time.
-    #[n(1)]
-    RolledBack,
-}
-
-impl Configuring {
-    /// The stable name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Configuring::Applied => "applied",
-            Configuring::RolledBack => "rolled_back",
-        }
-    }
-}
-
-/// What came of telling people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-#[cbor(index_only)]
-#[serde(rename_all = "snake_case")]
-pub enum Notification {
-    /// The first message of this alarm got through.
-    #[n(0)]
-    Delivered,
-    /// Nobody acknowledged in time: this level is told as well.
-    #[n(1)]
-    Escalated,
-    /// The highest level was told, and no channel took a message.
-    #[n(2)]
-    Unreached,
-}
-
-impl Notification {
-    /// The stable name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Notification::Delivered => "delivered",
-            Notification::Escalated => "escalated",
-            Notification::Unreached => "unreached",
-        }
-    }
-}
-
-/// What a record tells of a retained sample.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-#[cbor(index_only)]
-#[serde(rename_all = "snake_case")]
-pub enum SampleStep {
-    /// The sampler is told to take it. The bottle counts as used.
-    #[n(0)]
-    Started,
-    /// The relay was on for its time.
-    #[n(1)]
-    Taken,
-    /// The relay was never on: the bottle is still empty.
-    #[n(2)]
-    Failed,
-    /// The box stopped or crashed in the middle of it, or the relay could not be switched off in time: the bottle may have
-    /// less in it, or nothing.
-    #[n(3)]
-    Uncertain,
-    /// None is taken: the last one was taken a short time ago.
-    #[n(4)]
-    CoolingDown,
-    /// None is taken: every bottle is used.
-    #[n(5)]
-    NoBottle,
-    /// None is taken: the sampler is at work.
-    #[n(6)]
-    Busy,
-    /// None is taken: the box has no such sampler, or it is switched off, or its line cannot be opened.
-    #[n(7)]
-    Unavailable,
-    /// None is taken: somebody has set the alarm aside, or its rule suppresses it.
-    #[n(8)]
-    Shelved,
-}
-
-impl SampleStep {
-    /// All of them.
-    pub const ALL: [SampleStep; 9] = [
-        SampleStep::Started,
-        SampleStep::Taken,
-        SampleStep::Failed,
-        SampleStep::Uncertain,
-        SampleStep::CoolingDown,
-        SampleStep::NoBottle,
-        SampleStep::Busy,
-        SampleStep::Unavailable,
-        SampleStep::Shelved,
-    ];
-
-    /// The stable name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            SampleStep::Started => "started",
-            SampleStep::Taken => "taken",
-            SampleStep::Failed => "failed",
-            SampleStep::Uncertain => "uncertain",
-            SampleStep::CoolingDown => "cooling_down",
-            SampleStep::NoBottle => "no_bottle",
-            SampleStep::Busy => "busy",
-            SampleStep::Unavailable => "unavailable",
-            SampleStep::Shelved => "shelved",
-        }
-    }
-
-    /// Whether it says why none is taken.
-    pub fn is_refusal(self) -> bool {
-        !matches!(self, SampleStep::Started | SampleStep::Taken | SampleStep::Failed | SampleStep::Uncertain)
-    }
-}
-
-/// What became of rules that a platform commanded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-#[cbor(index_only)]
-#[serde(rename_all = "snake_case")]
-pub enum Settlement {
-    /// The platform's receipt showed in time that the box delivers: they stay.
-    #[n(0)]
-    Kept,
-    /// They did not prove themselves: those before them are in force again.
-    #[n(1)]
-    RolledBack,
-    /// The box's own were changed by hand after it: those count.
-    #[n(2)]
-    Superseded,
-}
-
-impl Settlement {
-    /// The stable name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Settlement::Kept => "kept",
-            Settlement::RolledBack => "rolled_back",
-            Settlement::Superseded => "superseded",
-        }
-    }
-}
-
 impl Act {
     /// Longest statement about keys, in bytes.
     pub const STATEMENT_BYTES_MAX: usize = 4_096;
@@ -470,62 +309,4 @@ impl Audit {
         };
         [by, act, also, &self.reason].into_iter().all(|text| text.len() <= Audit::TEXT_BYTES_MAX)
     }
-}
-
-fn bounded<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<String, decode::Error> {
-    let text = d.str()?;
-    if text.len() > Audit::TEXT_BYTES_MAX {
-        return Err(decode::Error::message("a text of an audit entry has at most 1000 bytes"));
-    }
-    Ok(text.to_owned())
-}
-
-fn bounded_option<C>(d: &mut Decoder<'_>, ctx: &mut C) -> Result<Option<String>, decode::Error> {
-    match d.datatype()? {
-        minicbor::data::Type::Null => d.null().map(|()| None),
-        _ => bounded(d, ctx).map(Some),
-    }
-}
-
-fn bounded_command<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<Vec<u8>, decode::Error> {
-    let bytes = d.bytes()?;
-    if bytes.len() > Audit::COMMAND_BYTES_MAX {
-        return Err(decode::Error::message("a command has at most 32768 bytes"));
-    }
-    Ok(bytes.to_owned())
-}
-
-fn bounded_bytes<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<Vec<u8>, decode::Error> {
-    let bytes = d.bytes()?;
-    if bytes.len() > Act::STATEMENT_BYTES_MAX {
-        return Err(decode::Error::message("a statement about keys has at most 4096 bytes"));
-    }
-    Ok(bytes.to_vec())
-}
-
-fn bounded_frame<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<Vec<u8>, decode::Error> {
-    let bytes = d.bytes()?;
-    if bytes.len() > Act::TEST_FRAME_BYTES_MAX {
-        return Err(decode::Error::message("a test frame has at most 256 bytes"));
-    }
-    Ok(bytes.to_vec())
-}
-
-fn bytes_as_hex<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&hex::encode(bytes))
-}
-
-fn bytes_from_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-    hex::decode(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
-}
-
-fn as_hex<S: serde::Serializer>(bytes: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&hex::encode(bytes))
-}
-
-fn from_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let mut bytes = [0; 32];
-    hex::decode_to_slice(&text, &mut bytes).map_err(|_| serde::de::Error::custom("it is not 64 hex digits"))?;
-    Ok(bytes)
 }

@@ -3,7 +3,8 @@
 use record::{Seq, SeqRanges};
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{Outbox, Ranges, ranges_of, store_ranges};
+use super::Outbox;
+use super::rows::{Ranges, ranges_of, store_ranges};
 use crate::database::{StoreError, from_sql, to_sql};
 
 impl Outbox {
