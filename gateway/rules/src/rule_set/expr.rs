@@ -94,7 +94,10 @@ impl Expr {
                 InputKeys::Newest(series) => Input::Newest(series),
                 InputKeys::Alarm(AlarmKeys { alarm, device }) => Input::Alarm { rule: alarm, device },
                 InputKeys::Window(WindowKeys { of, window_s, stat }) => {
-                    let whole_s = if window_s < 3_600 { 60 } else { 600 };
+                    let whole_s = match window_s {
+                        ..3_600 => 60,
+                        _ => 600,
+                    };
                     let ms = i64::try_from(ms("window_s", window_s)?).unwrap_or(i64::MAX);
                     if window_s % whole_s != 0 {
                         return Err(RuleError::Window(window_s));

@@ -243,6 +243,19 @@ fn samplers_are_named_once_each() {
     assert!(many.contains("17 samplers") && many.contains("at most 16"), "{many}");
 }
 
+/// Who writes only weekends, or only holidays, wants no alarm on a working day.
+#[test]
+fn hours_weekdays_and_holidays_are_a_schedule_each_alone() {
+    let is_always = |keys: &str| {
+        let rules = RuleSet::from_toml(&format!("{RULE}{keys}\n")).unwrap();
+        rules.iter().all(|rule| rule.during.is_none())
+    };
+    assert!(is_always(""));
+    for keys in ["hours = \"22:00-06:00\"", "weekdays = [\"sat\", \"sun\"]", "holidays = [\"2026-10-01\"]"] {
+        assert!(!is_always(keys), "{keys}");
+    }
+}
+
 /// A rule of this kind with these keys of its own.
 fn of_kind(kind: &str, keys: &str) -> String {
     format!("[[rule]]\nid = \"r\"\nkind = \"{kind}\"\ndevices = [\"a\"]\nquantity = \"cod\"\nunit = \"mg/L\"\n{keys}\n")
