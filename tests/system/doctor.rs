@@ -158,6 +158,7 @@ fn what_is_broken_is_found_with_its_cure() {
     if clock["state"] == "unset" {
         found(&all, "clock.quality", "never set", "timedatectl set-ntp true");
     }
+    found(&all, "config.in_force", "rules.toml was changed, and version rules-", "sudo weir rules reload");
     let told = doctor(&world, &[]).exits(1).out;
     let (first, last) = (told.find("[platforms.connect]").unwrap(), told.find("[devices.never]").unwrap());
     assert!(first < last, "what is broken stands before what is not well:\n{told}");

@@ -21,7 +21,7 @@ pub(super) use files::{Duty, FileFacts, WatchedFile};
 pub(super) use journal::{DossierFacts, Head, JournalFacts, OutboxFacts};
 pub(super) use platforms::{Certificate, FarEnd, Whose};
 pub(super) use services::{Services, Unit};
-pub(super) use setup::{DestinationFacts, DeviceFacts, MqttTls, Setup, Upload};
+pub(super) use setup::{Changed, DestinationFacts, DeviceFacts, MqttTls, Setup, Upload};
 pub(super) use storage::{Card, Space, Storage};
 
 use super::check::{Words, say};
@@ -51,6 +51,10 @@ pub(super) struct Facts {
     pub(super) ports: Fact<Ports>,
     pub(super) setup: Fact<Setup>,
     pub(super) upload: Fact<Upload>,
+    /// Files that have another text than the one by which their daemon works.
+    pub(super) changed: Fact<Vec<Changed>>,
+    /// Whether the page would start, if there is a page.toml.
+    pub(super) page: Fact<()>,
     pub(super) far_ends: Fact<Vec<FarEnd>>,
     pub(super) certificates: Fact<Vec<Certificate>>,
     pub(super) journal: Fact<JournalFacts>,

@@ -2,6 +2,7 @@
 //! all. What does not answer in time, a name server or a card that is dying, is a fact like any other.
 
 mod board;
+mod changed;
 mod clock;
 mod daemons;
 mod far_end;
@@ -62,6 +63,8 @@ pub(super) fn gather(places: &Places) -> Facts {
     let until = begun + Duration::from_millis(ALL_MS_MAX);
     let upload = of(places, upload::look);
     let setup = of(places, setup::look);
+    let changed = of(places, changed::look);
+    let page = of(places, changed::page);
     let gateway = of(places, daemons::gateway);
     let sync = of(places, daemons::sync);
     let board = Probe::begin(|| Ok(board::look(Path::new(ROOT))));
@@ -105,6 +108,8 @@ pub(super) fn gather(places: &Places) -> Facts {
         outbox: outbox.wait(until),
         setup,
         upload,
+        changed: changed.wait(until),
+        page: page.wait(until),
     }
 }
 

@@ -1,7 +1,9 @@
 //! The configuration, as the daemons would read it.
 
+use record::ConfigFile;
+
 use super::super::check::{Check, Looked, Seen, Trouble, say, words};
-use super::super::facts::{Facts, Unseen};
+use super::super::facts::{Changed, Facts, Unseen};
 use crate::lang::Lang;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -38,6 +40,22 @@ pub(super) const CHECKS: &[Check] = &[
         command: "weir doctor --state-dir {}",
         look: folders,
     },
+    Check {
+        id: "config.in_force",
+        title: words("files are as the daemons read them", "配置文件均已生效"),
+        cause: words("the file was changed, and its daemon has not read it since", "文件修改后服务尚未读取"),
+        cure: words("have it read, or take the change back", "使其生效，或撤回修改"),
+        command: "weir config diff",
+        look: in_force,
+    },
+    Check {
+        id: "config.page",
+        title: words("configuration of the page", "页面配置"),
+        cause: words("the page does not start with it", "页面无法以此配置启动"),
+        cure: words("mend the line that is named", "按提示修改"),
+        command: "sudo weir config check {}",
+        look: page,
+    },
 ];
 
 fn gateway(facts: &Facts, _: Lang) -> Looked {
@@ -60,6 +78,36 @@ fn sync(facts: &Facts, lang: Lang) -> Looked {
             let command = "sudo weir identity enroll https://PLATFORM/ CODE";
             Ok(Seen::unless([Trouble::note(path, evidence).mended_by(command)], ""))
         }
+        Err(unseen) => Err(unseen.clone()),
+    }
+}
+
+/// Files of a platform that are in force are no change of the box's own.
+fn in_force(facts: &Facts, lang: Lang) -> Looked {
+    let ordered = facts.gateway.as_ref().is_ok_and(|answered| answered.status.config_of.is_some());
+    let changed = facts.changed.as_ref()?.iter().filter(|changed| !ordered || changed.file == ConfigFile::Sync);
+    let troubles = changed.map(|Changed { file, path, in_force }| {
+        let path = path.display().to_string();
+        let evidence = say!(
+            lang,
+            "{path} was changed, and version {in_force} is in force",
+            "{path} 已修改，当前生效的是版本 {in_force}"
+        );
+        let command = match file {
+            ConfigFile::Rules => "sudo weir rules reload --reason TEXT",
+            ConfigFile::Gateway | ConfigFile::Devices => "sudo systemctl restart weir-gateway",
+            ConfigFile::Sync => "sudo systemctl restart weir-sync",
+        };
+        Trouble::warning(path, evidence).mended_by(command)
+    });
+    Ok(Seen::unless(troubles, lang.pick("no file was changed since", "文件此后没有变化")))
+}
+
+fn page(facts: &Facts, _: Lang) -> Looked {
+    let path = facts.places.config.with_file_name("page.toml").display().to_string();
+    match &facts.page {
+        Ok(()) => Ok(Seen::well(path)),
+        Err(Unseen::Failed(why)) => Ok(Seen::unless([Trouble::warning(path, why.clone())], "")),
         Err(unseen) => Err(unseen.clone()),
     }
 }

@@ -116,6 +116,8 @@ fn what_was_not_seen_is_not_called_well() {
         facts.ports = Err(unseen.clone());
         facts.setup = Err(unseen.clone());
         facts.upload = Err(unseen.clone());
+        facts.changed = Err(unseen.clone());
+        facts.page = Err(unseen.clone());
         facts.far_ends = Err(unseen.clone());
         facts.certificates = Err(unseen.clone());
         facts.journal = Err(unseen.clone());

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use batch::PublicKey;
-use record::Period;
+use record::{ConfigFile, Period};
 use rules::RuleSet;
 use syncd::Filter;
 
@@ -41,6 +41,15 @@ pub(in crate::doctor) struct DeviceFacts {
     pub(in crate::doctor) name: String,
     pub(in crate::doctor) enabled: bool,
     pub(in crate::doctor) outfall: Option<String>,
+}
+
+/// A file whose text is not in force.
+#[derive(Debug, Clone)]
+pub(in crate::doctor) struct Changed {
+    pub(in crate::doctor) file: ConfigFile,
+    pub(in crate::doctor) path: PathBuf,
+    /// The version that is.
+    pub(in crate::doctor) in_force: String,
 }
 
 /// Of `sync.toml`.

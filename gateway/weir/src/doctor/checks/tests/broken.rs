@@ -2,14 +2,15 @@
 
 use ::rules::RuleSet;
 use gatewayd::status::{AddressConflict, DeviceStatus, GatewayView, JournalStatus, RulesStatus, SerialStatus};
-use record::UnixMs;
+use record::{ConfigFile, UnixMs};
 use serde_json::json;
 use syncd::status::{DestinationStatus, LastError};
 
 use super::well::{DAY_MS, NOW_MS, rules};
 use crate::doctor::check::words;
 use crate::doctor::facts::{
-    Answered, Board, Clock, Facts, Handles, Head, JournalFacts, Setup, Space, Storage, Unit, Unseen, WatchedFile,
+    Answered, Board, Changed, Clock, Facts, Handles, Head, JournalFacts, Setup, Space, Storage, Unit, Unseen,
+    WatchedFile,
 };
 use crate::upgrade::Upgrade;
 
@@ -55,6 +56,9 @@ fn radio(facts: &mut Facts) -> &mut GatewayView {
 fn serial(facts: &mut Facts) -> &mut SerialStatus {
     &mut gateway(facts).status.serial[0]
 }
+fn edited() -> Changed {
+    Changed { file: ConfigFile::Rules, path: "/etc/weir/rules.toml".into(), in_force: "rules-4".into() }
+}
 fn setup(facts: &mut Facts) -> &mut Setup {
     facts.setup.as_mut().unwrap()
 }
@@ -99,6 +103,8 @@ pub(super) const BREAKS: &[Break] = &[
     ("config.gateway", |facts| facts.setup = Err(Unseen::Failed("line 3: unknown field `bx`".into()))),
     ("config.sync", |facts| facts.upload = Err(Unseen::Failed("line 3: unknown field `ulr`".into()))),
     ("config.folders", |facts| setup(facts).state_dir = "/srv/weir".into()),
+    ("config.in_force", |facts| facts.changed = Ok(vec![edited()])),
+    ("config.page", |facts| facts.page = Err(Unseen::Failed("line 1: unknown field `listne`".into()))),
     ("units.enabled", |facts| unit(facts).unit_file_state = "disabled".into()),
     ("units.running", |facts| unit(facts).active_state = "failed".into()),
     ("units.restarts", |facts| unit(facts).restarts = 40),

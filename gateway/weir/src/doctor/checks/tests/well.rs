@@ -44,6 +44,8 @@ pub(super) fn well() -> Facts {
         }),
         setup: Ok(setup()),
         upload: Ok(upload()),
+        changed: Ok(Vec::new()),
+        page: Ok(()),
         far_ends: Ok(vec![FarEnd {
             name: "municipal".into(),
             host: "water.example".into(),
