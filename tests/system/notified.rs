@@ -222,6 +222,46 @@ fn what_waited_for_the_link_leaves_with_it_the_oldest_first_and_a_program_hears_
     assert!(unknown.err.contains("weir notify list"), "{}", unknown.err);
 }
 
+/// A23 of the domain: a notification leaves within 60 s when any link exists. It is the middle of quiet hours, and one of the
+/// two ways is held by somebody who never answers.
+#[test]
+fn a_closed_outfall_that_discharges_is_told_within_a_minute_by_the_way_that_is_open() {
+    const OUTFALL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/outfall.toml");
+    let codec = "kind = \"json\"\n[[device.codec.fields]]\npath = \"/flow\"\nquantity = \"flow\"\nunit = \"m3/h\"\n";
+    let sensor = Device::mqtt("flow-1", codec);
+    let mut world = World::prepared(std::slice::from_ref(&sensor), "");
+    let devices = fs::read_to_string(world.path("devices.toml")).unwrap();
+    let named = "name = \"flow-1\"\n";
+    fs::write(
+        world.path("devices.toml"),
+        devices.replace(named, &format!("{named}outfall = \"FA-231081-0001-SH-00\"\n")),
+    )
+    .unwrap();
+    fs::write(
+        world.path("rules.toml"),
+        "[[rule]]\nid = \"rebound\"\nkind = \"rebound\"\ndevices = [\"flow-1\"]\nquantity = \"flow\"\nunit = \"m3/h\"\n\
+         high = 0.2\npriority = \"critical\"\ntier = \"emergency\"\n",
+    )
+    .unwrap();
+    world.start_gateway();
+    let dossier = fs::read_to_string(OUTFALL).unwrap();
+    let closed = world.path("closed.toml");
+    fs::write(&closed, dossier.replace("state = \"remediating\"", "state = \"abolished\"")).unwrap();
+    world.weir(&["outfall", "add", closed.to_str().unwrap(), "--reason", "取缔"]).exits(0);
+    let robots = Robots::start(&world, 0);
+    robots.set_moods(&json!({"/dingtalk": ["hang", "hang", "hang", "hang"]}));
+    let level =
+        "quiet_hours = \"00:00-23:59\"\n[[level]]\nname = \"镇\"\nchannels = [\"dingtalk-robot\", \"json-robot\"]\n";
+    configure(&world, robots.port, level);
+    world.restart_sync();
+
+    let sent = Instant::now();
+    Sensor::connect(&world, &sensor).publish(r#"{"flow": 3.4}"#);
+    let told = robots.take("/json", 1);
+    assert!(sent.elapsed() < Duration::from_secs(60), "{:?}", sent.elapsed());
+    assert!(told[0].contains("rebound") && told[0].contains("flow-1") && told[0].contains("3.4 m3/h"), "{told:?}");
+}
+
 /// Its unit would be killed after 20 s.
 #[test]
 fn a_stop_waits_for_no_program_that_hangs() {
