@@ -2,7 +2,8 @@
 """A platform that nobody at Weir wrote orders something of a box, by sync/batch/batch.cddl alone.
 
     sign_command.py --key HEX --platform NAME --box NAME --number N --reason TEXT --out FILE
-                    (--resend FIRST LAST | --sampling DEVICE SECONDS | --rules FILE | --devices FILE) [--until MS]
+                    (--resend FIRST LAST | --sampling DEVICE SECONDS | --rules FILE | --devices FILE | --retain SAMPLER)
+                    [--until MS]
 
 Proves: any language with a COSE library can order of a box. `--key` is the platform's Ed25519 seed. Prints the SHA-256 by
 which the box's record is known as a JSON object. Exit status: 0.
@@ -33,6 +34,7 @@ def main():
     what.add_argument("--sampling", nargs=2)
     what.add_argument("--rules", type=pathlib.Path)
     what.add_argument("--devices", type=pathlib.Path)
+    what.add_argument("--retain")
     args = parser.parse_args()
     if args.resend:
         order = [0, [[args.resend]]]
@@ -40,6 +42,8 @@ def main():
         order = [1, [args.sampling[0], int(args.sampling[1])]]
     elif args.rules:
         order = [2, [args.rules.read_text(encoding="utf-8")]]
+    elif args.retain:
+        order = [4, [args.retain]]
     else:
         order = [3, [[[1, args.devices.read_text(encoding="utf-8")]]]]
     body = [args.platform, args.box, args.number, 0, args.until, order, args.reason]

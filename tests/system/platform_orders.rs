@@ -146,14 +146,16 @@ fn a_program_of_others_orders_by_the_cddl_and_nobody_else_is_obeyed() {
     let devices = world.path("devices.toml").display().to_string();
     let answer = ask(sign(&seed, 3, &["--devices", &devices])).unwrap();
     assert!(answer["refused"].as_str().unwrap().contains("[commands]"), "{answer}");
-    let late = ask(sign(&seed, 4, &["--resend", "0", "1", "--until", "1"])).unwrap();
+    let answer = ask(sign(&seed, 4, &["--retain", "east"])).unwrap();
+    assert!(answer["refused"].as_str().unwrap().contains("[commands]"), "{answer}");
+    let late = ask(sign(&seed, 5, &["--resend", "0", "1", "--until", "1"])).unwrap();
     let clock = world.status()["gateway"]["clock"]["state"].clone();
     // A box without a clock does not know that it is late.
     assert_eq!(late["refused"].is_null(), clock == "unset", "{late} {clock}");
     let audits = world.delivered().len();
     assert!(audits > 0);
     let told: Vec<String> = world.platforms[1].audits().into_iter().map(|(act, ..)| act).collect();
-    assert_eq!(told.iter().filter(|act| *act == "commanded").count(), 4, "every platform is told: {told:?}");
+    assert_eq!(told.iter().filter(|act| *act == "commanded").count(), 5, "every platform is told: {told:?}");
 }
 
 #[test]

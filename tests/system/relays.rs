@@ -4,7 +4,8 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use system_tests::{Device, Peer, World, until};
+use system_tests::config::BOX;
+use system_tests::{Device, Peer, Sensor, World, until};
 
 const RULE: &str = "[[rule]]\nid = \"cod-high\"\nkind = \"limit\"\ndevices = [\"cod-1\"]\nquantity = \"cod\"\nunit = \"mg/L\"\n\
                     high = 80\nsample = \"east\"\n";
@@ -16,7 +17,7 @@ fn relay(purpose: &str) -> String {
 
 /// A box with this text before its `gateway.toml`, and rules that ask for a sample.
 fn world(more: &str) -> World {
-    let world = World::prepared(&[Device::cod("cod-1")], "");
+    let world = World::prepared(&[Device::cod("cod-1")], "[commands]\nretained_sample = [\"municipal\"]\n");
     let path = world.path("gateway.toml");
     let text = fs::read_to_string(&path).unwrap();
     fs::write(path, format!("{more}{text}")).unwrap();
@@ -81,5 +82,49 @@ fn a_box_without_the_chip_measures_all_the_same_and_tells_everybody_why_there_is
             (acts == ["sampled", "sampled", "refilled"]).then_some(())
         });
     }
+    world.verify().exits(0);
+}
+
+/// The order travels with a receipt; this box has no chip, so that the sampler refuses it as it refuses an alarm and a person.
+#[test]
+fn a_platform_orders_a_sample_and_hears_what_came_of_it() {
+    let mut world = world(&relay("sampler"));
+    world.start_gateway();
+    world.start_platforms();
+    world.start_sync();
+    for party in &world.platforms {
+        world.weir(&["identity", "pin", party.name, &party.public_key(), "--reason", "set up by hand"]).exits(0);
+    }
+    let mut sensor = Sensor::connect(&world, &Device::cod("cod-1"));
+    let mut n = 0;
+    let mut order = |world: &World, platform: &str, sampler: &str| {
+        let config = world.path(&format!("{platform}-platform.toml")).display().to_string();
+        let common = ["--box", BOX, "--config", &config, "--reason", "complaint downstream"];
+        world.weir(&[&["platform", "order", "retained-sample", sampler], &common[..]].concat()).exits(0);
+        until("the box has answered", 60, || {
+            n += 1;
+            sensor.publish(&format!(r#"{{"n":{n},"cod":40}}"#));
+            let told = world.weir(&["platform", "orders", BOX, "--config", &config, "--json"]).json();
+            let newest = told["orders"].as_array().unwrap().last().unwrap().clone();
+            (newest["state"] != "waiting").then(|| (newest["state"].clone(), newest["refused"].clone()))
+        })
+    };
+    let (state, refused) = order(&world, "provincial", "east");
+    assert_eq!(state, "refused");
+    assert!(refused.as_str().unwrap().contains("[commands]"), "{refused}");
+    let (_, refused) = order(&world, "municipal", "west");
+    assert!(refused.as_str().unwrap().contains("there is no sampler west"), "{refused}");
+    assert_eq!(sampled(&world), []);
+    let (state, refused) = order(&world, "municipal", "east");
+    assert_eq!((state, refused), (json!("refused"), json!("sampler east takes none: its line cannot be switched")));
+    assert_eq!(sampled(&world), [("unavailable".to_owned(), "complaint downstream".to_owned())]);
+    for party in &world.platforms {
+        until("every platform has order and outcome", 60, || {
+            let acts: Vec<String> = party.audits().into_iter().map(|(act, ..)| act).collect();
+            acts.ends_with(&["commanded".to_owned(), "sampled".to_owned()]).then_some(())
+        });
+    }
+    let told = world.weir(&["--lang", "zh", "tail", "-n", "1000"]).out;
+    assert!(told.contains("留样") && told.contains("municipal"), "{told}");
     world.verify().exits(0);
 }

@@ -50,8 +50,8 @@ pub enum Asked {
         /// Set aside.
         is_shelved: bool,
     },
-    /// A person.
-    Person,
+    /// A person at the box, or a platform that the box obeys.
+    Somebody,
 }
 
 /// What a technician sees of a sampler.
@@ -124,7 +124,7 @@ impl Samplers {
         let View { used, bottles, cooling_ms, is_taking } = self.view(id, now).unwrap_or(View::NONE);
         let (alarm, is_shelved) = match asked {
             Asked::Alarm { seq, is_shelved } => (Some(seq), is_shelved),
-            Asked::Person => (None, false),
+            Asked::Somebody => (None, false),
         };
         let step = match () {
             () if !self.setups.contains_key(id) || !is_ready => SampleStep::Unavailable,

@@ -11,7 +11,7 @@ use gatewayd::ConfigError;
 use gatewayd::config::load_rules;
 use platform::store::{Archive, CommandState, StoreError};
 use platform::{CommandError as OrderingError, Ordered, StateDir};
-use record::{Audit, ConfigFile, Seq, SeqRange, SeqRanges, SourceId, SourceIdError, UnixMs};
+use record::{Audit, ConfigFile, RelayId, RelayIdError, Seq, SeqRange, SeqRanges, SourceId, SourceIdError, UnixMs};
 use serde_json::{Value, json};
 
 use crate::error::CommandError;
@@ -65,6 +65,15 @@ enum Ordering {
         /// The whole devices.toml; its devices have their keys on the box already.
         #[arg(long, value_name = "FILE")]
         devices: Option<PathBuf>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Have a sampler of the box retain a sample now. Its cool-down, its bottles and the rest hold as for an alarm; what comes
+    /// of it is a record.
+    RetainedSample {
+        /// The sampler, as the box calls it.
+        #[arg(value_parser = |text: &str| -> Result<RelayId, RelayIdError> { RelayId::new(text) })]
+        sampler: RelayId,
         #[command(flatten)]
         common: Common,
     },
@@ -180,6 +189,7 @@ pub(crate) fn order(args: &OrderArgs, lang: Lang) -> Result<Exit, CommandError> 
             let files = named.into_iter().filter_map(|(file, path)| Some(ordered_file(file, path.as_ref()?)));
             (Order::Configuration { files: files.collect::<Result<_, _>>()? }, common)
         }
+        Ordering::RetainedSample { sampler, common } => (Order::RetainedSample { sampler: sampler.clone() }, common),
     };
     let reason = common.reason.trim();
     if reason.is_empty() || reason.len() > Audit::TEXT_BYTES_MAX {
@@ -260,6 +270,7 @@ fn what(order: &Order) -> String {
             let files = files.iter().map(|ordered| format!("{}, {} bytes", ordered.file, ordered.toml.len()));
             files.collect::<Vec<_>>().join(", ")
         }
+        Order::RetainedSample { sampler } => format!("retained sample, {sampler}"),
     }
 }
 

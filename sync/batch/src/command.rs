@@ -3,7 +3,7 @@
 use minicbor::decode::{self, Error};
 use minicbor::{Decode, Decoder, Encode};
 use record::merkle::Hash;
-use record::{Audit, ConfigFile, SeqRanges, SourceId, UnixMs};
+use record::{Audit, ConfigFile, RelayId, SeqRanges, SourceId, UnixMs};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -76,6 +76,13 @@ pub enum Order {
         #[n(0)]
         files: Vec<OrderedFile>,
     },
+    /// A sampler is to retain a sample now, within the limits that hold for everybody: cool-down, bottles, one at a time.
+    #[n(4)]
+    RetainedSample {
+        /// The sampler.
+        #[n(0)]
+        sampler: RelayId,
+    },
 }
 
 /// A configuration file as a platform orders it.
@@ -98,6 +105,7 @@ impl Order {
             Order::Sampling { .. } => "sampling",
             Order::Rules { .. } => "rules",
             Order::Configuration { .. } => "configuration",
+            Order::RetainedSample { .. } => "retained_sample",
         }
     }
 }
@@ -233,6 +241,7 @@ mod tests {
                     OrderedFile { file: ConfigFile::Devices, toml: String::new() },
                 ],
             },
+            Order::RetainedSample { sampler: RelayId::new("east").unwrap() },
         ];
         for order in orders {
             let command = command(order);

@@ -189,7 +189,7 @@ pub enum Act {
         /// Of how many in the sampler.
         #[n(3)]
         bottles: u16,
-        /// The record that raised the alarm that asks for it; none: a person did.
+        /// The record that raised the alarm that asks for it; none: a person or a platform did.
         #[n(4)]
         alarm: Option<Seq>,
     },

@@ -6,6 +6,7 @@ use record::{Act, Actor, Audit, Body, ClockQuality, MonoMs, Record, Seq, SourceI
 use rules::RuleSet;
 use serde_json::{Value, json};
 
+use super::samples::why_none;
 use super::trial::Trial;
 use super::{Committer, Draft};
 use crate::clock::mono_ms;
@@ -24,6 +25,8 @@ enum Doing {
     Try(RuleSet),
     /// To start anew with the files of the command.
     StartAnew,
+    /// To journal that a sample is retained, or why none is; the first is carried out once it is durable.
+    Retain(Act),
 }
 
 impl Committer {
@@ -53,6 +56,7 @@ impl Committer {
         self.count_command()?;
         let (number, order, reason) = (command.number, command.order.as_str().to_owned(), command.reason.clone());
         let (refused, doing) = match self.carry_out(platform, command, draft) {
+            Ok(Doing::Retain(act)) => (why_none(&act), Doing::Retain(act)),
             Ok(doing) => (None, doing),
             Err(why) => (Some(why.chars().take(REFUSAL_CHARS_MAX).collect::<String>()), Doing::Nothing),
         };
@@ -61,13 +65,15 @@ impl Committer {
             seq:% = seq, platform, number, order = order.as_str(), refused = refused.as_deref().unwrap_or("no"),
             reason = reason.as_str(); "a platform commands"
         );
-        let is_tried = !matches!(doing, Doing::Nothing);
+        let is_tried = matches!(doing, Doing::Try(_) | Doing::StartAnew);
         let answer = json!({ "seq": seq, "refused": refused, "trial": is_tried });
         let act = Act::Commanded { number, order, command: bytes, refused };
         let stamp = self.stamp();
-        self.journal_audit(Audit { by: Actor::Platform(platform.to_owned()), act, reason }, stamp, draft);
+        let by = Actor::Platform(platform.to_owned());
+        self.journal_audit(Audit { by: by.clone(), act, reason: reason.clone() }, stamp, draft);
         match doing {
             Doing::Nothing => {}
+            Doing::Retain(act) => self.sampled(Audit { by, act, reason }, draft),
             Doing::Try(rules) => {
                 self.begin_trial(Trial::of_rules(seq, platform, rules, self.parts.commands_allowed.trial_s), draft);
             }
@@ -146,6 +152,7 @@ impl Committer {
             Order::Sampling { .. } => allowed.sampling.iter().any(|one| one.as_str() == platform),
             Order::Rules { .. } => allowed.rules.iter().any(|one| one.as_str() == platform),
             Order::Configuration { .. } => allowed.configuration.iter().any(|one| one.as_str() == platform),
+            Order::RetainedSample { .. } => allowed.retained_sample.iter().any(|one| one.as_str() == platform),
         };
         if !is_allowed {
             return Err(format!("[commands] of this box's gateway.toml does not allow {platform} that"));
@@ -153,6 +160,7 @@ impl Committer {
         match command.order {
             Order::Resend { .. } => Ok(Doing::Nothing),
             Order::Sampling { device, period_s } => self.sample(&device, period_s, draft).map(|_| Doing::Nothing),
+            Order::RetainedSample { sampler } => self.sample_wanted(&sampler).map(Doing::Retain),
             Order::Rules { .. } | Order::Configuration { .. } if self.trial.is_some() || draft.trial.is_some() => {
                 Err("other rules or files are on trial: order them when those are settled".into())
             }
@@ -187,8 +195,8 @@ impl Committer {
 }
 
 /// Why an order is refused that this box does not know.
-const NO_SUCH_ORDER: &str = "this box knows no such order: it obeys resend, sampling, rules and files; nothing it obeys moves a gate, \
-                             valve or pump, so that no storm-water outlet is closed by it";
+const NO_SUCH_ORDER: &str = "this box knows no such order: it obeys resend, sampling, rules, files and retained samples; nothing it \
+                             obeys moves a gate, valve or pump, so that no storm-water outlet is closed by it";
 
 /// Longest reason of a refusal that is journaled: below an audit's bound in any script.
 pub(super) const REFUSAL_CHARS_MAX: usize = Audit::TEXT_BYTES_MAX / 4;

@@ -211,7 +211,9 @@ impl Platforms {
 pub(super) fn rules_text(command: &[u8]) -> Option<String> {
     match Command::claimed(command).ok()?.order {
         Order::Rules { toml } => Some(toml),
-        Order::Resend { .. } | Order::Sampling { .. } | Order::Configuration { .. } => None,
+        Order::Resend { .. } | Order::Sampling { .. } | Order::Configuration { .. } | Order::RetainedSample { .. } => {
+            None
+        }
     }
 }
 
@@ -219,6 +221,6 @@ pub(super) fn rules_text(command: &[u8]) -> Option<String> {
 pub(super) fn files_of(command: &[u8]) -> Option<Vec<OrderedFile>> {
     match Command::claimed(command).ok()?.order {
         Order::Configuration { files } => Some(files),
-        Order::Resend { .. } | Order::Sampling { .. } | Order::Rules { .. } => None,
+        Order::Resend { .. } | Order::Sampling { .. } | Order::Rules { .. } | Order::RetainedSample { .. } => None,
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use journal::{Reader, StoreError};
-use record::{Act, Actor, AlarmTransition, Audit, RelayId, Seq};
+use record::{Act, Actor, AlarmTransition, Audit, RelayId, SampleStep, Seq};
 use relay::{Asked, Done, Lit, RELAYS_MAX, Samplers, Signal};
 use serde_json::{Value, json};
 
@@ -63,13 +63,18 @@ impl Committer {
         reason: String,
         draft: &mut Draft,
     ) -> Result<Value, String> {
-        if self.samplers.bottles(id).is_none() {
-            return Err(format!("there is no sampler {id} that is enabled · try: weir sampler list"));
-        }
-        let act = self.samplers.take(id, Asked::Person, self.parts.relays.is_ready(id), &self.stamp());
+        let act = self.sample_wanted(id)?;
         let (seq, answer) = (self.next_seq(draft), json!(act));
         self.sampled(Audit { by, act, reason }, draft);
         Ok(json!({ "seq": seq, "sampled": answer }))
+    }
+
+    /// What is to be journaled of a sample that somebody wants now, at the box or at a platform.
+    pub(super) fn sample_wanted(&self, id: &RelayId) -> Result<Act, String> {
+        if self.samplers.bottles(id).is_none() {
+            return Err(format!("there is no sampler {id} that is enabled · try: weir sampler list"));
+        }
+        Ok(self.samplers.take(id, Asked::Somebody, self.parts.relays.is_ready(id), &self.stamp()))
     }
 
     /// Journals what became of a pulse.
@@ -87,7 +92,8 @@ impl Committer {
         }
     }
 
-    fn sampled(&mut self, audit: Audit, draft: &mut Draft) {
+    /// Journals it, and switches the line once that is durable.
+    pub(super) fn sampled(&mut self, audit: Audit, draft: &mut Draft) {
         if let Act::Sampled { sampler, step, bottle, bottles, alarm } = &audit.act {
             log::warn!(
                 sampler:% = sampler, step = step.as_str(), bottle, bottles, alarm:? = alarm.map(|seq| seq.0), by:? = audit.by;
@@ -139,4 +145,18 @@ impl Committer {
             self.lit = wanted;
         }
     }
+}
+
+/// Why there is no sample, for the platform that ordered it; none if it is taken.
+pub(super) fn why_none(act: &Act) -> Option<String> {
+    let Act::Sampled { sampler, step, bottle, bottles, .. } = act else { return None };
+    let why = match step {
+        SampleStep::CoolingDown => "its last sample was taken a short time ago".to_owned(),
+        SampleStep::NoBottle => format!("{bottle} of its {bottles} bottles are used"),
+        SampleStep::Busy => "it is at work".to_owned(),
+        SampleStep::Unavailable => "its line cannot be switched".to_owned(),
+        SampleStep::Shelved => "its alarm is set aside".to_owned(),
+        SampleStep::Started | SampleStep::Taken | SampleStep::Failed | SampleStep::Uncertain => return None,
+    };
+    Some(format!("sampler {sampler} takes none: {why}"))
 }

@@ -15,6 +15,8 @@ pub struct Commands {
     pub rules: Vec<PlatformId>,
     /// Platforms that may put another `gateway.toml` and `devices.toml` in force, on trial.
     pub configuration: Vec<PlatformId>,
+    /// Platforms that may have a sample retained.
+    pub retained_sample: Vec<PlatformId>,
     /// How long rules and files of a platform have to prove themselves, 10 to 86,400 s: until then the platform's receipt
     /// must show that the box delivers under them.
     pub trial_s: u64,
@@ -22,6 +24,13 @@ pub struct Commands {
 
 impl Default for Commands {
     fn default() -> Commands {
-        Commands { resend: true, sampling: Vec::new(), rules: Vec::new(), configuration: Vec::new(), trial_s: 900 }
+        Commands {
+            resend: true,
+            sampling: Vec::new(),
+            rules: Vec::new(),
+            configuration: Vec::new(),
+            retained_sample: Vec::new(),
+            trial_s: 900,
+        }
     }
 }

@@ -44,7 +44,7 @@ fn one_bottle_after_another_with_the_cool_down_between_until_none_is_left() {
     assert_eq!(end(&mut east, Done::Taken, at(0, 500)), "taken 1/3");
     assert_eq!(east.done(&id("east"), Done::Taken), None, "a bottle has one end");
     assert_eq!(ask(&mut east, ALARM, at(0, 60_499)), "cooling_down 1/3");
-    assert_eq!(ask(&mut east, Asked::Person, at(0, 60_499)), "cooling_down 1/3", "also for a person");
+    assert_eq!(ask(&mut east, Asked::Somebody, at(0, 60_499)), "cooling_down 1/3", "also for a person");
     for (bottle, now) in [(2, 60_500), (3, 130_000)] {
         assert_eq!(ask(&mut east, ALARM, at(0, now)), format!("started {bottle}/3"));
         end(&mut east, Done::Taken, at(0, now + 500));

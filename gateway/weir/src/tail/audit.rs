@@ -130,6 +130,7 @@ fn commanded(number: u64, order: &str, refused: Option<&str>, lang: Lang) -> Str
         ("sampling", Lang::Zh) => "采样周期",
         ("rules", Lang::Zh) => "报警规则",
         ("configuration", Lang::Zh) => "配置文件",
+        ("retained_sample", Lang::Zh) => "留样",
         (order, _) => order,
     };
     match (refused, lang) {

@@ -1,11 +1,13 @@
 //! Retained samples: journaled before the line is switched, one bottle for one alarm, whatever crashes; and signals.
 
+use batch::PlatformId;
 use record::{Act, Actor, Body, RelayId, SampleStep};
 use relay::{Done, Pulse};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::bench::{Bench, COLD, WARM, heard};
+use super::commanded::{audits, command, enrol, send};
 use crate::config::Relay;
 use crate::order::{Order, Ordered};
 use crate::relays::Command;
@@ -23,18 +25,22 @@ sample = "east"
 "#;
 
 fn relays() -> Vec<Relay> {
+    relays_cooling(0)
+}
+
+fn relays_cooling(cool_down_s: u32) -> Vec<Relay> {
     #[derive(serde::Deserialize)]
     struct File {
         relay: Vec<Relay>,
     }
-    let file: File = toml::from_str(
+    let file: File = toml::from_str(&format!(
         r#"
 relay = [
-  { name = "east", use = "sampler", chip = "gpiochip0", line = 1, on_ms = 500, cool_down_s = 0, bottles = 2 },
-  { name = "lamp", use = "signal", chip = "gpiochip0", line = 2 },
+  {{ name = "east", use = "sampler", chip = "gpiochip0", line = 1, on_ms = 500, cool_down_s = {cool_down_s}, bottles = 2 }},
+  {{ name = "lamp", use = "signal", chip = "gpiochip0", line = 2 }},
 ]
-"#,
-    )
+"#
+    ))
     .unwrap();
     file.relay
 }
@@ -197,4 +203,74 @@ fn a_lamp_is_on_until_somebody_has_seen_the_alarm() {
     assert_eq!(lamp(&mut bench), "as before");
     bench.order(&json!({"do": "audit", "act": "acknowledged", "rule": "warm", "source": "flow-1"})).unwrap();
     assert_eq!(lamp(&mut bench), "off");
+}
+
+fn retain(sampler: &str) -> batch::Order {
+    batch::Order::RetainedSample { sampler: RelayId::new(sampler).unwrap() }
+}
+
+/// What the box answers a platform that orders a sample: why it refuses.
+fn refusal(bench: &mut Bench, number: u64, sampler: &str) -> Option<String> {
+    let answer = send(bench, &command(number, retain(sampler))).unwrap();
+    assert_eq!(answer["trial"], false, "{answer}");
+    answer["refused"].as_str().map(str::to_owned)
+}
+
+#[test]
+fn a_platform_that_may_has_a_sample_retained_within_the_limits_of_everybody() {
+    let mut bench = Bench::wired(&relays(), RULES);
+    enrol(&mut bench);
+    assert!(refusal(&mut bench, 1, "east").unwrap().contains("[commands]"), "nobody may, unless it is said");
+    bench.committer.parts.commands_allowed.retained_sample = vec![PlatformId::new("city").unwrap()];
+    assert!(refusal(&mut bench, 2, "lamp").unwrap().contains("there is no sampler lamp"));
+    assert_eq!((steps(&bench), pulsed(&bench)), (Vec::<String>::new(), 0));
+
+    assert_eq!(refusal(&mut bench, 3, "east"), None);
+    assert_eq!((steps(&bench), pulsed(&bench)), (vec!["started 1/2".to_owned()], 1));
+    let journaled = audits(&bench);
+    let [.., order, sample] = journaled.as_slice() else { panic!("{journaled:?}") };
+    assert!(matches!(&order.act, Act::Commanded { number: 3, refused: None, .. }), "the order before what it does");
+    assert!(matches!(&sample.act, Act::Sampled { step: SampleStep::Started, alarm: None, .. }), "{sample:?}");
+    assert_eq!((&sample.by, sample.reason.as_str()), (&Actor::Platform("city".into()), "the bureau wants it"));
+
+    assert_eq!(send(&mut bench, &command(3, retain("east"))).unwrap(), json!({"repeated": true}));
+    assert!(refusal(&mut bench, 4, "east").unwrap().contains("it is at work"));
+    done(&mut bench, Done::Taken);
+    assert_eq!(refusal(&mut bench, 5, "east"), None);
+    done(&mut bench, Done::Uncertain);
+    assert!(refusal(&mut bench, 6, "east").unwrap().contains("2 of its 2 bottles are used"));
+    assert_eq!(steps(&bench)[1..], ["busy 1/2", "taken 1/2", "started 2/2", "uncertain 2/2", "no_bottle 2/2"]);
+    assert_eq!(pulsed(&bench), 1, "the second bottle");
+}
+
+#[test]
+fn a_platform_does_not_hurry_a_sampler_and_a_restart_forgets_no_order() {
+    let mut bench = Bench::wired(&relays_cooling(3_600), RULES);
+    enrol(&mut bench);
+    let city = vec![PlatformId::new("city").unwrap()];
+    bench.committer.parts.commands_allowed.retained_sample = city.clone();
+    assert_eq!(refusal(&mut bench, 1, "east"), None);
+    // The program ends in the middle of it: the bottle counts, and the order that came again takes no other.
+    let mut bench = bench.rewired("boot-a", RULES);
+    bench.committer.parts.commands_allowed.retained_sample = city;
+    told(&bench);
+    assert_eq!(send(&mut bench, &command(1, retain("east"))).unwrap()["repeated"], Value::Bool(true));
+    assert!(refusal(&mut bench, 2, "east").unwrap().contains("a short time ago"));
+    assert_eq!(
+        (steps(&bench), pulsed(&bench)),
+        (["started 1/2", "uncertain 1/2", "cooling_down 1/2"].map(str::to_owned).to_vec(), 0)
+    );
+}
+
+#[test]
+fn an_order_that_is_not_stored_switches_nothing_and_can_come_again() {
+    let mut bench = Bench::wired(&relays(), RULES);
+    enrol(&mut bench);
+    bench.committer.parts.commands_allowed.retained_sample = vec![PlatformId::new("city").unwrap()];
+    let stuck = bench.stuck_disk();
+    assert!(send(&mut bench, &command(1, retain("east"))).is_err());
+    drop(stuck);
+    assert_eq!((steps(&bench), pulsed(&bench)), (Vec::<String>::new(), 0));
+    assert_eq!(refusal(&mut bench, 1, "east"), None);
+    assert_eq!((steps(&bench), pulsed(&bench)), (vec!["started 1/2".to_owned()], 1));
 }
