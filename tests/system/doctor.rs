@@ -134,6 +134,8 @@ fn what_is_broken_is_found_with_its_cure() {
     .unwrap();
     world.kill_gateway();
     world.start_gateway();
+    let history = ["config", "--config-dir", &world.config_dir(), "history", "--json"];
+    until("it keeps what it works by", 20, || world.weir(&history).out.contains("rules-1").then_some(()));
     fs::write(world.path("rules.toml"), rule("ug/L")).unwrap();
     // A platform that is gone, the certificate of the other one replaced by one that ended, a folder open to all.
     world.platforms[0].stop();
