@@ -42,6 +42,74 @@ pub(crate) const VERBS: &[&str] = &[
     "rules check ./rules.toml",
     "rules check ./devices.toml",
 ];
+/// What a box is asked whose services do not run and whose files are not as they should be, and what is mistyped.
+pub(crate) const WRONG: &[&str] = &[
+    "status",
+    "alarm list",
+    "alarm ack cod-high cod-1 --reason 已派人",
+    "tail -n 5",
+    "verify",
+    "verify ./gateway.toml",
+    "identity",
+    "journal check",
+    "notify list",
+    "sync retry municipal 00ff",
+    "outfall show FA-9",
+    "outfall show 九号",
+    "outfall add ./missing.toml --reason 普查",
+    "outfall add ./gateway.toml --reason 普查",
+    "manual add --outfall FA-9 --by 王工 --taken 2026-11-23T08:00Z --value cod",
+    "device show cod-9 --config-dir .",
+    "device add cod-1 --link mqtt --codec senml_json --config-dir .",
+    "device add 九号 --link mqtt --codec senml_json --config-dir .",
+    "device import ./gateway.toml --config-dir .",
+    "device test cod-1 zz --config-dir .",
+    "device test cod-1 7b7d --config-dir .",
+    "device test cod-1 7b --config-dir .",
+    "device test-codec ./missing.js 00",
+    "device test-codec ./endless.js 00",
+    "device add cod-3 --qr LW:D0:70B3:01 --codec cayenne_lpp --config-dir .",
+    "config check ./broken-gateway.toml",
+    "config check ./open-gateway.toml",
+    "config check ./bad-rules.toml",
+    "config check ./notes.txt",
+    "config check ./missing-sync.toml",
+    "config show devices-9 --config-dir .",
+    "config apply ./new-rules.toml --reason 调整 --config-dir .",
+    "rules check ./bad-rules.toml",
+    "rules test ./missing.test.toml",
+    "evidence export --from 2026-11-23T08:00:00Z --to 2026-11-22T08:00:00Z --reason 检查 --out ./evidence.weir",
+    "setup --answers ./missing.toml",
+    "upgrade accept --reason 可用",
+    "restore ./nothing",
+    "self-test",
+    "platform invite box-1 --config ./missing-platform.toml",
+    "gateway run --config ./broken-gateway.toml",
+    "gateway run --config ./missing-gateway.toml",
+    "sync run --config ./missing-sync.toml",
+    "stauts",
+    "alarm ack cod-high",
+    "status --jsno",
+    "tail -n many",
+    "tail --lines",
+    "export --format xml",
+];
+/// What is wrong in those files.
+const WRONG_FILES: [(&str, &str); 7] = [
+    ("broken-gateway.toml", "box = \"x\"\nmqqt = 1\n"),
+    ("open-gateway.toml", "box = \"站点\"\n"),
+    (
+        "bad-rules.toml",
+        "[[rule]]\nid = \"r-1\"\nkind = \"expr\"\ndevices = [\"cod-1\"]\nquantity = \"cod\"\nunit = \"mg/L\"\nwhen = \"value > 50，0\"\n",
+    ),
+    (
+        "new-rules.toml",
+        "[[rule]]\nid = \"r-1\"\nkind = \"limit\"\ndevices = [\"cod-1\"]\nquantity = \"cod\"\nunit = \"mg/L\"\n",
+    ),
+    ("notes.txt", ""),
+    ("endless.js", "function decodeUplink(input) { for (;;) {} }"),
+    ("platform.toml", ""),
+];
 /// What a program is told.
 const JSON_VERBS: &[&str] = &[
     "alarm list --json",
@@ -98,6 +166,15 @@ pub(crate) fn station() -> World {
         let all = status["sync"]["destinations"].as_array()?.clone();
         (all.len() == 2 && all.iter().all(|one| one["missing"] == 0 && one["outstanding"] == 0)).then_some(())
     });
+    world
+}
+
+/// A box of which nothing runs, beside files with mistakes.
+pub(crate) fn silent_box() -> World {
+    let world = World::prepared(&[Device::cod("cod-1"), Device::cod("cod-2")], "");
+    for (name, text) in WRONG_FILES {
+        fs::write(world.path(name), text).unwrap();
+    }
     world
 }
 
@@ -194,7 +271,7 @@ fn transcript(world: &World, lang: &str, verbs: &[&str]) -> String {
     let mut all = String::new();
     for verb in verbs {
         let answer = ask(world, lang, verb);
-        if verb.starts_with("alarm ack") {
+        if verb.starts_with("alarm ack") && answer.code == Some(0) {
             // The order is journaled; the rules hear of it a moment later.
             let is_so = || world.status()["gateway"]["alarms"][0]["state"] == "acknowledged";
             until("the alarm is acknowledged", 20, || is_so().then_some(()));
@@ -216,6 +293,13 @@ fn every_verb_answers_as_it_did() {
         if lang == "en" {
             compare("json.txt", &transcript(&world, lang, JSON_VERBS));
         }
+    }
+}
+
+#[test]
+fn every_mistake_is_told_as_it_was() {
+    for lang in ["en", "zh"] {
+        compare(&format!("errors.{lang}.txt"), &transcript(&silent_box(), lang, WRONG));
     }
 }
 

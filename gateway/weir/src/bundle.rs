@@ -120,6 +120,7 @@ fn make(args: &BundleArgs, (state_dir, run_dir): (&Path, &Path), lang: Lang) -> 
         }
         if let Some(why) = &sealed.unsigned {
             let text = lang.pick("not signed: the gateway does not answer", "未签名：采集服务无应答");
+            let why = lang.told(why);
             line(&mut out, &format!("! {text}: {why} · try: systemctl status weir-gateway"))?;
         }
     }

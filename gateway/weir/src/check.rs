@@ -49,7 +49,7 @@ pub(crate) fn run(config_dir: &Path, files: &[PathBuf], json: bool, lang: Lang) 
                 let notes: String = notes.iter().map(|note| format!("\n  {}", note.told(lang))).collect();
                 format!("{}  {}{notes}", lang.pick("ok     ", "通过"), path.display())
             }
-            Err(why) => format!("{}  {}\n  {why}", lang.pick("refused", "拒绝"), path.display()),
+            Err(why) => format!("{}  {}\n  {}", lang.pick("refused", "拒绝"), path.display(), lang.told(&why)),
         };
         line(&mut out, &text)?;
         for code in unregistered {

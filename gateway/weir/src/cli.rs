@@ -45,6 +45,19 @@ pub(crate) struct Cli {
     pub(crate) lang: Option<Lang>,
 }
 
+impl Command {
+    /// Whether it is a service that runs until it is stopped, and not a verb that answers a person.
+    pub(crate) fn is_daemon(&self) -> bool {
+        matches!(
+            self,
+            Command::Gateway(Daemon::Run { .. })
+                | Command::Sync(SyncCommand::Run { .. })
+                | Command::Platform(PlatformCommand::Run { .. })
+                | Command::Page(PageCommand::Run { .. })
+        )
+    }
+}
+
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

@@ -49,8 +49,8 @@ struct Place<'a> {
 pub(crate) fn run(args: &DeviceArgs, run_dir: &Path, lang: Lang) -> Result<Exit, DeviceError> {
     // Neither needs a configuration.
     match &args.verb {
-        Verb::TestCodec(codec) => return fence::run(codec),
-        Verb::RunCodec { within, codec } => return fence::enter(codec, *within),
+        Verb::TestCodec(codec) => return fence::run(codec, lang),
+        Verb::RunCodec { within, codec } => return fence::enter(codec, *within, lang),
         _ => {}
     }
     let place = Place::of(&args.config_dir, run_dir, lang)?;

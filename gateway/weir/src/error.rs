@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::exit::Exit;
+use crate::lang::Lang;
 
 /// Why a verb could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -239,11 +240,11 @@ impl CommandError {
 
 /// The whole chain on standard error, one cause a line, so that a long path does not hide the end, which says what to
 /// type next.
-pub(crate) fn print(error: &CommandError) {
-    eprintln!("weir: {error}");
+pub(crate) fn print(error: &CommandError, lang: Lang) {
+    eprintln!("weir: {}", lang.told(&error.to_string()));
     let mut source = error.source();
     while let Some(cause) = source {
-        eprintln!("  · {cause}");
+        eprintln!("  · {}", lang.told(&cause.to_string()));
         source = cause.source();
     }
 }

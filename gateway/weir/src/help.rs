@@ -11,16 +11,29 @@ use clap::{Arg, Command, CommandFactory, FromArgMatches};
 
 use crate::cli::Cli;
 use crate::lang::Lang;
+use crate::translation;
 
 const TEXTS: &str = include_str!("help.zh.txt");
 
-static CHINESE: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| pairs(TEXTS).collect());
+static CHINESE: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
+    let unfolded = |text: &str| text.replace('¶', "\n\n");
+    translation::pairs(TEXTS).map(|(en, zh)| (unfolded(en), unfolded(zh))).collect()
+});
 
 /// The command line as it was typed, or help and errors in the language that it, or the locale, asks for.
 pub(crate) fn parse(arguments: Vec<OsString>) -> Cli {
-    let command = command(Lang::choose(named(&arguments)));
-    let parsed = command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
-    parsed.unwrap_or_else(|error| error.exit())
+    let lang = Lang::choose(named(&arguments));
+    let parsed = command(lang).try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    parsed.unwrap_or_else(|error| refuse(&error, lang))
+}
+
+/// Says what is wrong with the command line, or shows the help that was asked for, and ends.
+fn refuse(error: &clap::Error, lang: Lang) -> ! {
+    if error.use_stderr() && lang == Lang::Zh {
+        eprint!("{}", lang.told(&error.to_string()));
+        std::process::exit(error.exit_code())
+    }
+    error.exit()
 }
 
 /// The command line's definition, with all that it says in this language.
@@ -87,14 +100,6 @@ fn translated_argument(mut argument: Arg) -> Arg {
 fn zh(english: &clap::builder::StyledStr) -> String {
     let english = english.to_string();
     CHINESE.get(&english).cloned().unwrap_or(english)
-}
-
-fn pairs(texts: &str) -> impl Iterator<Item = (String, String)> + '_ {
-    let mut lines = texts.lines().filter(|line| !line.is_empty());
-    std::iter::from_fn(move || {
-        let (en, zh) = (lines.next()?.strip_prefix("en ")?, lines.next()?.strip_prefix("zh ")?);
-        Some((en.replace('¶', "\n\n"), zh.replace('¶', "\n\n")))
-    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! The two languages of what people read.
 
+use std::error::Error;
+
 use clap::ValueEnum;
+
+use crate::translation;
 
 /// English or Chinese.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -22,6 +26,20 @@ impl Lang {
             Some(locale) if locale.starts_with("zh") => Lang::Zh,
             _ => Lang::En,
         })
+    }
+
+    /// What an error, a daemon or the system said in English, for people.
+    pub(crate) fn told(self, english: &str) -> String {
+        match self {
+            Lang::En => english.to_owned(),
+            Lang::Zh => translation::chinese(english).into_owned(),
+        }
+    }
+
+    /// An error and all its causes in one line, for people.
+    pub(crate) fn chain(self, error: &dyn Error) -> String {
+        let causes = std::iter::successors(Some(error), |error: &&dyn Error| (*error).source());
+        causes.map(|cause| self.told(&cause.to_string())).collect::<Vec<_>>().join(self.pick(": ", "："))
     }
 
     /// One of two texts.

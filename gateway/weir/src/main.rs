@@ -50,6 +50,7 @@ mod subprocess;
 mod tail;
 mod times;
 mod toml_file;
+mod translation;
 mod upgrade;
 mod verify;
 
@@ -62,6 +63,7 @@ use lang::Lang;
 
 fn main() -> ExitCode {
     let cli = help::parse(std::env::args_os().collect());
+    let lang = language(&cli);
     let ended = run(cli);
     // What a daemon said last.
     log::logger().flush();
@@ -69,14 +71,23 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(CommandError::OutputClosed) => Exit::Good.into(),
         Err(error) => {
-            error::print(&error);
+            error::print(&error, lang);
             error.exit().into()
         }
     }
 }
 
+/// The language of people, in which also errors are told. What a daemon says goes to the log, where programs read it: a
+/// machine's locale does not change that.
+fn language(cli: &Cli) -> Lang {
+    match &cli.command {
+        Some(command) if command.is_daemon() => cli.lang.unwrap_or(Lang::En),
+        _ => Lang::choose(cli.lang),
+    }
+}
+
 fn run(cli: Cli) -> Result<Exit, CommandError> {
-    let lang = Lang::choose(cli.lang);
+    let lang = language(&cli);
     let (state_dir, run_dir) = (&cli.state_dir, &cli.run_dir);
     let Some(command) = cli.command else {
         return match screen::is_possible() {

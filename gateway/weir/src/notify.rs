@@ -147,8 +147,9 @@ fn show_tested(one: &Value, lang: Lang) -> String {
     match one["why"].as_str() {
         None => format!("{channel}: {}", lang.pick("it has the test message", "测试消息已送达")),
         Some(why) => format!(
-            "{channel}: {} {why} · try: weir config check /etc/weir/notify.toml",
-            lang.pick("it did not confirm the test message:", "测试消息未确认送达：")
+            "{channel}: {} {} · try: weir config check /etc/weir/notify.toml",
+            lang.pick("it did not confirm the test message:", "测试消息未确认送达："),
+            lang.told(why)
         ),
     }
 }

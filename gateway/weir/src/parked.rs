@@ -75,7 +75,7 @@ fn print(out: &mut impl Write, all: &[Parked], lang: Lang) -> Result<(), Command
             _ => format!("{bounds:?}"),
         });
         let name = id.to_string().chars().take(NAME_DIGITS).collect();
-        rows.push(vec![platform.clone(), name, ranges.len().to_string(), numbers, stored.reason.clone()]);
+        rows.push(vec![platform.clone(), name, ranges.len().to_string(), numbers, lang.told(&stored.reason)]);
     }
     table(out, &rows)?;
     let text = lang.pick("once the platform takes them", "平台可接收后重新发送");

@@ -103,7 +103,7 @@ fn list(run_dir: &Path, json: bool, lang: Lang) -> Result<Exit, CommandError> {
         let mut rows = vec![heading.map(str::to_owned).to_vec()];
         rows.extend(relays.iter().map(|relay| row(relay, lang)));
         table(&mut out, &rows)?;
-        for problem in what_is_wrong(&relays, lang) {
+        for problem in what_is_wrong(&relays, lang).iter().map(|problem| lang.told(problem)) {
             line(&mut out, &format!("! {problem}"))?;
         }
     }
@@ -224,7 +224,7 @@ fn off(args: &OffArgs, lang: Lang) -> Result<Exit, CommandError> {
         for (id, off) in &done {
             let text = match off {
                 Ok(()) => format!("{id}: {}", lang.pick("off", "已断开")),
-                Err(error) => format!("{id}: {}", chain(error)),
+                Err(error) => format!("{id}: {}", lang.chain(error)),
             };
             line(&mut out, &text)?;
         }

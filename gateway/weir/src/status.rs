@@ -35,20 +35,20 @@ pub(crate) fn run((state_dir, run_dir): (&Path, &Path), json: bool, lang: Lang) 
         line(&mut out, &shown.to_string())?;
     } else {
         for problem in &wrong {
-            line(&mut out, &format!("! {problem}"))?;
+            line(&mut out, &format!("! {}", lang.told(problem)))?;
         }
         for note in &upgraded {
-            line(&mut out, &format!("· {note}"))?;
+            line(&mut out, &format!("· {}", lang.told(note)))?;
         }
         if let Ok(gateway) = &gateway {
             for note in notes(gateway, lang) {
-                line(&mut out, &format!("· {note}"))?;
+                line(&mut out, &format!("· {}", lang.told(&note)))?;
             }
             print_gateway(&mut out, gateway, lang)?;
         }
         if let Ok(sync) = &sync {
             for note in sync_notes(sync, lang) {
-                line(&mut out, &format!("· {note}"))?;
+                line(&mut out, &format!("· {}", lang.told(&note)))?;
             }
             print_sync(&mut out, sync, lang)?;
         }

@@ -194,7 +194,7 @@ fn reason(because: &Because) -> Result<String, UpgradeError> {
 
 fn say(upgrade: &Upgrade, lang: Lang) -> Result<Exit, CommandError> {
     let mut out = output::stdout();
-    line(&mut out, &told(upgrade, lang).1)?;
+    line(&mut out, &lang.told(&told(upgrade, lang).1))?;
     out.flush().map_err(CommandError::output)?;
     Ok(Exit::Good)
 }

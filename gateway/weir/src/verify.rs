@@ -86,7 +86,7 @@ fn own_keys(state_dir: &Path, today: PublicKey) -> Result<Vec<PublicKey>, Comman
 fn print(out: &mut impl Write, findings: &[Finding], lang: Lang) -> Result<(), CommandError> {
     for finding in findings {
         let mark = if finding.holds { lang.pick("ok  ", "通过") } else { lang.pick("FAIL", "失败") };
-        line(out, &format!("{mark}  {}", finding.what))?;
+        line(out, &format!("{mark}  {}", lang.told(&finding.what)))?;
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use super::args::CodecArgs;
 use super::error::DeviceError;
 use super::test;
 use crate::exit::Exit;
+use crate::lang::Lang;
 
 /// From start to end, in milliseconds: what is promised is a second, and the command itself takes some of it.
 const WALL_MS_MAX: u64 = 950;
@@ -26,11 +27,11 @@ const MEMORY_BYTES_MAX: u64 = 96_000_000;
 const ANSWER_BYTES_MAX: u64 = 256 * 1024;
 
 /// Runs a codec on a payload in another process, and says what became of it.
-pub(super) fn run(codec: &CodecArgs) -> Result<Exit, DeviceError> {
+pub(super) fn run(codec: &CodecArgs, lang: Lang) -> Result<Exit, DeviceError> {
     let CodecArgs { file, hex, f_port, json } = codec;
     let program = std::env::current_exe().map_err(DeviceError::Fence)?;
     let mut command = Command::new(program);
-    command.args(["device", "run-codec", "--within", &std::process::id().to_string()]);
+    command.args(["--lang", lang.pick("en", "zh"), "device", "run-codec", "--within", &std::process::id().to_string()]);
     command.args(["--fport", &f_port.to_string()]).args(json.then_some("--json"));
     command.arg("--").arg(file).arg(hex).stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command.spawn().map_err(DeviceError::Fence)?;
@@ -46,12 +47,13 @@ pub(super) fn run(codec: &CodecArgs) -> Result<Exit, DeviceError> {
             Ok(exit)
         }
         (None, _) | (_, Ended::Late) => {
-            test::fail("timed_out", &format!("the codec did not end within {WALL_MS_MAX} ms on this box"), *json)
+            let text = format!("the codec did not end within {WALL_MS_MAX} ms on this box");
+            test::fail("timed_out", &text, *json, lang)
         }
         (_, Ended::Broken(how)) => {
             let text =
                 format!("the codec broke the engine ({how}) · try: another codec for this device, never this one");
-            test::fail("crashed", &text, *json)
+            test::fail("crashed", &text, *json, lang)
         }
     }
 }
@@ -89,7 +91,7 @@ fn ended(status: ExitStatus) -> Ended {
 }
 
 /// The other process: gives up what it may not have, then runs the codec. It ends with the process `within`, its parent.
-pub(super) fn enter(codec: &CodecArgs, within: u32) -> Result<Exit, DeviceError> {
+pub(super) fn enter(codec: &CodecArgs, within: u32, lang: Lang) -> Result<Exit, DeviceError> {
     let limits = [(Resource::As, MEMORY_BYTES_MAX), (Resource::Cpu, CPU_SECONDS_MAX), (Resource::Core, 0)];
     for (resource, most) in limits {
         let limit = Rlimit { current: Some(most), maximum: Some(most) };
@@ -100,5 +102,5 @@ pub(super) fn enter(codec: &CodecArgs, within: u32) -> Result<Exit, DeviceError>
     if getppid().is_none_or(|parent| u32::try_from(parent.as_raw_pid()) != Ok(within)) {
         return Err(DeviceError::Unattended { within });
     }
-    test::script(codec)
+    test::script(codec, lang)
 }

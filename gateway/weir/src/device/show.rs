@@ -63,7 +63,7 @@ pub(super) fn one(place: &Place<'_>, name: &str, json: bool) -> Result<Exit, Dev
 
 fn say_alone(place: &Place<'_>, error: &str) -> Result<(), DeviceError> {
     let text = place.lang.pick("without the gateway's view", "无法取得网关的实时状态");
-    place.say(&format!("! {text}: {error}")).map(drop)
+    place.say(&format!("! {text}: {}", place.lang.told(error))).map(drop)
 }
 
 /// What the table says of a device, a line each.
@@ -110,7 +110,7 @@ fn doings(lang: Lang, status: &DeviceStatus) -> Vec<Vec<String>> {
     row("data rate", "速率", status.data_rate.clone());
     row("SNR", "信噪比", status.snr_ddb.map(|ddb| format!("{:.1} dB", f32::from(ddb) / 10.0)));
     row("readings", "读数", (!status.readings.is_empty()).then(|| status.readings.join(", ")));
-    row("refusal", "最近拒绝", status.refusal.clone());
+    row("refusal", "最近拒绝", status.refusal.as_ref().map(|refusal| lang.told(refusal)));
     rows
 }
 

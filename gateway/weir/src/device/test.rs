@@ -43,29 +43,29 @@ pub(super) fn device(
                 print(&mut out, &crate::tail::line::reading(reading, &[], lang))?;
             }
             for warning in &decoded.warnings {
-                print(&mut out, &format!("! {warning}"))?;
+                print(&mut out, &format!("! {}", lang.told(&warning.to_string())))?;
             }
         }
         Err(error) if json => print(&mut out, &json!({"ok": false, "error": control::chain(error)}).to_string())?,
-        Err(error) => print(&mut out, &format!("! {}", control::chain(error)))?,
+        Err(error) => print(&mut out, &format!("! {}", lang.chain(error)))?,
     }
     flush(&mut out)?;
     Ok(if decoded.is_ok() { Exit::Good } else { Exit::NotWell })
 }
 
 /// Runs a JavaScript codec alone. [`Exit::NotWell`] if it is none or gives nothing, with the cause.
-pub(super) fn script(codec: &CodecArgs) -> Result<Exit, DeviceError> {
+pub(super) fn script(codec: &CodecArgs, lang: Lang) -> Result<Exit, DeviceError> {
     let CodecArgs { file, hex, f_port, json } = codec;
     let payload = hex::decode(hex).map_err(|_| DeviceError::Hex)?;
     let source = super::section::read(file)?;
     let script = match script::Script::compile(&source) {
         Ok(script) => script,
-        Err(error) => return fail(no_codec(&error), &control::chain(&error), *json),
+        Err(error) => return fail(no_codec(&error), &control::chain(&error), *json, lang),
     };
     let uplink = script::Uplink { bytes: &payload, f_port: *f_port, recv_time_ms: now().0 };
     let read = match script.decode_uplink(&uplink) {
         Ok(read) => read,
-        Err(error) => return fail(cause(&error), &control::chain(&error), *json),
+        Err(error) => return fail(cause(&error), &control::chain(&error), *json, lang),
     };
     let mut shown = String::new();
     match json {
@@ -84,10 +84,11 @@ pub(super) fn script(codec: &CodecArgs) -> Result<Exit, DeviceError> {
 }
 
 /// Says why a codec gave nothing.
-pub(super) fn fail(cause: &str, error: &str, json: bool) -> Result<Exit, DeviceError> {
-    let shown = match json {
-        true => json!({"ok": false, "cause": cause, "error": error}).to_string(),
-        false => format!("! {cause}: {error}"),
+pub(super) fn fail(cause: &str, error: &str, json: bool, lang: Lang) -> Result<Exit, DeviceError> {
+    let shown = match (json, lang) {
+        (true, _) => json!({"ok": false, "cause": cause, "error": error}).to_string(),
+        (false, Lang::En) => format!("! {cause}: {error}"),
+        (false, Lang::Zh) => format!("! {}", lang.told(error)),
     };
     say(&format!("{shown}\n"))?;
     Ok(Exit::NotWell)

@@ -17,6 +17,7 @@ pub(super) fn findings(out: &mut impl Write, findings: &[Finding], all: bool, la
     for verdict in [Verdict::Skipped, Verdict::Ok] {
         for finding in findings.iter().filter(|finding| all && finding.verdict == verdict) {
             let Finding { title, evidence, check, .. } = finding;
+            let evidence = lang.told(evidence);
             let command = finding.command.as_ref().map(|command| format!(" · try: {command}")).unwrap_or_default();
             line(out, &format!("{} {title}: {evidence} [{check}]{command}", mark(verdict)))?;
         }
@@ -37,7 +38,7 @@ fn mark(verdict: Verdict) -> &'static str {
 
 fn explained(out: &mut impl Write, finding: &Finding, lang: Lang) -> Result<(), CommandError> {
     let Finding { check, verdict, title, evidence, cause, cure, command, .. } = finding;
-    line(out, &format!("{} {title}: {evidence} [{check}]", mark(*verdict)))?;
+    line(out, &format!("{} {title}: {} [{check}]", mark(*verdict), lang.told(evidence)))?;
     if let (Some(cause), Some(cure), Some(command)) = (cause, cure, command) {
         line(out, &format!("   {}: {cause}", lang.pick("cause", "原因")))?;
         line(out, &format!("   {}: {cure}", lang.pick("cure", "处理")))?;

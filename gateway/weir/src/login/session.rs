@@ -95,7 +95,7 @@ impl Session {
     pub(super) fn news(&self) -> Vec<String> {
         let state_dir = self.places.state_dir.as_deref().unwrap_or(Path::new(STATE_DIR));
         let (wrong, notes) = status::last_upgrade(state_dir, self.lang);
-        [wrong, notes].concat()
+        [wrong, notes].concat().iter().map(|text| self.lang.told(text)).collect()
     }
 
     fn inbox(&self) -> Result<Inbox, InboxError> {

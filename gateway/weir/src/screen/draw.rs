@@ -172,7 +172,9 @@ fn draw_platforms(frame: &mut Frame<'_>, state: &State, area: Rect) {
     let Some(one) = destinations().nth(state.cursor) else { return };
     let mut lines = vec![Line::from(one.url.clone())];
     lines.extend(one.budget.as_ref().map(|budget| Line::from(show_budget(&one.name, budget, lang))));
-    lines.extend(one.last_error.as_ref().map(|error| Line::from(format!("! {} · try: {}", error.what, error.cure))));
+    let wrong =
+        one.last_error.as_ref().map(|error| format!("! {} · try: {}", lang.told(&error.what), lang.told(&error.cure)));
+    lines.extend(wrong.map(Line::from));
     frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: true }), about);
 }
 

@@ -7,7 +7,6 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use control::chain;
 use journal::{Reader, StoreError};
 use ratatui::crossterm::event::{self, Event as Terminal, KeyEventKind};
 use record::{Act, Body, Quality, RecordAt, RuleId, Seq, SeqRange, SourceId, TimeLine};
@@ -112,8 +111,9 @@ fn read_keys(events: &SyncSender<Event>) {
 fn told((state_dir, run_dir): (&Path, &Path), lang: Lang) -> Told {
     let (gateway, sync) = status::ask_both(run_dir);
     let (of_upgrade, upgraded) = status::last_upgrade(state_dir, lang);
-    let wrong = [of_upgrade, status::what_is_wrong(&gateway, &sync, lang)].concat();
-    let notes = [upgraded, status::all_notes(&gateway, &sync, lang)].concat();
+    let told = |texts: [Vec<String>; 2]| texts.concat().iter().map(|text| lang.told(text)).collect();
+    let wrong = told([of_upgrade, status::what_is_wrong(&gateway, &sync, lang)]);
+    let notes = told([upgraded, status::all_notes(&gateway, &sync, lang)]);
     Told { gateway, sync, wrong, notes }
 }
 
@@ -123,7 +123,7 @@ fn acknowledge(run_dir: &Path, rule: &str, source: &str, reason: &str, lang: Lan
     match (ordered, lang) {
         (Some(Ok(seq)), Lang::En) => format!("alarm {rule} of {source} acknowledged, journaled as record {seq}"),
         (Some(Ok(seq)), Lang::Zh) => format!("已确认 {source} 的报警 {rule}，记录号 {seq}"),
-        (Some(Err(error)), _) => chain(&error),
+        (Some(Err(error)), _) => lang.chain(&error),
         (None, _) => format!("{rule} {source}"),
     }
 }
@@ -134,7 +134,7 @@ fn check(state_dir: &Path, run_dir: &Path, lang: Lang) -> Vec<String> {
         let mut command = Command::new(program);
         command.arg("--state-dir").arg(state_dir).arg("--run-dir").arg(run_dir);
         command.args(["--lang", lang.pick("en", "zh"), "doctor"]);
-        subprocess::output(command, CHECK_PATIENCE, CHECK_BYTES_MAX).map_err(|error| chain(&error))
+        subprocess::output(command, CHECK_PATIENCE, CHECK_BYTES_MAX).map_err(|error| lang.chain(&error))
     });
     match checked {
         Ok(text) => text.lines().map(str::to_owned).collect(),
@@ -157,7 +157,7 @@ impl Follower {
         let read = self.read();
         read.unwrap_or_else(|error| {
             self.open = None;
-            vec![NewRecord { line: chain(&CommandError::Store(error)), values: Vec::new() }]
+            vec![NewRecord { line: self.lang.chain(&CommandError::Store(error)), values: Vec::new() }]
         })
     }
 

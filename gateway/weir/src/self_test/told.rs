@@ -24,7 +24,7 @@ pub(super) fn print(tested: &Tested, json: bool, lang: Lang) -> Result<(), Comma
         line(&mut out, heading)?;
         table(&mut out, &rows(tested, lang))?;
         for wrong in complaints(tested, lang) {
-            line(&mut out, &format!("! {wrong}"))?;
+            line(&mut out, &format!("! {}", lang.told(&wrong)))?;
         }
     }
     out.flush().map_err(CommandError::output)

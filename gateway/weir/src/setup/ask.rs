@@ -220,7 +220,7 @@ impl<R: BufRead, W: Write> Asker<R, W> {
             let text = self.line(question)?;
             match parse(&text) {
                 Ok(answer) => return Ok(answer),
-                Err(why) => self.say(&format!("! {why}"))?,
+                Err(why) => self.say(&format!("! {}", self.lang.told(&why)))?,
             }
         }
         Err(SetupError::TooManyTries { question: question.to_owned(), tries: TRIES }.into())

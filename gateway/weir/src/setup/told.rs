@@ -74,7 +74,7 @@ impl Console {
 
     /// A remark on the step that is under way.
     pub(super) fn note(&self, text: &str) -> Result<(), CommandError> {
-        self.say(text, &json!({ "note": text }))
+        self.say(&self.lang.told(text), &json!({ "note": text }))
     }
 
     /// What whoever typed has to type elsewhere, where no systemd starts daemons.
@@ -99,7 +99,7 @@ impl Console {
         let mut out = output::stdout();
         output::table(&mut out, &self_test::rows(tested, self.lang))?;
         for wrong in self_test::complaints(tested, self.lang) {
-            line(&mut out, &format!("! {wrong}"))?;
+            line(&mut out, &format!("! {}", self.lang.told(&wrong)))?;
         }
         out.flush().map_err(CommandError::output)
     }

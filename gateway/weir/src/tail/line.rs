@@ -45,7 +45,7 @@ fn body(body: &Body, lang: Lang) -> String {
             let source = rejected.source.as_ref().map_or("?", SourceId::as_str);
             let (why, bytes) = (terms::reason(rejected.why, lang), rejected.raw.len());
             let (link, refused) = (link::show(&rejected.link, lang), lang.pick("REJECTED", "拒收"));
-            format!("{source}  {refused} {why}: {} ({bytes} B)  {link}", rejected.detail)
+            format!("{source}  {refused} {why}: {} ({bytes} B)  {link}", lang.told(&rejected.detail))
         }
         Body::Alarm(step) => {
             let at = lang.pick("at", "数值");
