@@ -30,7 +30,7 @@ fn no_verb_answers_in_english_where_chinese_is_asked_for() {
     let mut found = String::new();
     for verb in VERBS.iter().chain(&["doctor --all", "tail -n 100"]) {
         let answer = ask(&world, "zh", verb);
-        let english = words(&answer.out);
+        let english = &words(&answer.out) | &words(&prose(&answer.err));
         if !english.is_empty() {
             found += &format!("{}: {}\n", verb, english.into_iter().collect::<Vec<_>>().join(" "));
         }
