@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("record", &[]),
     ("identity", &["batch"]),
     ("control", &[]),
+    ("layers", &[]),
     ("versions", &["record"]),
     ("journal", &["record"]),
     ("batch", &["record"]),

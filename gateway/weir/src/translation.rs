@@ -27,7 +27,7 @@ const LETTERS_MIN: usize = 2;
 
 /// A file of pairs for each crate, as its folder is called; `words` has what stands in holes, and `foreign` what others say:
 /// the system, the readers of TOML and of the command line.
-const FILES: [(&str, &str); 23] = [
+const FILES: [(&str, &str); 24] = [
     ("weir", include_str!("translation/weir.zh.txt")),
     ("ingest", include_str!("translation/ingest.zh.txt")),
     ("gatewayd", include_str!("translation/gatewayd.zh.txt")),
@@ -49,6 +49,7 @@ const FILES: [(&str, &str); 23] = [
     ("notify", include_str!("translation/notify.zh.txt")),
     ("control", include_str!("translation/control.zh.txt")),
     ("identity", include_str!("translation/identity.zh.txt")),
+    ("layers", include_str!("translation/layers.zh.txt")),
     ("versions", include_str!("translation/versions.zh.txt")),
     ("words", include_str!("translation/words.zh.txt")),
 ];
