@@ -17,6 +17,7 @@ mod codecs_js;
 mod commands;
 mod commonest_jobs;
 mod compare;
+mod config_layers;
 mod config_versions;
 mod crash;
 mod cuts;

@@ -8,6 +8,7 @@ mod files;
 mod gwmp;
 mod journal;
 mod last_good;
+mod layered;
 mod lorawan;
 mod mqtt;
 mod outfalls;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use ::rules::{Aggregation, RuleSet};
 use batch::BoxId;
 use ingest::{DeviceTable, Network};
+use layers::Layered;
 use record::ConfigFile;
 use record::merkle::{Hash, leaf_hash};
 use serde::Deserialize;
@@ -35,6 +37,7 @@ pub use error::ConfigError;
 pub use gwmp::Gwmp;
 pub use journal::Journal;
 pub use last_good::{Instead, versions_in};
+pub use layered::{layered, layered_with};
 pub use lorawan::Lorawan;
 pub use mqtt::{Mqtt, MqttTls};
 pub use outfalls::{CodePattern, Outfalls};
@@ -44,6 +47,8 @@ pub use serial::Serial;
 
 use crate::platform_files::Origin;
 use files::{read, read_keys};
+use layered::gateway_file;
+pub(crate) use layered::parse_gateway;
 
 /// The file as a technician types it. Unknown keys are refused; what is left out has a default that works.
 #[derive(Debug, Clone, Deserialize)]
@@ -206,12 +211,12 @@ pub struct GatewayConfig {
 pub struct Loaded {
     /// As meant.
     pub config: GatewayConfig,
-    /// As typed: `gateway.toml`, and the device table and the rules that it names, those in several files as one text.
+    /// As typed: `gateway.toml`, and the device table and the rules that it names; what stands in several files as one text.
     pub texts: [(Place, String); 3],
 }
 
 impl GatewayConfig {
-    /// Reads and checks `gateway.toml` and the files it names.
+    /// Reads and checks `gateway.toml` with its drop-ins, and the files it names.
     ///
     /// # Errors
     /// [`ConfigError`]: unreadable, not TOML, unknown key, out of range, or a bad device or rule.
@@ -224,13 +229,25 @@ impl GatewayConfig {
     /// # Errors
     /// As [`GatewayConfig::load`].
     pub fn load_with(path: &Path, texts: &BTreeMap<ConfigFile, String>) -> Result<Loaded, ConfigError> {
-        let text = |file, path: &Path| match texts.get(&file) {
-            Some(text) => Ok(text.clone()),
-            None => read(path),
+        // A kept text is that of the file and its drop-ins.
+        let gateway = match texts.get(&ConfigFile::Gateway) {
+            Some(text) => Layered::alone(path, text.clone()),
+            None => layered(path)?,
         };
-        let gateway = text(ConfigFile::Gateway, path)?;
-        let mut file = parse_gateway(path, &gateway)?;
-        file.check(path)?;
+        GatewayConfig::load_layered(path, gateway, texts)
+    }
+
+    /// The same with this in the place of `gateway.toml` and its drop-ins.
+    ///
+    /// # Errors
+    /// As [`GatewayConfig::load`].
+    pub fn load_layered(
+        path: &Path,
+        gateway: Layered,
+        texts: &BTreeMap<ConfigFile, String>,
+    ) -> Result<Loaded, ConfigError> {
+        let mut file = parse_gateway(&gateway)?;
+        file.check(&gateway)?;
         let beside = |name: &Path| path.parent().unwrap_or(Path::new(".")).join(name);
         file.state_dir = beside(&file.state_dir);
         file.run_dir = beside(&file.run_dir);
@@ -240,7 +257,7 @@ impl GatewayConfig {
         }
         let (devices, keys) = (beside(&file.devices), beside(&file.keys));
         let place = RulesPlace { main: beside(&file.rules), folder: beside(&file.rules_dir) };
-        let devices_text = text(ConfigFile::Devices, &devices)?;
+        let devices_text = texts.get(&ConfigFile::Devices).map_or_else(|| read(&devices), |text| Ok(text.clone()))?;
         let table = check_devices(&devices, &devices_text, &keys, &read_keys(&keys)?)?;
         // A kept text is that of all files.
         let rules = match texts.get(&ConfigFile::Rules) {
@@ -248,7 +265,7 @@ impl GatewayConfig {
             None => place.load()?,
         };
         file.chirpstack.keep_apart(path, &table)?;
-        relays::agree(&file.relay, &table, &rules.set, path)?;
+        relays::agree(&file.relay, &table, &rules.set, &gateway)?;
         let rules_hash = leaf_hash(rules.text.as_bytes());
         let (devices_of, instead) = (Arc::new(table), Vec::new());
         let origin = Origin::default();
@@ -256,7 +273,7 @@ impl GatewayConfig {
         let config =
             GatewayConfig { file, devices: devices_of, rules: rules.set, rules_hash, rules_place, instead, origin };
         let texts = [
-            (Place { file: ConfigFile::Gateway, path: path.to_owned() }, gateway),
+            (Place { file: ConfigFile::Gateway, path: path.to_owned() }, gateway.into_text()),
             (Place { file: ConfigFile::Devices, path: devices }, devices_text),
             (Place { file: ConfigFile::Rules, path: main }, rules.text),
         ];
@@ -303,10 +320,11 @@ impl GatewayConfig {
 }
 
 impl GatewayFile {
-    fn check(&self, path: &Path) -> Result<(), ConfigError> {
-        let within = |key, value: u64, low, high| {
+    /// `typed` is what it was read from, and knows where each key stands.
+    fn check(&self, typed: &Layered) -> Result<(), ConfigError> {
+        let within = |key: &'static str, value: u64, low, high| {
             let fits = (low..=high).contains(&value);
-            fits.then_some(()).ok_or(ConfigError::Range { path: path.into(), key, value, low, high })
+            fits.then_some(()).ok_or_else(|| ConfigError::Range { at: typed.spot(key), key, value, low, high })
         };
         let number = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
         let Journal { bytes_max, days_max, disk_reserve_bytes } = self.journal;
@@ -332,19 +350,24 @@ impl GatewayFile {
         within("lorawan.rx1_delay_s", self.lorawan.rx1_delay_s.into(), 1, 15)?;
         within("serial", number(self.serial.len()), 0, number(serial::PORTS_MAX))?;
         for (at, port) in self.serial.iter().enumerate() {
-            within("serial.baud", port.baud.into(), serial::BAUD_MIN.into(), serial::BAUD_MAX.into())?;
+            let (value, low, high) = (port.baud.into(), serial::BAUD_MIN.into(), serial::BAUD_MAX.into());
+            if !(low..=high).contains(&value) {
+                let at = typed.spot_in("serial", at, "baud");
+                return Err(ConfigError::Range { at, key: "serial.baud", value, low, high });
+            }
             let taken = self.serial[..at].iter().any(|other| other.name == port.name || other.path == port.path);
             if taken || !port.has_a_name() {
-                return Err(ConfigError::SerialPort { path: path.into(), name: port.name.clone() });
+                let at = typed.spot_in("serial", at, "name");
+                return Err(ConfigError::SerialPort { at, name: port.name.clone() });
             }
         }
-        relays::check(&self.relay, path)?;
+        relays::check(&self.relay, typed)?;
         if !self.chirpstack.has_an_application() {
             let application_id = self.chirpstack.application_id.clone();
-            return Err(ConfigError::ApplicationId { path: path.into(), application_id });
+            return Err(ConfigError::ApplicationId { at: typed.spot("chirpstack.application_id"), application_id });
         }
         if !self.gwmp.may_listen(self.gwmp.listen) {
-            return Err(ConfigError::OpenGwmp { path: path.into(), listen: self.gwmp.listen });
+            return Err(ConfigError::OpenGwmp { at: typed.spot("gwmp.listen"), listen: self.gwmp.listen });
         }
         Ok(())
     }
@@ -356,14 +379,6 @@ impl GatewayFile {
 /// [`ConfigError::Read`], [`ConfigError::TooLong`], [`ConfigError::Parse`], [`ConfigError::EventTopic`].
 pub fn check_topics(path: &Path, devices: &DeviceTable) -> Result<(), ConfigError> {
     gateway_file(path)?.chirpstack.keep_apart(path, devices)
-}
-
-fn gateway_file(path: &Path) -> Result<GatewayFile, ConfigError> {
-    parse_gateway(path, &read(path)?)
-}
-
-pub(crate) fn parse_gateway(path: &Path, text: &str) -> Result<GatewayFile, ConfigError> {
-    toml::from_str(text).map_err(|source| ConfigError::Parse { path: path.into(), source: Box::new(source) })
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use batch::OrderedFile;
 use control::chain;
 use journal::Reader;
+use layers::Layered;
 use record::ConfigFile;
 use record::merkle::{Hash, leaf_hash};
 
@@ -136,8 +137,8 @@ fn with(path: &Path, texts: &Texts, files: impl IntoIterator<Item = OrderedFile>
     let mut with = texts.clone();
     with.extend(files.into_iter().map(|OrderedFile { file, toml }| (file, toml)));
     let gateway = |texts: &Texts| {
-        let text = texts.get(&ConfigFile::Gateway).map_or("", String::as_str);
-        parse_gateway(path, text).map_err(OrderedFilesError::Refused)
+        let text = texts.get(&ConfigFile::Gateway).cloned().unwrap_or_default();
+        parse_gateway(&Layered::alone(path, text)).map_err(OrderedFilesError::Refused)
     };
     let (new, old) = (gateway(&with)?, gateway(texts)?);
     let fixed = [

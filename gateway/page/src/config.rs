@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
+use layers::{Fault, Layered, LayersError, Spot};
 use record::OutfallCode;
 use serde::Deserialize;
 
@@ -77,12 +78,10 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file is no configuration by its size.
-    #[error("`{path}` has {bytes} bytes, at most {max} are read · try: check that --config names the right file")]
+    #[error("`{path}` goes beyond {max} bytes, the most that is read · try: check that --config names the right file")]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// Its size.
-        bytes: u64,
         /// The bound.
         max: u64,
     },
@@ -92,45 +91,43 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
         /// Line, column, key and cause.
-        source: toml::de::Error,
+        source: Box<Fault>,
     },
     /// It would listen where the internet may be.
     #[error(
-        "`{path}`: listen = \"{listen}\" is no address of this machine or of a site's own network · try: the box's address \
+        "{at}: listen = \"{listen}\" is no address of this machine or of a site's own network · try: the box's address \
          there, or public = true if the page is for everybody"
     )]
     PublicListen {
-        /// The file.
-        path: PathBuf,
+        /// Where.
+        at: Spot,
         /// The address.
         listen: SocketAddr,
     },
     /// It would answer the internet.
     #[error(
-        "`{path}`: networks has {network}, which is no site's own network · try: the site's, as in 192.168.1.0/24, or \
+        "{at}: networks has {network}, which is no site's own network · try: the site's, as in 192.168.1.0/24, or \
          public = true if the page is for everybody"
     )]
     PublicNetwork {
-        /// The file.
-        path: PathBuf,
+        /// Where.
+        at: Spot,
         /// The network.
         network: IpNet,
     },
     /// No name of a host.
-    #[error(
-        "`{path}`: names has \"{name}\", which is no host name · try: the part of the address between // and the port"
-    )]
+    #[error("{at}: names has \"{name}\", which is no host name · try: the part of the address between // and the port")]
     Name {
-        /// The file.
-        path: PathBuf,
+        /// Where.
+        at: Spot,
         /// The text.
         name: String,
     },
     /// More than is compared.
-    #[error("`{path}`: {key} has {count} entries, at most {max} are taken · try: wider networks, fewer names")]
+    #[error("{at}: {key} has {count} entries, at most {max} are taken · try: wider networks, fewer names")]
     TooMany {
-        /// The file.
-        path: PathBuf,
+        /// Where.
+        at: Spot,
         /// Which.
         key: &'static str,
         /// How many.
@@ -138,44 +135,58 @@ pub enum ConfigError {
         /// The bound.
         max: usize,
     },
+    /// Its drop-ins.
+    #[error(transparent)]
+    DropIns(LayersError),
+}
+
+/// Reads `page.toml` and its drop-ins as one text.
+///
+/// # Errors
+/// [`ConfigError::Read`], [`ConfigError::TooLarge`], [`ConfigError::Parse`], [`ConfigError::DropIns`].
+pub fn layered(path: &Path) -> Result<Layered, ConfigError> {
+    Layered::read(path, FILE_BYTES_MAX).map_err(|error| match error {
+        // A page without a file of its own is one that nobody has set up yet.
+        LayersError::Read { path: of, source } if of == path => ConfigError::Read { path: of, source },
+        error => refused(error),
+    })
+}
+
+fn refused(error: LayersError) -> ConfigError {
+    match error {
+        LayersError::TooLong { path, bytes_max } => ConfigError::TooLarge { path, max: bytes_max },
+        LayersError::Refused { path, source } => ConfigError::Parse { path, source },
+        error => ConfigError::DropIns(error),
+    }
 }
 
 impl Config {
-    /// Reads and checks a file.
+    /// Reads and checks a file with its drop-ins.
     ///
     /// # Errors
     /// [`ConfigError`] by cause.
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
-        let failed = |source| ConfigError::Read { path: path.into(), source };
-        let bytes = std::fs::metadata(path).map_err(failed)?.len();
-        if bytes > FILE_BYTES_MAX {
-            return Err(ConfigError::TooLarge { path: path.into(), bytes, max: FILE_BYTES_MAX });
-        }
-        Config::parse(&std::fs::read_to_string(path).map_err(failed)?, path)
+        Config::of(&layered(path)?)
     }
 
-    /// Checks a text; `path` is where it came from, for errors and for relative paths.
-    ///
-    /// # Errors
-    /// As [`Config::load`], without the reading.
-    pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
-        let mut config: Config =
-            toml::from_str(text).map_err(|source| ConfigError::Parse { path: path.into(), source })?;
+    fn of(typed: &Layered) -> Result<Config, ConfigError> {
+        let mut config: Config = typed.parse().map_err(refused)?;
+        let path = typed.main();
         for (key, count) in [("networks", config.networks.len()), ("names", config.names.len())] {
             if count > ENTRIES_MAX {
-                return Err(ConfigError::TooMany { path: path.into(), key, count, max: ENTRIES_MAX });
+                return Err(ConfigError::TooMany { at: typed.spot(key), key, count, max: ENTRIES_MAX });
             }
         }
         if let Some(name) = config.names.iter().find(|name| !is_host_name(name)) {
-            return Err(ConfigError::Name { path: path.into(), name: name.chars().take(64).collect() });
+            return Err(ConfigError::Name { at: typed.spot("names"), name: name.chars().take(64).collect() });
         }
         if !config.public {
             if !site().any(|network| network.contains(&config.listen.ip())) {
-                return Err(ConfigError::PublicListen { path: path.into(), listen: config.listen });
+                return Err(ConfigError::PublicListen { at: typed.spot("listen"), listen: config.listen });
             }
             let beyond = |network: &&IpNet| !site().any(|own| own.contains(*network));
             if let Some(network) = config.networks.iter().find(beyond) {
-                return Err(ConfigError::PublicNetwork { path: path.into(), network: *network });
+                return Err(ConfigError::PublicNetwork { at: typed.spot("networks"), network: *network });
             }
         }
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -224,7 +235,8 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Config, String> {
-        Config::parse(text, Path::new("/etc/weir/page.toml")).map_err(|error| error.to_string())
+        let typed = Layered::alone(Path::new("/etc/weir/page.toml"), text.to_owned());
+        Config::of(&typed).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub mod tally;
 mod watch;
 pub mod wording;
 
-pub use config::{Config, ConfigError};
+pub use config::{Config, ConfigError, layered};
 pub use known::{Known, Progress, Told};
 pub use lang::Lang;
 pub use probe::answers;

@@ -87,6 +87,17 @@ pub(crate) fn redacted(text: &str) -> String {
     redaction::Redaction::default().text(text)
 }
 
+/// A value without the same, given the names on the way to it.
+pub(crate) fn redacted_value(names: &[String], value: toml::Value) -> toml::Value {
+    let nest = |inner: toml::Value, name: &String| toml::Table::from_iter([(name.clone(), inner)]).into();
+    let clear = redaction::Redaction::default().value(names.iter().rev().fold(value, nest));
+    // What is cut out whole has nothing below.
+    names.iter().fold(clear, |clear, name| match clear {
+        toml::Value::Table(mut table) => table.remove(name).unwrap_or(toml::Value::Table(table)),
+        cut => cut,
+    })
+}
+
 /// Makes a bundle, or verifies one.
 pub(crate) fn run(args: &BundleArgs, (state_dir, run_dir): (&Path, &Path), lang: Lang) -> Result<Exit, CommandError> {
     match &args.verify {

@@ -10,6 +10,7 @@ use batch::{KeyStatement, PublicKey, platform_keys};
 use control::chain;
 use gatewayd::GatewayConfig;
 use journal::{Reader, Register, StoreError};
+use layers::Layered;
 use record::OutfallCode;
 use serde_json::json;
 use syncd::{BestTime, Channels, DestinationConfig, NotifyConfig, SyncConfig, Transport};
@@ -21,6 +22,8 @@ use crate::outfall;
 use crate::output::{self, line};
 use crate::upgrade;
 
+/// Files that drop-ins count over.
+const LAYERED: [&str; 4] = ["gateway", "sync", "page", "platform"];
 /// The kinds of file, by name.
 const KINDS: [&str; 10] =
     ["gateway", "sync", "notify", "platform", "page", "devices", "keys", "rules", "outfall", "upgrade"];
@@ -33,9 +36,10 @@ pub(crate) fn run(config_dir: &Path, files: &[PathBuf], json: bool, lang: Lang) 
     let mut refused = false;
     let mut answers = Vec::new();
     for path in files {
-        let verdict = check(path);
+        let whole = whole_of(path);
+        let verdict = check(&whole);
         refused |= verdict.is_err();
-        let unregistered = if verdict.is_ok() { unregistered(path) } else { Vec::new() };
+        let unregistered = if verdict.is_ok() { unregistered(&whole) } else { Vec::new() };
         if json {
             let notes: Vec<String> = verdict.iter().flatten().map(|note| note.told(lang)).collect();
             let (ok, error) = (verdict.is_ok(), verdict.err());
@@ -71,6 +75,8 @@ enum Note {
     Successor { destination: String, key: PublicKey },
     /// A destination is to get aggregates that the gateway does not make.
     NotMade { destination: String, lacking: String },
+    /// Other files count over it.
+    DropIns { folder: String, names: String },
 }
 
 impl Note {
@@ -82,6 +88,8 @@ impl Note {
             (Note::Successor { destination, key }, Lang::Zh) => {
                 format!("目的地 `{destination}`：所填公钥是 {key} 的前任，并已为其签名；两者均可")
             }
+            (Note::DropIns { folder, names }, Lang::En) => format!("with {names} of {folder}"),
+            (Note::DropIns { folder, names }, Lang::Zh) => format!("连同 {folder} 中的 {names}"),
             (Note::NotMade { destination, lacking }, Lang::En) => format!(
                 "destination `{destination}`: its filter asks for aggregates ({lacking}) that the gateway does not make · try: \
                  periods under [aggregates] in gateway.toml"
@@ -91,6 +99,11 @@ impl Note {
             ),
         }
     }
+}
+
+/// Why a file would not be accepted as it stands.
+pub(crate) fn refused(path: &Path) -> Option<String> {
+    check(path).err()
 }
 
 /// Whether the check of such a file reads nothing else; one of the others is read together with all the files that it names.
@@ -108,10 +121,24 @@ fn kind(path: &Path) -> Option<&'static str> {
     if is_example { Some("rules") } else { KINDS.into_iter().find(|kind| stem(path).contains(kind)) }
 }
 
+/// A drop-in says nothing alone: it is checked with the file over which it counts.
+fn whole_of(path: &Path) -> PathBuf {
+    let main = layers::main_of(path).filter(|main| kind(main).is_some_and(|kind| LAYERED.contains(&kind)));
+    main.unwrap_or_else(|| path.to_owned())
+}
+
+fn drop_ins(path: &Path) -> Option<Note> {
+    let found = layers::drop_ins(path).ok().filter(|found| !found.is_empty())?;
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let names: Vec<String> = found.iter().map(|path| name(path)).collect();
+    Some(Note::DropIns { folder: name(&layers::folder_of(path)), names: names.join(", ") })
+}
+
 fn check(path: &Path) -> Result<Vec<Note>, String> {
     let name = stem(path);
+    let with = kind(path).filter(|kind| LAYERED.contains(kind)).and_then(|_| drop_ins(path));
     let checked = match kind(path) {
-        Some("sync") => return check_sync(path),
+        Some("sync") => return check_sync(path).map(|notes| with.into_iter().chain(notes).collect()),
         Some("notify") => check_notify(path),
         Some("gateway") => GatewayConfig::load(path).map(drop).map_err(|error| chain(&error)),
         Some("platform") => platform::Config::load(path).map(drop).map_err(|error| chain(&error)),
@@ -125,7 +152,7 @@ fn check(path: &Path) -> Result<Vec<Note>, String> {
         Some("rules") => check_rules(path),
         _ => Err(format!("what `{name}` is cannot be told · try: a name with one of {}", KINDS.join(", "))),
     };
-    checked.map(|()| Vec::new())
+    checked.map(|()| with.into_iter().collect())
 }
 
 /// Outfalls at which devices stand and that the journal has no dossier of. Not refused: the gateway that is to take the
@@ -178,9 +205,9 @@ fn check_sync(path: &Path) -> Result<Vec<Note>, String> {
     names_what_there_is(path, &SyncConfig::load(path).map_err(|error| chain(&error))?)
 }
 
-/// The same of what is to stand in a sync.toml at this path.
-pub(crate) fn sync_text(path: &Path, text: &str) -> Result<(), String> {
-    names_what_there_is(path, &SyncConfig::parse(text, path).map_err(|error| chain(&error))?).map(drop)
+/// The same of what is to stand in a sync.toml.
+pub(crate) fn sync_text(typed: &Layered) -> Result<(), String> {
+    names_what_there_is(typed.main(), &SyncConfig::of(typed).map_err(|error| chain(&error))?).map(drop)
 }
 
 fn names_what_there_is(path: &Path, config: &SyncConfig) -> Result<Vec<Note>, String> {

@@ -4,6 +4,7 @@ mod args;
 mod change;
 mod error;
 mod kept;
+mod shown;
 mod template;
 
 use std::io::Write;
@@ -36,12 +37,7 @@ pub(crate) fn run(args: &ConfigArgs, (state_dir, run_dir): (&Path, &Path), lang:
         ConfigCommand::Check { files, json } => check::run(&args.config_dir, files, *json, lang),
         ConfigCommand::Template { template } => template::print(*template),
         ConfigCommand::History { json } => history(&kept, *json, lang),
-        ConfigCommand::Show { version } => {
-            let (_, text) = kept.version(*version)?;
-            let mut out = output::stdout();
-            write!(out, "{text}").and_then(|()| out.flush()).map_err(CommandError::output)?;
-            Ok(Exit::Good)
-        }
+        ConfigCommand::Show { which, json } => shown::run(&args.config_dir, &kept, *which, *json, lang),
         ConfigCommand::Diff { version } => diff(&kept, *version, lang),
         ConfigCommand::Apply { file, reason } => {
             let (kind, text) = (kind(file)?, read(file)?);
@@ -67,7 +63,7 @@ fn kind(path: &Path) -> Result<ConfigFile, ConfigurationError> {
 
 /// Says what became of a change, and who has to be started again for it. Rules count at once.
 fn told(changed: &Changed, run_dir: &Path, lang: Lang) -> Result<Exit, CommandError> {
-    let Changed { version, seq, put_aside } = changed;
+    let Changed { version, seq, put_aside, drop_ins_aside, over } = changed;
     let file = version.file;
     let unit = match file {
         ConfigFile::Gateway | ConfigFile::Devices | ConfigFile::Rules => "weir-gateway",
@@ -94,6 +90,17 @@ fn told(changed: &Changed, run_dir: &Path, lang: Lang) -> Result<Exit, CommandEr
     if let Some(aside) = put_aside {
         let what = lang.pick("what stood there would be refused, and is now in", "原文件会被拒绝，已另存为");
         line(&mut out, &format!("{what} {}", aside.display()))?;
+    }
+    if let Some(aside) = drop_ins_aside {
+        let what = lang.pick(
+            "its drop-ins are set aside, so that what runs is this version:",
+            "其附加配置已移开，实际运行的即此版本：",
+        );
+        line(&mut out, &format!("{what} {}", aside.display()))?;
+    }
+    for drop_in in over {
+        let what = lang.pick("this counts over it, as before:", "以下附加配置仍优先生效：");
+        line(&mut out, &format!("{what} {} · try: weir config show", drop_in.display()))?;
     }
     out.flush().map_err(CommandError::output)?;
     Ok(Exit::Good)
@@ -177,7 +184,7 @@ fn diff(kept: &Kept, version: Option<VersionId>, lang: Lang) -> Result<Exit, Com
             continue;
         }
         is_same = false;
-        let path = kept.place(version.file).path.display().to_string();
+        let path = kept.shown_place(version.file);
         let diff = TextDiff::from_lines(&base, &stands);
         let shown =
             diff.unified_diff().context_radius(CONTEXT_LINES).header(&version.id().to_string(), &path).to_string();

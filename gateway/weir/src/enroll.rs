@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use batch::{BoxId, CodeError, Enrolled, EnrolmentCode, PlatformId, PublicKey, SigningKey};
 use journal::Reader;
+use layers::Spot;
 use record::{Act, UnixMs};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
@@ -47,6 +48,19 @@ pub(crate) enum EnrollError {
     /// `sync.toml`.
     #[error("the platform knows the box, but sync.toml was not changed")]
     File(#[source] TomlFileError),
+    /// What the box should believe does not count.
+    #[error(
+        "the platform knows the box, but sync.toml was not changed: {at}: `{key}` of destination {name} stands over what would be \
+         written · try: take that line out there, then the same again"
+    )]
+    Overridden {
+        /// Where.
+        at: Spot,
+        /// The key.
+        key: &'static str,
+        /// The destination.
+        name: String,
+    },
     /// `destination` is something else than a list of tables.
     #[error("`{0}`: `destination` is no list of [[destination]] tables · try: weir config check {0}")]
     NotAList(PathBuf),
@@ -192,9 +206,25 @@ fn pin(
         }
     }
     // Its own name goes into a file's name.
-    let text = file.document.to_string();
-    let parsed = SyncConfig::parse(&text, config).map_err(EnrollError::Config)?;
+    let typed = syncd::layered_with(config, file.document.to_string()).map_err(EnrollError::Config)?;
+    let parsed = SyncConfig::of(&typed).map_err(EnrollError::Config)?;
     let path = config.with_file_name(&ca_name);
+    let mut named = parsed.destinations.iter().enumerate();
+    if let Some((nth, counts)) = named.find(|(_, destination)| destination.name.as_str() == name) {
+        let is_ours = [
+            ("url", counts.url.to_string() == url.to_string()),
+            ("ca_file", counts.ca_file == path),
+            ("key", counts.key == enrolled.key),
+            (
+                "proxy",
+                proxy.is_none_or(|proxy| counts.proxy.as_ref().is_some_and(|is| is.to_string() == proxy.to_string())),
+            ),
+        ];
+        if let Some((key, _)) = is_ours.into_iter().find(|(_, is_ours)| !is_ours) {
+            let at = typed.spot_in("destination", nth, key);
+            return Err(EnrollError::Overridden { at, key, name: name.to_owned() });
+        }
+    }
     write_certificate(&path, config, &enrolment::pem(&enrolled.certificate))
         .map_err(|source| EnrollError::Certificate { path, source })?;
     let ours = parsed.destinations.iter().find(|destination| destination.name.as_str() == name);

@@ -5,9 +5,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use batch::{BATCH_BYTES_MAX, BoxId, PlatformId, PublicKey};
+use layers::{Fault, Layered, LayersError, Spot};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+/// Longest file that is read: ten thousand boxes need 2 MB.
+const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Smallest and largest `body_bytes_max`: room for one signed alarm; what the format allows.
 const BODY_BYTES: std::ops::RangeInclusive<usize> = 4 << 10..=BATCH_BYTES_MAX;
 /// Bytes of the database where the file does not say: some ten years of one hundred boxes.
@@ -91,41 +94,65 @@ pub enum ConfigError {
         path: PathBuf,
         /// Line, column, key and cause.
         #[source]
-        source: toml::de::Error,
+        source: Box<Fault>,
     },
     /// Two `[[box]]` entries have one name.
     #[error(
-        "`{path}`: [[box]] id = \"{id}\" stands there twice; keep the entry whose key `weir identity` prints on that box"
+        "{at}: [[box]] id = \"{id}\" stands there twice; keep the entry whose key `weir identity` prints on that box"
     )]
     BoxTwice {
-        /// The file.
-        path: PathBuf,
+        /// Where the second one is.
+        at: Spot,
         /// The name.
         id: BoxId,
     },
+    /// It is too long, or its drop-ins are wrong.
+    #[error(transparent)]
+    Layers(LayersError),
+}
+
+impl From<LayersError> for ConfigError {
+    fn from(error: LayersError) -> ConfigError {
+        match error {
+            LayersError::Read { path, source } => ConfigError::Read { path, source },
+            LayersError::Refused { path, source } => ConfigError::Parse { path, source },
+            error => ConfigError::Layers(error),
+        }
+    }
+}
+
+/// Reads `platform.toml` and its drop-ins as one text.
+///
+/// # Errors
+/// [`ConfigError::Read`], [`ConfigError::Parse`], [`ConfigError::Layers`].
+pub fn layered(path: &Path) -> Result<Layered, ConfigError> {
+    Ok(Layered::read(path, FILE_BYTES_MAX)?)
 }
 
 impl Config {
-    /// Reads and checks a file.
+    /// Reads and checks a file with its drop-ins.
     ///
     /// # Errors
     /// [`ConfigError`] by cause: unreadable, not valid, a box twice.
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        Config::parse(&text, path)
+        Config::of(&layered(path)?)
     }
 
-    /// Checks a text; `path` is where it came from, for errors and for relative paths.
+    /// Checks a text that is all there is; `path` is where it came from, for errors and for relative paths.
     ///
     /// # Errors
     /// As [`Config::load`], without the reading.
     pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
-        let mut config: Config =
-            toml::from_str(text).map_err(|source| ConfigError::Parse { path: path.to_owned(), source })?;
+        Config::of(&Layered::alone(path, text.to_owned()))
+    }
+
+    fn of(typed: &Layered) -> Result<Config, ConfigError> {
+        let mut config: Config = typed.parse()?;
+        let path = typed.main();
         let mut seen = BTreeSet::new();
-        if let Some(twice) = config.boxes.iter().find(|entry| !seen.insert(entry.id.to_string())) {
-            return Err(ConfigError::BoxTwice { path: path.to_owned(), id: twice.id.clone() });
+        let mut named = config.boxes.iter().enumerate();
+        if let Some((nth, twice)) = named.find(|(_, entry)| !seen.insert(entry.id.to_string())) {
+            return Err(ConfigError::BoxTwice { at: typed.spot_in("box", nth, "id"), id: twice.id.clone() });
         }
         let folder = path.parent().unwrap_or(Path::new(""));
         config.state_dir = folder.join(&config.state_dir);

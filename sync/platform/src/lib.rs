@@ -42,7 +42,7 @@ mod tls;
 pub use box_keys::{BoxKeyError, revoke};
 pub use command::{COMMAND_HOURS_MAX, COMMANDS_MAX, CommandError, Ordered, order, ordered};
 pub use compare::{Comparison, compare};
-pub use config::{Config, ConfigError, EnrolledBox, ReadToken, TlsFiles};
+pub use config::{Config, ConfigError, EnrolledBox, ReadToken, TlsFiles, layered};
 pub use enrolment::{ENROLLED_MAX, EnrolmentError, INVITATION_HOURS_MAX, invite};
 pub use owned_file::FileError;
 pub use rotation::{RotationError, rotate};

@@ -7,6 +7,7 @@ mod within;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use layers::{Fault, Layered, LayersError, Spot};
 use serde::Deserialize;
 
 pub(crate) use destination::UtcOffset;
@@ -52,12 +53,10 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file is no configuration by its size.
-    #[error("`{path}` has {bytes} bytes, at most {max} are read · try: check that --config names the right file")]
+    #[error("`{path}` goes beyond {max} bytes, the most that is read · try: check that --config names the right file")]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// Its size.
-        bytes: u64,
         /// The bound.
         max: u64,
     },
@@ -67,13 +66,13 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
         /// Line, column, key and cause.
-        source: toml::de::Error,
+        source: Box<Fault>,
     },
     /// Two destinations have one name.
-    #[error("`{path}`: [[destination]] name = \"{name}\" stands there twice · try: give each its own name")]
+    #[error("{at}: [[destination]] name = \"{name}\" stands there twice · try: give each its own name")]
     NameTwice {
-        /// The file.
-        path: PathBuf,
+        /// Where the second one is.
+        at: Spot,
         /// The name.
         name: String,
     },
@@ -87,31 +86,71 @@ pub enum ConfigError {
         /// The bound.
         max: usize,
     },
+    /// The folder of drop-ins.
+    #[error(transparent)]
+    DropIns(LayersError),
+}
+
+impl From<LayersError> for ConfigError {
+    fn from(error: LayersError) -> ConfigError {
+        match error {
+            LayersError::Read { path, source } => ConfigError::Read { path, source },
+            LayersError::TooLong { path, bytes_max } => ConfigError::TooLarge { path, max: bytes_max },
+            LayersError::Refused { path, source } => ConfigError::Parse { path, source },
+            error => ConfigError::DropIns(error),
+        }
+    }
+}
+
+/// Reads `sync.toml` and its drop-ins as one text.
+///
+/// # Errors
+/// [`ConfigError::Read`], [`ConfigError::TooLarge`], [`ConfigError::Parse`], [`ConfigError::DropIns`].
+pub fn layered(path: &Path) -> Result<Layered, ConfigError> {
+    Ok(Layered::read(path, FILE_BYTES_MAX)?)
+}
+
+/// The same with this text in the place of what stands in `sync.toml`.
+///
+/// # Errors
+/// As [`layered`].
+pub fn layered_with(path: &Path, main: String) -> Result<Layered, ConfigError> {
+    Ok(Layered::with_main(path, main, FILE_BYTES_MAX)?)
 }
 
 impl SyncConfig {
-    /// Reads and checks a file.
+    /// Reads and checks a file with its drop-ins.
     ///
     /// # Errors
     /// [`ConfigError`] by cause.
     pub fn load(path: &Path) -> Result<SyncConfig, ConfigError> {
-        SyncConfig::parse(&read(path)?, path)
+        SyncConfig::of(&layered(path)?)
     }
 
-    /// Checks a text; `path` is where it came from, for errors and for relative paths.
+    /// Checks a text that is all there is; `path` is where it came from, for errors and for relative paths.
     ///
     /// # Errors
     /// As [`SyncConfig::load`], without the reading.
     pub fn parse(text: &str, path: &Path) -> Result<SyncConfig, ConfigError> {
-        let mut config: SyncConfig =
-            toml::from_str(text).map_err(|source| ConfigError::Parse { path: path.into(), source })?;
+        SyncConfig::of(&Layered::alone(path, text.to_owned()))
+    }
+
+    /// Checks what was read.
+    ///
+    /// # Errors
+    /// As [`SyncConfig::load`], without the reading.
+    pub fn of(typed: &Layered) -> Result<SyncConfig, ConfigError> {
+        let mut config: SyncConfig = typed.parse()?;
+        let path = typed.main();
         let count = config.destinations.len();
         if count > DESTINATIONS_MAX {
             return Err(ConfigError::TooMany { path: path.into(), count, max: DESTINATIONS_MAX });
         }
         let mut seen = BTreeSet::new();
-        if let Some(twice) = config.destinations.iter().find(|entry| !seen.insert(entry.name.as_str())) {
-            return Err(ConfigError::NameTwice { path: path.into(), name: twice.name.to_string() });
+        let mut named = config.destinations.iter().enumerate();
+        if let Some((nth, twice)) = named.find(|(_, entry)| !seen.insert(entry.name.as_str())) {
+            let at = typed.spot_in("destination", nth, "name");
+            return Err(ConfigError::NameTwice { at, name: twice.name.to_string() });
         }
         let folder = path.parent().unwrap_or(Path::new(""));
         config.state_dir = folder.join(&config.state_dir);
@@ -155,15 +194,6 @@ impl SyncConfig {
     pub fn socket_path(&self) -> PathBuf {
         self.run_dir.join("sync.sock")
     }
-}
-
-fn read(path: &Path) -> Result<String, ConfigError> {
-    let failed = |source| ConfigError::Read { path: path.into(), source };
-    let bytes = std::fs::metadata(path).map_err(failed)?.len();
-    if bytes > FILE_BYTES_MAX {
-        return Err(ConfigError::TooLarge { path: path.into(), bytes, max: FILE_BYTES_MAX });
-    }
-    std::fs::read_to_string(path).map_err(failed)
 }
 
 fn state_dir_default() -> PathBuf {

@@ -48,7 +48,7 @@ pub mod status;
 pub use best_time::{BestTime, Known, read as known_time};
 pub use config::{
     Backoff, BaseUrl, BatchLimits, Budget, ConfigError, DestinationConfig, Instead, Loaded, SyncConfig, Timeouts,
-    Windows, Within, versions_in,
+    Windows, Within, layered, layered_with, versions_in,
 };
 pub use destination::{Answer, Expected, Raw, TlsError, Transport, restore};
 pub use files::{Cut, CutBatch, CutError, Files, Obeyed, Settled};

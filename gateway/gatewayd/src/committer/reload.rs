@@ -7,6 +7,7 @@
 
 use control::chain;
 use journal::Reader;
+use layers::Layered;
 use record::merkle::{Hash, leaf_hash};
 use record::{Act, Actor, Audit, Body, ConfigFile, Configuring, Seq, Settlement};
 use rules::RuleSet;
@@ -51,7 +52,7 @@ impl Committer {
         let RulesPlace { main, .. } = &self.parts.rules_place;
         let loaded = self.parts.rules_place.load().map_err(|error| chain(&error))?;
         let (relays, devices) = (&self.parts.relays_configured, &self.parts.devices);
-        agree(relays, devices, &loaded.set, main).map_err(|error| chain(&error))?;
+        agree(relays, devices, &loaded.set, &Layered::alone(main, String::new())).map_err(|error| chain(&error))?;
         let (count, hash) = (loaded.set.iter().len(), leaf_hash(loaded.text.as_bytes()));
         let of = self.platforms.rules.as_ref().map(|kept| kept.platform.clone());
         if hash == self.parts.rules_hash {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use layers::{Fault, LayersError, Spot};
 use rules::{FILES_MAX, RulesFileError};
 
 use super::files::FILE_BYTES_MAX;
@@ -30,13 +31,13 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
         /// Line, key and cause.
-        source: Box<toml::de::Error>,
+        source: Box<Fault>,
     },
     /// A number outside its range.
-    #[error("configuration `{path}`: `{key}` is {value}, set it from {low} to {high}")]
+    #[error("configuration {at}: `{key}` is {value}, set it from {low} to {high}")]
     Range {
-        /// The file.
-        path: PathBuf,
+        /// Where.
+        at: Spot,
         /// The key.
         key: &'static str,
         /// What was typed.
@@ -48,31 +49,31 @@ pub enum ConfigError {
     },
     /// GWMP beyond loopback without both allow-lists.
     #[error(
-        "configuration `{path}`: `gwmp.listen` is {listen}, reachable by others, and GWMP has no authentication \
+        "configuration {at}: `gwmp.listen` is {listen}, reachable by others, and GWMP has no authentication \
          · try: list your gateways' EUIs in `gwmp.gateways` and their networks in `gwmp.networks`, or listen on 127.0.0.1"
     )]
     OpenGwmp {
-        /// The file.
-        path: PathBuf,
+        /// Where.
+        at: Spot,
         /// What was typed.
         listen: SocketAddr,
     },
     /// A serial port without a usable name, or two with one name or path.
     #[error(
-        "configuration `{path}`: `[[serial]]` {name:?} · try: give each port a name of its own (1 to 64 of \
+        "configuration {at}: `[[serial]]` {name:?} · try: give each port a name of its own (1 to 64 of \
          A-Z a-z 0-9 _ . -) and a path of its own"
     )]
     SerialPort {
-        /// The file.
-        path: PathBuf,
+        /// Where.
+        at: Spot,
         /// The port.
         name: String,
     },
     /// A relay that cannot be what it says.
-    #[error("configuration `{path}`: `[[relay]]` {name}: {why} · try: correct it, then weir config check {path}")]
+    #[error("configuration {at}: `[[relay]]` {name}: {why} · try: correct it, then weir config check")]
     Relay {
-        /// The file.
-        path: PathBuf,
+        /// Where.
+        at: Spot,
         /// The relay.
         name: record::RelayId,
         /// What is wrong with it.
@@ -93,11 +94,11 @@ pub enum ConfigError {
     },
     /// An application id that is no level of a topic.
     #[error(
-        "configuration `{path}`: `chirpstack.application_id` is {application_id:?}, write 1 to 64 of A-Z a-z 0-9 _ . -"
+        "configuration {at}: `chirpstack.application_id` is {application_id:?}, write 1 to 64 of A-Z a-z 0-9 _ . -"
     )]
     ApplicationId {
-        /// The file.
-        path: PathBuf,
+        /// Where.
+        at: Spot,
         /// What was typed.
         application_id: String,
     },
@@ -114,6 +115,9 @@ pub enum ConfigError {
         /// Its topic.
         topic: String,
     },
+    /// The folder of drop-ins.
+    #[error(transparent)]
+    DropIns(LayersError),
     /// `devices.toml`.
     #[error("device table `{path}` is refused")]
     Devices {

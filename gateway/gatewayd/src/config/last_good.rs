@@ -8,7 +8,7 @@ use control::chain;
 use record::ConfigFile;
 use versions::{Place, VersionId, Versions};
 
-use super::files::read;
+use super::files::FILE_BYTES_MAX;
 use super::{ConfigError, GatewayConfig, Loaded, default_state_dir};
 use crate::status::InsteadStatus;
 
@@ -78,12 +78,17 @@ fn instead(
     Some(loaded)
 }
 
-/// What is kept beside this very `gateway.toml`, as long as that says where, or said so last.
+/// What is kept beside this very `gateway.toml`, as long as one of its files says where.
 fn worked_last(path: &Path) -> BTreeMap<ConfigFile, (VersionId, String)> {
-    let text = read(path).unwrap_or_default();
-    let state_dir = versions::state_dir(&text).unwrap_or_else(default_state_dir);
-    let folder = versions_in(&path.parent().unwrap_or(Path::new(".")).join(state_dir));
-    let texts = Versions::open(&folder).and_then(|versions| {
+    let named = layers::readable(path, FILE_BYTES_MAX);
+    let state_dirs = named.iter().filter_map(|text| versions::state_dir(text)).chain([default_state_dir()]);
+    let beside = |state_dir: PathBuf| path.parent().unwrap_or(Path::new(".")).join(state_dir);
+    let found = state_dirs.map(|state_dir| kept_in(&versions_in(&beside(state_dir)), path));
+    found.into_iter().find(|texts| !texts.is_empty()).unwrap_or_default()
+}
+
+fn kept_in(folder: &Path, path: &Path) -> BTreeMap<ConfigFile, (VersionId, String)> {
+    let texts = Versions::open(folder).and_then(|versions| {
         let place = Place { file: ConfigFile::Gateway, path: path.to_owned() };
         if versions.good(&place).is_none() {
             // Nobody worked yet, or that was another box.

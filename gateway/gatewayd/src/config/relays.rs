@@ -1,8 +1,7 @@
 //! `[[relay]]`: lines of GPIO chips that alarms switch, and what is behind them.
 
-use std::path::Path;
-
 use ingest::DeviceTable;
+use layers::Layered;
 use record::{Priority, RelayId, SourceId};
 use relay::{
     BLINK_MS_MAX, BLINK_MS_MIN, BOTTLES_MAX, Blink, COOL_DOWN_S_MAX, ON_MS_MAX, ON_MS_MIN, Purpose, RELAYS_MAX,
@@ -132,16 +131,21 @@ impl Relay {
 }
 
 /// Checks all relays.
-pub(super) fn check(relays: &[Relay], path: &Path) -> Result<(), ConfigError> {
-    let within = |key, value: u64, low: u64, high: u64| {
-        let fits = (low..=high).contains(&value);
-        fits.then_some(()).ok_or(ConfigError::Range { path: path.into(), key, value, low, high })
-    };
-    let refuse = |relay: &Relay, why: &str| {
-        Err(ConfigError::Relay { path: path.into(), name: relay.name.clone(), why: why.to_owned() })
-    };
-    within("relay", u64::try_from(relays.len()).unwrap_or(u64::MAX), 0, u64::try_from(RELAYS_MAX).unwrap_or(u64::MAX))?;
+pub(super) fn check(relays: &[Relay], typed: &Layered) -> Result<(), ConfigError> {
+    let [count, most] = [relays.len(), RELAYS_MAX].map(|count| u64::try_from(count).unwrap_or(u64::MAX));
+    if count > most {
+        return Err(ConfigError::Range { at: typed.spot("relay"), key: "relay", value: count, low: 0, high: most });
+    }
     for (at, relay) in relays.iter().enumerate() {
+        let within = |key: &'static str, value: u64, low: u64, high: u64| {
+            let fits = (low..=high).contains(&value);
+            let spot = || typed.spot_in("relay", at, key.trim_start_matches("relay."));
+            fits.then_some(()).ok_or_else(|| ConfigError::Range { at: spot(), key, value, low, high })
+        };
+        let refuse = |relay: &Relay, why: &str| {
+            let at = typed.spot_in("relay", at, "name");
+            Err(ConfigError::Relay { at, name: relay.name.clone(), why: why.to_owned() })
+        };
         if let Some(key) = relay.stray_key() {
             return refuse(relay, &format!("`{key}` is no key of this use"));
         }
@@ -167,16 +171,25 @@ pub(super) fn check(relays: &[Relay], path: &Path) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Checks what relays, devices and rules say of each other. `path` is that of gateway.toml.
-pub(crate) fn agree(relays: &[Relay], devices: &DeviceTable, rules: &RuleSet, path: &Path) -> Result<(), ConfigError> {
-    for relay in relays {
+/// Checks what relays, devices and rules say of each other. `typed` is what the relays were read from.
+pub(crate) fn agree(
+    relays: &[Relay],
+    devices: &DeviceTable,
+    rules: &RuleSet,
+    typed: &Layered,
+) -> Result<(), ConfigError> {
+    for (at, relay) in relays.iter().enumerate() {
         if let Some(device) = relay.devices.iter().find(|device| devices.by_name(device).is_none()) {
             let why = format!("there is no device `{device}` in the device table");
-            return Err(ConfigError::Relay { path: path.into(), name: relay.name.clone(), why });
+            return Err(ConfigError::Relay {
+                at: typed.spot_in("relay", at, "devices"),
+                name: relay.name.clone(),
+                why,
+            });
         }
     }
     match unknown_sampler(relays, rules) {
-        Some((rule, sampler)) => Err(ConfigError::NoSampler { path: path.into(), rule, sampler }),
+        Some((rule, sampler)) => Err(ConfigError::NoSampler { path: typed.main().to_owned(), rule, sampler }),
         None => Ok(()),
     }
 }

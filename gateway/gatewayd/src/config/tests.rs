@@ -302,3 +302,47 @@ fn the_files_of_rules_d_count_with_rules_toml_and_a_fault_names_its_file() {
     (0..62).for_each(|nth| write(&format!("rules.d/{nth}.toml"), ""));
     refused(expect!["folder `/etc/weir/rules.d` has 65 files of rules or more, and 64 are the most · try: join some"]);
 }
+
+#[test]
+fn drop_ins_count_over_gateway_toml_and_a_fault_names_the_file_and_line_in_which_it_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let path = folder.path().join("gateway.toml");
+    write("gateway.toml", "box = \"b\"\n[commit]\nlinger_ms = 1\n[[serial]]\nname = \"one\"\npath = \"a\"\n");
+    ["devices.toml", "rules.toml"].iter().for_each(|name| write(name, ""));
+    write_keys(folder.path(), "");
+    std::fs::create_dir(folder.path().join("gateway.toml.d")).unwrap();
+    let loaded = || match GatewayConfig::load_with(&path, &BTreeMap::new()) {
+        Ok(loaded) => format!("{:?}\n{}", loaded.config.file.commit, loaded.texts[0].1),
+        Err(error) => control::chain(&error).replace(&folder.path().display().to_string(), "/etc/weir"),
+    };
+    write("gateway.toml.d/10-site.toml", "commit.rows_max = 5\n");
+    expect![[r#"
+        Commit { linger_ms: 1, rows_max: 5 }
+        box = "b"
+        [commit]
+        linger_ms = 1
+        rows_max = 5  # gateway.toml.d/10-site.toml:1
+        [[serial]]
+        name = "one"
+        path = "a"
+    "#]]
+    .assert_eq(&loaded());
+    for (wrong, expected) in [
+        ("\ncommit.rows_max = 0\n", "10-site.toml`, line 2: `commit.rows_max` is 0, set it from 1 to 10000"),
+        ("\n[[serial]]\nname = \"two\"\npath = \"b\"\nbaud = 3\n", "10-site.toml`, line 5: `serial.baud` is 3"),
+        ("[[serial]]\nname = \"two\"\npath = \"a\"\n", "10-site.toml`, line 2: `[[serial]]` \"two\""),
+        ("\n\n[gwmp]\nlisten = \"0.0.0.0:1700\"\n", "10-site.toml`, line 4: `gwmp.listen`"),
+        ("[[serial]]\nname = \"one\"\npahts = 1\n", "10-site.toml` is refused"),
+    ] {
+        write("gateway.toml.d/10-site.toml", wrong);
+        let told = loaded();
+        assert!(told.contains(&format!("/etc/weir/gateway.toml.d/{expected}")), "{told}");
+    }
+    // A kept text is that of all of them.
+    let kept = BTreeMap::from([(ConfigFile::Gateway, "box = \"b\"\n".to_owned())]);
+    assert_eq!(GatewayConfig::load_with(&path, &kept).unwrap().config.file.commit.rows_max, 1_024);
+    write("gateway.toml.d/10-site.toml", "");
+    write("gateway.toml", "box = \"b\"\ncommit.rows_max = 0\n");
+    assert!(loaded().starts_with("configuration `/etc/weir/gateway.toml`: `commit.rows_max`"), "{}", loaded());
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -153,18 +153,24 @@ fn configuration(places: &Places<'_>, redaction: &mut Redaction) -> Vec<Part> {
     });
     let more = rules.others().unwrap_or_default();
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let more = more.iter().map(|path| (format!("config/rules.d/{}", name(path)), path.as_path()));
+    let more = more.iter().map(|path| (format!("config/rules.d/{}", name(path)), path.clone()));
+    let over = [("gateway.toml.d", places.config), ("sync.toml.d", places.sync_config)];
+    let over = over.into_iter().flat_map(|(folder, main)| {
+        let found = layers::drop_ins(main).unwrap_or_default();
+        found.into_iter().map(move |path| (format!("config/{folder}/{}", name(&path)), path))
+    });
     let files = [
         ("config/gateway.toml", places.config),
         ("config/sync.toml", places.sync_config),
         ("config/rules.toml", &rules.main),
         ("config/devices.toml", &devices),
     ];
-    let part = |(name, path): (String, &Path)| {
-        let text = redaction.toml(&read(path)?);
+    let part = |(name, path): (String, PathBuf)| {
+        let text = redaction.toml(&read(&path)?);
         Some(Part { name, text, keep: Keep::Beginning })
     };
-    files.into_iter().map(|(name, path)| (name.to_owned(), path)).chain(more).filter_map(part).collect()
+    let files = files.into_iter().map(|(name, path)| (name.to_owned(), path.to_owned()));
+    files.chain(over).chain(more).filter_map(part).collect()
 }
 
 fn log(unit: &str, redaction: &mut Redaction) -> Part {

@@ -165,6 +165,11 @@ impl Redaction {
         }
     }
 
+    /// The values of one.
+    pub(super) fn value(&mut self, value: toml::Value) -> toml::Value {
+        self.toml_value("", value)
+    }
+
     fn toml_value(&mut self, name: &str, value: toml::Value) -> toml::Value {
         match value {
             toml::Value::String(text) if name == "key" && text.parse::<batch::PublicKey>().is_ok() => text.into(),

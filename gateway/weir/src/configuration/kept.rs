@@ -5,8 +5,9 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use control::chain;
+use gatewayd::GatewayConfig;
 use gatewayd::config::RulesPlace;
-use gatewayd::{ConfigError, GatewayConfig};
 use record::ConfigFile;
 use versions::{Place, TEXT_BYTES_MAX, Version, VersionId, Versions};
 
@@ -57,19 +58,42 @@ impl Kept {
         texts.filter(|(file, _)| counts(*file)).collect()
     }
 
-    /// The text as it counts, which of the rules is that of all their files; none where there is no file. What is refused is
-    /// only what stands in its own file.
+    /// Where a file and what counts over it stand.
+    pub(super) fn shown_place(&self, file: ConfigFile) -> String {
+        let path = self.place(file).path;
+        let folder = layers::folder_of(&path);
+        match self.has_drop_ins(file) {
+            true => format!("{} + {}", path.display(), folder.file_name().unwrap_or_default().display()),
+            false => path.display().to_string(),
+        }
+    }
+
+    /// The text as it counts, which of the rules is that of all their files, and of others has what drop-ins say; none where there
+    /// is no file. What is refused is only what stands in its own file.
     pub(super) fn text(&self, file: ConfigFile) -> Result<Option<String>, ConfigurationError> {
         let Some(own) = self.own_text(file)? else { return Ok(None) };
         Ok(Some(self.whole(file, own.clone()).unwrap_or(own)))
     }
 
     /// What the text of a file comes to, together with the others that count with it.
-    pub(super) fn whole(&self, file: ConfigFile, own: String) -> Result<String, ConfigError> {
+    pub(super) fn whole(&self, file: ConfigFile, own: String) -> Result<String, String> {
+        let path = self.place(file).path;
         match file {
-            ConfigFile::Rules => Ok(self.rules().load_with(own)?.text),
-            ConfigFile::Gateway | ConfigFile::Devices | ConfigFile::Sync => Ok(own),
+            ConfigFile::Rules => self.rules().load_with(own).map(|rules| rules.text).map_err(|error| chain(&error)),
+            ConfigFile::Gateway => gatewayd::config::layered_with(&path, own)
+                .map(layers::Layered::into_text)
+                .map_err(|error| chain(&error)),
+            ConfigFile::Sync => {
+                syncd::layered_with(&path, own).map(layers::Layered::into_text).map_err(|error| chain(&error))
+            }
+            ConfigFile::Devices => Ok(own),
         }
+    }
+
+    /// Whether drop-ins count over a file, or would if they could be read.
+    pub(super) fn has_drop_ins(&self, file: ConfigFile) -> bool {
+        matches!(file, ConfigFile::Gateway | ConfigFile::Sync)
+            && layers::drop_ins(&self.place(file).path).map_or(true, |found| !found.is_empty())
     }
 
     /// Whether other files of rules count beside rules.toml.

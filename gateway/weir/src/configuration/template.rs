@@ -38,7 +38,7 @@ pub(crate) enum Template {
 }
 
 impl Template {
-    fn text(self) -> &'static str {
+    pub(super) fn text(self) -> &'static str {
         match self {
             Template::Gateway => include_str!("../../../../config/gateway.toml"),
             Template::Devices => include_str!("../../../../config/devices.toml"),

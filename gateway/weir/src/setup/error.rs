@@ -43,6 +43,18 @@ pub(crate) enum SetupError {
         /// The answer's.
         wanted: BoxId,
     },
+    /// A drop-in has another name.
+    #[error(
+        "{at}: this box is called {is} there, over what would be written, and nothing was changed · try: take that line out, or weir setup with {is}, not {wanted}"
+    )]
+    NameOver {
+        /// Where.
+        at: layers::Spot,
+        /// What it says.
+        is: BoxId,
+        /// The answer's.
+        wanted: BoxId,
+    },
     /// A platform that the box does not know, and no code for it.
     #[error("there is no code for {url} · try: the platform's operator types weir platform invite {name}")]
     NoCode {

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use batch::BoxId;
 use gatewayd::GatewayConfig;
-use record::ConfigFile;
 use toml_edit::value;
 
 use super::answers::{Answers, Invitation, NewDevice, NewOutfall};
@@ -172,7 +171,11 @@ fn look_at_name(name: &BoxId, site: &Site<'_>) -> Result<Found, CommandError> {
         return Err(SetupError::Name { is, wanted: name.clone() }.into());
     }
     let file = TomlFile::read(&site.file("gateway.toml"), MODE).map_err(SetupError::File)?;
-    let is_there = file.document.get("box").and_then(|is| is.as_str()) == Some(name.as_str());
+    let own = file.document.get("box").and_then(|is| is.as_str());
+    // A drop-in may say another one, or the only one.
+    let counts = gatewayd::config::layered(&file.path).and_then(|typed| Ok(typed.parse::<toml::Table>()?)).ok();
+    let counts = counts.as_ref().map_or(own, |counts| counts.get("box").and_then(toml::Value::as_str));
+    let is_there = counts == Some(name.as_str());
     Ok(if is_there { Found::Done(name.to_string()) } else { Found::Todo(name.to_string()) })
 }
 
@@ -183,8 +186,13 @@ fn write_name(name: &BoxId, site: &Site<'_>) -> Result<(), CommandError> {
         Some(item) => *item = value(name.as_str()),
         None => drop(file.document.insert("box", value(name.as_str()))),
     }
-    let texts = BTreeMap::from([(ConfigFile::Gateway, file.document.to_string())]);
-    GatewayConfig::load_with(&path, &texts).map_err(CommandError::GatewayConfig)?;
+    let typed =
+        gatewayd::config::layered_with(&path, file.document.to_string()).map_err(CommandError::GatewayConfig)?;
+    let at = typed.spot("box");
+    let counts = GatewayConfig::load_layered(&path, typed, &BTreeMap::new()).map_err(CommandError::GatewayConfig)?;
+    if counts.config.file.box_id != *name {
+        return Err(SetupError::NameOver { at, is: counts.config.file.box_id, wanted: name.clone() }.into());
+    }
     file.write().map_err(SetupError::File)?;
     Ok(())
 }

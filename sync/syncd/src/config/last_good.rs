@@ -6,7 +6,7 @@ use control::chain;
 use record::ConfigFile;
 use versions::{Place, VersionId, Versions};
 
-use super::{ConfigError, SyncConfig, read, state_dir_default};
+use super::{ConfigError, FILE_BYTES_MAX, SyncConfig, layered, state_dir_default};
 use crate::BestTime;
 use crate::run::transports;
 
@@ -32,7 +32,7 @@ pub struct Instead {
 pub struct Loaded {
     /// As meant.
     pub config: SyncConfig,
-    /// As typed.
+    /// As typed, that of drop-ins with it.
     pub text: (Place, String),
 }
 
@@ -43,7 +43,7 @@ impl SyncConfig {
     /// As [`SyncConfig::load`], if nothing that is kept helps. Certificates that are refused are left to [`crate::run()`].
     pub fn load_or_last_good(path: &Path) -> Result<Loaded, ConfigError> {
         let place = Place { file: ConfigFile::Sync, path: path.to_owned() };
-        let found = read(path).and_then(|text| Ok((SyncConfig::parse(&text, path)?, text)));
+        let found = layered(path).and_then(|typed| Ok((SyncConfig::of(&typed)?, typed.into_text())));
         let why = match &found {
             Ok((config, _)) => transports(config, &BestTime::default()).err().map(|error| chain(&error)),
             Err(refused) => Some(chain(refused)),
@@ -59,12 +59,16 @@ impl SyncConfig {
     }
 }
 
-/// What is kept beside this very file, as long as that says where.
+/// What is kept beside this very file, as long as it or a drop-in says where.
 fn worked_last(place: &Place) -> Option<(VersionId, String)> {
-    let text = read(&place.path).unwrap_or_default();
-    let state_dir = versions::state_dir(&text).unwrap_or_else(state_dir_default);
-    let folder = versions_in(&place.path.parent().unwrap_or(Path::new("")).join(state_dir));
-    let kept = Versions::open(&folder).and_then(|versions| {
+    let named = layers::readable(&place.path, FILE_BYTES_MAX);
+    let state_dirs = named.iter().filter_map(|text| versions::state_dir(text)).chain([state_dir_default()]);
+    let beside = |state_dir: PathBuf| place.path.parent().unwrap_or(Path::new("")).join(state_dir);
+    state_dirs.into_iter().find_map(|state_dir| kept_in(&versions_in(&beside(state_dir)), place))
+}
+
+fn kept_in(folder: &Path, place: &Place) -> Option<(VersionId, String)> {
+    let kept = Versions::open(folder).and_then(|versions| {
         let version = versions.good(place);
         version.map(|version| Ok((version.id(), versions.text(version)?))).transpose()
     });

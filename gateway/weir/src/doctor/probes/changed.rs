@@ -42,7 +42,10 @@ pub(super) fn page(places: &Places) -> Fact<()> {
         page::ConfigError::Read { source, .. } if source.kind() == ErrorKind::NotFound => {
             Unseen::Absent(words("no page is wanted", "未启用页面"))
         }
-        page::ConfigError::Read { path, source } if source.kind() == ErrorKind::PermissionDenied => {
+        page::ConfigError::Read { path, source }
+        | page::ConfigError::DropIns(layers::LayersError::Read { path, source })
+            if source.kind() == ErrorKind::PermissionDenied =>
+        {
             Unseen::of(source, &path.display().to_string())
         }
         _ => Unseen::Failed(chain(&error)),
