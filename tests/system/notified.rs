@@ -318,7 +318,7 @@ fn a_refused_notify_toml_keeps_no_data_from_the_platforms() {
     world.restart_sync();
     Sensor::connect(&world, &device).publish(r#"{"n": 1, "cod": 20.5}"#);
     world.delivered();
-    for (lang, words) in [("en", "! notify.toml is refused: "), ("zh", "! notify.toml 被拒绝: ")] {
+    for (lang, words) in [("en", "! notify.toml is refused: "), ("zh", "! notify.toml 被拒绝")] {
         let told = world.weir(&["--lang", lang, "status"]).exits(1).out;
         let line = told.lines().find(|line| line.starts_with(words)).unwrap_or_else(|| panic!("{told}"));
         assert!(line.contains("colour") && line.contains("weir config check"), "{line}");

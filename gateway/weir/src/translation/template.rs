@@ -15,6 +15,8 @@ struct Hole {
     behind: String,
     /// Whether it stands in quotes wherever else it stands: then it is a name.
     is_quoted: bool,
+    /// Whether it is a place in a text, which has digits only.
+    is_place: bool,
 }
 
 /// What stands in a hole of a sentence.
@@ -40,11 +42,14 @@ pub(super) struct Sign {
     pub(super) chinese: &'static str,
 }
 
-/// Before a cause, before what to do, and before another remark; what begins with another of them comes before it.
-pub(super) const SIGNS: [Sign; 3] = [
+/// Before a cause, before what to do, before another remark, and in what a reader of TOML draws of a line, once it is on one line
+/// with the rest; what begins with another of them comes before it.
+pub(super) const SIGNS: [Sign; 5] = [
     Sign { english: ": ", chinese: "：" },
     Sign { english: " · try: ", chinese: " · try: " },
     Sign { english: " · ", chinese: " · " },
+    Sign { english: " | ", chinese: " | " },
+    Sign { english: "^ ", chinese: "^ " },
 ];
 
 impl Template {
@@ -74,13 +79,14 @@ impl Template {
                         name = unnamed.to_string();
                         unnamed += 1;
                     }
-                    template.holes.push(Hole { name, behind: String::new(), is_quoted: false });
+                    template.holes.push(Hole { name, behind: String::new(), is_quoted: false, is_place: false });
                 }
                 '}' => return None,
                 _ => template.end().push(letter),
             }
         }
         template.mark_quoted();
+        template.mark_places();
         Some(template)
     }
 
@@ -100,6 +106,13 @@ impl Template {
         let names: Vec<String> = in_quotes.map(|(_, hole)| hole.name.clone()).collect();
         for hole in &mut self.holes {
             hole.is_quoted = names.contains(&hole.name);
+        }
+    }
+
+    /// A line is one with its column; without, it may be anything's name.
+    fn mark_places(&mut self) {
+        if self.holes.iter().any(|hole| hole.name == "column") {
+            self.holes.iter_mut().for_each(|hole| hole.is_place = matches!(hole.name.as_str(), "line" | "column"));
         }
     }
 
@@ -144,6 +157,7 @@ impl Template {
                     .strip_prefix(known.text)
                     .filter(|rest| rest.starts_with(&hole.behind))
                     .map(|_| known.text.len())?,
+                None if hole.is_place => place_end(behind, &hole.behind)?,
                 None if is_last => last_end(behind, &hole.behind)?,
                 None => behind.find(&hole.behind)?,
             };
@@ -173,6 +187,12 @@ impl Template {
         sentence
     }
 
+    /// Whether a hole of this name has digits only.
+    #[cfg(test)]
+    pub(super) fn is_place(&self, name: &str) -> bool {
+        self.holes.iter().any(|hole| hole.name == name && hole.is_place)
+    }
+
     /// The names of the holes.
     #[cfg(test)]
     pub(super) fn names(&self) -> std::collections::BTreeSet<&str> {
@@ -191,10 +211,17 @@ fn next(text: &str) -> Option<(&'static Sign, &str)> {
     SIGNS.iter().find_map(|sign| Some((sign, text.strip_prefix(sign.english)?)))
 }
 
+/// Where a number ends, with this text behind it.
+fn place_end(text: &str, behind: &str) -> Option<usize> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    (digits > 0 && text[digits..].starts_with(behind)).then_some(digits)
+}
+
 /// Where the last text of a template stands so that nothing but another sentence follows it.
 fn last_end(text: &str, last: &str) -> Option<usize> {
     if last.is_empty() {
-        return Some(text.len());
+        // What to do is no part of what is wrong.
+        return Some(text.find(" · try: ").unwrap_or(text.len()));
     }
     let is_end = |at: &usize| {
         let rest = &text[at + last.len()..];

@@ -39,6 +39,16 @@ fn a_sentence_is_found_by_its_template_and_its_causes_behind_it() {
 }
 
 #[test]
+fn what_a_reader_of_toml_draws_is_told_on_one_line_too() {
+    check(
+        "TOML parse error at line 1, column 1 | 1 | colour = 1 | ^^^^^^ unknown field `colour`, expected one of `a`, `b` · try: \
+         weir config check",
+        expect!["TOML 第 1 行第 1 列有误 | 1 | colour = 1 | ^^^^^^ 未知的键 `colour`，应为：`a`, `b` 之一 · try: weir config check"],
+    );
+    check("EOF while parsing at line 1 column 9", expect!["第 1 行第 9 列：EOF while parsing"]);
+}
+
+#[test]
 fn names_in_quotes_are_never_translated() {
     check(
         "there is no device `the committer is gone` · try: weir device list",
@@ -160,7 +170,9 @@ fn what_nobody_has_translated_stays_as_it_is() {
 /// Texts for the holes of a template, by name.
 fn fillings(template: &Template, words: &[String]) -> Vec<(String, String)> {
     let names = template.names().into_iter().zip(words.iter().cycle());
-    names.map(|(name, word)| (name.to_owned(), word.clone())).collect()
+    let fitting =
+        |name: &str, word: &String| if template.is_place(name) { word.len().to_string() } else { word.clone() };
+    names.map(|(name, word)| (name.to_owned(), fitting(name, word))).collect()
 }
 
 proptest! {
