@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::sync::LazyLock;
 
-use template::{SIGNS, Template};
+use template::{Filling, SIGNS, TRY, Template};
 
 /// A longer text is no sentence of an error's, but what somebody else said.
 const TEXT_BYTES_MAX: usize = 8 * 1024;
@@ -102,12 +102,22 @@ fn sentence(text: &str, depth: usize) -> Option<String> {
     // Of several lines each is a sentence of its own, except where the template has them.
     let is_one_line = !text.contains('\n');
     let mut fitting = PAIRS.iter().filter(|pair| is_one_line || pair.english.has_lines());
-    let (pair, found) = fitting.find_map(|pair| Some((pair, pair.english.find(text)?)))?;
+    let (pair, mut found) = fitting.find_map(|pair| Some((pair, pair.english.find(text)?)))?;
+    // What stands in quotes is a name, and stays one.
+    let said = |hole: &Filling<'_>| if hole.is_quoted { None } else { translated(hole.text, depth + 1) };
+    let mut known: Vec<Option<String>> = found.holes.iter().map(said).collect();
+    if let (Some(last), Some(None)) = (found.holes.last_mut(), known.last())
+        && pair.english.ends_with_hole()
+        && let Some((what, command)) = last.text.split_once(TRY.english)
+    {
+        // What to do is no part of what is wrong.
+        (last.text, found.rest) = (what, Some((&TRY, command)));
+        known.pop();
+        known.push(translated(what, depth + 1));
+    }
     let mut told = pair.chinese.filled(|name| {
-        let hole = found.holes.iter().find(|hole| hole.name == name)?;
-        // What stands in quotes is a name, and stays one.
-        let known = if hole.is_quoted { None } else { translated(hole.text, depth + 1) };
-        Some(known.unwrap_or_else(|| hole.text.to_owned()))
+        let (hole, known) = found.holes.iter().zip(&known).find(|(hole, _)| hole.name == name)?;
+        Some(known.clone().unwrap_or_else(|| hole.text.to_owned()))
     });
     if let Some((sign, rest)) = found.rest {
         told += sign.chinese;

@@ -42,11 +42,14 @@ pub(super) struct Sign {
     pub(super) chinese: &'static str,
 }
 
+/// Before what to do.
+pub(super) const TRY: Sign = Sign { english: " · try: ", chinese: " · try: " };
+
 /// Before a cause, before what to do, before another remark, and in what a reader of TOML draws of a line, once it is on one line
 /// with the rest; what begins with another of them comes before it.
 pub(super) const SIGNS: [Sign; 5] = [
     Sign { english: ": ", chinese: "：" },
-    Sign { english: " · try: ", chinese: " · try: " },
+    TRY,
     Sign { english: " · ", chinese: " · " },
     Sign { english: " | ", chinese: " | " },
     Sign { english: "^ ", chinese: "^ " },
@@ -109,9 +112,9 @@ impl Template {
         }
     }
 
-    /// A line is one with its column; without, it may be anything's name.
+    /// A line and its column are numbers; one without the other may be anything's name.
     fn mark_places(&mut self) {
-        if self.holes.iter().any(|hole| hole.name == "column") {
+        if ["line", "column"].iter().all(|name| self.holes.iter().any(|hole| hole.name == *name)) {
             self.holes.iter_mut().for_each(|hole| hole.is_place = matches!(hole.name.as_str(), "line" | "column"));
         }
     }
@@ -140,6 +143,11 @@ impl Template {
     pub(super) fn letters(&self) -> usize {
         let texts = std::iter::once(&self.head).chain(self.holes.iter().map(|hole| &hole.behind));
         texts.flat_map(|text| text.chars()).filter(|letter| letter.is_alphabetic()).count()
+    }
+
+    /// Whether its sentences end with what stands in a hole.
+    pub(super) fn ends_with_hole(&self) -> bool {
+        self.holes.last().is_some_and(|hole| hole.behind.is_empty())
     }
 
     /// What stands in the holes if this template made the text, or its beginning up to one of [`SIGNS`]. Each hole takes as
@@ -220,8 +228,7 @@ fn place_end(text: &str, behind: &str) -> Option<usize> {
 /// Where the last text of a template stands so that nothing but another sentence follows it.
 fn last_end(text: &str, last: &str) -> Option<usize> {
     if last.is_empty() {
-        // What to do is no part of what is wrong.
-        return Some(text.find(" · try: ").unwrap_or(text.len()));
+        return Some(text.len());
     }
     let is_end = |at: &usize| {
         let rest = &text[at + last.len()..];

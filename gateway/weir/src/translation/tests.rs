@@ -43,7 +43,9 @@ fn what_a_reader_of_toml_draws_is_told_on_one_line_too() {
     check(
         "TOML parse error at line 1, column 1 | 1 | colour = 1 | ^^^^^^ unknown field `colour`, expected one of `a`, `b` · try: \
          weir config check",
-        expect!["TOML 第 1 行第 1 列有误 | 1 | colour = 1 | ^^^^^^ 未知的键 `colour`，应为：`a`, `b` 之一 · try: weir config check"],
+        expect![
+            "TOML 第 1 行第 1 列有误 | 1 | colour = 1 | ^^^^^^ 未知的键 `colour`，应为：`a`, `b` 之一 · try: weir config check"
+        ],
     );
     check("EOF while parsing at line 1 column 9", expect!["第 1 行第 9 列：EOF while parsing"]);
 }
