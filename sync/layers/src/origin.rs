@@ -57,13 +57,8 @@ impl Origins {
         origins
     }
 
-    /// Says where this came from now, and forgets what was below.
+    /// Says where this came from now.
     pub(crate) fn set(&mut self, path: &[Step], origin: Origin) {
-        let below = self.0.range(path.to_vec()..).map(|(known, _)| known).take_while(|known| known.starts_with(path));
-        let below: Vec<KeyPath> = below.cloned().collect();
-        for known in below {
-            self.0.remove(&known);
-        }
         self.0.insert(path.to_vec(), origin);
     }
 
