@@ -17,7 +17,7 @@ use versions::{Place, Versions, sha256};
 use super::trial::{Step, Tried};
 use super::{Committer, Draft};
 use crate::clock::wall_ms;
-use crate::config::{RulesPlace, agree};
+use crate::config::agree;
 use crate::error::StartError;
 use crate::ledger::read_one;
 
@@ -49,10 +49,10 @@ impl Committer {
                 "rules of platform `{platform}` are on trial · try: again once weir status shows none"
             ));
         }
-        let RulesPlace { main, .. } = &self.parts.rules_place;
         let loaded = self.parts.rules_place.load().map_err(|error| chain(&error))?;
         let (relays, devices) = (&self.parts.relays_configured, &self.parts.devices);
-        agree(relays, devices, &loaded.set, &Layered::alone(main, String::new())).map_err(|error| chain(&error))?;
+        agree(relays, devices, &loaded.set, &Layered::alone(&self.parts.origin.path, String::new()))
+            .map_err(|error| chain(&error))?;
         let (count, hash) = (loaded.set.iter().len(), leaf_hash(loaded.text.as_bytes()));
         let of = self.platforms.rules.as_ref().map(|kept| kept.platform.clone());
         if hash == self.parts.rules_hash {
