@@ -197,8 +197,8 @@ fn whatever_the_instant_of_the_cut_all_promises_hold_and_a_broken_box_is_found()
     cut(&story);
     for control in [Control::SyncDoesNothing, Control::AcknowledgedBeforeSync] {
         let tally = run(&story, control, number("WEIR_SEED", 1), CUTS_OF_CONTROLS);
-        println!("{control:?}: {} of {} cuts broke a promise", tally.breaches.len(), tally.cuts);
         let lost = tally.breaches.iter().filter(|(_, breach, _)| matches!(breach, Breach::Lost { .. })).count();
+        println!("{control:?}: {} of {} cuts broke a promise, {lost} of them A1", tally.breaches.len(), tally.cuts);
         assert!(lost > 0, "{control:?} must be found out by what is lost: {:?}", tally.breaches.first());
     }
 }

@@ -68,13 +68,14 @@ impl From<StoreError> for Breach {
 
 /// Whether the disk in this folder holds what was promised by then.
 pub(crate) fn check(disk: &Path, truth: &Truth, witnessed: &[u64]) -> Result<(), Breach> {
-    check_config(disk, truth, truth.devices_promised(witnessed))?;
     let promised = truth.records_promised(witnessed);
     let state = disk.join("state");
+    // First what nobody can bring back: a disk that also lost the key is found out by its records.
+    let size = check_journal(&state.join("journal/journal.db"), truth, promised)?;
     if promised > 0 && fs::read(state.join("identity/box.key")).ok().as_deref() != Some(truth.key_file()) {
         return Err(Breach::Key);
     }
-    let size = check_journal(&state.join("journal/journal.db"), truth, promised)?;
+    check_config(disk, truth, truth.devices_promised(witnessed))?;
     check_outbox(&state.join("outbox/outbox.db"), truth, size)?;
     copies::check(disk, truth, witnessed)
 }
