@@ -73,7 +73,6 @@ use pace::Pace;
 pub(crate) use parts::Parts;
 pub(crate) use platforms::Platforms;
 use redecode::Redecoding;
-pub(crate) use reload::Why as ReloadWhy;
 use schedule::Schedule;
 pub(crate) use thread::RunningCommitter;
 use trial::{Step, Trial};

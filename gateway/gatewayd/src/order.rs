@@ -10,7 +10,6 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use crate::committer::ReloadWhy;
 use crate::manual::Entering;
 use crate::registration::Registration;
 
@@ -51,7 +50,7 @@ pub(crate) enum Order {
     Prove { platform: String, receipt: Vec<u8> },
     /// `{"do":"reload_rules","reason":TEXT}`: the files of rules are read anew and count at once; who orders it the kernel says.
     /// `{"do":"reload_rules","configured":SEQ}` after a record that tells of them already.
-    ReloadRules(ReloadWhy),
+    ReloadRules(Reload),
     /// `{"do":"found","file":NAME,"sha256":HEX}`: of a daemon that was started by a text which nobody had applied.
     Found { file: ConfigFile, sha256: [u8; 32] },
     /// `{"do":"sample","device":NAME,"period_s":N}`
@@ -80,6 +79,15 @@ pub(crate) enum Order {
     Keep { gaps: Vec<Gap>, changes: Vec<SegmentChange> },
     /// `{"do":"salvage"}`, and of the keeper where it read damage: the committer ends, and the next start saves what it can.
     GiveUp,
+}
+
+/// What the journal has to tell of rules that are read anew.
+#[derive(Debug)]
+pub(crate) enum Reload {
+    /// Who wants it and why.
+    Told { by: Actor, reason: String },
+    /// Nothing more: this record, after which the files were changed, tells of them.
+    After(Seq),
 }
 
 /// What an order came to: fields of the answer, or why it was not carried out.
@@ -236,10 +244,10 @@ fn found(request: &Value) -> Result<Order, String> {
 
 fn reload_rules(request: &Value, uid: Uid) -> Result<Order, String> {
     if let Some(seq) = request.get("configured").and_then(Value::as_u64) {
-        return Ok(Order::ReloadRules(ReloadWhy::Configured(Seq(seq))));
+        return Ok(Order::ReloadRules(Reload::After(Seq(seq))));
     }
     let (by, reason) = who_and_why(request, uid)?;
-    Ok(Order::ReloadRules(ReloadWhy::Told(by, reason)))
+    Ok(Order::ReloadRules(Reload::Told { by, reason }))
 }
 
 fn rotate_key(request: &Value, uid: Uid) -> Result<Order, String> {

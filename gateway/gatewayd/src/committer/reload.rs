@@ -9,7 +9,7 @@ use control::chain;
 use journal::Reader;
 use layers::Layered;
 use record::merkle::{Hash, leaf_hash};
-use record::{Act, Actor, Audit, Body, ConfigFile, Configuring, Seq, Settlement};
+use record::{Act, Audit, Body, ConfigFile, Configuring, Seq, Settlement};
 use rules::RuleSet;
 use serde_json::{Value, json};
 use versions::{Place, Versions, sha256};
@@ -20,15 +20,7 @@ use crate::clock::wall_ms;
 use crate::config::agree;
 use crate::error::StartError;
 use crate::ledger::read_one;
-
-/// By what the journal has to tell of the change.
-#[derive(Debug)]
-pub(crate) enum Why {
-    /// A record that is to be written, by whom and why.
-    Told(Actor, String),
-    /// A record that is there: the files were changed after it.
-    Configured(Seq),
-}
+use crate::order::Reload;
 
 /// Rules that are about to be in force, and their text.
 #[derive(Debug)]
@@ -40,7 +32,7 @@ pub(super) struct Reloaded {
 
 impl Committer {
     /// Reads the files of rules anew, and has them count once this transaction is durable.
-    pub(super) fn reload_rules(&mut self, why: Why, draft: &mut Draft) -> Result<Value, String> {
+    pub(super) fn reload_rules(&mut self, why: Reload, draft: &mut Draft) -> Result<Value, String> {
         if draft.trial.is_some() {
             return Err("the rules change at this very moment · try: again".into());
         }
@@ -69,10 +61,10 @@ impl Committer {
         Ok(json!({ "changed": true, "rules": count, "seq": seq }))
     }
 
-    fn tell_reload(&mut self, why: Why, text: &str, draft: &mut Draft) -> Result<Seq, String> {
+    fn tell_reload(&mut self, why: Reload, text: &str, draft: &mut Draft) -> Result<Seq, String> {
         let act = Act::Configured { file: ConfigFile::Rules, sha256: sha256(text), how: Configuring::Applied };
         match why {
-            Why::Told(by, reason) => {
+            Reload::Told { by, reason } => {
                 if reason.is_empty() {
                     return Err("other rules need a reason · try: weir rules reload --reason TEXT".into());
                 }
@@ -81,7 +73,7 @@ impl Committer {
                 self.journal_audit(Audit { by, act, reason }, stamp, draft);
                 Ok(seq)
             }
-            Why::Configured(seq) => {
+            Reload::After(seq) => {
                 let reader = Reader::open(&self.parts.journal_path).map_err(|error| chain(&error))?;
                 let told = read_one(&reader, seq).map_err(|error| chain(&error))?;
                 let is_it = told.is_some_and(|at| match at.record.body {
