@@ -42,7 +42,8 @@ impl Answer {
         Answer {
             code: output.status.code(),
             out: String::from_utf8(output.stdout).expect("UTF-8 on standard output"),
-            err: String::from_utf8(output.stderr).expect("UTF-8 on standard error"),
+            // A shell complains of a program that was put in its script's place meanwhile, in the program's own bytes.
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
 
