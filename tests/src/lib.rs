@@ -13,6 +13,7 @@
 pub mod config;
 pub mod daemon;
 pub mod disk;
+pub mod http;
 pub mod machine;
 pub mod patience;
 pub mod peer;

@@ -1,7 +1,7 @@
 //! What stands between a box and a platform, and ends TLS there: an honest proxy, or something worse.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+use system_tests::http::message;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{
@@ -202,22 +203,4 @@ impl Shared {
         }
         Ok(answer)
     }
-}
-
-/// One message of HTTP/1.1 with its body.
-fn message(tls: &mut impl Read) -> io::Result<Vec<u8>> {
-    let (mut message, mut part) = (Vec::new(), [0; 4_096]);
-    let is_whole = |message: &[u8]| {
-        let Some(head) = message.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
-        let text = String::from_utf8_lossy(&message[..head]).to_lowercase();
-        let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
-        message.len() >= head + 4 + length.unwrap_or(0)
-    };
-    while !is_whole(&message) {
-        match tls.read(&mut part)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            length => message.extend_from_slice(&part[..length]),
-        }
-    }
-    Ok(message)
 }

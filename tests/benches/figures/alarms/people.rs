@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Instant;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
+use system_tests::http::message;
 use system_tests::{Device, Sensor};
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned, crypto};
@@ -140,7 +141,7 @@ fn receiver() -> io::Result<(String, Channel)> {
         let connection = ServerConnection::new(config.clone()).map_err(io::Error::other)?;
         let mut tls = StreamOwned::new(connection, stream);
         loop {
-            let request = request(&mut tls)?;
+            let request = message(&mut tls)?;
             let at = Instant::now();
             tls.write_all(ANSWER)?;
             tls.flush()?;
@@ -148,22 +149,4 @@ fn receiver() -> io::Result<(String, Channel)> {
         }
     })?;
     Ok((cert.pem(), channel))
-}
-
-/// One request of HTTP/1.1 with its body.
-fn request(tls: &mut impl Read) -> io::Result<Vec<u8>> {
-    let (mut request, mut part) = (Vec::new(), [0; 4_096]);
-    let is_whole = |request: &[u8]| {
-        let Some(head) = request.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
-        let text = String::from_utf8_lossy(&request[..head]).to_lowercase();
-        let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
-        request.len() >= head + 4 + length.unwrap_or(0)
-    };
-    while !is_whole(&request) {
-        match tls.read(&mut part)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            length => request.extend_from_slice(&part[..length]),
-        }
-    }
-    Ok(request)
 }
