@@ -85,7 +85,7 @@ fn told(changed: &Changed, run_dir: &Path, lang: Lang) -> Result<Exit, CommandEr
     line(&mut out, &text)?;
     if let Some(Err(error)) = &reloaded {
         let what = lang.pick("it is not in force yet", "尚未生效");
-        line(&mut out, &format!("{what}: {}", control::chain(error)))?;
+        line(&mut out, &format!("{what}: {}", lang.told(&control::chain(error))))?;
     }
     if let Some(aside) = put_aside {
         let what = lang.pick("what stood there would be refused, and is now in", "原文件会被拒绝，已另存为");
