@@ -15,9 +15,21 @@ fn moment(line: &Value) -> Option<String> {
     }
 }
 
+/// Ten steps, a password and two daemons.
+const POINTS: usize = 13;
+/// What was done between its predecessor's line and the SIGKILL never says so: then not every point was cut at, and another box
+/// is set up.
+const BOXES_MAX: usize = 6;
+
 /// A box is set up in the end however often it loses its power in between: each time at a moment at which it never did.
 #[test]
 fn a_power_cut_at_every_point_is_gone_on_from() {
+    let mut cuts = (0..BOXES_MAX).map(|_| set_up_among_cuts());
+    assert!(cuts.any(|cuts| cuts.len() == POINTS), "no box of {BOXES_MAX} was cut at each of {POINTS} points");
+}
+
+/// Where it was cut.
+fn set_up_among_cuts() -> BTreeSet<String> {
     let mut world = fresh();
     let codes = codes(&world);
     answers(&world, [&codes[0], &codes[1]]);
@@ -43,8 +55,7 @@ fn a_power_cut_at_every_point_is_gone_on_from() {
         world.kill_gateway();
         world.sync = None;
     };
-    // Ten steps, a password and two daemons; what was done between its predecessor's line and the SIGKILL never said so.
-    assert!((10..=13).contains(&cuts.len()), "{cuts:?}");
+    assert!(cuts.len() <= POINTS, "{cuts:?}");
     // Its daemons were killed, too: that is all that there was to do.
     let done: Vec<String> =
         states(&said).into_iter().filter(|(_, state)| state == "done").map(|(step, _)| step).collect();
@@ -55,4 +66,5 @@ fn a_power_cut_at_every_point_is_gone_on_from() {
     assert!(fs::read_to_string(world.path("gateway.toml")).unwrap().starts_with("box = \"outfall-1\""));
     world.verify().exits(0);
     works(&world);
+    cuts
 }
